@@ -1,0 +1,175 @@
+use core::fmt;
+
+/// A buffer of the caller's, by its role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Buffer {
+    /// [`Buffers::activations`](crate::network::Buffers)
+    Activations,
+    /// [`Buffers::tape`](crate::network::Buffers)
+    Tape,
+    /// [`Buffers::statistics`](crate::network::Buffers)
+    Statistics,
+    /// [`Buffers::normalised`](crate::network::Buffers)
+    Normalised,
+    /// [`Buffers::panel`](crate::network::Buffers)
+    Panel,
+    /// The inputs of a network, `[point][input]`.
+    Inputs,
+    /// The outputs of a network, `[point][output]`.
+    Outputs,
+    /// The gradient, `[point][input]` (reverse mode) or `[point][output]` (forward mode).
+    Gradient,
+    /// The seed of the derivative, one element an output (reverse) or input (forward) of every point.
+    Seed,
+    /// A weight matrix, `[out][in]`.
+    Weight,
+    /// A bias vector, `[out]`.
+    Bias,
+    /// A series over the grid.
+    Series,
+    /// A result of a statistic.
+    Result,
+}
+
+/// The direction in which a run met a value that is not finite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Pass {
+    /// Values and, in forward mode, tangents.
+    Forward,
+    /// Gradients of reverse mode.
+    Backward,
+}
+
+/// Where a value stood that is not finite: the lowest layer forward, the highest layer backward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Fault {
+    /// Forward faults go before backward ones.
+    pub pass: Pass,
+    /// Layer as in the paper: the stem is 1, the readout is depth + 1.
+    pub layer: u32,
+}
+
+/// Why a spec or a schedule is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Refusal {
+    /// Depth is at least 1 (the stem) and below 2^24.
+    Depth,
+    /// Width is at least 1 and at most 2^20.
+    Width,
+    /// There is at least one point, and at most 2^24.
+    Points,
+    /// A standard deviation, gain or scale that is negative or not finite.
+    Scale,
+    /// carry^2 + transform^2 = 1 to 1e-6.
+    UnitCircle,
+    /// eps is at least 0 and finite.
+    Eps,
+    /// The ends of the grid are finite and so is their distance.
+    Grid,
+    /// Looks-linear belongs to CReLU networks without a norm.
+    LooksLinear,
+    /// Full batch norm needs its normalised activations, which recompute does not keep.
+    FullBatchNormRecompute,
+    /// Forward mode through full statistics needs the whole batch.
+    ForwardFullRecompute,
+    /// The whole-batch schedule keeps every point resident.
+    WholeBatchResident,
+    /// The slice of points is empty or reaches past the grid.
+    Slice,
+    /// A list of layers whose widths do not follow each other, with joins nested or left open, or empty.
+    Layers,
+    /// A lag that is not below the number of points.
+    Lag,
+    /// More elements than a u64 counts.
+    TooLarge,
+    /// The tile width is one of 1 to 64, the number of rows a group at least 1.
+    Tile,
+}
+
+/// Everything that can go wrong in the core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Error {
+    /// The spec, the options or the schedule cannot be run.
+    Refused(Refusal),
+    /// A buffer of the caller's is shorter than the plan says, lengths in elements.
+    TooShort {
+        /// Which one.
+        buffer: Buffer,
+        /// What the plan asks for.
+        need: u64,
+        /// What was given.
+        have: u64,
+    },
+    /// A stored weight, bias or input is NaN or infinite.
+    NotFinite {
+        /// Which tensor.
+        buffer: Buffer,
+        /// Layer of the tensor, 0 for inputs and series.
+        layer: u32,
+        /// Index of the element.
+        index: u64,
+    },
+    /// NaN or infinity arose during the run; there is no result.
+    NonFinite(Fault),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::Depth => "depth must be at least 1 and below 2^24: give a depth of 1 or more",
+            Refusal::Width => "width must be between 1 and 1048576",
+            Refusal::Points => "points must be between 1 and 16777216",
+            Refusal::Scale => "a gain, standard deviation or scale is not a finite number of the allowed sign",
+            Refusal::UnitCircle => "carry^2 + transform^2 must be 1: give one of them and leave out the other",
+            Refusal::Eps => "eps must be finite and not negative",
+            Refusal::Grid => "the ends of the grid and their distance must be finite",
+            Refusal::LooksLinear => {
+                "looks-linear belongs to the family crelu without norm: use --family crelu --norm none"
+            }
+            Refusal::FullBatchNormRecompute => {
+                "full batch norm cannot recompute (it needs its normalised activations): use the whole-batch schedule"
+            }
+            Refusal::ForwardFullRecompute => {
+                "forward mode with full statistics cannot recompute: use the whole-batch schedule"
+            }
+            Refusal::WholeBatchResident => "the whole-batch schedule keeps every point resident",
+            Refusal::Slice => "the slice of points is empty or reaches past the grid",
+            Refusal::Layers => {
+                "the layers do not fit each other: widths must follow, every fork needs one join, joins do not nest"
+            }
+            Refusal::Lag => "lags must be below the number of points",
+            Refusal::TooLarge => "the network needs more elements than can be counted",
+            Refusal::Tile => "the tile width must be between 1 and 64, rows at least 1",
+        })
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Refused(refusal) => refusal.fmt(f),
+            Error::TooShort { buffer, need, have } => {
+                write!(f, "the buffer {buffer:?} is too short: {need} elements needed, {have} given")
+            }
+            Error::NotFinite { buffer, layer, index } => write!(
+                f,
+                "element {index} of {buffer:?} (layer {layer}) is NaN or infinite: stored values must be finite"
+            ),
+            Error::NonFinite(Fault { pass, layer }) => write!(
+                f,
+                "NaN or infinity in the {} pass, first at layer {layer}: the numbers leave the range of f32; lower the depth, the gain or beta",
+                match pass {
+                    Pass::Forward => "forward",
+                    Pass::Backward => "backward",
+                }
+            ),
+        }
+    }
+}
+
+impl core::error::Error for Error {}

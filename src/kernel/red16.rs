@@ -1,0 +1,60 @@
+/// The lanes of a sum over points: the contract's only way from a vector to a number.
+///
+/// Lane `p mod 16` takes point p, p being the index in the whole grid; the lanes live on across tiles and blocks, so
+/// that every cut of the points gives the same bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Red16 {
+    /// The sixteen partial sums.
+    pub lanes: [f32; 16],
+}
+
+impl Red16 {
+    /// Sixteen lanes of +0.0.
+    pub const fn new() -> Self {
+        Self { lanes: [0.0; 16] }
+    }
+
+    /// RED16 of terms whose first stands at point 0.
+    pub fn sum(terms: impl IntoIterator<Item = f32>) -> f32 {
+        let mut sum = Self::new();
+        for (p, term) in terms.into_iter().enumerate() {
+            sum.add(p, term);
+        }
+        sum.fold()
+    }
+
+    /// Adds the term of point p; p ascends.
+    #[inline]
+    pub fn add(&mut self, p: usize, term: f32) {
+        self.lanes[p % 16] += term;
+    }
+
+    /// Adds the terms of the first `count` lanes of a tile whose first point is p.
+    #[inline(always)]
+    pub fn add_tile<const T: usize>(&mut self, p: usize, count: usize, terms: [f32; T]) {
+        if p % 16 == 0 && count >= T && T % 16 == 0 {
+            for terms in terms.as_chunks::<16>().0 {
+                for (lane, term) in self.lanes.iter_mut().zip(terms) {
+                    *lane += term;
+                }
+            }
+        } else {
+            for (i, term) in terms.into_iter().take(count).enumerate() {
+                self.add(p + i, term);
+            }
+        }
+    }
+
+    /// Folds the lanes: +8, +4, +2, +1.
+    pub fn fold(&self) -> f32 {
+        let mut lanes = self.lanes;
+        for half in [8, 4, 2, 1] {
+            let (low, high) = lanes.split_at_mut(half);
+            for (low, high) in low.iter_mut().zip(high) {
+                *low += *high;
+            }
+        }
+        lanes[0]
+    }
+}

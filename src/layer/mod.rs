@@ -1,0 +1,33 @@
+//! One file an operation: `x_forward`, `x_backward`, as plain loops in the order of the contract.
+//!
+//! Tiles are `[unit][T]`, T points beside each other; T = 1 with `[point]` series is the plain case. Input gradients
+//! overwrite, parameter gradients accumulate, point by point and then call by call, so that any cut of the points gives
+//! the same bits.
+mod batch_norm;
+mod centre;
+mod crelu;
+mod dense;
+mod join;
+mod relu;
+mod series;
+
+pub use batch_norm::{
+    Affine, Moments, batch_norm_backward_detached, batch_norm_backward_full, batch_norm_backward_parameters,
+    batch_norm_forward, batch_norm_moments,
+};
+pub use centre::{centre_backward_full, centre_forward};
+pub use crelu::{crelu_backward, crelu_forward, crelu_tangent};
+pub use dense::{dense_backward_input, dense_backward_parameters, dense_forward};
+pub use join::{join_backward_branch, join_backward_input, join_forward};
+pub use relu::{relu, relu_backward, relu_forward, relu_tangent};
+pub(crate) use series::{Tiles, points_of};
+
+/// Bytes of tape that a rectifier of this many units keeps for a tile of T points: one bit a unit and point.
+pub const fn tape_bytes(units: u64, tile: u64) -> Option<u64> {
+    match units.checked_mul(tile) {
+        Some(bits) => Some(bits.div_ceil(8)),
+        None => None,
+    }
+}
+
+pub(crate) use batch_norm::{inverse_deviation, through_batch};

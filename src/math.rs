@@ -1,0 +1,67 @@
+//! The only door to transcendentals: the libm crate at an exact version, never the platform's library.
+
+/// Which library answers for square roots and logarithms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Math {
+    /// Correctly rounded square roots, libm's logarithm: contract `strict-1`.
+    #[default]
+    Libm,
+    /// micromath's approximations, an experiment: contract `strict-1+micromath`.
+    Micromath,
+}
+
+impl Math {
+    /// Square root; under [`Math::Libm`] correctly rounded.
+    pub fn sqrt(self, x: f32) -> f32 {
+        match self {
+            Math::Libm => sqrt(x),
+            // By path: in a build that links std, method syntax would find std's own.
+            Math::Micromath => micromath::F32Ext::sqrt(x),
+        }
+    }
+
+    /// Natural logarithm.
+    pub fn ln(self, x: f32) -> f32 {
+        match self {
+            Math::Libm => libm::logf(x),
+            Math::Micromath => micromath::F32Ext::ln(x),
+        }
+    }
+}
+
+#[cfg(not(all(target_arch = "arm", target_abi = "eabihf")))]
+fn sqrt(x: f32) -> f32 {
+    libm::sqrtf(x)
+}
+
+/// libm's square root is software on Cortex-M (57 instructions); the compiler turns this symbol into VSQRT.
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+fn sqrt(x: f32) -> f32 {
+    // SAFETY: compiler_builtins defines this symbol with this signature; it has no precondition.
+    #[allow(unsafe_code)]
+    unsafe extern "C" {
+        safe fn sqrtf(x: f32) -> f32;
+    }
+    sqrtf(x)
+}
+
+/// |x| by its sign bit.
+pub(crate) const fn magnitude(x: f32) -> f32 {
+    f32::from_bits(x.to_bits() & 0x7fff_ffff)
+}
+
+/// The magnitude of `x` with the sign of `sign`.
+pub(crate) const fn copysign(x: f32, sign: f32) -> f32 {
+    f32::from_bits((x.to_bits() & 0x7fff_ffff) | (sign.to_bits() & 0x8000_0000))
+}
+
+/// -x by its sign bit.
+pub(crate) const fn negate(x: f32) -> f32 {
+    f32::from_bits(x.to_bits() ^ 0x8000_0000)
+}
+
+/// Whether x is neither NaN nor infinite.
+pub(crate) const fn is_finite(x: f32) -> bool {
+    x.to_bits() & 0x7f80_0000 != 0x7f80_0000
+}

@@ -1,0 +1,194 @@
+use super::Spec;
+use crate::error::{Error, Refusal};
+
+/// What a dense layer is in its network; part of the address of its weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Role {
+    /// From the input.
+    Stem,
+    /// Between layers.
+    Hidden,
+    /// To the output.
+    Readout,
+}
+
+/// The shape and address of an affine map `y = W x + bias`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Dense {
+    /// What it is.
+    pub role: Role,
+    /// Layer, counted from 1; a [`Stored`](super::Stored) source keeps its weights at index layer - 1.
+    pub layer: u32,
+    /// Inputs.
+    pub fan_in: u32,
+    /// Outputs.
+    pub fan_out: u32,
+    /// Whether it has a bias.
+    pub bias: bool,
+}
+
+/// One operation of a network.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Layer {
+    /// Affine map.
+    Dense(Dense),
+    /// Rectifier.
+    Relu {
+        /// Units.
+        width: u32,
+    },
+    /// Doubling rectifier: `width` units in, 2 * width out.
+    Crelu {
+        /// Units before the doubling.
+        width: u32,
+    },
+    /// Minus the mean over the points.
+    Centre {
+        /// Units.
+        width: u32,
+    },
+    /// Batch norm without learned scale.
+    BatchNorm {
+        /// Units.
+        width: u32,
+        /// Under the root.
+        eps: f32,
+    },
+    /// Keeps its input for the next join.
+    Fork {
+        /// Units.
+        width: u32,
+    },
+    /// `x <- a * kept + b * x`.
+    Join {
+        /// Units.
+        width: u32,
+        /// Scale of what was kept.
+        a: f32,
+        /// Scale of the branch.
+        b: f32,
+    },
+}
+
+impl Layer {
+    /// (units in, units out)
+    pub const fn shape(&self) -> (u32, u32) {
+        match *self {
+            Layer::Dense(Dense { fan_in, fan_out, .. }) => (fan_in, fan_out),
+            Layer::Crelu { width } => (width, 2 * width),
+            Layer::Relu { width }
+            | Layer::Centre { width }
+            | Layer::BatchNorm { width, .. }
+            | Layer::Fork { width }
+            | Layer::Join { width, .. } => (width, width),
+        }
+    }
+
+    /// Whether it takes statistics over the points.
+    pub const fn is_norm(&self) -> bool {
+        matches!(self, Layer::Centre { .. } | Layer::BatchNorm { .. })
+    }
+}
+
+/// A network: a spec's family, or a list of layers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Network<'a> {
+    /// One of the paper's.
+    Family(Spec),
+    /// One of the caller's.
+    Layers(&'a [Layer]),
+}
+
+impl Network<'_> {
+    /// Number of operations.
+    pub const fn len(&self) -> u32 {
+        match self {
+            Network::Family(spec) => spec.len(),
+            Network::Layers(layers) => layers.len() as u32,
+        }
+    }
+
+    /// Whether there is no operation.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Operation i, None past the end.
+    pub const fn layer(&self, i: u32) -> Option<Layer> {
+        match self {
+            Network::Family(spec) => spec.layer(i),
+            Network::Layers(layers) => {
+                if (i as usize) < layers.len() {
+                    // No panic: the index was compared; `get` is not const.
+                    Some(layers[i as usize])
+                } else {
+                    None
+                }
+            }
+        }
+    }
+
+    /// Units that enter operation 0.
+    pub const fn inputs(&self) -> u32 {
+        match self.layer(0) {
+            Some(layer) => layer.shape().0,
+            None => 0,
+        }
+    }
+
+    /// Units that leave the last operation.
+    pub const fn outputs(&self) -> u32 {
+        match self.layer(self.len().saturating_sub(1)) {
+            Some(layer) => layer.shape().1,
+            None => 0,
+        }
+    }
+
+    /// The paper's number of the layer that operation i belongs to: that of the last dense layer up to it.
+    pub fn layer_number(&self, i: u32) -> u32 {
+        (0..=i)
+            .rev()
+            .find_map(|i| match self.layer(i) {
+                Some(Layer::Dense(dense)) => Some(dense.layer),
+                _ => None,
+            })
+            .unwrap_or(0)
+    }
+
+    /// Refuses layers that do not follow each other.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the reason.
+    pub const fn check(&self) -> Result<(), Error> {
+        if let Network::Family(spec) = self {
+            return spec.check();
+        }
+        let (mut units, mut forked, mut i) = (self.inputs(), 0, 0);
+        while let Some(layer) = self.layer(i) {
+            let (fan_in, fan_out) = layer.shape();
+            let open = match layer {
+                Layer::Fork { .. } if forked == 0 => {
+                    forked = fan_in;
+                    true
+                }
+                Layer::Join { .. } => {
+                    let open = forked == fan_in;
+                    forked = 0;
+                    open
+                }
+                Layer::Fork { .. } => false,
+                _ => true,
+            };
+            if !open || fan_in != units || fan_in == 0 || fan_out == 0 {
+                return Err(Error::Refused(Refusal::Layers));
+            }
+            units = fan_out;
+            i += 1;
+        }
+        if i == 0 || forked != 0 { Err(Error::Refused(Refusal::Layers)) } else { Ok(()) }
+    }
+}

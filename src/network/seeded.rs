@@ -1,0 +1,121 @@
+use super::orthogonal::Orthogonal;
+use super::weights::{Block, Weights, rows_first};
+use super::{Dense, Family, Init, Readout, Role, Spec};
+use crate::error::Error;
+use crate::math::{Math, negate};
+use crate::random::{Normal, Purpose, Stream};
+
+/// Weights that are a pure function of (seed, run, layer, row, column), drawn into the panel where they are needed.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Seeded {
+    seed: u64,
+    run: u32,
+    normal: Normal,
+    math: Math,
+    init: Init,
+    mirrored_readout: bool,
+    gain: f32,
+    bias_std: f32,
+    first_weight_std: f32,
+    first_bias_std: f32,
+    readout_std: f32,
+}
+
+impl Seeded {
+    /// The weights of run `run` of a spec: Irwin-Hall normals, libm.
+    pub fn new(spec: &Spec, seed: u64, run: u32) -> Self {
+        Self::with(spec, seed, run, Normal::IrwinHall, Math::Libm)
+    }
+
+    /// The same with a choice of normals and maths library.
+    pub fn with(spec: &Spec, seed: u64, run: u32, normal: Normal, math: Math) -> Self {
+        let doubled = matches!(spec.family, Family::Crelu) && spec.readout != Readout::Linear;
+        Self {
+            seed,
+            run,
+            normal,
+            math,
+            init: spec.init,
+            mirrored_readout: spec.init == Init::LooksLinear && doubled,
+            gain: spec.gain,
+            bias_std: spec.bias_std,
+            first_weight_std: spec.first_weight_std,
+            first_bias_std: spec.first_bias_std,
+            readout_std: spec.resolved_readout_std(math),
+        }
+    }
+
+    fn stream(&self, purpose: Purpose, layer: u32) -> Stream {
+        Stream::new(self.seed, self.run, purpose, layer, self.normal).with_math(self.math)
+    }
+
+    fn deviation(&self, dense: &Dense) -> f32 {
+        match (dense.role, self.init) {
+            (Role::Stem, _) => self.first_weight_std,
+            (Role::Readout, _) => self.readout_std,
+            (Role::Hidden, Init::Glorot) => {
+                self.gain * self.math.sqrt(2.0 / dense.fan_in.saturating_add(dense.fan_out) as f32)
+            }
+            (Role::Hidden, _) => self.gain * self.math.sqrt(2.0 / dense.fan_in as f32),
+        }
+    }
+
+    fn orthogonal(&self, dense: &Dense) -> Option<Orthogonal> {
+        let mirrored = match (dense.role, self.init) {
+            (Role::Hidden, Init::Orthogonal) => false,
+            (Role::Hidden, Init::LooksLinear) => true,
+            _ => return None,
+        };
+        Some(Orthogonal::new(dense, mirrored, self.gain, self.math, self.stream(Purpose::Weight, dense.layer)))
+    }
+}
+
+impl Weights for Seeded {
+    fn block(
+        &self,
+        dense: &Dense,
+        transposed: bool,
+        from: (u32, u32),
+        capacity: usize,
+        group: u32,
+    ) -> Result<Block, Error> {
+        match self.orthogonal(dense) {
+            Some(orthogonal) => orthogonal.block(transposed, from, capacity),
+            None => rows_first(dense, transposed, from, capacity, group),
+        }
+    }
+
+    fn fill<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32]) {
+        if let Some(orthogonal) = self.orthogonal(dense) {
+            return orthogonal.fill::<R>(block, panel);
+        }
+        let purpose = match dense.role {
+            Role::Stem => Purpose::Stem,
+            Role::Hidden => Purpose::Weight,
+            Role::Readout => Purpose::Readout,
+        };
+        let (stream, deviation) = (self.stream(purpose, dense.layer), self.deviation(dense));
+        if dense.role == Role::Readout && self.mirrored_readout {
+            block.fill::<R>(panel, |row, column| {
+                let weight = stream.value(row, column / 2) * deviation;
+                if column % 2 == 0 { weight } else { negate(weight) }
+            });
+        } else {
+            block.fill::<R>(panel, |row, column| stream.value(row, column) * deviation);
+        }
+    }
+
+    fn bias(&self, dense: &Dense, row: u32) -> f32 {
+        let (purpose, deviation) = match dense.role {
+            Role::Stem => (Purpose::StemBias, self.first_bias_std),
+            Role::Hidden => (Purpose::Bias, self.bias_std),
+            Role::Readout => return 0.0,
+        };
+        if deviation == 0.0 { 0.0 } else { self.stream(purpose, dense.layer).value(row, 0) * deviation + 0.0 }
+    }
+
+    fn panel_len(&self, dense: &Dense) -> u64 {
+        self.orthogonal(dense).map_or(1, |orthogonal| orthogonal.panel_len())
+    }
+}

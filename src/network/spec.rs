@@ -1,0 +1,202 @@
+use crate::error::{Error, Refusal};
+use crate::math::{Math, is_finite};
+
+/// The paper's families of networks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Family {
+    /// `x_l = W_l relu(x_{l-1})`.
+    Feedforward,
+    /// `x_l = alpha (x_{l-1} + beta W_l relu(x_{l-1}))`.
+    Resnet {
+        /// Scale of the whole block.
+        alpha: f32,
+        /// Scale of the branch.
+        beta: f32,
+    },
+    /// `x_l = carry x_{l-1} + transform W_l relu(x_{l-1})`, carry^2 + transform^2 = 1.
+    Highway {
+        /// gamma 1 of the paper.
+        carry: f32,
+        /// gamma 2 of the paper.
+        transform: f32,
+    },
+    /// Feedforward with relu(x) and relu(-x) as features; width counts units before the doubling.
+    Crelu,
+}
+
+/// What stands before a rectifier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Norm {
+    /// Nothing.
+    #[default]
+    None,
+    /// Minus the mean over the points.
+    Centre,
+    /// Batch norm without learned scale.
+    Batch,
+}
+
+/// How hidden matrices are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Init {
+    /// Standard deviation gain * sqrt(2 / fan_in).
+    #[default]
+    He,
+    /// Standard deviation gain * sqrt(2 / (fan_in + fan_out)).
+    Glorot,
+    /// Uniform among orthogonal matrices (Stewart 1980), times gain.
+    Orthogonal,
+    /// `[W', -W']` with W' orthogonal: the network is linear at initialisation.
+    LooksLinear,
+}
+
+/// What stands between the last preactivation and the readout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Readout {
+    /// The rectifier.
+    #[default]
+    Relu,
+    /// Nothing.
+    Linear,
+    /// The norm, then the rectifier.
+    NormRelu,
+}
+
+/// A network of the paper's families in 48 bytes; `layer(i)` of [`Network`](super::Network) is a `const fn` of it.
+///
+/// Standard deviations are absolute but for `gain`, which multiplies the initialisation's own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Spec {
+    /// Which family.
+    pub family: Family,
+    /// Before each rectifier.
+    pub norm: Norm,
+    /// Hidden matrices.
+    pub init: Init,
+    /// Before the readout.
+    pub readout: Readout,
+    /// Layers, the stem included; at least 1.
+    pub depth: u32,
+    /// Units of every layer.
+    pub width: u32,
+    /// Times the standard deviation of `init`.
+    pub gain: f32,
+    /// Biases of layers 2 and deeper.
+    pub bias_std: f32,
+    /// The stem's weights.
+    pub first_weight_std: f32,
+    /// The stem's biases.
+    pub first_bias_std: f32,
+    /// The readout's weights; 0 stands for sqrt(1 / width).
+    pub readout_std: f32,
+    /// Under the root of batch norm.
+    pub eps: f32,
+}
+
+const _: () = assert!(size_of::<Spec>() <= 64);
+
+impl Spec {
+    /// He initialisation, no norm: the paper's plain network.
+    pub const fn feedforward(depth: u32, width: u32) -> Self {
+        Self {
+            family: Family::Feedforward,
+            norm: Norm::None,
+            init: Init::He,
+            readout: Readout::Relu,
+            depth,
+            width,
+            gain: 1.0,
+            bias_std: 0.0,
+            first_weight_std: 1.0,
+            first_bias_std: 1.0,
+            readout_std: 0.0,
+            eps: 1e-5,
+        }
+    }
+
+    /// The same network in another family.
+    pub const fn with_family(self, family: Family) -> Self {
+        Self { family, ..self }
+    }
+
+    /// The same network with a norm, and the readout that goes with it: `norm-relu` for feedforward and CReLU networks.
+    pub const fn with_norm(self, norm: Norm) -> Self {
+        let readout = match (self.family, norm) {
+            (Family::Feedforward | Family::Crelu, Norm::Centre | Norm::Batch) => Readout::NormRelu,
+            _ => Readout::Relu,
+        };
+        Self { norm, readout, ..self }
+    }
+
+    /// The same network with another initialisation.
+    pub const fn with_init(self, init: Init) -> Self {
+        Self { init, ..self }
+    }
+
+    /// The readout's standard deviation: `readout_std`, or sqrt(1 / width) where that is 0.
+    pub fn resolved_readout_std(&self, math: Math) -> f32 {
+        if self.readout_std == 0.0 { math.sqrt(1.0 / self.width as f32) } else { self.readout_std }
+    }
+
+    /// Features that a rectifier hands on: twice the width under CReLU.
+    pub const fn features(&self) -> u32 {
+        match self.family {
+            Family::Crelu => 2 * self.width,
+            _ => self.width,
+        }
+    }
+
+    /// Scales (a, b) of the residual join, None for families without.
+    pub const fn join(&self) -> Option<(f32, f32)> {
+        match self.family {
+            Family::Resnet { alpha, beta } => Some((alpha, alpha * beta)),
+            Family::Highway { carry, transform } => Some((carry, transform)),
+            Family::Feedforward | Family::Crelu => None,
+        }
+    }
+
+    /// Refuses what cannot be run.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the reason.
+    pub const fn check(&self) -> Result<(), Error> {
+        const fn deviation(x: f32) -> bool {
+            is_finite(x) && x >= 0.0
+        }
+        let refusal = if self.depth == 0 || self.depth >= 1 << 24 {
+            Refusal::Depth
+        } else if self.width == 0 || self.width > 1 << 20 {
+            Refusal::Width
+        } else if !(is_finite(self.gain)
+            && deviation(self.bias_std)
+            && deviation(self.first_weight_std)
+            && deviation(self.first_bias_std)
+            && deviation(self.readout_std))
+        {
+            Refusal::Scale
+        } else if !(is_finite(self.eps) && self.eps >= 0.0) {
+            Refusal::Eps
+        } else if matches!(self.init, Init::LooksLinear)
+            && !matches!((self.family, self.norm), (Family::Crelu, Norm::None))
+        {
+            Refusal::LooksLinear
+        } else {
+            match self.family {
+                Family::Resnet { alpha, beta } if !(is_finite(alpha) && is_finite(alpha * beta)) => Refusal::Scale,
+                Family::Highway { carry, transform } if !on_unit_circle(carry, transform) => Refusal::UnitCircle,
+                _ => return Ok(()),
+            }
+        };
+        Err(Error::Refused(refusal))
+    }
+}
+
+const fn on_unit_circle(carry: f32, transform: f32) -> bool {
+    let defect = carry * carry + transform * transform - 1.0;
+    defect <= 1e-6 && defect >= -1e-6
+}

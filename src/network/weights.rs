@@ -1,0 +1,109 @@
+use super::Dense;
+use crate::error::Error;
+use core::ops::Range;
+
+/// A block of a weight matrix as the dense kernel wants it in its panel.
+///
+/// Rows are the outputs of the product at hand: rows of W forward, columns of W (`transposed`) backward.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The product is by the transposed matrix.
+    pub transposed: bool,
+    /// Outputs of the product.
+    pub rows: Range<u32>,
+    /// Inputs of the product.
+    pub columns: Range<u32>,
+}
+
+impl Block {
+    /// f32 elements.
+    pub fn len(&self) -> usize {
+        self.rows.len() * self.columns.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Writes `weight(row of W, column of W)` in the order of the panel, rows in groups of R.
+    #[inline(always)]
+    pub fn fill<const R: usize>(&self, panel: &mut [f32], mut weight: impl FnMut(u32, u32) -> f32) {
+        let columns = self.columns.len().max(1);
+        let whole = self.rows.len() / R * R;
+        let mut at = |row, column| if self.transposed { weight(column, row) } else { weight(row, column) };
+        let Some((groups, rest)) = panel.split_at_mut_checked(whole * columns) else { return };
+        for (group, panel) in groups.chunks_exact_mut(R * columns).enumerate() {
+            for (column, lanes) in self.columns.clone().zip(panel.as_chunks_mut::<R>().0) {
+                for (lane, w) in lanes.iter_mut().enumerate() {
+                    *w = at(self.rows.start + (group * R + lane) as u32, column);
+                }
+            }
+        }
+        for (row, panel) in (self.rows.start + whole as u32..self.rows.end).zip(rest.chunks_exact_mut(columns)) {
+            for (column, w) in self.columns.clone().zip(panel) {
+                *w = at(row, column);
+            }
+        }
+    }
+}
+
+/// Where weights come from. A weight is a function of its address: any panel, in any order, gives the same bits.
+pub trait Weights: Sync {
+    /// The next block of a product with `rows` outputs and `columns` inputs, from (row, column) on: as much as
+    /// `capacity` elements of panel hold, in the order that suits the source.
+    ///
+    /// # Errors
+    /// [`Error::TooShort`] naming the panel where not even the smallest block fits.
+    fn block(
+        &self,
+        dense: &Dense,
+        transposed: bool,
+        from: (u32, u32),
+        capacity: usize,
+        group: u32,
+    ) -> Result<Block, Error> {
+        let _ = self;
+        rows_first(dense, transposed, from, capacity, group)
+    }
+
+    /// Fills the panel with a block that [`Weights::block`] gave, rows in groups of R.
+    fn fill<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32]);
+
+    /// The bias of one output, canonical (never -0.0).
+    fn bias(&self, dense: &Dense, row: u32) -> f32;
+
+    /// Panel elements that this source needs at least for this layer.
+    fn panel_len(&self, dense: &Dense) -> u64 {
+        let _ = dense;
+        1
+    }
+}
+
+/// (rows, columns) of a product with this matrix.
+pub(super) const fn product_shape(dense: &Dense, transposed: bool) -> (u32, u32) {
+    if transposed { (dense.fan_in, dense.fan_out) } else { (dense.fan_out, dense.fan_in) }
+}
+
+/// Whole rows where they fit, in full groups where more than one group fits; otherwise a piece of one row.
+pub(super) fn rows_first(
+    dense: &Dense,
+    transposed: bool,
+    (row, column): (u32, u32),
+    capacity: usize,
+    group: u32,
+) -> Result<Block, Error> {
+    let (rows, columns) = product_shape(dense, transposed);
+    let capacity = u32::try_from(capacity).unwrap_or(u32::MAX);
+    if capacity == 0 {
+        return Err(Error::TooShort { buffer: crate::Buffer::Panel, need: 1, have: 0 });
+    }
+    let fit = capacity.checked_div(columns).unwrap_or(0);
+    if column == 0 && fit > 0 {
+        let grouped = if fit > group { fit - fit.checked_rem(group).unwrap_or(0) } else { fit };
+        let end = row.saturating_add(grouped).min(rows);
+        return Ok(Block { transposed, rows: row..end, columns: 0..columns });
+    }
+    let end = column.saturating_add(capacity).min(columns);
+    Ok(Block { transposed, rows: row..row.saturating_add(1).min(rows), columns: column..end })
+}

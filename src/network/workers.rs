@@ -1,0 +1,42 @@
+/// Who does the independent parts of a step: tiles of points, or units of a norm. A host puts its threads here.
+///
+/// The parts share nothing and no sum crosses them, so the bits do not depend on who does them.
+pub trait Workers: Sync {
+    /// Calls `part(index, chunk)` for every whole chunk of `len` elements, in any order; whether any call said true.
+    fn any<A: Send>(&self, a: &mut [A], len: usize, part: impl Fn(usize, &mut [A]) -> bool + Sync) -> bool {
+        self.any2(a, len, &mut [(); 0], 0, |i, a, _| part(i, a))
+    }
+
+    /// The same with a chunk of each of two slices; a slice with `b_len` 0 gives empty chunks.
+    fn any2<A: Send, B: Send>(
+        &self,
+        a: &mut [A],
+        a_len: usize,
+        b: &mut [B],
+        b_len: usize,
+        part: impl Fn(usize, &mut [A], &mut [B]) -> bool + Sync,
+    ) -> bool;
+}
+
+/// One after the other, on the caller's own core.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Serial;
+
+impl Workers for Serial {
+    fn any2<A: Send, B: Send>(
+        &self,
+        a: &mut [A],
+        a_len: usize,
+        b: &mut [B],
+        b_len: usize,
+        part: impl Fn(usize, &mut [A], &mut [B]) -> bool + Sync,
+    ) -> bool {
+        let (mut any, mut rest) = (false, b);
+        for (i, a) in a.chunks_exact_mut(a_len.max(1)).enumerate() {
+            let Some((b, after)) = core::mem::take(&mut rest).split_at_mut_checked(b_len) else { break };
+            any |= part(i, a, b);
+            rest = after;
+        }
+        any
+    }
+}
