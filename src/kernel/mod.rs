@@ -21,8 +21,6 @@ pub enum Isa {
     Portable,
     /// AVX on x86-64.
     Avx,
-    /// AVX-512 on x86-64.
-    Avx512,
 }
 
 impl Isa {
@@ -32,16 +30,14 @@ impl Isa {
             Isa::Portable => true,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx => x86::has_avx(),
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => x86::has_avx512(),
             #[cfg(not(target_arch = "x86_64"))]
-            _ => false,
+            Isa::Avx => false,
         }
     }
 
     /// The widest instructions that this processor has.
     pub fn detect() -> Self {
-        [Isa::Avx512, Isa::Avx].into_iter().find(|isa| isa.is_available()).unwrap_or_default()
+        if Isa::Avx.is_available() { Isa::Avx } else { Isa::Portable }
     }
 }
 
@@ -58,8 +54,6 @@ pub fn chain<const R: usize, const T: usize>(isa: Isa, panel: &[f32], x: &[[f32;
     match isa {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx if x86::has_avx() => x86::chain_avx::<R, T>(panel, x, y),
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 if x86::has_avx512() => x86::chain_avx512::<R, T>(panel, x, y),
         _ => portable::chain::<R, T>(panel, x, y),
     }
 }

@@ -33,7 +33,7 @@ impl Red16 {
     /// Adds the terms of the first `count` lanes of a tile whose first point is p.
     #[inline(always)]
     pub fn add_tile<const T: usize>(&mut self, p: usize, count: usize, terms: [f32; T]) {
-        if p % 16 == 0 && count >= T && T % 16 == 0 {
+        if p.is_multiple_of(16) && count >= T && T.is_multiple_of(16) {
             for terms in terms.as_chunks::<16>().0 {
                 for (lane, term) in self.lanes.iter_mut().zip(terms) {
                     *lane += term;

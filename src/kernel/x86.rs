@@ -4,14 +4,9 @@
 use super::portable;
 
 cpufeatures::new!(avx, "avx");
-cpufeatures::new!(avx512, "avx512f", "avx512vl");
 
 pub fn has_avx() -> bool {
     avx::get()
-}
-
-pub fn has_avx512() -> bool {
-    avx512::get()
 }
 
 pub fn chain_avx<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]], y: &mut [[f32; T]]) {
@@ -20,15 +15,6 @@ pub fn chain_avx<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]], 
         portable::chain::<R, T>(panel, x, y)
     }
     // SAFETY: `super::chain` comes here only where `has_avx()` holds.
-    unsafe { inner::<R, T>(panel, x, y) }
-}
-
-pub fn chain_avx512<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]], y: &mut [[f32; T]]) {
-    #[target_feature(enable = "avx512f,avx512vl")]
-    fn inner<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]], y: &mut [[f32; T]]) {
-        portable::chain::<R, T>(panel, x, y)
-    }
-    // SAFETY: `super::chain` comes here only where `has_avx512()` holds.
     unsafe { inner::<R, T>(panel, x, y) }
 }
 

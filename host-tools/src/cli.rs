@@ -1,0 +1,214 @@
+//! The command line: one binary, the same words everywhere.
+use crate::engine::{Engine, Isa};
+use crate::preset::{Preset, find};
+use crate::spec::{Acf, Overrides, Spec};
+use crate::tensors::Bundle;
+use crate::{Failure, Result, command};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Runs deep ReLU networks with the same bits everywhere and measures how shattered their gradients are.
+#[derive(Debug, Parser)]
+#[command(name = "shatterscope", version, max_term_width = 110)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+    /// How to talk
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Options of every command.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Common {
+    /// Exactly one JSON document on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No progress, no summary
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Draw the paper's figures: SVG, PNG, CSV, JSON and one index.html
+    Figures(Figures),
+    /// Gradients of one network, their autocorrelation and ensemble correlation
+    Probe(Probe),
+    /// Print the resolved spec as TOML
+    Spec(Network),
+    /// Write weights, inputs, outputs and gradients of a run as .safetensors and .npz
+    Export(Export),
+    /// Presets
+    Preset {
+        /// What to do with them
+        #[command(subcommand)]
+        command: PresetCommand,
+    },
+}
+
+/// Commands on presets.
+#[derive(Debug, Subcommand)]
+pub enum PresetCommand {
+    /// One line each
+    List,
+}
+
+/// Where to compute; none of it changes a bit.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Computing (changes no bit)")]
+pub struct Computing {
+    /// Threads [default: all]
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Force a kernel
+    #[arg(long, value_enum, default_value_t)]
+    pub isa: Isa,
+}
+
+impl Computing {
+    fn engine(&self, common: &Common) -> Result<Engine> {
+        Engine::new(self.threads, self.isa, common.quiet)
+    }
+}
+
+/// The network options, with a preset or a file under them.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Network")]
+pub struct Network {
+    /// Start from a preset; other options change it
+    #[arg(long, conflicts_with = "spec")]
+    pub preset: Option<String>,
+    /// Start from a TOML file as `spec` prints it; other options change it
+    #[arg(long, value_name = "FILE.toml")]
+    pub spec: Option<PathBuf>,
+    /// Single fields
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+impl Network {
+    fn preset(&self) -> Result<Option<Preset>> {
+        match &self.preset {
+            None => Ok(None),
+            Some(name) => match find(name) {
+                None => Err(Failure::usage(format!("no preset {name}: `shatterscope preset list` has them"))),
+                preset => Ok(preset),
+            },
+        }
+    }
+
+    /// Options over preset or file over `base`.
+    fn resolve_over(&self, base: Option<Overrides>) -> Result<Spec> {
+        let under = match (&self.spec, self.preset()?) {
+            (Some(path), _) => Spec::overrides_from_file(path)?,
+            (None, Some(preset)) => preset.overrides,
+            (None, None) => base.unwrap_or_default(),
+        };
+        self.overrides.clone().over(under).resolve()
+    }
+}
+
+/// `probe`
+#[derive(Debug, Args)]
+pub struct Probe {
+    /// The network
+    #[command(flatten)]
+    pub network: Network,
+    /// Weights of one run, .safetensors or .npz with the names of `export`; its spec is the default
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    /// Which autocorrelation [default: mean-removed]
+    #[arg(long)]
+    pub acf: Option<Acf>,
+    /// Largest lag [default: 15]
+    #[arg(long)]
+    pub lags: Option<u32>,
+    /// Where to compute
+    #[command(flatten)]
+    pub computing: Computing,
+}
+
+impl Probe {
+    fn run(&self, common: &Common) -> Result<()> {
+        let preset = self.network.preset()?;
+        let question = command::probe::Question {
+            acf: self.acf.or(preset.as_ref().map(|p| p.acf)).unwrap_or(Acf::MeanRemoved),
+            lags: self.lags.or(preset.as_ref().map(|p| p.lags)).unwrap_or(15),
+        };
+        let engine = self.computing.engine(common)?;
+        let Some(path) = &self.weights else {
+            return command::probe::run(&self.network.resolve_over(None)?, question, None, &engine, common);
+        };
+        if self.network.overrides.runs.is_some_and(|runs| runs != 1) {
+            return Err(Failure::usage("--weights holds one run: leave out --runs"));
+        }
+        let bundle = Bundle::read(path)?;
+        let spec = Spec { runs: 1, ..self.network.resolve_over(bundle.overrides()?)? };
+        command::probe::run(&spec, question, Some((path, &bundle)), &engine, common)
+    }
+}
+
+/// `export`
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The network
+    #[command(flatten)]
+    pub network: Network,
+    /// Folder for run.safetensors and run.npz
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Which run, from 0
+    #[arg(long, default_value_t = 0)]
+    pub run: u32,
+    /// Where to compute
+    #[command(flatten)]
+    pub computing: Computing,
+}
+
+/// `figures`
+#[derive(Debug, Args)]
+pub struct Figures {
+    /// Which: 1, 2, all; alone: every figure that needs no data set and fits a minute
+    pub which: Vec<String>,
+    /// Folder for the files
+    #[arg(long, default_value = "out")]
+    pub out: PathBuf,
+    /// List the figures
+    #[arg(long)]
+    pub list: bool,
+    /// Open index.html afterwards
+    #[arg(long)]
+    pub open: bool,
+    /// Seed of all random numbers
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Runs that Figure 2 averages over
+    #[arg(long, default_value_t = 20)]
+    pub runs: u32,
+    /// Where to compute
+    #[command(flatten)]
+    pub computing: Computing,
+}
+
+impl Cli {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// One line and an exit code.
+    pub fn run(&self) -> Result<()> {
+        let common = &self.common;
+        match &self.command {
+            Command::Figures(figures) => command::figures::run(figures, &figures.computing.engine(common)?, common),
+            Command::Probe(probe) => probe.run(common),
+            Command::Spec(network) => command::spec::run(&network.resolve_over(None)?, common),
+            Command::Export(export) => {
+                let spec = export.network.resolve_over(None)?;
+                command::export::run(&spec, export.run, &export.out, &export.computing.engine(common)?, common)
+            }
+            Command::Preset { command: PresetCommand::List } => command::preset::list(common),
+        }
+    }
+}

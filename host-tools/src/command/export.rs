@@ -1,0 +1,47 @@
+//! `export`: a run as tensors, for NumPy and PyTorch to check.
+use super::{print, print_json};
+use crate::cli::Common;
+use crate::engine::Engine;
+use crate::spec::Spec;
+use crate::tensors::{Bundle, write_whole};
+use crate::weights::Drawn;
+use crate::{Failure, Result};
+use serde_json::json;
+use shatterscope::network::Network;
+use std::path::Path;
+
+/// Writes run `run` of a spec to `out/run.safetensors` and `out/run.npz`.
+///
+/// # Errors
+/// A run that meets NaN or infinity; files that cannot be written.
+pub fn run(spec: &Spec, run: u32, out: &Path, engine: &Engine, common: &Common) -> Result<()> {
+    if run >= spec.runs {
+        return Err(Failure::usage(format!("--run {run}: the spec has {} runs, counted from 0", spec.runs)));
+    }
+    let network = Network::Family(spec.network());
+    let drawn = Drawn::draw(&network, &spec.seeded(run));
+    let runs =
+        engine.stored(spec, &drawn)?.map_err(|fault| Failure::from(shatterscope::Error::NonFinite(fault.fault)))?;
+    let mut bundle = Bundle::parameters(&network, &drawn);
+    let grid = spec.grid();
+    let points = spec.points as usize;
+    for result in runs {
+        bundle.add("grid".into(), vec![points], (0..spec.points).map(|i| grid.point(i)).collect());
+        bundle.add("outputs".into(), vec![points], result.outputs);
+        bundle.add("gradient".into(), vec![points], result.gradient);
+        let text = serde_json::to_string(&Spec { runs: 1, ..spec.clone() });
+        bundle.spec = Some(text.map_err(|error| Failure::failed(format!("cannot write the spec: {error}")))?);
+        let files = [(out.join("run.safetensors"), bundle.to_safetensors()?), (out.join("run.npz"), bundle.to_npz()?)];
+        for (path, bytes) in &files {
+            write_whole(path, bytes)?;
+        }
+        let paths: Vec<_> = files.iter().map(|(path, _)| path.display().to_string()).collect();
+        if common.json {
+            let digest = result.digest.to_string();
+            print_json(&json!({ "spec": spec, "run": run, "digest": digest, "files": paths }))?;
+        } else if !common.quiet {
+            print(&format!("{}\ndigest of the gradient {}\n", paths.join("\n"), result.digest))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! One file a command.
+pub mod export;
+pub mod figures;
+pub mod preset;
+pub mod probe;
+pub mod spec;
+
+/// Prints to standard output; a closed pipe ends the program quietly, as users of `head` expect.
+pub fn print(text: &str) -> crate::Result<()> {
+    use std::io::Write;
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(|error| crate::Failure::failed(format!("cannot write to standard output: {error}"))),
+    }
+}
+
+/// Prints one JSON document.
+pub fn print_json(value: &impl serde::Serialize) -> crate::Result<()> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| crate::Failure::failed(format!("cannot print JSON: {error}")))?;
+    print(&(text + "\n"))
+}

@@ -1,0 +1,157 @@
+//! `probe`: the gradients of one spec and how they correlate.
+use super::{print, print_json};
+use crate::cli::Common;
+use crate::engine::{Engine, Run};
+use crate::record::{MathEffect, Record, record_digest};
+use crate::spec::{Acf, Math, Spec};
+use crate::statistics::Statistics;
+use crate::tensors::Bundle;
+use crate::{Failure, Result};
+use std::path::Path;
+
+/// What the statistics are to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Question {
+    /// Which autocorrelation.
+    pub acf: Acf,
+    /// Largest lag.
+    pub lags: u32,
+}
+
+/// Probes a spec, with weights from its seed or from a file.
+///
+/// # Errors
+/// Lags past the grid, weights that do not fit; a run that meets NaN or infinity, after the record is printed.
+pub fn run(
+    spec: &Spec,
+    question: Question,
+    weights: Option<(&Path, &Bundle)>,
+    engine: &Engine,
+    common: &Common,
+) -> Result<()> {
+    if question.lags >= spec.points {
+        return Err(Failure::usage(format!(
+            "--lags {} must be below the number of points, {}: lower it or raise --points",
+            question.lags, spec.points
+        )));
+    }
+    let name = weights.map(|(path, _)| path.display().to_string());
+    let outcome = match weights {
+        Some((_, bundle)) => engine.stored(spec, &bundle.drawn(spec)?)?,
+        None => engine.runs(spec, "probe")?,
+    };
+    let runs = match outcome {
+        Ok(runs) => runs,
+        Err(fault) => {
+            if common.json {
+                print_json(&Record::non_finite(spec, question.acf, name, fault))?;
+            }
+            let error = Failure::from(shatterscope::Error::NonFinite(fault.fault));
+            return Err(Failure { message: format!("run {}: {error}", fault.run), ..error });
+        }
+    };
+    let statistics = Statistics::of(&runs, question.acf, question.lags)?;
+    let mut record = Record::of(spec, question.acf, name, &runs, statistics);
+    if spec.math != Math::Libm && weights.is_none() {
+        record.math_effect = math_effect(spec, question, &runs, &record, engine)?;
+    }
+    if common.json { print_json(&record) } else { print(&table(&record)) }
+}
+
+/// The same spec with libm, beside it.
+fn math_effect(
+    spec: &Spec,
+    question: Question,
+    runs: &[Run],
+    record: &Record,
+    engine: &Engine,
+) -> Result<Option<MathEffect>> {
+    let Ok(exact) = engine.runs(&Spec { math: Math::Libm, ..spec.clone() }, "libm")? else { return Ok(None) };
+    let pairs = || runs.iter().zip(&exact).flat_map(|(a, b)| a.gradient.iter().zip(&b.gradient));
+    let largest = pairs().map(|(_, b)| b.abs() as f64).fold(0.0, f64::max);
+    let difference = pairs().map(|(a, b)| (*a as f64 - *b as f64).abs()).fold(0.0, f64::max);
+    let changed = pairs().filter(|(a, b)| a.to_bits() != b.to_bits()).count();
+    let statistics = Statistics::of(&exact, question.acf, question.lags)?;
+    let both = record.autocorrelation.as_ref().zip(statistics.autocorrelation.as_ref());
+    Ok(Some(MathEffect {
+        libm_digest: record_digest(&exact),
+        largest_relative_difference: if largest > 0.0 { difference / largest } else { 0.0 },
+        share_of_values_changed: changed as f64 / pairs().count().max(1) as f64,
+        largest_autocorrelation_difference: both
+            .map(|(a, b)| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)),
+    }))
+}
+
+/// A table for people.
+fn table(record: &Record) -> String {
+    let mut text = format!(
+        "contract   {}\ngenerator  {}\ntarget     {}\nnetwork    {}\nruns       {}, seed {}\ngrid       {} points\n",
+        record.contract,
+        record.generator,
+        record.target,
+        describe(&record.spec),
+        record.runs,
+        record.seed,
+        record.grid.len(),
+    );
+    if let Some(weights) = &record.weights {
+        text += &format!("weights    {weights}\n");
+    }
+    if let Some(square) = record.gradient_mean_square {
+        text += &format!("E[g^2]     {square:.6}\n");
+    }
+    match &record.autocorrelation {
+        None => text += "constant   the gradient of every run is constant: there is no autocorrelation\n",
+        Some(mean) => {
+            if let Some(constant @ 1..) = record.constant_runs {
+                text += &format!("constant   {constant} of {} runs, left out of the average\n", record.runs);
+            }
+            text += "\n lag  autocorrelation       sd   ensemble       se\n";
+            let at = |series: &Option<Vec<f64>>, lag: usize| match series.as_ref().and_then(|s| s.get(lag)) {
+                Some(value) => format!("{value:8.4}"),
+                None => "       -".to_owned(),
+            };
+            for lag in 0..mean.len() {
+                text += &format!(
+                    "{lag:4}         {} {}   {} {}\n",
+                    at(&record.autocorrelation, lag),
+                    at(&record.autocorrelation_sd, lag),
+                    at(&record.ensemble_correlation, lag),
+                    at(&record.ensemble_correlation_se, lag),
+                );
+            }
+        }
+    }
+    if let Some(effect) = &record.math_effect {
+        text += &format!(
+            "\nagainst libm: {:.1}% of the gradient values change, by at most {:.2e} of the largest gradient;\n\
+             autocorrelations by at most {}; libm's digest {}\n",
+            100.0 * effect.share_of_values_changed,
+            effect.largest_relative_difference,
+            effect.largest_autocorrelation_difference.map_or("-".to_owned(), |d| format!("{d:.2e}")),
+            effect.libm_digest,
+        );
+    }
+    if let Some(digest) = &record.digest {
+        text += &format!("\ndigest     {digest}\n");
+    }
+    text
+}
+
+/// A network in half a line.
+pub fn describe(spec: &Spec) -> String {
+    let mut text = format!("{:?} {} x {}", spec.family, spec.depth, spec.width).to_lowercase();
+    let mut add = |name: &str, value: Option<f32>| {
+        if let Some(value) = value {
+            text += &format!(", {name} {value}");
+        }
+    };
+    add("alpha", spec.alpha);
+    add("beta", spec.beta);
+    add("carry", spec.carry);
+    add("transform", spec.transform);
+    if let Some(statistics) = spec.statistics {
+        text += &format!(", norm {:?} ({statistics:?} statistics)", spec.norm).to_lowercase();
+    }
+    text
+}

@@ -1,0 +1,271 @@
+//! Runs the kernel on the desktop's threads: runs beside each other, or the tiles and units of one run.
+use crate::progress::Progress;
+use crate::spec::Spec;
+use crate::weights::{Drawn, dense_layers, weights_len, with_stored};
+use crate::{Failure, Result};
+use clap::ValueEnum;
+use rayon::prelude::*;
+use shatterscope::contract::Digest;
+use shatterscope::kernel;
+use shatterscope::network::{Buffers, Executor, Layer, Network, Norm, Options, Schedule, Serial, Weights, Workers};
+
+/// The instructions of the dense kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Isa {
+    /// The widest this processor has.
+    #[default]
+    Auto,
+    /// What every processor of this architecture has.
+    Portable,
+    /// AVX.
+    Avx,
+}
+
+impl Isa {
+    /// The kernel to use.
+    ///
+    /// # Errors
+    /// Wrong use where this processor lacks it.
+    pub fn kernel(self) -> Result<kernel::Isa> {
+        let isa = match self {
+            Isa::Auto => kernel::Isa::detect(),
+            Isa::Portable => kernel::Isa::Portable,
+            Isa::Avx => kernel::Isa::Avx,
+        };
+        if isa.is_available() {
+            Ok(isa)
+        } else {
+            Err(Failure::usage(format!("--isa {isa:?}: this processor does not have it, use --isa auto")))
+        }
+    }
+}
+
+/// How to compute; none of it changes a bit.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    /// Threads, at least 1.
+    pub threads: usize,
+    /// Kernel.
+    pub isa: kernel::Isa,
+    /// No progress bar.
+    pub quiet: bool,
+    /// Schedule, instead of the engine's own choice.
+    pub schedule: Option<Schedule>,
+    /// Largest total of weights, in f32 elements, that is drawn once and kept for the way back.
+    pub keep_weights: u64,
+}
+
+impl Engine {
+    /// All threads but as limited, the best kernel.
+    ///
+    /// # Errors
+    /// Wrong use: no threads, or a kernel that the processor lacks.
+    pub fn new(threads: Option<usize>, isa: Isa, quiet: bool) -> Result<Self> {
+        let available = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let threads = match threads {
+            Some(0) => return Err(Failure::usage("--threads must be at least 1")),
+            threads => threads.unwrap_or(available),
+        };
+        Ok(Self { threads, isa: isa.kernel()?, quiet, schedule: None, keep_weights: 64 << 20 })
+    }
+}
+
+/// What one run gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// f at the grid points.
+    pub outputs: Vec<f32>,
+    /// df/dx at the grid points.
+    pub gradient: Vec<f32>,
+    /// Digest of the gradient.
+    pub digest: Digest,
+}
+
+/// Which run ended without a result, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunFault {
+    /// Run.
+    pub run: u32,
+    /// Pass and layer.
+    pub fault: shatterscope::Fault,
+}
+
+/// The runs of a spec, in order, or the first that met NaN or infinity.
+pub type Outcome = std::result::Result<Vec<Run>, RunFault>;
+
+impl Engine {
+    /// All runs of a spec with seeded weights.
+    ///
+    /// # Errors
+    /// Wrong use as the core refuses it.
+    pub fn runs(&self, spec: &Spec, what: &str) -> Result<Outcome> {
+        let network = Network::Family(spec.network());
+        let options = self.options(spec);
+        let work = network.plan(&options, 1)?.multiply_adds;
+        let progress = Progress::new(what, work.saturating_mul(spec.runs as u64), self.quiet);
+        let one = |run: u32, workers_inside: bool| {
+            let seeded = spec.seeded(run);
+            if weights_len(&network) <= self.keep_weights {
+                let drawn = Drawn::draw(&network, &seeded);
+                with_stored(&network, &drawn, |stored| self.dispatch(spec, network, stored, workers_inside, &progress))
+            } else {
+                self.dispatch(spec, network, &seeded, workers_inside, &progress)
+            }
+        };
+        let results: Vec<Result<_>> = self.pool()?.install(|| {
+            if spec.runs as usize >= self.threads {
+                (0..spec.runs).into_par_iter().map(|run| one(run, false)).collect()
+            } else {
+                (0..spec.runs).map(|run| one(run, self.threads > 1)).collect()
+            }
+        });
+        let mut runs = Vec::with_capacity(results.len());
+        for (run, result) in (0..).zip(results) {
+            match result? {
+                Ok(result) => runs.push(result),
+                Err(fault) => return Ok(Err(RunFault { run, fault })),
+            }
+        }
+        Ok(Ok(runs))
+    }
+
+    /// One run with given parameters.
+    ///
+    /// # Errors
+    /// Parameters that do not fit the network or are not finite.
+    pub fn stored(&self, spec: &Spec, drawn: &Drawn) -> Result<Outcome> {
+        let layers = layers_of(spec, drawn);
+        let network = Network::Layers(&layers);
+        let progress = Progress::new("probe", network.plan(&self.options(spec), 1)?.multiply_adds, self.quiet);
+        let outcome = self.pool()?.install(|| {
+            with_stored(&network, drawn, |stored| self.dispatch(spec, network, stored, self.threads > 1, &progress))
+        })?;
+        Ok(outcome.map(|run| vec![run]).map_err(|fault| RunFault { run: 0, fault }))
+    }
+
+    fn pool(&self) -> Result<rayon::ThreadPool> {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(self.threads)
+            .build()
+            .map_err(|error| Failure::failed(format!("cannot start {} threads: {error}", self.threads)))
+    }
+
+    fn options(&self, spec: &Spec) -> Options {
+        // Without a norm a few hundred points at a time stay in the cache, however many there are.
+        let own = match spec.network().norm {
+            Norm::None => Schedule::Blocks { resident: 256 },
+            _ => Schedule::WholeBatch,
+        };
+        Options {
+            derivative: spec.derivative.core(),
+            statistics: spec.statistics.map(|mode| mode.core()).unwrap_or_default(),
+            math: spec.math.core(),
+            isa: self.isa,
+            schedule: self.schedule.unwrap_or(own),
+            ..Options::new(spec.points)
+        }
+    }
+
+    /// The register tile that suits the kernel.
+    fn dispatch<W: Weights>(
+        &self,
+        spec: &Spec,
+        network: Network,
+        weights: &W,
+        parallel: bool,
+        progress: &Progress,
+    ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
+        let options = self.options(spec);
+        macro_rules! with {
+            ($workers:expr) => {
+                match self.isa {
+                    kernel::Isa::Portable => run::<W, _, 2, 16>(spec, network, weights, $workers, options, progress),
+                    kernel::Isa::Avx => run::<W, _, 6, 16>(spec, network, weights, $workers, options, progress),
+                }
+            };
+        }
+        if parallel { with!(&Threads) } else { with!(&Serial) }
+    }
+}
+
+/// The layers of a network whose parameters come from a file: the spec's, with hidden biases where the file has them.
+pub fn layers_of(spec: &Spec, drawn: &Drawn) -> Vec<Layer> {
+    let bias_std = if drawn.hidden_bias() { 1.0 } else { 0.0 };
+    let network = Network::Family(shatterscope::network::Spec { bias_std, ..spec.network() });
+    (0..network.len()).filter_map(|i| network.layer(i)).collect()
+}
+
+fn run<W: Weights, K: Workers, const R: usize, const T: usize>(
+    spec: &Spec,
+    network: Network,
+    weights: &W,
+    workers: &K,
+    options: Options,
+    progress: &Progress,
+) -> Result<std::result::Result<Run, shatterscope::Fault>> {
+    /// A whole matrix is one panel up to this many elements (4 MB).
+    const PANEL: u64 = 1 << 20;
+    let plan = network.plan(&options, T as u32)?;
+    let dense = dense_layers(&network);
+    let matrix = dense.iter().map(|dense| dense.fan_in as u64 * dense.fan_out as u64).max().unwrap_or(1);
+    let least = dense.iter().map(|dense| weights.panel_len(dense)).max().unwrap_or(1);
+    let mut activations = vec![0.0; plan.activations_len as usize];
+    let mut tape = vec![0; plan.tape_len as usize];
+    let mut statistics = vec![0.0; plan.statistics_len as usize];
+    let mut normalised = vec![0.0; plan.normalised_len as usize];
+    let mut panel = vec![0.0; (matrix.min(PANEL) + least) as usize];
+    let mut outputs = vec![0.0; plan.outputs_len as usize];
+    let mut gradient = vec![0.0; plan.gradient_len as usize];
+    let buffers = Buffers {
+        activations: &mut activations,
+        tape: &mut tape,
+        statistics: &mut statistics,
+        normalised: &mut normalised,
+        panel: &mut panel,
+    };
+    let mut executor = Executor::<W, K, R, T>::new(
+        network,
+        weights,
+        workers,
+        spec.grid().input(),
+        options,
+        buffers,
+        &mut outputs,
+        &mut gradient,
+    )?;
+    let mut before = 0;
+    loop {
+        let step = executor.step(1 << 26);
+        progress.add(executor.multiply_adds() - before);
+        before = executor.multiply_adds();
+        match step {
+            Ok(step) if step.is_done() => break,
+            Ok(_) => {}
+            Err(shatterscope::Error::NonFinite(fault)) => return Ok(Err(fault)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let digest = Digest::of(&gradient);
+    Ok(Ok(Run { outputs, gradient, digest }))
+}
+
+/// The threads of the current pool as the core's workers.
+pub struct Threads;
+
+impl Workers for Threads {
+    fn any2<A: Send, B: Send>(
+        &self,
+        a: &mut [A],
+        a_len: usize,
+        b: &mut [B],
+        b_len: usize,
+        part: impl Fn(usize, &mut [A], &mut [B]) -> bool + Sync,
+    ) -> bool {
+        let a = a.par_chunks_exact_mut(a_len.max(1)).enumerate();
+        if b_len == 0 {
+            a.map(|(i, a)| part(i, a, &mut [])).reduce(|| false, |x, y| x | y)
+        } else {
+            a.zip(b.par_chunks_exact_mut(b_len)).map(|((i, a), b)| part(i, a, b)).reduce(|| false, |x, y| x | y)
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Errors as the user meets them: one line that says what, where and what to do, and an exit code.
+use std::fmt;
+
+/// A failure with its exit code: 2 for wrong use, 1 for anything else.
+#[derive(Debug)]
+pub struct Failure {
+    /// 2: the command was not understood; 1: it failed, or the answer is no.
+    pub code: u8,
+    /// One line.
+    pub message: String,
+}
+
+/// A result that ends as one line on standard error.
+pub type Result<T> = std::result::Result<T, Failure>;
+
+impl Failure {
+    /// Wrong use: exit code 2.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { code: 2, message: message.into() }
+    }
+
+    /// A failure: exit code 1.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { code: 1, message: message.into() }
+    }
+
+    /// The failure of an operation on a file.
+    pub fn file(path: &std::path::Path, what: &str, error: impl fmt::Display) -> Self {
+        Self::failed(format!("{what} {}: {error}", path.display()))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The core refuses specs (wrong use) and names what went wrong in a run.
+impl From<shatterscope::Error> for Failure {
+    fn from(error: shatterscope::Error) -> Self {
+        match error {
+            shatterscope::Error::Refused(_) => Self::usage(error.to_string()),
+            _ => Self::failed(error.to_string()),
+        }
+    }
+}

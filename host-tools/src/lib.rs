@@ -1,0 +1,18 @@
+//! The desktop side of shatterscope: runs the paper's experiments with the kernel, at full scale and in parallel.
+//!
+//! The modules in the order in which data flows: [`spec`] resolves what is asked, [`weights`] draws or reads
+//! parameters, [`engine`] runs the kernel on threads, [`statistics`] and [`record`] make a result of the runs,
+//! [`figure`] the paper's figures, [`plot`] draws them.
+pub mod cli;
+pub mod command;
+pub mod engine;
+pub mod error;
+pub mod preset;
+pub mod progress;
+pub mod record;
+pub mod spec;
+pub mod statistics;
+pub mod tensors;
+pub mod weights;
+
+pub use error::{Failure, Result};

@@ -1,0 +1,19 @@
+//! The command line program.
+use clap::Parser;
+use shatterscope_host::cli::Cli;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let failed = shatterscope::contract::self_test();
+    if !failed.is_empty() {
+        eprintln!("error: this machine does not compute as the contract asks ({failed:?}): no result can be trusted");
+        return ExitCode::from(1);
+    }
+    match Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(failure.code)
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! A bar on standard error for anything longer than a second.
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// Counts multiply-adds; shows itself after a second, never when quiet.
+pub struct Progress {
+    bar: ProgressBar,
+    start: Instant,
+    quiet: bool,
+    shown: OnceLock<()>,
+}
+
+impl Progress {
+    /// A bar of `total` multiply-adds.
+    pub fn new(what: &str, total: u64, quiet: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
+        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent}% {eta} left") {
+            bar.set_style(style);
+        }
+        bar.set_message(what.to_owned());
+        Self { bar, start: Instant::now(), quiet, shown: OnceLock::new() }
+    }
+
+    /// Adds work done; any thread may.
+    pub fn add(&self, work: u64) {
+        self.bar.inc(work);
+        if !self.quiet && self.start.elapsed() > Duration::from_secs(1) {
+            self.shown.get_or_init(|| self.bar.set_draw_target(ProgressDrawTarget::stderr()));
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,168 @@
+//! The record of a probe: everything that was measured and how, as one JSON document.
+use crate::engine::{Run, RunFault};
+use crate::spec::{Acf, Spec};
+use crate::statistics::Statistics;
+use serde::Serialize;
+use shatterscope::Pass;
+use shatterscope::contract::{Digest, canonical_bits};
+
+/// Why `theory_correlation` is null.
+const NO_THEORY: &str = "this version measures; the exact wide-limit prediction is not built in yet";
+
+/// Where a probe met NaN or infinity.
+#[derive(Clone, Debug, Serialize)]
+pub struct NonFinite {
+    /// Run.
+    pub run: u32,
+    /// `forward` or `backward`.
+    pub pass: &'static str,
+    /// Layer, readout = depth + 1.
+    pub layer: u32,
+}
+
+impl From<RunFault> for NonFinite {
+    fn from(RunFault { run, fault }: RunFault) -> Self {
+        let pass = match fault.pass {
+            Pass::Forward => "forward",
+            Pass::Backward => "backward",
+        };
+        Self { run, pass, layer: fault.layer }
+    }
+}
+
+/// What an approximate maths library does to the gradients, against libm.
+#[derive(Clone, Debug, Serialize)]
+pub struct MathEffect {
+    /// Digest of the same spec with libm.
+    pub libm_digest: String,
+    /// max |g - g_libm| / max |g_libm| over all points and runs.
+    pub largest_relative_difference: f64,
+    /// Share of gradient values whose bits differ.
+    pub share_of_values_changed: f64,
+    /// max |r_k - r_k libm| of the mean autocorrelation, null if either is constant.
+    pub largest_autocorrelation_difference: Option<f64>,
+}
+
+/// One JSON document.
+#[derive(Clone, Debug, Serialize)]
+pub struct Record {
+    /// Every field resolved.
+    pub spec: Spec,
+    /// Where the weights came from, null for seeded ones.
+    pub weights: Option<String>,
+    /// Contract id.
+    pub contract: &'static str,
+    /// Random numbers and normals.
+    pub generator: String,
+    /// Machine the program was compiled for.
+    pub target: &'static str,
+    /// Commit of the program.
+    pub commit: &'static str,
+    /// Runs.
+    pub runs: u32,
+    /// Seed.
+    pub seed: u64,
+    /// Which autocorrelation.
+    pub acf: Acf,
+    /// x, `[point]`.
+    pub grid: Vec<f32>,
+    /// df/dx of the first run, `[point]`.
+    pub gradient: Option<Vec<f32>>,
+    /// Its bits, hexadecimal.
+    pub gradient_bits: Option<Vec<String>>,
+    /// Mean over runs, `[lag]`.
+    pub autocorrelation: Option<Vec<f64>>,
+    /// Standard deviation over runs, `[lag]`.
+    pub autocorrelation_sd: Option<Vec<f64>>,
+    /// `[run][lag]`
+    pub autocorrelation_runs: Option<Vec<Option<Vec<f64>>>>,
+    /// `[lag]`
+    pub ensemble_correlation: Option<Vec<f64>>,
+    /// `[lag]`
+    pub ensemble_correlation_se: Option<Vec<f64>>,
+    /// `[lag]`
+    pub theory_correlation: Option<Vec<f64>>,
+    /// `[lag]`
+    pub theory_se: Option<Vec<f64>>,
+    /// Why there is no theory.
+    pub theory_reason: Option<&'static str>,
+    /// mean_i <g_i^2>
+    pub gradient_mean_square: Option<f64>,
+    /// The exact value.
+    pub theory_mean_square: Option<f64>,
+    /// Whether the gradient of every run is constant.
+    pub constant: Option<bool>,
+    /// Runs with a constant gradient; they have no autocorrelation.
+    pub constant_runs: Option<usize>,
+    /// Where NaN or infinity stood; all results are null then.
+    pub non_finite: Option<NonFinite>,
+    /// Present with another maths library than the contract's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub math_effect: Option<MathEffect>,
+    /// Of all runs.
+    pub digest: Option<String>,
+}
+
+impl Record {
+    fn empty(spec: &Spec, acf: Acf, weights: Option<String>) -> Self {
+        let grid = spec.grid();
+        Self {
+            spec: spec.clone(),
+            weights,
+            contract: spec.contract(),
+            generator: spec.generator(),
+            target: env!("SHATTERSCOPE_TARGET"),
+            commit: env!("SHATTERSCOPE_COMMIT"),
+            runs: spec.runs,
+            seed: spec.seed,
+            acf,
+            grid: (0..spec.points).map(|i| grid.point(i)).collect(),
+            gradient: None,
+            gradient_bits: None,
+            autocorrelation: None,
+            autocorrelation_sd: None,
+            autocorrelation_runs: None,
+            ensemble_correlation: None,
+            ensemble_correlation_se: None,
+            theory_correlation: None,
+            theory_se: None,
+            theory_reason: Some(NO_THEORY),
+            gradient_mean_square: None,
+            theory_mean_square: None,
+            constant: None,
+            constant_runs: None,
+            non_finite: None,
+            math_effect: None,
+            digest: None,
+        }
+    }
+
+    /// The record of runs that came to an end.
+    pub fn of(spec: &Spec, acf: Acf, weights: Option<String>, runs: &[Run], statistics: Statistics) -> Self {
+        let first = runs.first().map(|run| run.gradient.clone());
+        Self {
+            gradient_bits: first.as_ref().map(|g| g.iter().map(|&g| format!("{:08x}", canonical_bits(g))).collect()),
+            gradient: first,
+            constant: Some(statistics.constant_runs == runs.len()),
+            constant_runs: Some(statistics.constant_runs),
+            autocorrelation: statistics.autocorrelation,
+            autocorrelation_sd: statistics.autocorrelation_sd,
+            autocorrelation_runs: Some(statistics.autocorrelation_runs),
+            ensemble_correlation: statistics.ensemble_correlation,
+            ensemble_correlation_se: statistics.ensemble_correlation_se,
+            gradient_mean_square: Some(statistics.gradient_mean_square),
+            digest: Some(record_digest(runs)),
+            ..Self::empty(spec, acf, weights)
+        }
+    }
+
+    /// The record of a probe that met NaN or infinity.
+    pub fn non_finite(spec: &Spec, acf: Acf, weights: Option<String>, fault: RunFault) -> Self {
+        Self { non_finite: Some(fault.into()), ..Self::empty(spec, acf, weights) }
+    }
+}
+
+/// The digest of a record: of the digests of its runs.
+pub fn record_digest(runs: &[Run]) -> String {
+    Digest::of_runs(runs.iter().map(|run| run.digest)).to_string()
+}

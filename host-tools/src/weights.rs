@@ -1,0 +1,70 @@
+//! The parameters of a run in memory: drawn once from their seed, or read from a file.
+use crate::Result;
+use rayon::prelude::*;
+use shatterscope::network::{Block, Dense, Layer, Network, Parameters, Role, Stored, Weights};
+
+/// The dense layers of a network in their order.
+pub fn dense_layers(network: &Network) -> Vec<Dense> {
+    (0..network.len())
+        .filter_map(|i| match network.layer(i) {
+            Some(Layer::Dense(dense)) => Some(dense),
+            _ => None,
+        })
+        .collect()
+}
+
+/// f32 elements of all weight matrices.
+pub fn weights_len(network: &Network) -> u64 {
+    dense_layers(network).iter().map(|dense| dense.fan_in as u64 * dense.fan_out as u64).sum()
+}
+
+/// Weights and biases of every dense layer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Drawn {
+    /// `weight [out][in]`, `bias [out]` (empty where the layer has none), in the order of the layers.
+    pub layers: Vec<(Vec<f32>, Vec<f32>)>,
+}
+
+impl Drawn {
+    /// Draws every weight once; layers in parallel, as the current thread pool allows.
+    pub fn draw<W: Weights>(network: &Network, weights: &W) -> Self {
+        let draw = |dense: &Dense| {
+            let block = Block { transposed: false, rows: 0..dense.fan_out, columns: 0..dense.fan_in };
+            let mut panel = vec![0.0; block.len() + weights.panel_len(dense) as usize];
+            weights.fill::<1>(dense, &block, &mut panel);
+            panel.truncate(block.len());
+            let biases = if dense.bias { dense.fan_out } else { 0 };
+            (panel, (0..biases).map(|row| weights.bias(dense, row)).collect())
+        };
+        Self { layers: dense_layers(network).par_iter().map(draw).collect() }
+    }
+
+    /// The parameters as the core takes them.
+    pub fn parameters(&self) -> Vec<Parameters<'_>> {
+        self.layers.iter().map(|(weight, bias)| Parameters { weight, bias }).collect()
+    }
+
+    /// Whether any hidden layer has a bias.
+    pub fn hidden_bias(&self) -> bool {
+        let hidden = self.layers.len().saturating_sub(1);
+        self.layers.iter().take(hidden).skip(1).any(|(_, bias)| !bias.is_empty())
+    }
+}
+
+/// Checks the parameters against the network and lends them to `run`.
+///
+/// # Errors
+/// A missing or short tensor, or one with a value that is not finite; whatever `run` returns.
+pub fn with_stored<T>(network: &Network, drawn: &Drawn, run: impl FnOnce(&Stored) -> Result<T>) -> Result<T> {
+    let parameters = drawn.parameters();
+    run(&Stored::new(network, &parameters)?)
+}
+
+/// The name of a dense layer's tensors in files.
+pub fn tensor_name(dense: &Dense) -> String {
+    match dense.role {
+        Role::Stem => "stem".into(),
+        Role::Hidden => format!("hidden.{}", dense.layer),
+        Role::Readout => "readout".into(),
+    }
+}

@@ -1,0 +1,98 @@
+//! The same bits at every tile width, schedule, panel, budget, instruction set and weight source; and the bits that
+//! `docs/strict1.py`, an implementation of its own, computed.
+mod common;
+
+use common::{Case, How, goldens, record, run, run_stored};
+use shatterscope::Error;
+use shatterscope::kernel::Isa;
+use shatterscope::network::{Derivative, Norm, Schedule, Statistics};
+
+fn cases() -> Vec<(String, Case, String)> {
+    goldens(include_str!("goldens.json")).into_iter().map(|g| (g.name, g.spec.case(), g.digest)).collect()
+}
+
+/// The schedules that a case can run under.
+fn schedules(case: &Case) -> Vec<Schedule> {
+    let refused = case.statistics == Statistics::Full
+        && (case.spec.norm == Norm::Batch
+            || (case.spec.norm == Norm::Centre && case.derivative == Derivative::Forward));
+    let mut schedules = vec![Schedule::WholeBatch];
+    if !refused {
+        schedules.extend([1, 7, 16, 1000].map(|resident| Schedule::Blocks { resident }));
+    }
+    schedules
+}
+
+#[test]
+fn goldens_hold() {
+    let cases = cases();
+    assert!(cases.len() >= 20, "the golden file is complete");
+    for (name, case, digest) in cases {
+        assert_eq!(record::<2, 16>(&case, How::default()).unwrap().text(), digest.as_str(), "{name}");
+    }
+}
+
+#[test]
+#[ignore = "long: the large goldens take minutes without optimisation"]
+fn long_goldens_hold() {
+    for golden in goldens(include_str!("goldens-long.json")) {
+        let text = record::<2, 16>(&golden.spec.case(), How::default()).unwrap().text();
+        assert_eq!(text, golden.digest.as_str(), "{}", golden.name);
+    }
+}
+
+#[test]
+fn tiles_change_no_bit() {
+    for (name, case, digest) in cases() {
+        let how = How::default();
+        let digests: [Result<_, Error>; 8] = [
+            record::<1, 1>(&case, how),
+            record::<3, 1>(&case, how),
+            record::<1, 2>(&case, how),
+            record::<4, 4>(&case, how),
+            record::<4, 8>(&case, how),
+            record::<5, 16>(&case, how),
+            record::<8, 32>(&case, how),
+            record::<1, 64>(&case, how),
+        ];
+        for (i, other) in digests.into_iter().enumerate() {
+            assert_eq!(other.unwrap().text(), digest.as_str(), "{name}, tile {i}");
+        }
+    }
+}
+
+#[test]
+fn schedules_panels_and_budgets_change_no_bit() {
+    for (name, case, digest) in cases() {
+        for schedule in schedules(&case) {
+            for (panel, budget) in [(0, u64::MAX), (13, 1), (1 << 12, 1000)] {
+                let how = How { schedule, panel, budget, ..How::default() };
+                let text = record::<2, 4>(&case, how).unwrap().text();
+                assert_eq!(text, digest.as_str(), "{name}, {how:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn instruction_sets_change_no_bit() {
+    for isa in [Isa::Avx].into_iter().filter(|isa| isa.is_available()) {
+        for (name, case, digest) in cases() {
+            let text = record::<6, 16>(&case, How { isa, ..How::default() }).unwrap().text();
+            assert_eq!(text, digest.as_str(), "{name}, {isa:?}");
+            let text = record::<8, 32>(&case, How { isa, ..How::default() }).unwrap().text();
+            assert_eq!(text, digest.as_str(), "{name}, {isa:?}");
+        }
+    }
+}
+
+#[test]
+fn stored_weights_give_the_bits_of_seeded_ones() {
+    for (name, case, _) in cases() {
+        let seeded = run::<2, 16>(&case, 0, How::default()).unwrap();
+        for panel in [1, 37, 1 << 16] {
+            let stored = run_stored::<4, 8>(&case, 0, How { panel, ..How::default() }).unwrap();
+            assert_eq!(seeded.bits(), stored.bits(), "{name}, panel {panel}");
+        }
+    }
+}
