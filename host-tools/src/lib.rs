@@ -7,6 +7,8 @@ pub mod cli;
 pub mod command;
 pub mod engine;
 pub mod error;
+pub mod figure;
+pub mod plot;
 pub mod preset;
 pub mod progress;
 pub mod record;

@@ -1,10 +1,84 @@
-//! stub
-use crate::Result;
+//! `figures`: the paper's figures as files and one page.
+use super::{print, print_json};
 use crate::cli::{Common, Figures};
 use crate::engine::Engine;
-/// x
+use crate::figure::{FIGURES, Setting, figure1, figure2};
+use crate::plot::{write_figure, write_index};
+use crate::{Failure, Result};
+use serde_json::json;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// Draws what was asked into a folder.
+///
 /// # Errors
-/// none
-pub fn run(_figures: &Figures, _engine: &Engine, _common: &Common) -> Result<()> {
-    Ok(())
+/// A figure that does not exist; runs without a result; files that cannot be written.
+pub fn run(figures: &Figures, engine: &Engine, common: &Common) -> Result<()> {
+    if figures.list {
+        return list(common);
+    }
+    if figures.runs == 0 {
+        return Err(Failure::usage("--runs must be at least 1"));
+    }
+    let setting = Setting { engine, seed: figures.seed, runs: figures.runs };
+    let start = Instant::now();
+    let (mut drawn, mut files) = (Vec::new(), Vec::new());
+    for name in chosen(&figures.which)? {
+        let figure = match name {
+            "1" => figure1(&setting)?,
+            _ => figure2(&setting)?,
+        };
+        files.extend(write_figure(&figure, &figures.out)?);
+        drawn.push(figure);
+    }
+    let provenance = [
+        ("program", format!("shatterscope {}, commit {}", env!("CARGO_PKG_VERSION"), env!("SHATTERSCOPE_COMMIT"))),
+        ("compiled for", env!("SHATTERSCOPE_TARGET").to_owned()),
+        ("kernel, threads", format!("{:?}, {}", engine.isa, engine.threads).to_lowercase()),
+        ("time to draw", format!("{:.1} s", start.elapsed().as_secs_f64())),
+    ]
+    .map(|(what, value)| (what.to_owned(), value));
+    let page = write_index(&drawn, &provenance, &figures.out)?;
+    let seconds = start.elapsed().as_secs_f64();
+    if common.json {
+        let paths: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
+        print_json(&json!({ "index": page.display().to_string(), "files": paths, "seconds": seconds }))?;
+    } else if !common.quiet {
+        let names: Vec<_> = drawn.iter().map(|figure| figure.name.as_str()).collect();
+        print(&format!("{} drawn in {seconds:.1} s\n{}\n", names.join(", "), page.display()))?;
+    }
+    if figures.open { open(&page) } else { Ok(()) }
+}
+
+fn list(common: &Common) -> Result<()> {
+    if common.json {
+        let list: Vec<_> =
+            FIGURES.iter().map(|f| json!({ "name": f.name, "about": f.about, "by_default": f.by_default })).collect();
+        return print_json(&list);
+    }
+    print(&FIGURES.iter().map(|f| format!("{}  {}\n", f.name, f.about)).collect::<String>())
+}
+
+/// The names asked for, each once, in the order of the list.
+fn chosen(which: &[String]) -> Result<Vec<&'static str>> {
+    if let Some(unknown) = which.iter().find(|w| *w != "all" && FIGURES.iter().all(|f| f.name != **w)) {
+        return Err(Failure::usage(format!("no figure {unknown}: `shatterscope figures --list` has them")));
+    }
+    let all = which.iter().any(|w| w == "all");
+    let wanted = |f: &&crate::figure::Listed| {
+        if which.is_empty() { f.by_default } else { all || which.iter().any(|w| w == f.name) }
+    };
+    Ok(FIGURES.iter().filter(wanted).map(|f| f.name).collect())
+}
+
+fn open(page: &Path) -> Result<()> {
+    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    Command::new(program)
+        .arg(page)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map(drop)
+        .map_err(|error| Failure::failed(format!("cannot open {} with {program}: {error}", page.display())))
 }

@@ -1,0 +1,101 @@
+//! The paper's figures: what is run for each, and what a reader must know of it.
+mod figure1;
+mod figure2;
+
+pub use figure1::figure1;
+pub use figure2::figure2;
+
+use crate::engine::{Engine, Run};
+use crate::plot::Choice;
+use crate::spec::{Overrides, Spec};
+use crate::{Failure, Result};
+
+/// A figure that can be asked for.
+pub struct Listed {
+    /// As the command line takes it.
+    pub name: &'static str,
+    /// One line.
+    pub about: &'static str,
+    /// Drawn when none is named: needs no data set and fits the minute.
+    pub by_default: bool,
+}
+
+/// All figures of this version.
+pub const FIGURES: [Listed; 2] = [
+    Listed { name: "1", about: "gradients of one draw and their covariance, against noise", by_default: true },
+    Listed { name: "2", about: "autocorrelation against lag, by depth", by_default: true },
+];
+
+/// What figures share: seed and size.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    /// Threads and kernel.
+    pub engine: &'a Engine,
+    /// Seed of all random numbers.
+    pub seed: u64,
+    /// Runs that Figure 2 averages over.
+    pub runs: u32,
+}
+
+impl Setting<'_> {
+    /// The runs of a spec given by what differs from the defaults.
+    fn run(&self, overrides: Overrides, runs: u32, what: &str) -> Result<(Spec, Vec<Run>)> {
+        let spec = Overrides { seed: Some(self.seed), runs: Some(runs), ..overrides }.resolve()?;
+        match self.engine.runs(&spec, what)? {
+            Ok(result) => Ok((spec, result)),
+            Err(fault) => {
+                let error = Failure::from(shatterscope::Error::NonFinite(fault.fault));
+                Err(Failure { message: format!("{what}, run {}: {error}", fault.run), ..error })
+            }
+        }
+    }
+}
+
+/// An f32 as the f64 with the same shortest decimal: data files show what was computed, not its binary tail.
+fn decimal(x: f32) -> f64 {
+    x.to_string().parse().unwrap_or(f64::from(x))
+}
+
+fn choice(what: &str, value: &str, why: &str) -> Choice {
+    Choice { what: what.into(), value: value.into(), why: why.into() }
+}
+
+/// Choices of both figures.
+fn common_choices() -> Vec<Choice> {
+    vec![
+        choice(
+            "Which feedforward network",
+            "mean-centred: each preactivation minus its mean over the 256 points",
+            "without centring or batch norm a He-initialised network hardly shatters (lag 1 at 50 layers is about .75)",
+        ),
+        choice("Grid", "256 points of [-2, 2), right end left out", "the right end would change the step to 4/255"),
+        choice(
+            "Stem and readout",
+            "f = r . h, stem weights and biases N(0, 1), readout N(0, 1/200), deeper biases 0",
+            "the stem's biases place the kinks of the first layer within the grid",
+        ),
+        choice(
+            "Statistics in the backward pass",
+            "detached: means and deviations are constants for the derivative",
+            "the reading under which batch norm is a rescaling, as the paper's theory treats it; full statistics lower the resnet's correlations",
+        ),
+        choice(
+            "Readout of the resnet",
+            "rectifies the last layer, without a norm",
+            "it changes the correlations visibly; --readout of `probe` has the others",
+        ),
+        choice("Batch norm", "no learned scale, eps 1e-5", "at initialisation the learned scale is 1"),
+    ]
+}
+
+/// How every figure was made.
+fn provenance(setting: &Setting) -> Vec<(String, String)> {
+    let pair = |what: &str, value: String| (what.to_owned(), value);
+    vec![
+        pair("contract", shatterscope::contract::CONTRACT.into()),
+        pair("generator", "philox4x32-10/irwin-hall".into()),
+        pair("seed", setting.seed.to_string()),
+        pair("commit", env!("SHATTERSCOPE_COMMIT").into()),
+        pair("target", env!("SHATTERSCOPE_TARGET").into()),
+    ]
+}
