@@ -6,7 +6,7 @@ pub fn chain<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]], y: &
     let columns = x.len().max(1);
     let (groups, rest) = y.as_chunks_mut::<R>();
     let Some((whole, tail)) = panel.split_at_checked(groups.len() * R * columns) else { return };
-    for (w, y) in whole.chunks_exact(R * columns).zip(groups) {
+    for (w, y) in whole.chunks_exact((R * columns).max(1)).zip(groups) {
         rows::<R, T>(w, x, y);
     }
     for (w, y) in tail.chunks_exact(columns).zip(rest) {

@@ -50,7 +50,7 @@ impl Red16 {
     pub fn fold(&self) -> f32 {
         let mut lanes = self.lanes;
         for half in [8, 4, 2, 1] {
-            let (low, high) = lanes.split_at_mut(half);
+            let Some((low, high)) = lanes.split_at_mut_checked(half) else { break };
             for (low, high) in low.iter_mut().zip(high) {
                 *low += *high;
             }

@@ -33,7 +33,7 @@ impl Block {
         let whole = self.rows.len() / R * R;
         let mut at = |row, column| if self.transposed { weight(column, row) } else { weight(row, column) };
         let Some((groups, rest)) = panel.split_at_mut_checked(whole * columns) else { return };
-        for (group, panel) in groups.chunks_exact_mut(R * columns).enumerate() {
+        for (group, panel) in groups.chunks_exact_mut((R * columns).max(1)).enumerate() {
             for (column, lanes) in self.columns.clone().zip(panel.as_chunks_mut::<R>().0) {
                 for (lane, w) in lanes.iter_mut().enumerate() {
                     *w = at(self.rows.start + (group * R + lane) as u32, column);

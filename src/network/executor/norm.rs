@@ -140,7 +140,7 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
             let xhat = self.values.unit(unit, first, count);
             let c1 = t.mean::<T>(|t| t);
             let c2 = if batch { t.mean_product::<T>(xhat) } else { 0.0 };
-            let (inv, tile_len) = (of(unit), self.values.tile_len);
+            let (inv, tile_len) = (of(unit), self.values.tile_len.max(1));
             for (t, xhat) in
                 self.tangents.used(tiles).chunks_exact_mut(tile_len).zip(self.values.here.chunks_exact(tile_len))
             {

@@ -1,0 +1,264 @@
+type Batch = Vec<Vec<f64>>;
+
+/// One operation.
+#[derive(Clone, Debug)]
+pub enum Layer {
+    /// `y_i = bias_i + sum_k weight_ik x_k`
+    Dense {
+        /// `[out][in]`
+        weight: Batch,
+        /// `[out]`
+        bias: Vec<f64>,
+    },
+    /// max(x, 0), derivative 1 where x > 0
+    Relu,
+    /// unit k -> features 2k = relu(x), 2k+1 = relu(-x); the derivative at 0 belongs to the second
+    Crelu,
+    /// minus the mean over the points
+    Centre,
+    /// (x - mean) / sqrt(var + eps) * gamma + beta
+    BatchNorm {
+        /// Under the root.
+        eps: f64,
+        /// `[unit]` or none.
+        gamma: Option<Vec<f64>>,
+        /// `[unit]` or none.
+        beta: Option<Vec<f64>>,
+    },
+    /// a x + b F(x)
+    Residual {
+        /// Of the input.
+        a: f64,
+        /// Of the branch.
+        b: f64,
+        /// F
+        branch: Vec<Layer>,
+    },
+}
+
+/// Whether a norm's statistics are differentiated through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistics {
+    /// Constants.
+    Detached,
+    /// Functions of the points.
+    Full,
+}
+
+/// What a layer keeps of a forward pass.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    input: Batch,
+    mean: Vec<f64>,
+    inv: Vec<f64>,
+    xhat: Batch,
+    rectifies: bool,
+    branch: Vec<Trace>,
+}
+
+/// Gradients of a layer's parameters.
+#[derive(Clone, Debug)]
+pub enum Gradients {
+    /// Of a dense layer.
+    Dense {
+        /// `[out][in]`
+        weight: Batch,
+        /// `[out]`
+        bias: Vec<f64>,
+    },
+    /// Of a batch norm.
+    BatchNorm {
+        /// `[unit]`
+        gamma: Vec<f64>,
+        /// `[unit]`
+        beta: Vec<f64>,
+    },
+    /// Of the layers in a branch.
+    Residual(Vec<Gradients>),
+    /// No parameters.
+    None,
+}
+
+fn mean_over(batch: &Batch, f: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+    let n = batch.len() as f64;
+    (0..batch[0].len()).map(|u| (0..batch.len()).map(|p| f(p, u)).sum::<f64>() / n).collect()
+}
+
+fn map(batch: &Batch, f: impl Fn(usize, usize) -> f64) -> Batch {
+    batch.iter().enumerate().map(|(p, x)| (0..x.len()).map(|u| f(p, u)).collect()).collect()
+}
+
+pub(crate) fn forward_all(layers: &[Layer], mut x: Batch, frozen: Option<&[Trace]>) -> (Batch, Vec<Trace>) {
+    let mut traces = Vec::new();
+    for (i, layer) in layers.iter().enumerate() {
+        let (y, trace) = layer.forward(x, frozen.map(|traces| &traces[i]));
+        x = y;
+        traces.push(trace);
+    }
+    (x, traces)
+}
+
+pub(crate) fn backward_all(
+    layers: &[Layer],
+    traces: &[Trace],
+    mut g: Batch,
+    statistics: Statistics,
+) -> (Batch, Vec<Gradients>) {
+    let mut parameters = Vec::new();
+    for (layer, trace) in layers.iter().zip(traces).rev() {
+        let (input, of) = layer.backward(trace, &g, statistics);
+        g = input;
+        parameters.push(of);
+    }
+    parameters.reverse();
+    (g, parameters)
+}
+
+pub(crate) fn tangent_all(layers: &[Layer], traces: &[Trace], mut t: Batch, statistics: Statistics) -> Batch {
+    for (layer, trace) in layers.iter().zip(traces) {
+        t = layer.tangent(trace, &t, statistics);
+    }
+    t
+}
+
+pub(crate) fn gates(traces: &[Trace], out: &mut Vec<bool>) {
+    for point in 0..traces.first().map_or(0, |trace| trace.input.len()) {
+        gates_of(traces, point, out);
+    }
+}
+
+pub(crate) fn gates_of(traces: &[Trace], point: usize, out: &mut Vec<bool>) {
+    for trace in traces {
+        if trace.rectifies {
+            out.extend(trace.input[point].iter().map(|x| *x > 0.0));
+        }
+        gates_of(&trace.branch, point, out);
+    }
+}
+
+pub(crate) fn margin_of(traces: &[Trace], point: usize) -> f64 {
+    traces.iter().fold(f64::INFINITY, |margin, trace| {
+        let own = trace.input[point].iter().fold(f64::INFINITY, |m, x| m.min(x.abs()));
+        let own = if trace.rectifies { own } else { f64::INFINITY };
+        margin.min(own).min(margin_of(&trace.branch, point))
+    })
+}
+
+impl Layer {
+    fn forward(&self, x: Batch, frozen: Option<&Trace>) -> (Batch, Trace) {
+        let mut trace = Trace { input: x.clone(), ..Trace::default() };
+        let y = match self {
+            Layer::Dense { weight, bias } => x
+                .iter()
+                .map(|x| weight.iter().zip(bias).map(|(w, b)| b + dot(w, x)).collect())
+                .collect(),
+            Layer::Relu => {
+                trace.rectifies = true;
+                map(&x, |p, u| x[p][u].max(0.0))
+            }
+            Layer::Crelu => {
+                trace.rectifies = true;
+                x.iter().map(|x| x.iter().flat_map(|x| [x.max(0.0), (-x).max(0.0)]).collect()).collect()
+            }
+            Layer::Centre => {
+                trace.mean = frozen.map_or_else(|| mean_over(&x, |p, u| x[p][u]), |of| of.mean.clone());
+                map(&x, |p, u| x[p][u] - trace.mean[u])
+            }
+            Layer::BatchNorm { eps, gamma, beta } => {
+                let mean = mean_over(&x, |p, u| x[p][u]);
+                let variance = mean_over(&x, |p, u| (x[p][u] - mean[u]).powi(2));
+                trace.inv = variance.iter().map(|v| 1.0 / (v + eps).sqrt()).collect();
+                trace.mean = mean;
+                if let Some(of) = frozen {
+                    (trace.mean, trace.inv) = (of.mean.clone(), of.inv.clone());
+                }
+                trace.xhat = map(&x, |p, u| (x[p][u] - trace.mean[u]) * trace.inv[u]);
+                map(&x, |p, u| trace.xhat[p][u] * at(gamma, u, 1.0) + at(beta, u, 0.0))
+            }
+            Layer::Residual { a, b, branch } => {
+                let (f, traces) = forward_all(branch, x.clone(), frozen.map(|of| &of.branch[..]));
+                trace.branch = traces;
+                map(&x, |p, u| a * x[p][u] + b * f[p][u])
+            }
+        };
+        (y, trace)
+    }
+
+    fn backward(&self, trace: &Trace, g: &Batch, statistics: Statistics) -> (Batch, Gradients) {
+        let x = &trace.input;
+        match self {
+            Layer::Dense { weight, bias } => {
+                let input = map(x, |p, k| (0..weight.len()).map(|i| weight[i][k] * g[p][i]).sum());
+                let over_points = |f: &dyn Fn(usize) -> f64| (0..x.len()).map(f).sum::<f64>();
+                let of_weight = (0..weight.len())
+                    .map(|i| (0..weight[i].len()).map(|k| over_points(&|p| g[p][i] * x[p][k])).collect())
+                    .collect();
+                let of_bias = (0..bias.len()).map(|i| over_points(&|p| g[p][i])).collect();
+                (input, Gradients::Dense { weight: of_weight, bias: of_bias })
+            }
+            Layer::Relu => (map(x, |p, u| if x[p][u] > 0.0 { g[p][u] } else { 0.0 }), Gradients::None),
+            Layer::Crelu => {
+                let through = |p: usize, u: usize| if x[p][u] > 0.0 { g[p][2 * u] } else { -g[p][2 * u + 1] };
+                (map(x, through), Gradients::None)
+            }
+            Layer::Centre => (norm_derivative(g, None, statistics), Gradients::None),
+            Layer::BatchNorm { gamma, .. } => {
+                let q = map(g, |p, u| g[p][u] * at(gamma, u, 1.0));
+                let of_gamma = mean_over(g, |p, u| g[p][u] * trace.xhat[p][u]);
+                let of_beta = mean_over(g, |p, u| g[p][u]);
+                let sum = |mean: Vec<f64>| mean.iter().map(|m| m * g.len() as f64).collect();
+                let parameters = Gradients::BatchNorm { gamma: sum(of_gamma), beta: sum(of_beta) };
+                (norm_derivative(&q, Some(trace), statistics), parameters)
+            }
+            Layer::Residual { a, b, branch } => {
+                let scaled = map(g, |p, u| b * g[p][u]);
+                let (through, parameters) = backward_all(branch, &trace.branch, scaled, statistics);
+                (map(g, |p, u| a * g[p][u] + through[p][u]), Gradients::Residual(parameters))
+            }
+        }
+    }
+
+    fn tangent(&self, trace: &Trace, t: &Batch, statistics: Statistics) -> Batch {
+        let x = &trace.input;
+        match self {
+            Layer::Dense { weight, .. } => {
+                t.iter().map(|t| weight.iter().map(|w| dot(w, t)).collect()).collect()
+            }
+            Layer::Relu => map(x, |p, u| if x[p][u] > 0.0 { t[p][u] } else { 0.0 }),
+            Layer::Crelu => (x.iter().zip(t))
+                .map(|(x, t)| {
+                    x.iter().zip(t).flat_map(|(x, t)| if *x > 0.0 { [*t, 0.0] } else { [0.0, -t] }).collect()
+                })
+                .collect(),
+            Layer::Centre => norm_derivative(t, None, statistics),
+            Layer::BatchNorm { gamma, .. } => {
+                let through = norm_derivative(t, Some(trace), statistics);
+                map(&through, |p, u| through[p][u] * at(gamma, u, 1.0))
+            }
+            Layer::Residual { a, b, branch } => {
+                let through = tangent_all(branch, &trace.branch, t.clone(), statistics);
+                map(t, |p, u| a * t[p][u] + b * through[p][u])
+            }
+        }
+    }
+}
+
+/// The derivative of x -> (x - mean) or (x - mean) inv applied to q; it is symmetric, so it serves both directions.
+fn norm_derivative(q: &Batch, batch_norm: Option<&Trace>, statistics: Statistics) -> Batch {
+    let inv = |u: usize| batch_norm.map_or(1.0, |trace| trace.inv[u]);
+    if statistics == Statistics::Detached {
+        return map(q, |p, u| q[p][u] * inv(u));
+    }
+    let mean = mean_over(q, |p, u| q[p][u]);
+    let xhat = |p: usize, u: usize| batch_norm.map_or(0.0, |trace| trace.xhat[p][u]);
+    let product = mean_over(q, |p, u| q[p][u] * xhat(p, u));
+    map(q, |p, u| (q[p][u] - mean[u] - xhat(p, u) * product[u]) * inv(u))
+}
+
+fn at(values: &Option<Vec<f64>>, unit: usize, or: f64) -> f64 {
+    values.as_ref().map_or(or, |values| values[unit])
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
