@@ -1,2 +1,82 @@
-//! xtask
-fn main() {}
+//! `cargo xtask test` proves the whole: formats, lints, documentation, tests at every optimisation level, every target,
+//! devices in the emulator, the absence of panics, and that a broken contract would be found.
+
+mod mutants;
+mod numerics;
+mod panics;
+mod qemu;
+mod rust;
+mod step;
+mod tools;
+mod tree;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use step::Report;
+use tools::Tools;
+use tree::Tree;
+
+#[derive(Parser)]
+#[command(about = "Proves shatterscope: run it before you push")]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// All of it, in minutes
+    Test {
+        /// Also what takes longer: large goldens, the second implementation, the benchmarks' build
+        #[arg(long)]
+        long: bool,
+    },
+    /// Firmware in the emulator against this machine
+    Qemu,
+    /// No symbol of core::panicking in a program that uses the whole core
+    Panics,
+    /// Breaks the contract, one place at a time, and wants the golden tests to notice
+    Mutants,
+    /// Writes goldens and vectors anew with docs/strict1.py: for a change of the contract only
+    Bless,
+}
+
+fn main() -> ExitCode {
+    let task = Cli::parse().command;
+    let mut report = Report::new();
+    match Tree::find() {
+        Ok(tree) => run(&task, &tree, &mut report),
+        Err(error) => report.step("tree", || Err(error)),
+    }
+    report.finish()
+}
+
+fn run(task: &Task, tree: &Tree, report: &mut Report) {
+    match task {
+        Task::Test { long } => test(tree, report, *long),
+        Task::Qemu => {
+            let tools = tools::provide(report);
+            qemu::steps(tree, report, &tools);
+        }
+        Task::Panics => {
+            let tools = tools::provide(report);
+            panics::steps(tree, report, &tools);
+        }
+        Task::Mutants => mutants::steps(tree, report),
+        Task::Bless => report.step("bless", || numerics::bless(tree)),
+    }
+}
+
+fn test(tree: &Tree, report: &mut Report, long: bool) {
+    let tools: Tools = tools::provide(report);
+    rust::style(tree, report, &tools);
+    rust::tests(tree, report);
+    rust::targets(tree, report, &tools);
+    qemu::steps(tree, report, &tools);
+    panics::steps(tree, report, &tools);
+    mutants::steps(tree, report);
+    if long {
+        rust::long_tests(tree, report);
+        numerics::steps(tree, report);
+    }
+}

@@ -1,0 +1,64 @@
+use crate::qemu::BOARDS;
+use crate::step::Report;
+use crate::tools::{TARGETS, Tools};
+use crate::tree::{Tree, succeed};
+
+/// Format, lints and documentation of both workspaces.
+pub fn style(tree: &Tree, report: &mut Report, tools: &Tools) {
+    report.step("format", || {
+        succeed(&mut tree.cargo("fmt --all --check"))?;
+        succeed(&mut tree.cargo_of_boards(".", "fmt --all --check"))
+    });
+    report.step("lints", || succeed(&mut tree.cargo("clippy --quiet --workspace --all-targets -- -D warnings")));
+    for board in BOARDS {
+        let name = format!("lints of {}", board.name);
+        if let Err(reason) = tools.target(board.target) {
+            report.skip(name, &reason);
+            continue;
+        }
+        report.step(name, || {
+            for package in [board.name, "shatterscope-firmware", "shatterscope-platform", "no-panic"] {
+                let lint = format!("clippy --quiet --release -p {package} -- -D warnings");
+                succeed(&mut tree.cargo_of_boards(board.name, &lint))?;
+            }
+            Ok(())
+        });
+    }
+    report.step("documentation", || {
+        succeed(tree.cargo("doc --quiet --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings"))?;
+        let firmware = "doc --quiet --no-deps -p shatterscope-firmware";
+        succeed(tree.cargo_of_boards(".", firmware).env("RUSTDOCFLAGS", "-D warnings"))
+    });
+}
+
+/// The tests of the host, and the golden tests at every optimisation level.
+pub fn tests(tree: &Tree, report: &mut Report) {
+    report.step("tests", || succeed(&mut tree.cargo("test --workspace --no-fail-fast")));
+    for profile in ["opt0", "opts", "opt3"] {
+        report.step(format!("goldens at {profile}"), || {
+            succeed(&mut tree.cargo(&format!("test -p shatterscope --test bits --profile {profile}")))
+        });
+    }
+}
+
+/// The core on every target, with and without logs.
+pub fn targets(tree: &Tree, report: &mut Report, tools: &Tools) {
+    for target in TARGETS {
+        let name = format!("core on {target}");
+        if let Err(reason) = tools.target(target) {
+            report.skip(name, &reason);
+            continue;
+        }
+        report.step(name, || {
+            let check = format!("check --quiet -p shatterscope --lib --target {target}");
+            succeed(&mut tree.cargo(&check))?;
+            succeed(&mut tree.cargo(&format!("{check} --features defmt")))
+        });
+    }
+}
+
+/// The tests that are ignored for their length, and the benchmarks' build.
+pub fn long_tests(tree: &Tree, report: &mut Report) {
+    report.step("long tests", || succeed(&mut tree.cargo("test --workspace --release --no-fail-fast -- --ignored")));
+    report.step("benchmarks build", || succeed(&mut tree.cargo("bench --workspace --no-run")));
+}
