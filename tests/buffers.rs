@@ -73,10 +73,12 @@ fn any_case() -> impl Strategy<Value = (Case, Schedule)> {
     let norm = prop_oneof![Just(Norm::None), Just(Norm::Centre), Just(Norm::Batch)];
     let init = prop_oneof![Just(Init::He), Just(Init::Glorot), Just(Init::Orthogonal), Just(Init::LooksLinear)];
     let readout = prop_oneof![Just(Readout::Relu), Just(Readout::Linear), Just(Readout::NormRelu)];
-    let schedule = prop_oneof![Just(Schedule::WholeBatch), (0u32..30).prop_map(|resident| Schedule::Blocks { resident })];
-    (family, norm, init, readout, 1u32..6, 1u32..9, 1u32..24, any::<bool>(), any::<bool>(), any::<u64>(), schedule).prop_map(
-        |(family, norm, init, readout, depth, width, points, full, forward, seed, schedule)| {
-            let spec = Spec { readout, ..Spec::feedforward(depth, width).with_family(family).with_norm(norm).with_init(init) };
+    let schedule =
+        prop_oneof![Just(Schedule::WholeBatch), (0u32..30).prop_map(|resident| Schedule::Blocks { resident })];
+    (family, norm, init, readout, 1u32..6, 1u32..9, 1u32..24, any::<bool>(), any::<bool>(), any::<u64>(), schedule)
+        .prop_map(|(family, norm, init, readout, depth, width, points, full, forward, seed, schedule)| {
+            let spec =
+                Spec { readout, ..Spec::feedforward(depth, width).with_family(family).with_norm(norm).with_init(init) };
             let case = Case {
                 statistics: if full { Statistics::Full } else { Statistics::Detached },
                 derivative: if forward { Derivative::Forward } else { Derivative::Reverse },
@@ -84,8 +86,7 @@ fn any_case() -> impl Strategy<Value = (Case, Schedule)> {
                 ..Case::new(spec, points)
             };
             (case, schedule)
-        },
-    )
+        })
 }
 
 proptest! {
@@ -186,7 +187,8 @@ fn what_cannot_run_is_refused_by_name() {
         let options = Options { first, count, ..Options::new(4) };
         assert_eq!(Network::Family(spec).plan(&options, 1), Err(Error::Refused(Refusal::Slice)));
     }
-    let blocks = Options { statistics: Statistics::Full, schedule: Schedule::Blocks { resident: 2 }, ..Options::new(4) };
+    let blocks =
+        Options { statistics: Statistics::Full, schedule: Schedule::Blocks { resident: 2 }, ..Options::new(4) };
     let batch = Network::Family(spec.with_norm(Norm::Batch));
     assert_eq!(batch.plan(&blocks, 1), Err(Error::Refused(Refusal::FullBatchNormRecompute)));
     let forward = Options { derivative: Derivative::Forward, ..blocks };
@@ -200,7 +202,8 @@ fn what_cannot_run_is_refused_by_name() {
 
 #[test]
 fn layers_that_do_not_follow_are_refused() {
-    let dense = |layer, fan_in, fan_out| Layer::Dense(Dense { role: Role::Hidden, layer, fan_in, fan_out, bias: false });
+    let dense =
+        |layer, fan_in, fan_out| Layer::Dense(Dense { role: Role::Hidden, layer, fan_in, fan_out, bias: false });
     let fork = Layer::Fork { width: 2 };
     let join = Layer::Join { width: 2, a: 1.0, b: 1.0 };
     for layers in [
@@ -305,11 +308,17 @@ fn a_thousand_layers_run() {
 #[test]
 fn the_widest_network_runs() {
     let case = Case::new(Spec::feedforward(2, 4096), 2);
-    let options = Options { first: 1, count: 1, schedule: Schedule::Blocks { resident: 1 }, ..case.options(Schedule::WholeBatch) };
+    let options = Options {
+        first: 1,
+        count: 1,
+        schedule: Schedule::Blocks { resident: 1 },
+        ..case.options(Schedule::WholeBatch)
+    };
     let how = How { schedule: options.schedule, panel: 4096, ..How::default() };
     // Only the stem and readout, so that the test is quick without optimisation; depth 2 runs in the long tier.
     let one = Case::new(Spec::feedforward(1, 4096), 2);
-    let run = common::run_with::<_, 4, 1>(Network::Family(one.spec), &one.seeded(0), one.grid.input(), options, how, None);
+    let run =
+        common::run_with::<_, 4, 1>(Network::Family(one.spec), &one.seeded(0), one.grid.input(), options, how, None);
     assert_eq!(run.unwrap().gradient.len(), 1);
     assert_eq!(Network::Family(case.spec).plan(&options, 1).unwrap().activations_len, 2 * 4096);
 }

@@ -273,9 +273,7 @@ fn batch_norm_and_centring_agree() {
         layer::batch_norm_backward_full(&mut full, &xhat, moments.inv, affine);
         let (mut of_gamma, mut of_beta) = (0.0, 0.0);
         layer::batch_norm_backward_parameters(&g, &xhat, &mut of_gamma, &mut of_beta);
-        for (statistics, ours) in
-            [(reference::Statistics::Detached, &detached), (reference::Statistics::Full, &full)]
-        {
+        for (statistics, ours) in [(reference::Statistics::Detached, &detached), (reference::Statistics::Full, &full)] {
             let (input, parameters) = network.backward(&pass, &column(&g), statistics);
             let Gradients::BatchNorm { gamma, beta } = &parameters[0] else { panic!() };
             assert!((of_gamma as f64 - gamma[0]).abs() < 1e-5 && (of_beta as f64 - beta[0]).abs() < 1e-5);
@@ -345,7 +343,9 @@ fn statistics_agree_with_f64() {
 /// Orthogonal matrices are: square, tall and wide; looks-linear ones are mirrored copies.
 #[test]
 fn orthogonal_matrices_are_orthogonal() {
-    for (family, width) in [(Family::Feedforward, 1), (Family::Feedforward, 2), (Family::Feedforward, 30), (Family::Crelu, 9)] {
+    for (family, width) in
+        [(Family::Feedforward, 1), (Family::Feedforward, 2), (Family::Feedforward, 30), (Family::Crelu, 9)]
+    {
         let spec = Spec::feedforward(3, width).with_family(family).with_init(Init::Orthogonal);
         let case = Case::new(spec, 4);
         let drawn = draw(CoreNetwork::Family(spec), &case.seeded(3));

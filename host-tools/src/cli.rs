@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 /// Runs deep ReLU networks with the same bits everywhere and measures how shattered their gradients are.
 #[derive(Debug, Parser)]
-#[command(name = "shatterscope", version, max_term_width = 110)]
+#[command(name = "shatterscope", version, max_term_width = 110, args_override_self = true)]
 pub struct Cli {
     /// What to do
     #[command(subcommand)]

@@ -47,3 +47,9 @@ impl From<shatterscope::Error> for Failure {
         }
     }
 }
+
+impl From<crate::plot::PlotError> for Failure {
+    fn from(error: crate::plot::PlotError) -> Self {
+        Self::failed(error.to_string())
+    }
+}

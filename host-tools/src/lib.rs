@@ -8,6 +8,7 @@ pub mod command;
 pub mod engine;
 pub mod error;
 pub mod figure;
+pub mod files;
 pub mod plot;
 pub mod preset;
 pub mod progress;

@@ -282,19 +282,19 @@ pub struct Overrides {
     #[arg(long)]
     pub init: Option<Init>,
     /// Times the standard deviation of the initialisation [default: 1]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub gain: Option<f64>,
     /// Standard deviation of the biases of layers 2 and deeper [default: 0]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub bias_std: Option<f64>,
     /// Standard deviation of the stem's weights [default: 1]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub first_weight_std: Option<f64>,
     /// Standard deviation of the stem's biases [default: 1]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub first_bias_std: Option<f64>,
     /// Standard deviation of the readout's weights [default: sqrt(1/width)]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub readout_std: Option<f64>,
     /// What stands before the readout [default: relu; norm-relu for feedforward and crelu with a norm]
     #[arg(long)]
@@ -312,7 +312,7 @@ pub struct Overrides {
     #[arg(long, allow_negative_numbers = true)]
     pub transform: Option<f64>,
     /// Under the root of batch norm [default: 1e-5]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub eps: Option<f64>,
     /// Maths library; micromath is an experiment of its own contract [default: libm]
     #[arg(long)]
@@ -469,7 +469,7 @@ impl Overrides {
             first_bias_std: narrow(self.first_bias_std, 1.0),
             readout_std: match self.readout_std {
                 Some(x) => x as f32,
-                None => math.core().sqrt(1.0 / width.max(1) as f32),
+                None => network::Spec::feedforward(1, width.max(1)).resolved_readout_std(),
             },
             readout,
             alpha: resnet.then(|| narrow(self.alpha, 1.0)),

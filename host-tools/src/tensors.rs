@@ -17,7 +17,7 @@ use npyz::WriterBuilder;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use shatterscope::network::{Network, Role};
 use std::collections::{BTreeMap, HashMap};
-use std::io::{Cursor, Read, Write};
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 /// An f32 tensor.
@@ -231,31 +231,4 @@ impl Bundle {
         };
         bundle.map_err(|error| Failure { message: format!("{}: {error}", path.display()), ..error })
     }
-}
-
-/// Writes a file whole or not at all.
-///
-/// # Errors
-/// What the file system says.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || {
-        std::fs::create_dir_all(folder)?;
-        let mut file = new_file().tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.persist(path)?;
-        Ok::<_, std::io::Error>(())
-    };
-    write().map_err(|error| Failure::file(path, "cannot write", error))
-}
-
-/// A temporary file with the permissions that a new file would have.
-fn new_file() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder
 }

@@ -42,7 +42,7 @@ impl Seeded {
             bias_std: spec.bias_std,
             first_weight_std: spec.first_weight_std,
             first_bias_std: spec.first_bias_std,
-            readout_std: spec.resolved_readout_std(math),
+            readout_std: spec.resolved_readout_std(),
         }
     }
 

@@ -138,9 +138,10 @@ impl Spec {
         Self { init, ..self }
     }
 
-    /// The readout's standard deviation: `readout_std`, or sqrt(1 / width) where that is 0.
-    pub fn resolved_readout_std(&self, math: Math) -> f32 {
-        if self.readout_std == 0.0 { math.sqrt(1.0 / self.width as f32) } else { self.readout_std }
+    /// The readout's standard deviation: `readout_std`, or sqrt(1 / width) where that is 0; part of the spec, so that it
+    /// does not depend on the maths library under test.
+    pub fn resolved_readout_std(&self) -> f32 {
+        if self.readout_std == 0.0 { Math::Libm.sqrt(1.0 / self.width as f32) } else { self.readout_std }
     }
 
     /// Features that a rectifier hands on: twice the width under CReLU.

@@ -148,10 +148,9 @@ impl Layer {
     fn forward(&self, x: Batch, frozen: Option<&Trace>) -> (Batch, Trace) {
         let mut trace = Trace { input: x.clone(), ..Trace::default() };
         let y = match self {
-            Layer::Dense { weight, bias } => x
-                .iter()
-                .map(|x| weight.iter().zip(bias).map(|(w, b)| b + dot(w, x)).collect())
-                .collect(),
+            Layer::Dense { weight, bias } => {
+                x.iter().map(|x| weight.iter().zip(bias).map(|(w, b)| b + dot(w, x)).collect()).collect()
+            }
             Layer::Relu => {
                 trace.rectifies = true;
                 map(&x, |p, u| x[p][u].max(0.0))
@@ -221,14 +220,10 @@ impl Layer {
     fn tangent(&self, trace: &Trace, t: &Batch, statistics: Statistics) -> Batch {
         let x = &trace.input;
         match self {
-            Layer::Dense { weight, .. } => {
-                t.iter().map(|t| weight.iter().map(|w| dot(w, t)).collect()).collect()
-            }
+            Layer::Dense { weight, .. } => t.iter().map(|t| weight.iter().map(|w| dot(w, t)).collect()).collect(),
             Layer::Relu => map(x, |p, u| if x[p][u] > 0.0 { t[p][u] } else { 0.0 }),
             Layer::Crelu => (x.iter().zip(t))
-                .map(|(x, t)| {
-                    x.iter().zip(t).flat_map(|(x, t)| if *x > 0.0 { [*t, 0.0] } else { [0.0, -t] }).collect()
-                })
+                .map(|(x, t)| x.iter().zip(t).flat_map(|(x, t)| if *x > 0.0 { [*t, 0.0] } else { [0.0, -t] }).collect())
                 .collect(),
             Layer::Centre => norm_derivative(t, None, statistics),
             Layer::BatchNorm { gamma, .. } => {

@@ -17,9 +17,8 @@ pub fn autocorrelation(series: &[f64], lags: usize, mean_removed: bool) -> Optio
 /// `mean_i <g_i g_{i+k}> / mean_i <g_i^2>` for k = 0..=lags over `runs[run][point]`.
 pub fn ensemble_correlation(runs: &[Vec<f64>], lags: usize) -> Vec<f64> {
     let n = runs[0].len();
-    let c = |k: usize| {
-        runs.iter().map(|g| (0..n - k).map(|i| g[i] * g[i + k]).sum::<f64>() / (n - k) as f64).sum::<f64>()
-    };
+    let c =
+        |k: usize| runs.iter().map(|g| (0..n - k).map(|i| g[i] * g[i + k]).sum::<f64>() / (n - k) as f64).sum::<f64>();
     (0..=lags).map(|k| c(k) / c(0)).collect()
 }
 

@@ -2,8 +2,9 @@
 use super::{print, print_json};
 use crate::cli::Common;
 use crate::engine::Engine;
+use crate::files::write_all;
 use crate::spec::Spec;
-use crate::tensors::{Bundle, write_whole};
+use crate::tensors::Bundle;
 use crate::weights::Drawn;
 use crate::{Failure, Result};
 use serde_json::json;
@@ -31,11 +32,10 @@ pub fn run(spec: &Spec, run: u32, out: &Path, engine: &Engine, common: &Common) 
         bundle.add("gradient".into(), vec![points], result.gradient);
         let text = serde_json::to_string(&Spec { runs: 1, ..spec.clone() });
         bundle.spec = Some(text.map_err(|error| Failure::failed(format!("cannot write the spec: {error}")))?);
-        let files = [(out.join("run.safetensors"), bundle.to_safetensors()?), (out.join("run.npz"), bundle.to_npz()?)];
-        for (path, bytes) in &files {
-            write_whole(path, bytes)?;
-        }
-        let paths: Vec<_> = files.iter().map(|(path, _)| path.display().to_string()).collect();
+        let files = [("run.safetensors", bundle.to_safetensors()?), ("run.npz", bundle.to_npz()?)];
+        let paths = write_all(out, &files.map(|(name, bytes)| (name.to_owned(), bytes)))
+            .map_err(|error| Failure::failed(error.to_string()))?;
+        let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
         if common.json {
             let digest = result.digest.to_string();
             print_json(&json!({ "spec": spec, "run": run, "digest": digest, "files": paths }))?;

@@ -1,10 +1,10 @@
-use crate::{Failure, Result};
+use super::PlotError;
 use serde::Serialize;
 
 /// A figure: panels in rows, with everything a reader needs to judge them.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figure {
-    /// Stem of its files.
+    /// Stem of its files: letters, digits, `-`, `_` and `.` only.
     pub name: String,
     /// Heading.
     pub title: String,
@@ -40,13 +40,13 @@ pub struct Panel {
     pub x_label: String,
     /// Axis up.
     pub y_label: String,
-    /// Common range of several panels, or the data's own.
-    pub y_range: Option<(f64, f64)>,
     /// What is drawn.
     pub body: Body,
+    /// Common range of several panels, widened where the data leave it; without one, the data's own.
+    pub y_range: Option<(f64, f64)>,
 }
 
-/// What a panel shows.
+/// What a panel shows. A series or curve without `y`, and an image without rows, stand for a constant series.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Body {
@@ -65,12 +65,12 @@ pub enum Body {
         rows: usize,
         /// Row-major; row 0 is drawn at the bottom.
         values: Vec<f64>,
-        /// White.
+        /// The value from which on all is white.
         clip: f64,
     },
     /// Lines with markers and a legend.
     Curves {
-        /// In the order of the legend.
+        /// In the order of the legend, which is the order of the colours.
         curves: Vec<Curve>,
     },
 }
@@ -84,32 +84,72 @@ pub struct Curve {
     pub x: Vec<f64>,
     /// Up; empty where there is nothing to draw.
     pub y: Vec<f64>,
-    /// Standard error of each point, drawn as a band.
+    /// Half-width of a light band around the curve.
     pub spread: Option<Vec<f64>>,
-    /// A reference rather than a measurement.
+    /// A reference rather than a measurement: dashes, no markers.
     pub dashed: bool,
 }
 
 impl Figure {
-    /// Refuses numbers that cannot be drawn: an answer is never a hole in a plot.
+    /// Refuses what cannot be drawn: an answer is never a hole in a plot.
     ///
     /// # Errors
-    /// Names the panel.
-    pub fn check(&self) -> Result<()> {
-        for panel in &self.panels {
-            let numbers: Vec<&[f64]> = match &panel.body {
-                Body::Series { x, y } => vec![x, y],
-                Body::Image { values, clip, .. } => vec![values, std::slice::from_ref(clip)],
-                Body::Curves { curves } => curves
-                    .iter()
-                    .flat_map(|curve| [&curve.x[..], &curve.y, curve.spread.as_deref().unwrap_or_default()])
-                    .collect(),
-            };
-            if numbers.into_iter().flatten().any(|x| !x.is_finite()) {
-                let (figure, panel) = (&self.title, &panel.title);
-                return Err(Failure::failed(format!("{figure}, panel {panel}: NaN or infinity cannot be drawn")));
+    /// [`PlotError::Refused`] with the figure and the panel.
+    pub fn check(&self) -> Result<(), PlotError> {
+        let refused =
+            |panel: &str, why: String| PlotError::Refused { figure: self.name.clone(), panel: panel.into(), why };
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if !self.name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !self.name.chars().all(plain) {
+            return Err(refused("", "the name must be letters, digits, '-', '_' and '.'".into()));
+        }
+        if self.columns == 0 || self.panels.is_empty() {
+            return Err(refused("", "a figure has at least one column and one panel".into()));
+        }
+        self.panels.iter().try_for_each(|panel| panel.check().map_err(|why| refused(&panel.title, why)))
+    }
+}
+
+impl Panel {
+    fn check(&self) -> Result<(), String> {
+        if self.y_range.is_some_and(|range| !ordered(range)) {
+            return Err("y_range is not a finite interval".into());
+        }
+        match &self.body {
+            Body::Series { x, y } => line("the series", x, y, None),
+            Body::Curves { curves } => {
+                curves.iter().try_for_each(|c| line(&format!("curve \"{}\"", c.label), &c.x, &c.y, c.spread.as_deref()))
+            }
+            Body::Image { extent, rows, values, clip } => {
+                finite("the image", values)?;
+                if rows.checked_mul(*rows) != Some(values.len()) || *rows > 16_384 {
+                    return Err(format!("{} values are not {rows} rows of {rows}", values.len()));
+                }
+                if !ordered(*extent) || !clip.is_finite() || *clip <= 0.0 {
+                    return Err("extent must be a finite interval and clip a positive number".into());
+                }
+                Ok(())
             }
         }
-        Ok(())
     }
+}
+
+fn ordered((low, high): (f64, f64)) -> bool {
+    low < high && (high - low).is_finite()
+}
+
+fn finite(what: &str, values: &[f64]) -> Result<(), String> {
+    match values.iter().position(|value| !value.is_finite() || value.abs() > 1e300) {
+        Some(at) => Err(format!("{what}: {} at index {at} cannot be drawn", values[at])),
+        None => Ok(()),
+    }
+}
+
+fn line(what: &str, x: &[f64], y: &[f64], spread: Option<&[f64]>) -> Result<(), String> {
+    finite(&format!("{what}, x"), x)?;
+    finite(&format!("{what}, y"), y)?;
+    finite(&format!("{what}, spread"), spread.unwrap_or_default())?;
+    if !y.is_empty() && (x.len() != y.len() || spread.is_some_and(|spread| spread.len() != y.len())) {
+        return Err(format!("{what}: x, y and spread differ in length"));
+    }
+    Ok(())
 }

@@ -1,64 +1,58 @@
-use super::draw;
 use super::figure::{Body, Figure};
-use crate::tensors::write_whole;
-use crate::{Failure, Result};
+use super::{PlotError, draw, raster};
+use crate::files::write_all;
 use std::path::{Path, PathBuf};
 
-/// Writes NAME.svg, NAME.png, NAME.csv and NAME.json, each whole or not at all; all are made before the first is written.
+/// Writes NAME.svg, NAME.png, NAME.csv and NAME.json. All four are complete on disk before the first takes its name.
 ///
 /// # Errors
-/// NaN or infinity in a panel; what the file system says.
-pub fn write_figure(figure: &Figure, folder: &Path) -> Result<Vec<PathBuf>> {
+/// A figure that [`Figure::check`] refuses; what the file system says.
+pub fn write_figure(figure: &Figure, dir: &Path) -> Result<Vec<PathBuf>, PlotError> {
     figure.check()?;
     let svg = draw::svg(figure)?;
-    let json = serde_json::to_vec(figure).map_err(|error| Failure::failed(format!("cannot write JSON: {error}")))?;
-    let files = [("png", draw::png(&svg)?), ("svg", svg.into_bytes()), ("csv", csv(figure)?), ("json", json)];
-    files
-        .into_iter()
-        .map(|(extension, bytes)| {
-            let path = folder.join(format!("{}.{extension}", figure.name));
-            write_whole(&path, &bytes)?;
-            Ok(path)
-        })
-        .collect()
+    let png = raster::png(&svg)?;
+    let json = serde_json::to_vec(figure).map_err(PlotError::draw)?;
+    let files =
+        [("svg", svg.into_bytes()), ("png", png), ("csv", csv(figure).map_err(PlotError::draw)?), ("json", json)];
+    Ok(write_all(dir, &files.map(|(extension, bytes)| (format!("{}.{extension}", figure.name), bytes)))?)
 }
 
-/// One row a number: `panel, kind, label, x, y, value, spread`. Images have x and y of the pixel and its value.
-fn csv(figure: &Figure) -> Result<Vec<u8>> {
-    let refused = |error: csv::Error| Failure::failed(format!("cannot write CSV: {error}"));
+/// One row a number: `panel, kind, label, x, y, value, spread`.
+///
+/// `kind` is `series`, `curve` or `image`. Lines have x, y and, where known, spread; images have the grid points x
+/// (column) and y (row) and the value. A constant series is one row without numbers.
+fn csv(figure: &Figure) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["panel", "kind", "label", "x", "y", "value", "spread"]).map_err(refused)?;
+    writer.write_record(["panel", "kind", "label", "x", "y", "value", "spread"])?;
     for panel in &figure.panels {
-        let mut row = |kind: &str, label: &str, x: f64, y: Option<f64>, value: f64, spread: Option<f64>| {
-            let optional = |x: Option<f64>| x.map(|x| x.to_string()).unwrap_or_default();
-            let fields =
-                [&panel.title, kind, label, &x.to_string(), &optional(y), &value.to_string(), &optional(spread)];
-            writer.write_record(fields).map_err(refused)
+        let mut row = |kind: &str, label: &str, numbers: [Option<f64>; 4]| {
+            let numbers = numbers.map(|number| number.map(|number| number.to_string()).unwrap_or_default());
+            let [x, y, value, spread] = &numbers;
+            writer.write_record([&panel.title, kind, label, x, y, value, spread])
+        };
+        let mut line = |kind: &str, label: &str, x: &[f64], y: &[f64], spread: Option<&[f64]>| {
+            if y.is_empty() {
+                row(kind, label, [None; 4])?;
+            }
+            x.iter().zip(y).enumerate().try_for_each(|(i, (x, y))| {
+                row(kind, label, [Some(*x), Some(*y), None, spread.map(|spread| spread[i])])
+            })
         };
         match &panel.body {
-            Body::Series { x, y } => {
-                for (x, y) in x.iter().zip(y) {
-                    row("series", "", *x, None, *y, None)?;
-                }
+            Body::Series { x, y } => line("series", "", x, y, None)?,
+            Body::Curves { curves } => {
+                curves.iter().try_for_each(|c| line("curve", &c.label, &c.x, &c.y, c.spread.as_deref()))?
             }
             Body::Image { extent, rows, values, .. } => {
-                let step = (extent.1 - extent.0) / *rows as f64;
-                for (i, line) in values.chunks(*rows).enumerate() {
-                    for (j, value) in line.iter().enumerate() {
-                        let at = |k: usize| extent.0 + k as f64 * step;
-                        row("image", "", at(j), Some(at(i)), *value, None)?;
-                    }
+                let at = |k: usize| Some(extent.0 + k as f64 * (extent.1 - extent.0) / *rows as f64);
+                for (i, value) in values.iter().enumerate() {
+                    row("image", "", [at(i % rows), at(i / rows), Some(*value), None])?;
                 }
-            }
-            Body::Curves { curves } => {
-                for curve in curves {
-                    for (k, (x, y)) in curve.x.iter().zip(&curve.y).enumerate() {
-                        let spread = curve.spread.as_ref().map(|spread| spread[k]);
-                        row("curve", &curve.label, *x, None, *y, spread)?;
-                    }
+                if values.is_empty() {
+                    row("image", "", [None; 4])?;
                 }
             }
         }
     }
-    writer.into_inner().map_err(|error| Failure::failed(format!("cannot write CSV: {error}")))
+    writer.into_inner().map_err(|error| error.into_error().into())
 }

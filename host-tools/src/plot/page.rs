@@ -1,81 +1,105 @@
-use super::figure::Figure;
-use crate::Result;
-use crate::tensors::write_whole;
+//! The page that shows all figures: one file, no network, no script.
+use super::{Figure, PlotError, draw};
+use crate::files::write_all;
 use std::path::{Path, PathBuf};
 
 const STYLE: &str = "
-:root{color-scheme:light dark;--text:#1b1b1b;--back:#fff;--line:#ccc;--dim:#555}
-@media(prefers-color-scheme:dark){:root{--text:#e6e6e6;--back:#161616;--line:#444;--dim:#aaa}}
+:root{color-scheme:light dark;--text:#1b1b1b;--back:#fff;--line:#d4d4d4;--dim:#555;--head:#f4f4f5;--link:#0b57b0}
+@media(prefers-color-scheme:dark){:root{--text:#e6e6e6;--back:#161618;--line:#3c3c40;--dim:#aaa;--head:#222226;--link:#8ab8ff}}
 *{box-sizing:border-box}
-body{margin:0 auto;max-width:1560px;padding:1rem clamp(.8rem,3vw,2.5rem);color:var(--text);background:var(--back);
-font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
-h1{font-size:1.6rem;line-height:1.25}h2{margin-top:2.5rem;font-size:1.3rem}
-p,nav,table{max-width:75ch}
+body{margin:0 auto;max-width:1148px;padding:1.5rem clamp(1rem,2vw,1.5rem) 3rem;color:var(--text);background:var(--back);
+font:16px/1.55 system-ui,-apple-system,'Segoe UI','Noto Sans',sans-serif;overflow-wrap:break-word}
+a{color:var(--link)}
+h1{font-size:1.7rem;line-height:1.25;margin:0 0 .5rem}h2{margin:3rem 0 1rem;font-size:1.35rem;line-height:1.3}
+h3{margin:1.6rem 0 .5rem;font-size:1.05rem}
+p,nav{max-width:75ch}
 .wide{overflow-x:auto}
-.figure img{display:block;width:100%;min-width:640px;height:auto;background:#fff}
-table{border-collapse:collapse;font-size:.9rem}
-th,td{border:1px solid var(--line);padding:.3rem .6rem;text-align:left;vertical-align:top}
-.links{color:var(--dim)}
-@media print{body{max-width:none;padding:0}.figure{break-inside:avoid}.figure img{min-width:0}}
+.figure{background:#fff;border-radius:4px;scrollbar-color:#888 #eee}
+.figure svg{display:block;margin:0 auto;height:auto}
+.narrow{display:none;color:var(--dim);font-size:.875rem;margin:.4rem 0}
+table{border-collapse:collapse;font-size:.875rem;width:100%}
+th,td{border-bottom:1px solid var(--line);padding:.35rem .75rem .35rem .5rem;text-align:left;vertical-align:top}
+th{background:var(--head)}
+details{margin-top:1rem}summary{cursor:pointer;padding:.25rem 0}
+.choices td{min-width:9rem}.choices td:first-child{font-weight:600}
+.pairs td:first-child{width:16rem;color:var(--dim)}.pairs td+td{font-family:ui-monospace,monospace;overflow-wrap:anywhere}
+@media(max-width:1131px){.narrow{display:block}}
+@media(max-width:600px){.choices td{min-width:11rem}.pairs td:first-child{width:40%}}
+@media print{:root{--text:#000;--back:#fff;--line:#bbb;--dim:#333;--head:#eee;--link:#000}body{max-width:none;padding:0;font-size:10pt}
+.wide{overflow:visible}.figure{break-inside:avoid}.figure svg{max-width:100%}.narrow{display:none}h2,h3{break-after:avoid}tr{break-inside:avoid}}
 ";
 
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+/// Text that HTML and SVG show as it is, also within quoted attributes.
+pub(super) fn escape(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
 }
 
-fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let cells = |tag: &str, row: Vec<String>| {
-        let cells: String = row.iter().map(|cell| format!("<{tag}>{}</{tag}>", escape(cell))).collect();
-        format!("<tr>{cells}</tr>\n")
-    };
-    let head = cells("th", head.iter().map(|cell| (*cell).to_owned()).collect());
-    let body: String = rows.map(|row| cells("td", row)).collect();
-    format!("<div class=\"wide\"><table>\n{head}{body}</table></div>\n")
-}
-
-fn section(figure: &Figure) -> String {
-    let name = escape(&figure.name);
-    let title = escape(&figure.title);
-    let caption: String =
-        figure.caption.split("\n\n").map(|paragraph| format!("<p>{}</p>\n", escape(paragraph))).collect();
-    let links: Vec<String> = ["svg", "png", "csv", "json"]
-        .iter()
-        .map(|extension| format!("<a href=\"{name}.{extension}\">{}</a>", extension.to_uppercase()))
-        .collect();
-    let choices = table(
-        &["What the paper leaves open", "Here", "Why"],
-        figure.choices.iter().map(|c| vec![c.what.clone(), c.value.clone(), c.why.clone()]),
-    );
-    let provenance =
-        table(&["Made from", ""], figure.provenance.iter().map(|(what, value)| vec![what.clone(), value.clone()]));
+fn table(class: &str, head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let cell = |cell: &String| format!("<td>{}</td>", escape(cell));
+    let rows: String = rows.map(|row| format!("<tr>{}</tr>\n", row.iter().map(cell).collect::<String>())).collect();
+    let head: String = head.iter().map(|cell| format!("<th scope=\"col\">{}</th>", escape(cell))).collect();
     format!(
-        "<section id=\"{name}\">\n<h2>{title}</h2>\n<div class=\"wide figure\"><img src=\"{name}.svg\" alt=\"{title}\"></div>\n\
-         {caption}<p class=\"links\">Data and pictures: {}</p>\n{choices}\n<details><summary>Provenance</summary>\n{provenance}</details>\n</section>\n",
-        links.join(" · ")
+        "<div class=\"wide\" tabindex=\"0\"><table class=\"{class}\">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
     )
+}
+
+fn pairs(pairs: &[(String, String)]) -> String {
+    table("pairs", &["What", "Value"], pairs.iter().map(|(what, value)| vec![what.clone(), value.clone()]))
+}
+
+fn section(figure: &Figure) -> Result<String, PlotError> {
+    let (name, title) = (escape(&figure.name), escape(&figure.title));
+    // What comes before the element (an XML declaration) has no place in HTML.
+    let svg = draw::svg(figure)?;
+    let svg = &svg[svg.find("<svg").unwrap_or(0)..];
+    let paragraph = |text: &str| format!("<p>{}</p>\n", escape(text.trim()));
+    let caption: String = figure.caption.split("\n\n").filter(|text| !text.trim().is_empty()).map(paragraph).collect();
+    let link = |extension: &str| format!("<a href=\"{name}.{extension}\">{}</a>", extension.to_uppercase());
+    let links = ["svg", "png", "csv", "json"].map(link).join(" \u{b7} ");
+    let mut text = format!(
+        "<section id=\"{name}\">\n<h2>{title}</h2>\n<figure style=\"margin:0\">\n<div class=\"wide figure\" tabindex=\"0\">{svg}</div>\n\
+         <p class=\"narrow\">Scroll the figure sideways, or open the SVG.</p>\n<figcaption>\n{caption}</figcaption>\n</figure>\n\
+         <p>Pictures and data: {links}</p>\n"
+    );
+    if !figure.choices.is_empty() {
+        let rows = figure.choices.iter().map(|c| vec![c.what.clone(), c.value.clone(), c.why.clone()]);
+        text += "<h3>Choices the paper does not print</h3>\n";
+        text += &table("choices", &["What", "Taken here", "Why"], rows);
+    }
+    if !figure.provenance.is_empty() {
+        text +=
+            &format!("<details><summary>Provenance of {title}</summary>\n{}</details>\n", pairs(&figure.provenance));
+    }
+    Ok(text + "</section>\n")
 }
 
 /// Writes index.html: all figures with captions, choices and data, on one page that needs no network.
 ///
 /// # Errors
-/// What the file system says.
-pub fn write_index(figures: &[Figure], provenance: &[(String, String)], folder: &Path) -> Result<PathBuf> {
-    let contents: String = figures
-        .iter()
-        .map(|figure| format!("<li><a href=\"#{}\">{}</a></li>\n", escape(&figure.name), escape(&figure.title)))
-        .collect();
-    let sections: String = figures.iter().map(section).collect();
-    let made = table(&["This page", ""], provenance.iter().map(|(what, value)| vec![what.clone(), value.clone()]));
+/// A figure that [`Figure::check`] refuses; what the file system says.
+pub fn write_index(figures: &[Figure], provenance: &[(String, String)], dir: &Path) -> Result<PathBuf, PlotError> {
+    figures.iter().try_for_each(Figure::check)?;
+    let entry =
+        |figure: &Figure| format!("<li><a href=\"#{}\">{}</a></li>\n", escape(&figure.name), escape(&figure.title));
+    let contents: String = figures.iter().map(entry).collect();
+    let sections = figures.iter().map(section).collect::<Result<String, _>>()?;
+    let (mut made, mut made_entry) = (String::new(), "");
+    if !provenance.is_empty() {
+        made = format!("<section id=\"provenance\">\n<h2>Provenance</h2>\n{}</section>\n", pairs(provenance));
+        made_entry = "<li><a href=\"#provenance\">Provenance</a></li>\n";
+    }
     let page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>Shattered gradients, redrawn</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <title>Shattered gradients, redrawn</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
          <h1>The shattered gradients problem, redrawn</h1>\n\
-         <p>The dense experiments of Balduzzi, Frean, Leary, Lewis, Ma and McWilliams, <cite>The Shattered Gradients \
-         Problem: If resnets are the answer, then what is the question?</cite>, ICML 2017, run at full scale by a kernel \
-         whose bits are the same on every machine.</p>\n<nav><ul>\n{contents}</ul></nav>\n{sections}\n<h2>Provenance</h2>\n{made}</body>\n</html>\n"
+         <p>After D. Balduzzi, M. Frean, L. Leary, J. P. Lewis, K. W.-D. Ma and B. McWilliams, <cite>The Shattered \
+         Gradients Problem: If resnets are the answer, then what is the question?</cite>, ICML 2017, run at full scale by a kernel whose \
+         bits are the same on every machine.</p>\n\
+         <nav aria-label=\"Contents\"><ul>\n{contents}{made_entry}</ul></nav>\n\
+         {sections}{made}</main>\n</body>\n</html>\n"
     );
-    let path = folder.join("index.html");
-    write_whole(&path, page.as_bytes())?;
-    Ok(path)
+    let path = write_all(dir, &[("index.html".into(), page.into_bytes())])?;
+    Ok(path.into_iter().next().unwrap_or_else(|| dir.join("index.html")))
 }

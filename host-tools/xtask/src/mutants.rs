@@ -1,1 +1,202 @@
-pub fn steps(_: &crate::tree::Tree, _: &mut crate::step::Report) {}
+//! Proof that the golden tests notice a broken contract: in a copy of the tree, one place at a time is broken.
+
+use crate::step::Report;
+use crate::tree::{Tree, output_of, run_for};
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// One textual substitution that breaks the contract.
+struct Mutant {
+    /// What is broken.
+    name: &'static str,
+    file: &'static str,
+    /// Stands in the file exactly once: a mutant that has gone stale fails.
+    from: &'static str,
+    to: &'static str,
+}
+
+const MUTANTS: [Mutant; 15] = [
+    Mutant {
+        name: "dense chains by fused multiply-add",
+        file: "src/kernel/portable.rs",
+        from: "*sum += w * x;",
+        to: "*sum = libm::fmaf(w, x, *sum);",
+    },
+    Mutant {
+        name: "dense chains in descending order",
+        file: "src/kernel/portable.rs",
+        from: "w.as_chunks::<R>().0.iter().zip(x)",
+        to: "w.as_chunks::<R>().0.iter().zip(x).rev()",
+    },
+    Mutant {
+        name: "join by fused multiply-add",
+        file: "src/layer/join.rs",
+        from: "*f = (a * x) + (b * *f);",
+        to: "*f = libm::fmaf(a, *x, b * *f);",
+    },
+    Mutant {
+        name: "relu by max, x first",
+        file: "src/layer/relu.rs",
+        from: "if x > 0.0 { x } else { 0.0 }",
+        to: "x.max(0.0)",
+    },
+    Mutant {
+        name: "relu passes the gradient at zero",
+        file: "src/layer/relu.rs",
+        from: "u8::from(*x > 0.0)",
+        to: "u8::from(*x >= 0.0)",
+    },
+    Mutant {
+        name: "eight lanes in RED16",
+        file: "src/kernel/red16.rs",
+        from: "self.lanes[p % 16] += term;",
+        to: "self.lanes[p % 8] += term;",
+    },
+    Mutant {
+        name: "RED16 folded from left to right",
+        file: "src/kernel/red16.rs",
+        from: "        lanes[0]\n",
+        to: "        self.lanes.iter().fold(0.0, |sum, lane| sum + lane)\n",
+    },
+    Mutant {
+        name: "logarithm of the platform",
+        file: "src/math.rs",
+        from: "Math::Libm => libm::logf(x),",
+        to: "Math::Libm => {\n                extern crate std;\n                std::primitive::f32::ln(x)\n            }",
+    },
+    Mutant {
+        name: "variance in one pass",
+        file: "src/layer/batch_norm.rs",
+        from: "self.mean::<T>(|z| (z - mean) * (z - mean))",
+        to: "(self.mean::<T>(|z| z * z) - mean * mean)",
+    },
+    Mutant {
+        name: "batch norm multiplied out",
+        file: "src/network/executor/norm.rs",
+        from: "lanes.map(|z| (z - mean) * inv)",
+        to: "lanes.map(|z| (z * inv) - (mean * inv))",
+    },
+    Mutant {
+        name: "root of the inverse for the inverse of the root",
+        file: "src/layer/batch_norm.rs",
+        from: "1.0 / math.sqrt(variance + eps)",
+        to: "math.sqrt(1.0 / (variance + eps))",
+    },
+    Mutant { name: "nine rounds of Philox", file: "src/random/philox.rs", from: "round < 10", to: "round < 9" },
+    Mutant {
+        name: "signs of the orthogonal matrix",
+        file: "src/network/orthogonal.rs",
+        from: "if (x > 0.0) == (k + 1 == self.order)",
+        to: "if x > 0.0",
+    },
+    Mutant {
+        name: "grid by fused multiply-add",
+        file: "src/network/executor/forward.rs",
+        from: "from + p as f32 * step",
+        to: "libm::fmaf(p as f32, step, from)",
+    },
+    Mutant {
+        name: "scales of a resnet's join",
+        file: "src/network/spec.rs",
+        from: "Some((alpha, alpha * beta))",
+        to: "Some((alpha, beta))",
+    },
+];
+
+/// A break must be found whether or not the compiler optimises: with it, it may hide a break or make one.
+const PROFILES: [&str; 2] = ["opt0", "opt3"];
+
+/// The longest that the golden tests may run.
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// The copy as it is must pass, and each mutant must fail.
+pub fn steps(tree: &Tree, report: &mut Report) {
+    let mut copy = None;
+    report.step("mutants: none", || {
+        let made = Copy::make(tree)?;
+        for profile in PROFILES {
+            if !made.passes(tree, profile)? {
+                bail!("the golden tests fail at {profile} without any mutant");
+            }
+        }
+        copy = Some(made);
+        Ok(())
+    });
+    let Some(copy) = copy else { return };
+    for mutant in &MUTANTS {
+        report.step(format!("mutant: {}", mutant.name), || copy.must_notice(tree, mutant));
+    }
+}
+
+/// The tree without history and builds, and a build of its own.
+struct Copy {
+    root: PathBuf,
+    build: PathBuf,
+}
+
+impl Copy {
+    fn make(tree: &Tree) -> Result<Self> {
+        let (root, build) = (tree.target.join("mutants/tree"), tree.target.join("mutants/build"));
+        let mut list = Command::new("git");
+        list.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(&tree.root);
+        let listed = output_of(&mut list)?;
+        let mut kept = BTreeSet::new();
+        for name in listed.split('\0').filter(|name| tree.root.join(name).is_file()) {
+            kept.insert(root.join(name));
+            // What has not changed keeps its time, so that cargo does not build it again.
+            let (data, to) = (fs::read(tree.root.join(name))?, root.join(name));
+            if fs::read(&to).ok().as_ref() != Some(&data) {
+                fs::create_dir_all(to.parent().context("a file stands in a folder")?)?;
+                fs::write(&to, data)?;
+            }
+        }
+        remove_others(&root, &kept)?;
+        Ok(Self { root, build })
+    }
+
+    /// Whether the golden tests pass. That they compile is a condition: a mutant that does not is no mutant.
+    fn passes(&self, tree: &Tree, profile: &str) -> Result<bool> {
+        let cargo = |arguments: &str| {
+            let mut command = tree.cargo(&format!("test --quiet -p shatterscope --test bits --profile {profile}"));
+            command.args(arguments.split_whitespace()).current_dir(&self.root).env("CARGO_TARGET_DIR", &self.build);
+            command
+        };
+        output_of(&mut cargo("--no-run"))?;
+        Ok(run_for(cargo("").stderr(Stdio::null()), LIMIT)?.0.success())
+    }
+
+    fn must_notice(&self, tree: &Tree, mutant: &Mutant) -> Result<()> {
+        let path = self.root.join(mutant.file);
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", mutant.file))?;
+        let count = text.matches(mutant.from).count();
+        if count != 1 {
+            bail!("stale mutant: `{}` stands in {} {count} times", mutant.from, mutant.file);
+        }
+        fs::write(&path, text.replace(mutant.from, mutant.to))?;
+        let passed = PROFILES.map(|profile| self.passes(tree, profile));
+        fs::write(&path, text)?;
+        for (profile, passed) in PROFILES.into_iter().zip(passed) {
+            if passed? {
+                bail!("the golden tests do not notice at {profile}");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn remove_others(folder: &Path, kept: &BTreeSet<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            // Empty folders disturb nobody.
+            remove_others(&path, kept)?;
+        } else if !kept.contains(&path) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,768 @@
+#!/usr/bin/env python3
+"""strict-1, a second implementation, written from docs/numerics.md alone (Python 3.11, NumPy).
+
+    python3 docs/strict1.py digest SPEC.json          the digest of the record of a spec
+    python3 docs/strict1.py check GOLDENS.json ...    recompute every digest of a list; exit 1 on any difference
+    python3 docs/strict1.py goldens [GOLDENS.json ..] fill in the digests of lists of names and specs
+    python3 docs/strict1.py vectors [DIR]             write the example files (default: docs/vectors)
+    python3 docs/strict1.py vectors --check [DIR]     verify that the committed files are reproduced exactly
+
+How it stays exact. NumPy rounds every elementwise float32 operation on its own, and its sqrt is correctly rounded. What
+NumPy does not promise is the order of a sum. So no float goes through sum, dot, matmul or einsum: a chain is a Python
+loop over the index of the chain, vectorised over outputs that do not touch each other (units, points, columns).
+Arrays hold units along axis 0 and points along axis 1. Scalars are np.float32 on both sides of every operation,
+because a bare Python float would widen it in older NumPy versions. "section" in a comment is one of docs/numerics.md.
+"""
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+
+np.seterr(all="ignore")  # overflow and NaN are looked for explicitly (section 8)
+F = np.float32
+ZERO, ONE, TWO = F(0), F(1), F(2)
+HERE = Path(__file__).resolve().parent
+
+
+# ---- section 2 and 3: the two kinds of sums --------------------------------------------------------------------------
+def chain(init, terms):
+    """Left-to-right sum of the terms along their first axis; the other axes are independent chains."""
+    y = np.array(init, F)
+    for t in terms:
+        y = y + t
+    return y
+
+
+def red16(t, first=0):
+    """Sixteen-lane sum over the last axis. `first` is the index in the grid of the first point given."""
+    t = np.asarray(t, F)
+    lanes = np.zeros(t.shape[:-1] + (16,), F)
+    for p in range(t.shape[-1]):
+        lanes[..., (first + p) % 16] += t[..., p]
+    for half in (8, 4, 2, 1):
+        lanes = lanes[..., :half] + lanes[..., half:2 * half]
+    return lanes[..., 0]
+
+
+# ---- section 5: addresses -> words -----------------------------------------------------------------------------------
+W, BIAS, STEM, STEM_BIAS, READOUT, NOISE = range(6)  # purposes
+LOW = np.uint64(0xFFFFFFFF)
+
+
+def philox(counter, key):
+    """Philox4x32-10. Words are held in uint64 (which broadcast), so that a 32 x 32 bit product is exact."""
+    c0, c1, c2, c3 = (np.asarray(c, np.uint64) for c in counter)
+    k0, k1 = (np.uint64(k) for k in key)
+    half = np.uint64(32)
+    for turn in range(10):
+        if turn > 0:
+            k0, k1 = (k0 + np.uint64(0x9E3779B9)) & LOW, (k1 + np.uint64(0xBB67AE85)) & LOW
+        p0, p1 = c0 * np.uint64(0xD2511F53), c2 * np.uint64(0xCD9E8D57)
+        c0, c1, c2, c3 = (p1 >> half) ^ c1 ^ k0, p1 & LOW, (p0 >> half) ^ c3 ^ k1, p0 & LOW
+    return c0, c1, c2, c3
+
+
+# ---- section 6: words -> normals -------------------------------------------------------------------------------------
+def irwin_hall(words):
+    """Twelve 10-bit fields and 8 bits of rest, centred: all in integers, hence exact."""
+    w = [np.asarray(x).astype(np.int64) for x in words]
+    s = sum((x & 1023) + (x >> 10 & 1023) + (x >> 20 & 1023) for x in w)
+    r = w[0] >> 30 | (w[1] >> 30) << 2 | (w[2] >> 30) << 4 | (w[3] >> 30) << 6
+    return (2 * (256 * s + r) - 3142911).astype(F) * F(2.0 ** -19)
+
+
+def logf(x):
+    """libm's logf (FreeBSD e_logf.c) for normal numbers other than 1.0; as241 asks for 2^-24 <= x < 0.075 only.
+
+    NumPy's own log is another algorithm with other bits."""
+    lg1, lg2, lg3, lg4 = F(0.66666662693), F(0.40000972152), F(0.28498786688), F(0.24279078841)
+    ln2_hi, ln2_lo = F(6.9313812256e-01), F(9.0580006145e-06)
+    ix = np.asarray(x, F).view(np.uint32).astype(np.int64) + (0x3F800000 - 0x3F3504F3)
+    dk = ((ix >> 23) - 0x7F).astype(F)  # x = 2^k * m, m in [sqrt(2)/2, sqrt(2))
+    m = ((ix & 0x007FFFFF) + 0x3F3504F3).astype(np.uint32).view(F)
+    f = m - ONE
+    s = f / (TWO + f)
+    z = s * s
+    w = z * z
+    t1 = w * (lg2 + w * lg4)
+    t2 = z * (lg1 + w * lg3)
+    r = t2 + t1
+    hfsq = (F(0.5) * f) * f
+    return (((s * (hfsq + r) + dk * ln2_lo) - hfsq) + f) + dk * ln2_hi
+
+
+AS241 = {name: [F(c) for c in coefficients] for name, coefficients in {  # highest power first
+    "A": (59.10943747, 159.29113202, 50.434271938, 3.3871327179), "B": (67.187563600, 78.757757664, 17.895169469, 1.0),
+    "C": (0.17023821103, 1.3067284816, 2.7568153900, 1.4234372777), "D": (0.12021132975, 0.73700164250, 1.0),
+    "E": (0.017337203997, 0.42868294337, 3.0812263860, 6.6579051150),
+    "F": (0.012258202635, 0.24197894225, 1.0)}.items()}
+
+
+def as241(w0):
+    """Inverse normal distribution function. Both branches are computed everywhere and one is selected."""
+    def poly(name, r):
+        y = np.full_like(r, AS241[name][0])
+        for c in AS241[name][1:]:
+            y = y * r + c
+        return y
+
+    p = ((np.asarray(w0) >> np.uint64(9)).astype(F) + F(0.5)) * F(2.0 ** -23)
+    q = p - F(0.5)
+    r = F(0.180625) - q * q
+    centre = (q * poly("A", r)) / poly("B", r)
+    inner = np.abs(q) <= F(0.425)
+    tail = np.where(q < ZERO, p, ONE - p)
+    r = np.sqrt(-logf(np.where(inner, F(0.05), tail)))  # 0.05: any number that logf takes; not selected
+    near, far = r - F(1.6), r - F(5.0)  # far is unreachable: r <= sqrt(24 ln 2) = 4.08
+    z = np.where(r <= F(5.0), poly("C", near) / poly("D", near), poly("E", far) / poly("F", far))
+    return np.where(inner, centre, np.where(q < ZERO, -z, z))
+
+
+def normals(kind, seed, run, layer, purpose, row, column):
+    """The normals at an address; row and column may be arrays that broadcast against each other."""
+    words = philox((column, row, layer + (purpose << 24), run), (seed & 0xFFFFFFFF, seed >> 32))
+    return irwin_hall(words) if kind == "irwin-hall" else as241(words[0])
+
+
+# ---- section 6: weights ----------------------------------------------------------------------------------------------
+def he_std(gain, fan_in):
+    return gain * np.sqrt(TWO / F(fan_in))
+
+
+def glorot_std(gain, fan_in, fan_out):
+    return gain * np.sqrt(TWO / F(fan_in + fan_out))
+
+
+def orthogonal(kind, seed, run, layer, fan_in, fan_out, gain):
+    """W, from the Householder reflections of a triangle of normals. All columns of Q are formed side by side."""
+    m = max(fan_in, fan_out)
+    i = np.arange(m)
+    x = normals(kind, seed, run, layer, W, i[:, None], i[None, :])
+    v, vv = [], []
+    d = np.ones(m, F)
+    for k in range(m - 1):
+        row = x[k, k:].copy()
+        norm = np.sqrt(chain(ZERO, row * row))
+        d[k] = -ONE if row[0] > ZERO else ONE
+        row[0] = row[0] + np.copysign(norm, row[0])
+        v.append(row)
+        vv.append(chain(ZERO, row * row))
+    d[m - 1] = ONE if x[m - 1, m - 1] > ZERO else -ONE
+    q = np.zeros((m, m), F)
+    q[i, i] = d
+    for k in range(m - 2, -1, -1):
+        y = q[k:, k:]  # a view. Columns j < k start at a reflection below k: this one does not touch them
+        s = chain(np.zeros(m - k, F), (v[k][e] * y[e] for e in range(m - k)))
+        c = (TWO * s) / vv[k]
+        y -= v[k][:, None] * c[None, :]
+    scale = gain * np.sqrt(F(2 * m) / F(fan_in + fan_out))
+    return (q if fan_out >= fan_in else q.T)[:fan_out, :fan_in] * scale
+
+
+DEFAULTS = dict(family=None, depth=None, width=None, norm="none", init="he", gain=1, bias_std=0, first_weight_std=1,
+                first_bias_std=1, readout_std=None, readout=None, alpha=1, beta=1, carry=None, transform=None, eps=1e-5,
+                points=256, to=2, endpoint="exclusive", statistics="detached", runs=1, seed=0, normal="irwin-hall",
+                derivative="reverse", math="libm", **{"from": -2})
+CHOICES = dict(family=("feedforward", "resnet", "highway", "crelu"), norm=("none", "centre", "batch"),
+               init=("he", "glorot", "orthogonal", "looks-linear"), readout=("relu", "linear", "norm-relu"),
+               endpoint=("exclusive", "inclusive"), statistics=("detached", "full"), normal=("irwin-hall", "as241"),
+               derivative=("reverse", "forward"), math=("libm",))
+DECIMALS = "gain bias_std first_weight_std first_bias_std readout_std alpha beta carry transform eps from to".split()
+
+
+def complete(spec):
+    """A spec with its defaults, and its decimals as binary32 (JSON text -> binary64 -> binary32)."""
+    unknown = set(spec) - set(DEFAULTS)
+    if unknown:
+        raise SystemExit(f"unknown fields: {sorted(unknown)}")
+    s = {**DEFAULTS, **spec}
+    if s["readout"] is None:
+        s["readout"] = "norm-relu" if s["norm"] != "none" and s["family"] in ("feedforward", "crelu") else "relu"
+    for field, values in CHOICES.items():
+        if s[field] not in values:
+            raise SystemExit(f"{field}: {s[field]!r} is none of {values}")
+    for field in DECIMALS:
+        if s[field] is not None:
+            s[field] = F(float(s[field]))
+    if s["readout_std"] is None:
+        s["readout_std"] = np.sqrt(ONE / F(s["width"]))
+    if s["family"] == "highway" and (s["carry"] is None or s["transform"] is None):
+        raise SystemExit("highway needs carry and transform")
+    if s["init"] == "looks-linear" and (s["family"] != "crelu" or s["norm"] != "none"):
+        raise SystemExit("looks-linear is for crelu without a norm")
+    return s
+
+
+def parameters(s, run):
+    """(stem, stem_bias, [(W_l, bias_l) for l = 2..L], readout) of one run."""
+    n, depth, seed, kind = s["width"], s["depth"], s["seed"], s["normal"]
+    doubled = s["family"] == "crelu"
+    fan_in = 2 * n if doubled else n
+    unit, feature = np.arange(n), np.arange(fan_in)
+
+    def draw(layer, purpose, row, column):
+        return normals(kind, seed, run, layer, purpose, row, column)
+
+    stem = draw(1, STEM, unit, 0) * s["first_weight_std"]
+    stem_bias = draw(1, STEM_BIAS, unit, 0) * s["first_bias_std"] + ZERO
+    layers = []
+    for layer in range(2, depth + 1):
+        if s["init"] == "orthogonal":
+            w = orthogonal(kind, seed, run, layer, fan_in, n, s["gain"])
+        elif s["init"] == "looks-linear":
+            w = paired(orthogonal(kind, seed, run, layer, n, n, s["gain"]))
+        else:
+            std = he_std(s["gain"], fan_in) if s["init"] == "he" else glorot_std(s["gain"], fan_in, n)
+            w = draw(layer, W, unit[:, None], feature[None, :]) * std
+        layers.append((w, draw(layer, BIAS, unit, 0) * s["bias_std"] + ZERO))
+    if s["init"] == "looks-linear" or s["readout"] == "linear":
+        readout = draw(depth + 1, READOUT, 0, unit) * s["readout_std"]
+        if s["readout"] != "linear":
+            readout = paired(readout)
+    else:
+        readout = draw(depth + 1, READOUT, 0, feature) * s["readout_std"]
+    return stem, stem_bias, layers, readout
+
+
+def paired(w):
+    """(.., 2k) = w_k and (.., 2k+1) = -w_k: the features of a CReLU then add up to a linear unit."""
+    return np.stack([w, -w], -1).reshape(w.shape[:-1] + (-1,))
+
+
+# ---- section 4: parts of networks ------------------------------------------------------------------------------------
+def grid(start, to, points, endpoint):
+    d = points if endpoint == "exclusive" else points - 1
+    step = ZERO if d == 0 else (to - start) / F(d)
+    return start + np.arange(points).astype(F) * step
+
+
+def dense(w, bias, h):
+    """y[i] = chain(bias[i]; W[i][k] * h[k]); h has a row per feature and a column per point."""
+    y = np.repeat(np.asarray(bias, F)[:, None], h.shape[1], 1)
+    for k in range(w.shape[1]):
+        y += w[:, k, None] * h[k]
+    return y
+
+
+def dense_back(w, g):
+    return dense(w.T, np.zeros(w.shape[1], F), g)
+
+
+def dense_grads(old_w, old_bias, g, h):
+    grad_w = chain(old_w, (g[:, p, None] * h[None, :, p] for p in range(h.shape[1])))
+    return grad_w, chain(old_bias, g.T)
+
+
+def relu(x):
+    return np.where(x > ZERO, x, ZERO)
+
+
+def interleave(even, odd):
+    return np.stack([even, odd], 1).reshape((2 * even.shape[0],) + even.shape[1:])
+
+
+def crelu(x):
+    return interleave(relu(x), relu(-x))
+
+
+def act_back(doubled, bit, g):
+    return np.where(bit, g[0::2], -g[1::2]) if doubled else np.where(bit, g, ZERO)
+
+
+def act_tangent(doubled, bit, t):
+    return interleave(np.where(bit, t, ZERO), np.where(bit, ZERO, -t)) if doubled else np.where(bit, t, ZERO)
+
+
+def batch_forward(z, eps):
+    n = F(z.shape[1])
+    mean = red16(z) / n
+    d = z - mean[:, None]
+    var = red16(d * d) / n
+    inv = ONE / np.sqrt(var + eps)
+    return mean, var, inv, d * inv[:, None]
+
+
+def norm_gradient(norm, statistics, g, cache):
+    """Without an affine part the page gives gradient and tangent the same formula, so that this serves both."""
+    n = F(g.shape[1])
+    if norm == "none" or (norm == "centre" and statistics == "detached"):
+        return g
+    if norm == "centre":
+        return g - (red16(g) / n)[:, None]
+    inv, xhat = cache
+    if statistics == "detached":
+        return g * inv[:, None]
+    c1, c2 = red16(g) / n, red16(g * xhat) / n
+    return ((g - c1[:, None]) - (xhat * c2[:, None])) * inv[:, None]
+
+
+# ---- section 4: a run ------------------------------------------------------------------------------------------------
+class NonFinite(Exception):
+    pass
+
+
+def finite(where, layer, *values):
+    if not all(np.isfinite(v).all() for v in values):
+        raise NonFinite(f"{where}: not finite in layer {layer}")
+
+
+class Block:
+    """[W .] act(norm(x)): the branch of a hidden layer (with W and bias) or what the readout reads (without)."""
+
+    def __init__(self, s, layer, norm, w=None, bias=None):
+        self.s, self.layer, self.norm, self.w, self.bias = s, layer, norm, w, bias
+        self.doubled = s["family"] == "crelu"
+
+    def forward(self, x):
+        self.cache = None
+        if self.norm == "centre":
+            mean = red16(x) / F(x.shape[1])
+            finite("forward", self.layer, mean)
+            x = x - mean[:, None]
+        elif self.norm == "batch":
+            mean, var, inv, xhat = batch_forward(x, self.s["eps"])
+            finite("forward", self.layer, mean, var, inv)
+            self.cache, x = (inv, xhat), xhat
+        self.bit = x > ZERO
+        h = crelu(x) if self.doubled else relu(x)
+        return h if self.w is None else dense(self.w, self.bias, h)
+
+    def back(self, g):
+        h = g if self.w is None else dense_back(self.w, g)
+        return norm_gradient(self.norm, self.s["statistics"], act_back(self.doubled, self.bit, h), self.cache)
+
+    def tangent(self, t):
+        t = norm_gradient(self.norm, self.s["statistics"], t, self.cache)
+        h = act_tangent(self.doubled, self.bit, t)
+        return h if self.w is None else dense(self.w, np.zeros(self.w.shape[0], F), h)
+
+
+def forward(s, run):
+    """Parameters, blocks and f of one run: the part that both modes share."""
+    points, joined, last = s["points"], s["family"] in ("resnet", "highway"), s["depth"] + 1
+    stem, stem_bias, layers, readout = parameters(s, run)
+    a, b = (s["alpha"], s["alpha"] * s["beta"]) if s["family"] == "resnet" else (s["carry"], s["transform"])
+    blocks = [Block(s, l, s["norm"], w, bias) for l, (w, bias) in enumerate(layers, 2)]
+    # The readout reads x_L itself, act(x_L) or act(norm(x_L)).
+    reads = None if s["readout"] == "linear" else Block(s, last, s["norm"] if s["readout"] == "norm-relu" else "none")
+    x = dense(stem[:, None], stem_bias, grid(s["from"], s["to"], points, s["endpoint"])[None, :])
+    finite("forward", 1, x)
+    for block in blocks:
+        f = block.forward(x)
+        finite("forward", block.layer, f)
+        x = (a * x) + (b * f) if joined else f
+        finite("forward", block.layer, x)
+    h = x if reads is None else reads.forward(x)
+    f = dense(readout[None, :], np.zeros(1, F), h)
+    finite("forward", last, f)
+    return stem, blocks, reads, readout, (a, b) if joined else None, f[0]
+
+
+def gradient(s, run):
+    """g: the derivative of one run with respect to the input, at every point."""
+    stem, blocks, reads, readout, join, _ = forward(s, run)
+    points, last = s["points"], s["depth"] + 1
+    if s["derivative"] == "reverse":
+        g = dense_back(readout[None, :], np.ones((1, points), F))  # u = 1
+        g = g if reads is None else reads.back(g)
+        for block in reversed(blocks):
+            if join:
+                a, b = join
+                g = (a * g) + block.back(b * g)
+                finite("backward", block.layer, g)
+            else:
+                g = block.back(g)
+        g = dense_back(stem[:, None], g)[0]
+        finite("backward", 1, g)
+        return g
+    t = dense(stem[:, None], np.zeros(len(stem), F), np.ones((1, points), F))  # v = 1
+    for block in blocks:
+        if join:
+            a, b = join
+            t = (a * t) + (b * block.tangent(t))
+            finite("tangent", block.layer, t)
+        else:
+            t = block.tangent(t)
+    t = t if reads is None else reads.tangent(t)
+    t = dense(readout[None, :], np.zeros(1, F), t)[0]
+    finite("tangent", last, t)
+    return t
+
+
+# ---- section 7: statistics -------------------------------------------------------------------------------------------
+def autocorrelation(g, mode, lags):
+    """r_0..r_lags (lags < M), or None if the series is constant. mode: "mean-removed" or "raw"."""
+    g = np.asarray(g, F)
+    assert np.isfinite(g).all()
+    largest = np.abs(g).max()
+    if largest == ZERO:
+        return None
+    e = math.frexp(float(largest))[1] - 1
+    h = e // 2
+    g = (g * F(2.0 ** -h)) * F(2.0 ** -(e - h))  # in two steps: 2^-e alone may not be representable
+    if g.max() - g.min() <= F(2.0 ** -20) * np.abs(g).max():
+        return None
+    d = g - red16(g) / F(len(g)) if mode == "mean-removed" else g
+    c = np.array([red16(d[:len(d) - k] * d[k:]) for k in range(lags + 1)], F)
+    return c / c[0]
+
+
+def noise(kind, seed, run, points):
+    white = normals(kind, seed, run, 0, NOISE, 0, np.arange(points))
+    brown, b = [], ZERO
+    for w in white:
+        b = b + w
+        brown.append(b)
+    return white, np.array(brown, F)
+
+
+# ---- section 9: digests ----------------------------------------------------------------------------------------------
+def fnv(data):
+    h = 0xCBF29CE484222325
+    for byte in data:
+        h = (h ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return h, f"fnv1a64:{h:016x}:{len(data)}"
+
+
+def run_bytes(g):
+    assert g.dtype == F  # a wider type would mean that an operation above was not rounded to f32
+    return g.astype("<f4").tobytes()
+
+
+def record_digest(runs):
+    return fnv(b"".join(fnv(run_bytes(g))[0].to_bytes(8, "little") for g in runs))[1]
+
+
+def spec_digest(spec):
+    s = complete(spec)
+    try:
+        return record_digest(gradient(s, run) for run in range(s["runs"]))
+    except NonFinite as error:
+        return f"no result: {error}"
+
+
+# ---- goldens ---------------------------------------------------------------------------------------------------------
+def goldens(paths):
+    for path in paths:
+        rows = json.loads(Path(path).read_text())
+        for row in rows:
+            row["digest"] = spec_digest(row["spec"])
+        Path(path).write_text("[\n" + ",\n".join("  " + json.dumps(row) for row in rows) + "\n]\n")
+
+
+def check(paths):
+    passed = failed = 0
+    for row in (row for path in paths for row in json.loads(Path(path).read_text())):
+        got = spec_digest(row["spec"])
+        same = got == row["digest"]
+        passed, failed = passed + same, failed + (not same)
+        verdict = f"ok {row['name']}" if same else f"DIFFERENT {row['name']}: file {row['digest']} computed {got}"
+        print(verdict, flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return failed > 0
+
+
+# ---- example files ---------------------------------------------------------------------------------------------------
+def bits(x):
+    """f32 (any shape) -> the hex of its bits, NaN as section 8 has it. u32 words are given by `words`."""
+    x = np.asarray(x)
+    assert x.dtype == F, x.dtype
+    if x.ndim:
+        return [bits(e) for e in x]
+    return "7fc00000" if np.isnan(x) else f"{int(x.view(np.uint32)):08x}"
+
+
+def words(x):
+    return [words(e) for e in x] if isinstance(x, (list, tuple)) else f"{int(x):08x}"
+
+
+def from_bits(*hexes):
+    return np.array([int(h, 16) for h in hexes], np.uint32).view(F)
+
+
+def sample(salt, *shape):
+    """Ordinary numbers for the examples: normals with the seed `salt`, addressed by (row, column)."""
+    count = math.prod(shape)
+    return normals("irwin-hall", salt, 0, 0, 0, 0, np.arange(count)).reshape(shape)
+
+
+def philox_cases():
+    known = [((0,) * 4, (0,) * 2, "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),  # the known answers of Random123
+             ((0xFFFFFFFF,) * 4, (0xFFFFFFFF,) * 2, "408f276d 41c83b0e a20bc7c6 6d5451fd"),
+             ((0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344), (0xA4093822, 0x299F31D0),
+              "d16cfe09 94fdcceb 5001e420 24126ea1")]
+    ours = [((1, 0, 0, 0), (0, 0)), ((0, 1, 0, 0), (0, 0)), ((0, 0, 1, 0), (0, 0)), ((0, 0, 0, 1), (0, 0)),
+            ((0, 0, 0, 0), (1, 0)), ((0, 0, 0, 0), (0, 1)),
+            ((7, 5, 3 + (4 << 24), 2), (0x9ABCDEF0, 0x12345678))]
+    for counter, key, answer in known:
+        assert words(philox(counter, key)) == answer.split()
+    return [{"counter": words(c), "key": words(k), "output": words(philox(c, k))} for c, k, *_ in known + ours]
+
+
+def normals_cases():
+    full = 0xFFFFFFFF
+    blocks = [(0, 0, 0, 0), (full,) * 4, (1, 0, 0, 0), (0, 0, 0, 1), (1 << 30, 0, 0, 0), (0, 1 << 30, 0, 0),
+              (0, 0, 1 << 30, 0), (0, 0, 0, 1 << 30), (1 << 10, 1 << 20, 3 << 30, 0), (0x7FFFFFFF, 0x80000000, 1, full),
+              (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)]
+    yield from ({"words": words(b), "irwin_hall": bits(irwin_hall(b))} for b in blocks)
+    # Both sides of |q| = 0.425 (p = 0.075 and 0.925), of p = 0.5, and both ends.
+    edge = [int(p * 2 ** 32) + step for p in (0.075, 0.925) for step in (-512, 0, 512)]
+    for w in [0, 511, 512, 0x00001000, 0x00100000, 0x01000000, *edge, 0x20000000, 0x40000000, 0x7FFFFFFF, 0x80000000,
+              0x9E3779B9, 0xC0000000, 0xE0000000, 0xFF000000, 0xFFF00000, 0xFFFFFDFF, 0xFFFFFE00, full]:
+        yield {"word": words(w), "as241": bits(as241(np.uint64(w)))}
+    for seed, run, layer, purpose, row, column in [(0, 0, 1, STEM, 0, 0), (0, 0, 2, W, 0, 0), (0, 0, 2, W, 0, 1),
+                                                   (0, 0, 2, W, 1, 0), (0, 1, 2, W, 0, 0), (1, 0, 2, W, 0, 0),
+                                                   (1 << 32, 0, 2, W, 0, 0), (0x123456789ABCDEF0, 3, 24, BIAS, 199, 0),
+                                                   (7, 2, 1, STEM_BIAS, 5, 0), (7, 2, 11, READOUT, 0, 63),
+                                                   (7, 2, 0, NOISE, 0, 255), (2 ** 64 - 1, 2 ** 32 - 1, 9, W, 8, 7)]:
+        at = (seed, run, layer, purpose, row, column)
+        yield {"seed": seed, "run": run, "layer": layer, "purpose": purpose, "row": row, "column": column,
+               "irwin_hall": bits(normals("irwin-hall", *at)), "as241": bits(normals("as241", *at))}
+
+
+def chains_cases():
+    e = lambda k: 2.0 ** k
+    third = 1 + e(-12)
+    cases = [("empty", 1.5, [], []), ("one term", 0.25, [3], [7]),
+             ("order matters", 0, [e(24), 1, 1, -e(24), 1], [1, 1, 1, 1, 1]),
+             ("a fused multiply-add would give 2^-24", -(1 + e(-11)), [third], [third]),
+             ("the product rounds before the sum", 1, [1 / 3, 1 / 7, 0.1], [3, 7, 10]),
+             ("cancellation to +0.0", 1, [-1], [1]),
+             ("cancellation of large terms", 0, [3e20, -3e20, 1e-3], [5e3, 5e3, 1]),
+             ("signed zeros never give -0.0", 0, [-0.0, 0.0, -0.0], [1, -1, 0.0]),
+             ("zero factors", 2.5, [0.0, -0.0, 3, 0.0], [7, 7, -0.0, -0.0]),
+             ("subnormal sums", e(-149), [e(-149), 3 * e(-149), -e(-148)], [1, 1, 1]),
+             ("subnormal factors", 0, [e(-140), e(-149), -e(-149)], [3, 0.75, 0.5]),
+             ("products underflow: tie to even, above, below", 0, [e(-75), e(-75) * 1.5, -e(-80), e(-74)],
+              [e(-75), e(-75), e(-80), e(-75)]),
+             ("a negative underflow from zero is +0.0", 0, [-e(-80)], [e(-80)]),
+             ("overflow to infinity of a product", 1, [3e38, 1], [2, 1]),
+             ("overflow to -infinity of the sum", -3e38, [-1e38, 1e38], [1, 1]),
+             ("largest finite and half an ulp", 3.4028234663852886e38, [e(102), e(103)], [1, 1])]
+    for about, init, a, b in cases:
+        init, a, b = F(init), np.array(a, F), np.array(b, F)
+        yield {"case": about, "init": bits(init), "a": bits(a), "b": bits(b), "result": bits(chain(init, a * b))}
+    a, b = sample(1, 40), sample(2, 40)
+    yield {"case": "forty ordinary terms", "init": bits(F(0.1)), "a": bits(a), "b": bits(b),
+           "result": bits(chain(F(0.1), a * b))}
+
+
+def red16_cases():
+    for m, first in [(1, 0), (5, 0), (16, 0), (17, 0), (40, 0), (256, 0), (1, 15), (5, 13), (17, 3), (40, 5),
+                     (40, 100)]:
+        v = sample(100 + m, m)
+        yield {"first": first, "values": bits(v), "result": bits(red16(v, first))}
+    v = (sample(9, 40) * (F(10) ** (np.arange(40) % 7 - 3).astype(F))).astype(F)
+    yield {"first": 0, "values": bits(v), "result": bits(red16(v))}
+    v = from_bits(*["80000000"] * 17)
+    yield {"first": 0, "values": bits(v), "result": bits(red16(v))}
+
+
+# Both zeros, the smallest and largest subnormals, the smallest normals, ones, the largest finite, infinities, NaN.
+ODD = from_bits("00000000", "80000000", "00000001", "80000001", "007fffff", "807fffff", "00800000", "80800000",
+                "3f800000", "bf800000", "7f7fffff", "ff7fffff", "7f800000", "ff800000", "7fc00000")
+
+
+def relu_cases():
+    for x in ODD:
+        yield {"x": bits(x), "y": bits(relu(x)), "bit": int(x > ZERO)}
+
+
+def crelu_cases():
+    for x in (ODD[:, None], sample(3, 5, 4)):
+        g = sample(4, 2 * x.shape[0], x.shape[1])
+        g[1, 0] = F(-0.0)
+        t = sample(5, *x.shape)
+        yield {"x": bits(x), "features": bits(crelu(x)), "g": bits(g), "grad_x": bits(act_back(True, x > ZERO, g)),
+               "t": bits(t), "tangent": bits(act_tangent(True, x > ZERO, t))}
+
+
+def join_cases():
+    for i, (a, b) in enumerate([(1, 1), (1, 0.1), (0.5, 0.05), (0.70710678, 0.70710678), (0.9, 0.3), (0, 1)]):
+        a, b = F(a), F(b)
+        x, f, g, back = sample(10 + i, 4, 6)
+        yield {"a": bits(a), "b": bits(b), "x": bits(x), "f": bits(f), "y": bits((a * x) + (b * f)), "g": bits(g),
+               "grad_branch": bits(b * g), "skip": bits(a * g), "branch_back": bits(back),
+               "grad_x": bits((a * g) + back)}
+
+
+def batch_norm_cases():
+    for i, (m, eps, affine, scale) in enumerate([(1, 1e-5, 0, 1), (5, 1e-5, 0, 1), (17, 1e-3, 1, 1), (40, 1e-5, 1, 1),
+                                                 (64, 1e-5, 0, 1e-6), (33, 0, 0, 1e3)]):
+        z, g, t = sample(20 + i, 3, m)
+        z = z * F(scale) + F(0.5)
+        eps, gamma, beta = F(eps), F(1.25), F(-0.375)
+        mean, var, inv, xhat = (v[0] for v in batch_forward(z[None], eps))
+        back = lambda g, how: norm_gradient("batch", how, g[None], (inv[None], xhat[None]))[0]
+        q, extra = (g * gamma, {"gamma": bits(gamma), "beta": bits(beta)}) if affine else (g, {})
+        y = (xhat * gamma) + beta if affine else xhat
+        old = (F(0.5), F(0.25))
+        case = {"z": bits(z), "eps": bits(eps), **extra, "mean": bits(mean), "var": bits(var), "inv": bits(inv),
+                "xhat": bits(xhat), "y": bits(y), "g": bits(g), "grad_z_detached": bits(back(q, "detached")),
+                "grad_z_full": bits(back(q, "full")), "t": bits(t)}
+        for how in ("detached", "full"):
+            case["tangent_" + how] = bits(back(t, how) * gamma if affine else back(t, how))
+        if affine:
+            case |= {"old_gamma": bits(old[0]), "old_beta": bits(old[1]),
+                     "grad_gamma": bits(chain(old[0], g * xhat)), "grad_beta": bits(chain(old[1], g))}
+        yield case
+
+
+def centre_cases():
+    for i, m in enumerate((1, 5, 16, 17, 40)):
+        z, g = sample(30 + i, 2, m)
+        mean = red16(z) / F(m)
+        yield {"z": bits(z), "mean": bits(mean), "y": bits(z - mean), "g": bits(g), "grad_z_detached": bits(g),
+               "grad_z_full": bits(norm_gradient("centre", "full", g[None], None)[0])}
+
+
+def acf_cases():
+    ramp = np.arange(20).astype(F)
+    constant = np.full(9, F(0.7))
+    series = [("ordinary", sample(40, 40)), ("an offset", sample(41, 33) + F(10)),
+              ("huge", sample(42, 24) * F(1e38)), ("subnormal", sample(43, 24) * F(1e-40)),
+              ("smallest subnormals", from_bits("00000001", "80000001", "00000002", "00000000", "80000003")),
+              ("the ends", from_bits("7f7fffff", "ff7fffff", "00000001", "7f7fffff")),
+              ("huge and tiny", np.array([3e38, -1e-3, 2e-38, -3e38, 1e20, 7e-12], F)),
+              ("ramp", ramp), ("alternating", (ramp % TWO) - F(0.5)), ("one spike", (ramp == F(7)).astype(F)),
+              ("constant", constant), ("constant, negative", -constant), ("all zero", np.zeros(5, F)),
+              ("signed zeros", F(-0.0) * ramp), ("one point", np.array([2.5], F)),
+              ("almost constant: 8 ulp apart", from_bits("3f800000", "3f800008", "3f800000")),
+              ("just not constant: 9 ulp apart", from_bits("3f800000", "3f800009", "3f800000"))]
+    for about, g in series:
+        for mode in ("mean-removed", "raw"):
+            lags = min(len(g) - 1, 20)
+            r = autocorrelation(g, mode, lags)
+            yield {"case": about, "mode": mode, "lags": lags, "series": bits(g), "constant": r is None,
+                   "r": [] if r is None else bits(r)}
+
+
+def orthogonal_cases():
+    for seed, run, layer, fan_in, fan_out, gain, kind in [
+            (0, 0, 2, 1, 1, 1, "irwin-hall"), (1, 0, 2, 1, 1, 2, "irwin-hall"), (0, 0, 2, 2, 2, 1, "irwin-hall"),
+            (7, 1, 3, 5, 5, 1.5, "irwin-hall"), (7, 1, 3, 5, 5, 1.5, "as241"), (3, 0, 4, 3, 6, 1, "irwin-hall"),
+            (3, 0, 4, 1, 4, 1, "irwin-hall"), (3, 2, 5, 8, 4, 1.4142135, "irwin-hall"), (5, 0, 2, 2, 1, 1, "as241"),
+            (1 << 40, 0, 2, 17, 17, 1, "irwin-hall")]:
+        at = (kind, seed, run, layer)
+        yield {"init": "orthogonal", "seed": seed, "run": run, "layer": layer, "fan_in": fan_in, "fan_out": fan_out,
+               "gain": bits(F(gain)), "normal": kind, "rows": bits(orthogonal(*at, fan_in, fan_out, F(gain)))}
+    yield {"init": "looks-linear", "seed": 11, "run": 0, "layer": 2, "fan_in": 6, "fan_out": 3, "gain": bits(F(1.25)),
+           "normal": "irwin-hall", "rows": bits(paired(orthogonal("irwin-hall", 11, 0, 2, 3, 3, F(1.25))))}
+
+
+def dense_cases():
+    for i, (outs, ins, m) in enumerate([(1, 1, 1), (3, 2, 1), (2, 5, 4), (5, 3, 17), (4, 20, 3)]):
+        w, bias, x, g = sample(50 + i, outs, ins), sample(60 + i, outs), sample(70 + i, ins, m), sample(80 + i, outs, m)
+        old_w, old_b = sample(90 + i, outs, ins), sample(95 + i, outs)
+        grad_w, grad_b = dense_grads(old_w, old_b, g, x)
+        yield {"weight": bits(w), "bias": bits(bias), "x": bits(x), "y": bits(dense(w, bias, x)), "g": bits(g),
+               "grad_input": bits(dense_back(w, g)), "old_weight": bits(old_w), "old_bias": bits(old_b),
+               "grad_weight": bits(grad_w), "grad_bias": bits(grad_b)}
+
+
+def grid_cases():
+    for start, to, m, endpoint in [(-2, 2, 256, "exclusive"), (-2, 2, 256, "inclusive"), (0, 1, 7, "exclusive"),
+                                   (0, 1, 7, "inclusive"), (-0.3, 1.7, 33, "inclusive"), (0.1, -0.1, 10, "exclusive"),
+                                   (0.75, 3, 1, "exclusive"), (0.75, 3, 1, "inclusive"), (1, 1, 3, "exclusive")]:
+        yield {"from": bits(F(start)), "to": bits(F(to)), "points": m, "endpoint": endpoint,
+               "x": bits(grid(F(start), F(to), m, endpoint))}
+
+
+def weights_cases():
+    for fan_in, fan_out, gain in [(1, 1, 1), (3, 3, 1), (200, 200, 1), (24, 24, 1.5), (20, 10, 0.9), (128, 64, 1)]:
+        g = F(gain)
+        yield {"fan_in": fan_in, "fan_out": fan_out, "gain": bits(g), "he": bits(he_std(g, fan_in)),
+               "glorot": bits(glorot_std(g, fan_in, fan_out)), "readout_std_default": bits(np.sqrt(ONE / F(fan_out)))}
+    small = dict(depth=3, width=3, seed=42, bias_std=0.3, first_weight_std=0.8, first_bias_std=0.6)
+    specs = [dict(small, family="feedforward"),
+             dict(small, family="feedforward", init="glorot", normal="as241", gain=1.3),
+             dict(small, family="resnet", init="orthogonal", readout_std=0.2),
+             dict(small, family="crelu"),
+             dict(small, family="crelu", readout="linear", depth=1),
+             dict(small, family="crelu", init="orthogonal", depth=2),
+             dict(small, family="crelu", init="looks-linear"),
+             dict(small, family="crelu", init="looks-linear", readout="linear")]
+    for spec in specs:
+        for run in (0, 1):
+            stem, stem_bias, layers, readout = parameters(complete(spec), run)
+            yield {"spec": spec, "run": run, "stem": bits(stem), "stem_bias": bits(stem_bias),
+                   "weights": [bits(w) for w, _ in layers], "biases": [bits(b) for _, b in layers],
+                   "readout": bits(readout)}
+
+
+def noise_cases():
+    for seed, run, m, kind in [(0, 0, 40, "irwin-hall"), (5, 3, 17, "irwin-hall"), (5, 3, 17, "as241"),
+                               (2 ** 64 - 1, 0, 5, "irwin-hall")]:
+        white, brown = noise(kind, seed, run, m)
+        yield {"seed": seed, "run": run, "points": m, "normal": kind, "white": bits(white), "brown": bits(brown)}
+
+
+def digest_cases():
+    for g in (np.zeros(0, F), ODD[:1], ODD[1:2], ODD[8:10], ODD[:12], sample(99, 40)):
+        yield {"words": bits(g), "digest": fnv(run_bytes(g))[1]}
+    for runs in ([ODD[8:10]], [ODD[8:10], sample(98, 2)], [sample(98, 2), ODD[8:10]]):
+        yield {"runs": bits(np.array(runs)), "run_digests": [fnv(run_bytes(g))[1] for g in runs],
+               "record": record_digest(runs)}
+
+
+ABOUT = {  # file: cases, sentence
+    "philox": (philox_cases, "Philox4x32-10 (section 5); the first three cases are the known answers of Random123."),
+    "normals": (normals_cases, "Normals (section 6): from four words, from one word, and by address."),
+    "chains": (chains_cases, "Chains of products (section 2): every product and every sum is rounded."),
+    "red16": (red16_cases, "RED16 (section 3); first is the index in the grid of the first value."),
+    "relu": (relu_cases, "ReLU and its bit (section 4)."),
+    "crelu": (crelu_cases, "CReLU (section 4): features, gradient and tangent; a row is a unit or a feature."),
+    "join": (join_cases, "The join of resnet and highway (section 4), forward and backward."),
+    "batch_norm": (batch_norm_cases, "Batch normalisation of one unit over all points, with derivatives (section 4)."),
+    "centre": (centre_cases, "Centring of one unit over all points, with gradients (section 4)."),
+    "acf": (acf_cases, "The autocorrelation of a series at lags 0..lags, or that it is constant (section 7)."),
+    "orthogonal": (orthogonal_cases, "Orthogonal and looks-linear matrices, by rows (section 6)."),
+    "dense": (dense_cases, "A dense layer (section 4): forward, gradient of the input, gradients of the parameters."),
+    "grid": (grid_cases, "Grids of points (section 4)."),
+    "weights": (weights_cases, "Standard deviations, and all parameters of small networks (section 6)."),
+    "noise": (noise_cases, "White and brown noise (section 7)."),
+    "digest": (digest_cases, "Digests of runs and records (section 9).")}
+
+
+def vector_text(name):
+    cases, about = ABOUT[name]
+    rows = [",\n     ".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in case.items()) for case in cases()]
+    return f'{{"about": {json.dumps(about)},\n "cases": [\n    {{' + "},\n    {".join(rows) + "}\n ]}\n"
+
+
+def vectors(folder, only_check):
+    different = [name for name in ABOUT if only_check and (
+        not (folder / f"{name}.json").exists() or (folder / f"{name}.json").read_text() != vector_text(name))]
+    for name in different:
+        print(f"DIFFERENT {folder / name}.json")
+    if only_check:
+        print(f"{len(ABOUT) - len(different)} passed, {len(different)} failed")
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ABOUT:
+            (folder / f"{name}.json").write_text(vector_text(name))
+    return len(different) > 0
+
+
+def main(arguments):
+    command, rest = (arguments[0], arguments[1:]) if arguments else (None, [])
+    if command == "digest" and len(rest) == 1:
+        digest = spec_digest(json.loads(Path(rest[0]).read_text()))
+        print(digest)
+        return not digest.startswith("fnv1a64:")
+    if command == "check" and rest:
+        return check(rest)
+    if command == "goldens":
+        tests = HERE.parent / "tests"
+        return goldens(rest or [tests / "goldens.json", tests / "goldens-long.json"])
+    if command == "vectors":
+        folders = [Path(r) for r in rest if r != "--check"]
+        return vectors(folders[0] if folders else HERE / "vectors", "--check" in rest)
+    print(__doc__, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(int(main(sys.argv[1:]) or 0))

@@ -1,0 +1,310 @@
+//! The program as its users meet it: words, JSON, exit codes, files.
+use assert_cmd::Command;
+use serde_json::Value;
+use std::path::Path;
+
+fn shatterscope(line: &str) -> Command {
+    let mut command = Command::cargo_bin("shatterscope").unwrap();
+    command.args(line.split_whitespace());
+    command
+}
+
+fn stdout(line: &str) -> String {
+    let output = shatterscope(line).output().unwrap();
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn json(line: &str) -> Value {
+    serde_json::from_str(&stdout(line)).unwrap_or_else(|error| panic!("{line}: {error}"))
+}
+
+/// The one line of a failure, with its exit code.
+fn refused(line: &str, code: i32) -> String {
+    let output = shatterscope(line).output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{line}: {text}");
+    assert!(text.starts_with("error: "), "{line}: {text}");
+    text
+}
+
+fn one_line(line: &str, code: i32) -> String {
+    let text = refused(line, code);
+    assert_eq!(text.trim_end().lines().count(), 1, "{line}: {text}");
+    text
+}
+
+const SMALL: &str = "--depth 4 --width 12 --points 40";
+
+#[test]
+fn probe_json_has_its_fields() {
+    let record = json(&format!("probe {SMALL} --norm centre --runs 3 --seed 5 --json"));
+    for field in [
+        "spec",
+        "contract",
+        "generator",
+        "target",
+        "runs",
+        "seed",
+        "grid",
+        "gradient",
+        "gradient_bits",
+        "autocorrelation",
+        "autocorrelation_sd",
+        "autocorrelation_runs",
+        "ensemble_correlation",
+        "ensemble_correlation_se",
+        "theory_correlation",
+        "theory_se",
+        "theory_reason",
+        "gradient_mean_square",
+        "theory_mean_square",
+        "constant",
+        "constant_runs",
+        "non_finite",
+        "digest",
+    ] {
+        assert!(record.get(field).is_some(), "{field}");
+    }
+    assert_eq!(record["contract"], "strict-1");
+    assert_eq!(record["generator"], "philox4x32-10/irwin-hall");
+    assert_eq!(record["grid"].as_array().unwrap().len(), 40);
+    assert_eq!(record["grid"][1], -1.9);
+    assert_eq!(record["autocorrelation"].as_array().unwrap().len(), 16);
+    assert_eq!(record["autocorrelation"][0], 1.0);
+    assert_eq!(record["autocorrelation_runs"].as_array().unwrap().len(), 3);
+    assert!(record["theory_correlation"].is_null() && record["theory_reason"].is_string());
+    assert_eq!(record["spec"]["statistics"], "detached");
+    assert!(record["spec"].get("alpha").is_none(), "alpha belongs to resnets");
+    let g = record["gradient"][7].as_f64().unwrap() as f32;
+    assert_eq!(record["gradient_bits"][7], format!("{:08x}", g.to_bits()));
+    assert!(record["digest"].as_str().unwrap().ends_with(":24"), "three runs of eight bytes");
+}
+
+#[test]
+fn threads_and_kernels_change_no_bit() {
+    for network in ["--norm batch --family resnet --beta 0.5", "--norm none", "--family crelu --init looks-linear"] {
+        for runs in [1, 5] {
+            let digest = |rest: &str| {
+                json(&format!("probe {SMALL} {network} --runs {runs} --json --points 300 {rest}"))["digest"].clone()
+            };
+            let expected = digest("--threads 1 --isa portable");
+            for rest in ["--threads 2", "--threads 3 --isa auto", "--threads 7"] {
+                assert_eq!(digest(rest), expected, "{network} {runs} {rest}");
+            }
+        }
+    }
+}
+
+#[test]
+fn specs_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spec.toml");
+    for network in [
+        "--preset fig1c",
+        "--preset udl --depth 3",
+        "--family highway --carry 0.6",
+        "--family highway --transform 0.6",
+        "--family crelu --init looks-linear --gain 0.9",
+        "--norm batch --statistics full --eps 1e-3 --from -1.5 --to 0.1 --endpoint inclusive",
+        "--bias-std 0.3 --readout linear --first-weight-std 2 --normal as241 --derivative forward --math micromath",
+    ] {
+        let text = stdout(&format!("spec {network}"));
+        std::fs::write(&path, &text).unwrap();
+        assert_eq!(stdout(&format!("spec --spec {}", path.display())), text, "{network}");
+        let small = format!("{SMALL} --runs 1 --lags 15 --json");
+        let direct = json(&format!("probe {network} {small}"));
+        let through_file = json(&format!("probe --spec {} {small}", path.display()));
+        assert_eq!(direct["digest"], through_file["digest"], "{network}");
+        assert_eq!(direct["spec"], json(&format!("spec {network} {SMALL} --runs 1 --json")), "{network}");
+    }
+    let spec = json("spec --preset fig1c --json");
+    assert_eq!((&spec["family"], &spec["depth"], &spec["beta"]), (&"resnet".into(), &50.into(), &0.1.into()));
+    assert_eq!(json("spec --family highway --carry 0.6 --json")["transform"], 0.8);
+    let over = json("spec --preset fig1c --family feedforward --json");
+    assert!(over.get("beta").is_none() && over["readout"] == "norm-relu", "{over}");
+}
+
+#[test]
+fn presets_are_there() {
+    let presets = json("preset list --json");
+    let names: Vec<_> = presets.as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap().to_owned()).collect();
+    for name in ["fig1a", "fig1b", "fig1c", "udl"] {
+        assert!(names.contains(&name.to_owned()), "{name}");
+    }
+    assert_eq!(stdout("preset list").lines().count(), names.len());
+    for name in names {
+        json(&format!("spec --preset {name} --json"));
+    }
+    let udl = json("probe --preset udl --depth 2 --width 8 --runs 1 --json");
+    assert_eq!((&udl["acf"], udl["autocorrelation"].as_array().unwrap().len()), (&"raw".into(), 128));
+}
+
+#[test]
+fn wrong_use_is_exit_2_with_the_reason() {
+    for (line, reason) in [
+        ("probe --alpha 2", "--family resnet"),
+        ("probe --beta 2 --family highway", "--family resnet"),
+        ("probe --carry 0.5", "--family highway"),
+        ("probe --transform 0.5 --family crelu", "--family highway"),
+        ("probe --family highway --carry 0.9 --transform 0.9", "carry^2"),
+        ("probe --family highway --carry 1.5", "between -1 and 1"),
+        ("probe --statistics full", "--norm"),
+        ("probe --init looks-linear", "crelu"),
+        ("probe --init looks-linear --family crelu --norm batch", "crelu"),
+        ("probe --depth 0", "depth"),
+        ("probe --width 0", "width"),
+        ("probe --points 0", "points"),
+        ("probe --points 8", "--lags"),
+        ("probe --points 20 --lags 20", "--lags"),
+        ("probe --runs 0", "runs"),
+        ("probe --gain nan", "finite"),
+        ("probe --gain 1e60", "finite"),
+        ("probe --bias-std -1", "standard deviation"),
+        ("probe --eps -1", "eps"),
+        ("probe --from nan", "finite"),
+        ("probe --readout-std 0", "readout-std"),
+        ("probe --threads 0", "--threads"),
+        ("probe --preset nothing", "preset list"),
+        ("figures 7", "--list"),
+        ("figures --runs 0", "--runs"),
+        ("export --out somewhere --run 20", "--run"),
+        ("probe --weights weights.bin", "weights.bin"),
+    ] {
+        let code = if line.contains("weights.bin") { 1 } else { 2 };
+        let text = one_line(line, code);
+        assert!(text.contains(reason), "{line}: {text}");
+    }
+    for line in ["probe --family transformer", "probe --nonsense", "nonsense", "probe --depth x"] {
+        refused(line, 2);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spec.toml");
+    std::fs::write(&path, "depth = 3\ndpeth = 4\n").unwrap();
+    assert!(one_line(&format!("probe --spec {}", path.display()), 2).contains("dpeth"));
+    assert!(one_line("probe --spec not-there.toml", 1).contains("not-there.toml"));
+}
+
+/// Overflow has no answer: nulls, where it began, exit code 1.
+#[test]
+fn overflow_is_named_and_never_printed() {
+    let line = format!("probe {SMALL} --gain 1e15 --json");
+    let output = shatterscope(&line).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let record: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&record["non_finite"]["pass"], &record["non_finite"]["run"]), (&"forward".into(), &0.into()));
+    assert!(record["gradient"].is_null() && record["digest"].is_null() && record["autocorrelation"].is_null());
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("layer") && text.lines().count() == 1, "{text}");
+}
+
+#[test]
+fn a_constant_gradient_is_reported_as_constant() {
+    let line = format!("probe {SMALL} --family crelu --init looks-linear --runs 2");
+    let record = json(&format!("{line} --json"));
+    assert_eq!((&record["constant"], &record["constant_runs"]), (&true.into(), &2.into()));
+    assert!(record["autocorrelation"].is_null());
+    assert_eq!(record["autocorrelation_runs"], serde_json::json!([null, null]));
+    assert!((record["ensemble_correlation"][5].as_f64().unwrap() - 1.0).abs() < 1e-12);
+    assert!(stdout(&line).contains("constant"));
+}
+
+#[test]
+fn micromath_prints_what_it_does() {
+    let record = json(&format!("probe {SMALL} --norm batch --math micromath --runs 2 --json"));
+    assert_eq!(record["contract"], "strict-1+micromath");
+    let effect = &record["math_effect"];
+    assert!(effect["largest_relative_difference"].as_f64().unwrap() > 0.0);
+    let exact = json(&format!("probe {SMALL} --norm batch --runs 2 --json"));
+    assert_eq!(effect["libm_digest"], exact["digest"]);
+    assert!(exact.get("math_effect").is_none());
+    assert!(stdout(&format!("probe {SMALL} --norm batch --math micromath --runs 2")).contains("against libm"));
+}
+
+#[test]
+fn exported_weights_probe_to_the_same_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    for network in [
+        "--norm batch --family resnet --bias-std 0.2",
+        "--family crelu --init looks-linear",
+        "--family crelu --norm centre --statistics full",
+        "--depth 1",
+        "--derivative forward --normal as241",
+    ] {
+        let out = folder.path().display();
+        let exported = json(&format!("export {SMALL} {network} --seed 9 --run 2 --out {out} --json"));
+        assert_eq!(exported["files"].as_array().unwrap().len(), 2);
+        let seeded = json(&format!("probe {SMALL} {network} --seed 9 --runs 3 --json --lags 3"));
+        for file in exported["files"].as_array().unwrap() {
+            let record = json(&format!("probe --weights {} --json", file.as_str().unwrap()));
+            assert_eq!(record["runs"], 1);
+            // The digest of a record is made of those of its runs; the run's own gradient is compared by its bits.
+            assert_eq!(
+                record["autocorrelation_runs"][0].as_array().map(|r| r[3].clone()),
+                seeded["autocorrelation_runs"][2].as_array().map(|r| r[3].clone()),
+                "{network}"
+            );
+            assert_eq!(fnv(&record), exported["digest"], "{network}");
+        }
+    }
+    let weights = folder.path().join("run.npz");
+    assert!(one_line(&format!("probe --weights {} --width 13", weights.display()), 1).contains("stem.weight"));
+    assert!(one_line(&format!("probe --weights {} --runs 2", weights.display()), 2).contains("--runs"));
+}
+
+/// FNV-1a-64 of a record's gradient bits, written here again.
+fn fnv(record: &Value) -> String {
+    let bits = record["gradient_bits"].as_array().unwrap();
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    for word in bits {
+        for byte in u32::from_str_radix(word.as_str().unwrap(), 16).unwrap().to_le_bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+    format!("fnv1a64:{hash:016x}:{}", 4 * bits.len())
+}
+
+#[test]
+fn broken_weights_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    json(&format!("export {SMALL} --out {} --json", out.display()));
+    let good = std::fs::read(out.join("run.safetensors")).unwrap();
+    let bad = |name: &str, bytes: &[u8]| {
+        let path = out.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        one_line(&format!("probe --weights {}", path.display()), 1)
+    };
+    bad("cut.safetensors", &good[..good.len() / 2]);
+    bad("empty.npz", &[]);
+    let mut nan = good.clone();
+    let end = nan.len();
+    // The last tensor of the file in byte order holds stem weights.
+    nan[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    assert!(bad("nan.safetensors", &nan).contains("NaN"));
+}
+
+#[test]
+fn figures_write_every_file_and_leave_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("deep/er");
+    let result = json(&format!("figures 1 --out {} --json", out.display()));
+    assert!(Path::new(result["index"].as_str().unwrap()).exists());
+    let mut names: Vec<_> =
+        std::fs::read_dir(&out).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["figure-1.csv", "figure-1.json", "figure-1.png", "figure-1.svg", "index.html"]);
+    let page = std::fs::read_to_string(out.join("index.html")).unwrap();
+    assert!(page.contains("figure-1.svg") && !page.contains("https:") && !page.contains("<script"), "no network, no script");
+    // The one address is the name of SVG's namespace.
+    assert_eq!(page.matches("http:").count(), page.matches("xmlns=\"http://www.w3.org/2000/svg\"").count());
+    let rows = std::fs::read_to_string(out.join("figure-1.csv")).unwrap().lines().count();
+    assert_eq!(rows, 1 + 5 * 256 + 5 * 256 * 256);
+    assert!(std::fs::read(out.join("figure-1.png")).unwrap().starts_with(b"\x89PNG"));
+    let list = json("figures --list --json");
+    assert_eq!(list[0]["name"], "1");
+    // A folder that cannot be made is one line.
+    std::fs::write(folder.path().join("file"), "x").unwrap();
+    let text = one_line(&format!("figures 1 --out {}/below", folder.path().join("file").display()), 1);
+    assert!(text.contains("cannot write"), "{text}");
+}
