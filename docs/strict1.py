@@ -304,8 +304,8 @@ class NonFinite(Exception):
 
 
 def finite(where, layer, *values):
-    if not all(np.isfinite(v).all() for v in values):
-        raise NonFinite(f"{where}: not finite in layer {layer}")
+    if not all(np.isfinite(v).all() for v in values if v is not None):
+        raise NonFinite(f"{where} {layer}")
 
 
 class Block:
@@ -315,32 +315,38 @@ class Block:
         self.s, self.layer, self.norm, self.w, self.bias = s, layer, norm, w, bias
         self.doubled = s["family"] == "crelu"
 
-    def forward(self, x):
+    def forward(self, x, t=None):
+        """Values and, where they travel along, tangents. The norm is one of x_{l-1}: its faults are that layer's."""
         self.cache = None
         if self.norm == "centre":
             mean = red16(x) / F(x.shape[1])
-            finite("forward", self.layer, mean)
+            finite("forward", self.layer - 1, mean)
             x = x - mean[:, None]
         elif self.norm == "batch":
             mean, var, inv, xhat = batch_forward(x, self.s["eps"])
-            finite("forward", self.layer, mean, var, inv)
+            finite("forward", self.layer - 1, mean, var, inv)
             self.cache, x = (inv, xhat), xhat
+        if t is not None:
+            t = norm_gradient(self.norm, self.s["statistics"], t, self.cache)
+        finite("forward", self.layer - 1, x, t)
         self.bit = x > ZERO
         h = crelu(x) if self.doubled else relu(x)
-        return h if self.w is None else dense(self.w, self.bias, h)
+        t = None if t is None else act_tangent(self.doubled, self.bit, t)
+        if self.w is None:
+            return h, t
+        return dense(self.w, self.bias, h), None if t is None else dense(self.w, np.zeros(self.w.shape[0], F), t)
 
     def back(self, g):
-        h = g if self.w is None else dense_back(self.w, g)
-        return norm_gradient(self.norm, self.s["statistics"], act_back(self.doubled, self.bit, h), self.cache)
+        if self.w is not None:
+            g = dense_back(self.w, g)
+            finite("backward", self.layer, g)
+        g = norm_gradient(self.norm, self.s["statistics"], act_back(self.doubled, self.bit, g), self.cache)
+        finite("backward", self.layer - 1, g)
+        return g
 
-    def tangent(self, t):
-        t = norm_gradient(self.norm, self.s["statistics"], t, self.cache)
-        h = act_tangent(self.doubled, self.bit, t)
-        return h if self.w is None else dense(self.w, np.zeros(self.w.shape[0], F), h)
 
-
-def forward(s, run):
-    """Parameters, blocks and f of one run: the part that both modes share."""
+def gradient(s, run):
+    """g: the derivative of one run with respect to the input, at every point."""
     points, joined, last = s["points"], s["family"] in ("resnet", "highway"), s["depth"] + 1
     stem, stem_bias, layers, readout = parameters(s, run)
     a, b = (s["alpha"], s["alpha"] * s["beta"]) if s["family"] == "resnet" else (s["carry"], s["transform"])
@@ -348,47 +354,37 @@ def forward(s, run):
     # The readout reads x_L itself, act(x_L) or act(norm(x_L)).
     reads = None if s["readout"] == "linear" else Block(s, last, s["norm"] if s["readout"] == "norm-relu" else "none")
     x = dense(stem[:, None], stem_bias, grid(s["from"], s["to"], points, s["endpoint"])[None, :])
-    finite("forward", 1, x)
+    t = None
+    if s["derivative"] == "forward":
+        t = dense(stem[:, None], np.zeros(len(stem), F), np.ones((1, points), F))  # v = 1
+    finite("forward", 1, x, t)
     for block in blocks:
-        f = block.forward(x)
-        finite("forward", block.layer, f)
-        x = (a * x) + (b * f) if joined else f
-        finite("forward", block.layer, x)
-    h = x if reads is None else reads.forward(x)
+        f, u = block.forward(x, t)
+        finite("forward", block.layer, f, u)
+        if joined:
+            f, u = (a * x) + (b * f), None if t is None else (a * t) + (b * u)
+        x, t = f, u
+        finite("forward", block.layer, x, t)
+    h, t = (x, t) if reads is None else reads.forward(x, t)
     f = dense(readout[None, :], np.zeros(1, F), h)
-    finite("forward", last, f)
-    return stem, blocks, reads, readout, (a, b) if joined else None, f[0]
-
-
-def gradient(s, run):
-    """g: the derivative of one run with respect to the input, at every point."""
-    stem, blocks, reads, readout, join, _ = forward(s, run)
-    points, last = s["points"], s["depth"] + 1
-    if s["derivative"] == "reverse":
-        g = dense_back(readout[None, :], np.ones((1, points), F))  # u = 1
-        g = g if reads is None else reads.back(g)
-        for block in reversed(blocks):
-            if join:
-                a, b = join
-                g = (a * g) + block.back(b * g)
-                finite("backward", block.layer, g)
-            else:
-                g = block.back(g)
-        g = dense_back(stem[:, None], g)[0]
-        finite("backward", 1, g)
-        return g
-    t = dense(stem[:, None], np.zeros(len(stem), F), np.ones((1, points), F))  # v = 1
-    for block in blocks:
-        if join:
-            a, b = join
-            t = (a * t) + (b * block.tangent(t))
-            finite("tangent", block.layer, t)
+    t = None if t is None else dense(readout[None, :], np.zeros(1, F), t)
+    finite("forward", last, f, t)
+    if t is not None:
+        return t[0]
+    g = dense_back(readout[None, :], np.ones((1, points), F))  # u = 1
+    finite("backward", last, g)
+    g = g if reads is None else reads.back(g)
+    for block in reversed(blocks):
+        if joined:
+            branch = b * g
+            finite("backward", block.layer, branch)
+            g = (a * g) + block.back(branch)
+            finite("backward", block.layer - 1, g)
         else:
-            t = block.tangent(t)
-    t = t if reads is None else reads.tangent(t)
-    t = dense(readout[None, :], np.zeros(1, F), t)[0]
-    finite("tangent", last, t)
-    return t
+            g = block.back(g)
+    g = dense_back(stem[:, None], g)[0]
+    finite("backward", 1, g)
+    return g
 
 
 # ---- section 7: statistics -------------------------------------------------------------------------------------------

@@ -1,11 +1,23 @@
 //! The same bits at every tile width, schedule, panel, budget, instruction set and weight source; and the bits that
 //! `docs/strict1.py`, an implementation of its own, computed.
 mod common;
+mod vectors;
 
 use common::{Case, How, goldens, record, run, run_stored};
-use shatterscope::Error;
+use shatterscope::contract::Digest;
 use shatterscope::kernel::Isa;
 use shatterscope::network::{Derivative, Norm, Schedule, Statistics};
+use shatterscope::{Error, Fault, Pass};
+
+/// The digest of a record, or where it met NaN or infinity, as the golden files write it.
+fn answer(record: Result<Digest, Error>) -> String {
+    match record {
+        Ok(digest) => digest.to_string(),
+        Err(Error::NonFinite(Fault { pass: Pass::Forward, layer })) => format!("no result: forward {layer}"),
+        Err(Error::NonFinite(Fault { pass: Pass::Backward, layer })) => format!("no result: backward {layer}"),
+        Err(other) => panic!("{other}"),
+    }
+}
 
 fn cases() -> Vec<(String, Case, String)> {
     goldens(include_str!("goldens.json")).into_iter().map(|g| (g.name, g.spec.case(), g.digest)).collect()
@@ -28,7 +40,7 @@ fn goldens_hold() {
     let cases = cases();
     assert!(cases.len() >= 20, "the golden file is complete");
     for (name, case, digest) in cases {
-        assert_eq!(record::<2, 16>(&case, How::default()).unwrap().text(), digest.as_str(), "{name}");
+        assert_eq!(answer(record::<2, 16>(&case, How::default())), digest, "{name}");
     }
 }
 
@@ -56,7 +68,7 @@ fn tiles_change_no_bit() {
             record::<1, 64>(&case, how),
         ];
         for (i, other) in digests.into_iter().enumerate() {
-            assert_eq!(other.unwrap().text(), digest.as_str(), "{name}, tile {i}");
+            assert_eq!(answer(other), digest, "{name}, tile {i}");
         }
     }
 }
@@ -67,8 +79,7 @@ fn schedules_panels_and_budgets_change_no_bit() {
         for schedule in schedules(&case) {
             for (panel, budget) in [(0, u64::MAX), (13, 1), (1 << 12, 1000)] {
                 let how = How { schedule, panel, budget, ..How::default() };
-                let text = record::<2, 4>(&case, how).unwrap().text();
-                assert_eq!(text, digest.as_str(), "{name}, {how:?}");
+                assert_eq!(answer(record::<2, 4>(&case, how)), digest, "{name}, {how:?}");
             }
         }
     }
@@ -78,10 +89,9 @@ fn schedules_panels_and_budgets_change_no_bit() {
 fn instruction_sets_change_no_bit() {
     for isa in [Isa::Avx].into_iter().filter(|isa| isa.is_available()) {
         for (name, case, digest) in cases() {
-            let text = record::<6, 16>(&case, How { isa, ..How::default() }).unwrap().text();
-            assert_eq!(text, digest.as_str(), "{name}, {isa:?}");
-            let text = record::<8, 32>(&case, How { isa, ..How::default() }).unwrap().text();
-            assert_eq!(text, digest.as_str(), "{name}, {isa:?}");
+            let how = How { isa, ..How::default() };
+            assert_eq!(answer(record::<6, 16>(&case, how)), digest, "{name}, {isa:?}");
+            assert_eq!(answer(record::<8, 32>(&case, how)), digest, "{name}, {isa:?}");
         }
     }
 }
@@ -89,10 +99,10 @@ fn instruction_sets_change_no_bit() {
 #[test]
 fn stored_weights_give_the_bits_of_seeded_ones() {
     for (name, case, _) in cases() {
-        let seeded = run::<2, 16>(&case, 0, How::default()).unwrap();
+        let seeded = run::<2, 16>(&case, 0, How::default()).map(|run| run.bits());
         for panel in [1, 37, 1 << 16] {
-            let stored = run_stored::<4, 8>(&case, 0, How { panel, ..How::default() }).unwrap();
-            assert_eq!(seeded.bits(), stored.bits(), "{name}, panel {panel}");
+            let stored = run_stored::<4, 8>(&case, 0, How { panel, ..How::default() }).map(|run| run.bits());
+            assert_eq!(seeded, stored, "{name}, panel {panel}");
         }
     }
 }

@@ -295,7 +295,10 @@ fn figures_write_every_file_and_leave_nothing_else() {
     names.sort();
     assert_eq!(names, ["figure-1.csv", "figure-1.json", "figure-1.png", "figure-1.svg", "index.html"]);
     let page = std::fs::read_to_string(out.join("index.html")).unwrap();
-    assert!(page.contains("figure-1.svg") && !page.contains("https:") && !page.contains("<script"), "no network, no script");
+    assert!(
+        page.contains("figure-1.svg") && !page.contains("https:") && !page.contains("<script"),
+        "no network, no script"
+    );
     // The one address is the name of SVG's namespace.
     assert_eq!(page.matches("http:").count(), page.matches("xmlns=\"http://www.w3.org/2000/svg\"").count());
     let rows = std::fs::read_to_string(out.join("figure-1.csv")).unwrap().lines().count();
