@@ -1,0 +1,86 @@
+//! The dense kernel at the paper's size, the reduction, and the random numbers.
+#![allow(missing_docs)] // criterion's macros make undocumented functions
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use shatterscope::contract::Digest;
+use shatterscope::kernel::{Isa, Red16, chain, naive};
+use shatterscope::random::{Normal, Purpose, Stream};
+use std::hint::black_box;
+
+const WIDTH: usize = 200;
+const POINTS: usize = 256;
+
+fn values(len: usize, column: u32) -> Vec<f32> {
+    let stream = Stream::new(1, 0, Purpose::Weight, 1, Normal::IrwinHall);
+    (0..len as u32).map(|row| stream.value(row, column)).collect()
+}
+
+/// The product of 200 x 200 by 200 x 256, tile by tile as the executor does it; its digest stands beside the time.
+fn tiles<const R: usize, const T: usize>(c: &mut Criterion, name: &str, isa: Isa) {
+    let weight = values(WIDTH * WIDTH, 0);
+    let x = values(WIDTH * POINTS, 1);
+    let mut panel = vec![0.0; weight.len()];
+    for (i, row) in weight.chunks(WIDTH).enumerate() {
+        for (k, w) in row.iter().enumerate() {
+            panel[shatterscope::kernel::panel_index::<R>(WIDTH, WIDTH, i, k)] = *w;
+        }
+    }
+    // [tile][unit][T] from [unit][point].
+    let mut inputs = vec![[0.0f32; T]; WIDTH * POINTS / T];
+    for (unit, row) in x.chunks(POINTS).enumerate() {
+        for (p, x) in row.iter().enumerate() {
+            inputs[p / T * WIDTH + unit][p % T] = *x;
+        }
+    }
+    let mut outputs = vec![[0.0f32; T]; inputs.len()];
+    let run = |outputs: &mut [[f32; T]]| {
+        outputs.fill([0.0; T]);
+        for (x, y) in inputs.chunks(WIDTH).zip(outputs.chunks_mut(WIDTH)) {
+            chain::<R, T>(isa, black_box(&panel), x, y);
+        }
+    };
+    run(&mut outputs);
+    let mut digest = Digest::new();
+    for unit in 0..WIDTH {
+        for p in 0..POINTS {
+            digest.push(outputs[p / T * WIDTH + unit][p % T]);
+        }
+    }
+    let mut group = c.benchmark_group("dense 200x200 by 200x256");
+    group.throughput(Throughput::Elements((WIDTH * WIDTH * POINTS) as u64));
+    group.bench_function(BenchmarkId::new(name, digest), |b| b.iter(|| run(black_box(&mut outputs))));
+}
+
+fn dense(c: &mut Criterion) {
+    tiles::<1, 1>(c, "portable 1x1", Isa::Portable);
+    tiles::<2, 16>(c, "portable 2x16", Isa::Portable);
+    if Isa::Avx.is_available() {
+        tiles::<6, 16>(c, "avx 6x16", Isa::Avx);
+    }
+    let (weight, x) = (values(WIDTH * WIDTH, 0), values(WIDTH * POINTS, 1));
+    let mut y = vec![0.0; WIDTH * POINTS];
+    naive::dense(&weight, &[], WIDTH, POINTS, &x, &mut y);
+    let mut group = c.benchmark_group("dense 200x200 by 200x256");
+    group.sample_size(20).throughput(Throughput::Elements((WIDTH * WIDTH * POINTS) as u64));
+    group.bench_function(BenchmarkId::new("naive", Digest::of(&y)), |b| {
+        b.iter(|| naive::dense(black_box(&weight), &[], WIDTH, POINTS, &x, &mut y))
+    });
+}
+
+fn reductions(c: &mut Criterion) {
+    let series = values(POINTS, 2);
+    c.bench_function("RED16 of 256", |b| b.iter(|| Red16::sum(black_box(&series).iter().copied())));
+}
+
+fn normals(c: &mut Criterion) {
+    let mut group = c.benchmark_group("1000 normals");
+    group.throughput(Throughput::Elements(1000));
+    for (name, normal) in [("irwin-hall", Normal::IrwinHall), ("as241", Normal::As241)] {
+        let stream = Stream::new(1, 0, Purpose::Weight, 1, normal);
+        group.bench_function(name, |b| {
+            b.iter(|| (0..1000).fold(0.0f32, |sum, column| sum + stream.value(0, black_box(column))))
+        });
+    }
+}
+
+criterion_group!(kernels, dense, reductions, normals);
+criterion_main!(kernels);
