@@ -21,6 +21,7 @@ fn padded(case: &Case, schedule: Schedule, short: Option<Buffer>) -> Result<Vec<
     let plan = network.plan(&options, 4)?;
     let seeded = case.seeded(0);
     let panel_len = common::dense_layers(network).iter().map(|dense| seeded.panel_len(dense)).max().unwrap();
+    assert_eq!(panel_len, plan.panel_len, "the plan knows the source's least panel");
     let len = |buffer: Buffer, len: u64| len as usize + PAD - if short == Some(buffer) { PAD + 1 } else { 0 };
     let floats = |buffer, n| vec![MARK; len(buffer, n)];
     let mut activations = floats(Buffer::Activations, plan.activations_len);

@@ -100,6 +100,9 @@ pub struct Plan {
     pub normalised_tile_len: u64,
     /// [`Buffers::normalised`](super::Buffers), f32 elements: full batch norm in reverse mode.
     pub normalised_len: u64,
+    /// Least [`Buffers::panel`](super::Buffers), f32 elements, for seeded weights of a family; stored weights need 1. A
+    /// longer panel is faster, up to a whole matrix.
+    pub panel_len: u64,
     /// Outputs, f32 elements.
     pub outputs_len: u64,
     /// Gradient, f32 elements.
@@ -225,6 +228,10 @@ impl Network<'_> {
             statistics_len,
             normalised_tile_len,
             normalised_len: checked!(normalised_tile_len.checked_mul(tiles)),
+            panel_len: match self {
+                Network::Family(spec) => spec.panel_len(),
+                Network::Layers(_) => 1,
+            },
             outputs_len: checked!((options.count as u64).checked_mul(self.outputs() as u64)),
             gradient_len: checked!((options.count as u64).checked_mul(gradient_units)),
             multiply_adds,

@@ -152,6 +152,18 @@ impl Spec {
         }
     }
 
+    /// Least panel that seeded weights need, f32 elements: one column of an orthogonal matrix and one reflector.
+    pub const fn panel_len(&self) -> u64 {
+        let order = self.features() as u64;
+        match self.init {
+            _ if self.depth < 2 => 1,
+            Init::He | Init::Glorot => 1,
+            Init::Orthogonal => 2 * order,
+            // Two columns of N entries and a reflector of N.
+            Init::LooksLinear => 3 * self.width as u64,
+        }
+    }
+
     /// Scales (a, b) of the residual join, None for families without.
     pub const fn join(&self) -> Option<(f32, f32)> {
         match self.family {

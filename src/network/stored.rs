@@ -5,6 +5,7 @@ use crate::math::is_finite;
 
 /// The parameters of one dense layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Parameters<'a> {
     /// `[out][in]`.
     pub weight: &'a [f32],
@@ -14,6 +15,7 @@ pub struct Parameters<'a> {
 
 /// Weights that stand in memory or flash: `layers[layer - 1]`, checked once.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Stored<'a> {
     layers: &'a [Parameters<'a>],
 }

@@ -6,6 +6,7 @@ use core::ops::Range;
 ///
 /// Rows are the outputs of the product at hand: rows of W forward, columns of W (`transposed`) backward.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Block {
     /// The product is by the transposed matrix.
     pub transposed: bool,

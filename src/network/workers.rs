@@ -20,6 +20,7 @@ pub trait Workers: Sync {
 
 /// One after the other, on the caller's own core.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Serial;
 
 impl Workers for Serial {

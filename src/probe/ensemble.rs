@@ -9,6 +9,7 @@ use crate::math::is_finite;
 /// # Shapes
 /// The caller's sums are `[3][lags]`: products A_k, their squares, and A_k * A_0, each summed over runs.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Ensemble<'a> {
     sums: &'a mut [f64],
     lags: usize,

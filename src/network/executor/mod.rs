@@ -21,6 +21,7 @@ use cursor::{Cursor, Phase};
 
 /// The caller's buffers, their lengths in [`Plan`]. What is past the planned length is never touched.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Buffers<'a> {
     /// `[buffer][tile][unit][T]`.
     pub activations: &'a mut [f32],
@@ -36,6 +37,7 @@ pub struct Buffers<'a> {
 
 /// What the network is evaluated at.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Input<'a> {
     /// `x_p = from + p * step` for networks of one input.
     Grid {
@@ -91,6 +93,13 @@ pub struct Executor<'a, W, K, const R: usize, const T: usize> {
     forward_fault: Option<u32>,
     backward_fault: Option<u32>,
     done: u64,
+}
+
+#[cfg(feature = "defmt")]
+impl<W, K, const R: usize, const T: usize> defmt::Format for Executor<'_, W, K, R, T> {
+    fn format(&self, f: defmt::Formatter) {
+        defmt::write!(f, "Executor({=u64} of {=u64} multiply-adds)", self.done, self.plan.multiply_adds);
+    }
 }
 
 impl<'a, W: Weights, K: Workers, const R: usize, const T: usize> Executor<'a, W, K, R, T> {
