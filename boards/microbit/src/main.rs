@@ -13,7 +13,7 @@ const MEMORY: Memory = Memory::of(&SPECS, TILE);
 
 #[entry]
 fn main() -> ! {
-    let floats = singleton!(: [f32; MEMORY.floats] = [0.0; MEMORY.floats]);
-    let tape = singleton!(: [u8; MEMORY.tape] = [0; MEMORY.tape]);
-    shatterscope_platform::run::<ROWS, TILE>(&SPECS, floats.unwrap_or_default(), tape.unwrap_or_default())
+    let floats = singleton!(: [f32; MEMORY.floats] = [0.0; MEMORY.floats]).expect("main runs once");
+    let tape = singleton!(: [u8; MEMORY.tape] = [0; MEMORY.tape]).expect("main runs once");
+    shatterscope_platform::run::<ROWS, TILE>(&SPECS, floats, tape)
 }

@@ -1,0 +1,82 @@
+//! Every layer function, and the kernels.
+use crate::{buffer, slice};
+use core::hint::black_box;
+use shatterscope::kernel::{Isa, Red16, chain, naive, panel_index, portable};
+use shatterscope::layer::*;
+use shatterscope::math::Math;
+
+pub fn everything() {
+    kernels::<1, 1>();
+    kernels::<4, 4>();
+    dense();
+    rectifiers::<1>();
+    rectifiers::<4>();
+    rectifiers::<16>();
+    norms();
+    joins();
+}
+
+fn shape() -> (usize, usize, usize) {
+    black_box((2, 2, 2))
+}
+
+fn kernels<const R: usize, const T: usize>() {
+    let (x, panel): (&[[f32; T]], &[f32]) = (slice(&[[1.0; T]; 4]), slice(&[1.0; 16]));
+    let mut y = [[0.0; T]; 4];
+    let isa: Isa = black_box(Isa::detect());
+    black_box(isa.is_available());
+    chain::<R, T>(isa, panel, x, buffer(&mut y));
+    portable::chain::<R, T>(panel, x, buffer(&mut y));
+    let (rows, columns, row) = shape();
+    black_box(panel_index::<R>(rows, columns, row, black_box(0)));
+    let mut sum = black_box(Red16::new());
+    sum.add(black_box(3), black_box(1.0));
+    sum.add_tile::<T>(black_box(16), black_box(T), black_box([1.0; T]));
+    black_box((sum.fold(), Red16::sum(slice(&[1.0; 4]).iter().copied())));
+}
+
+fn dense() {
+    let (mut y, mut z) = ([0.0; 4], [0.0; 4]);
+    let (weight, x) = (slice(&[1.0; 4]), slice(&[1.0; 4]));
+    let (fan_out, fan_in, points) = shape();
+    naive::dense(weight, slice(&[1.0; 2]), fan_in, points, x, buffer(&mut y));
+    naive::dense_transposed(weight, fan_in, fan_out, points, x, buffer(&mut y));
+    let _ = black_box(dense_forward(weight, slice(&[1.0; 2]), shape(), x, buffer(&mut y)));
+    let _ = black_box(dense_backward_input(weight, shape(), x, buffer(&mut y)));
+    let _ = black_box(dense_backward_parameters(shape(), weight, x, buffer(&mut y), buffer(&mut z)));
+    black_box(tape_bytes(black_box(3), black_box(4)));
+}
+
+fn rectifiers<const T: usize>() {
+    let (mut x, mut t, mut tape) = ([1.0; 16], [1.0; 16], [0; 16]);
+    black_box(relu(black_box(1.0)));
+    relu_forward(buffer(&mut x), buffer(&mut tape));
+    relu_backward(buffer(&mut x), slice(&tape));
+    relu_tangent(buffer(&mut x), buffer(&mut t));
+    let (mut x, mut t) = ([[1.0; T]; 4], [[1.0; T]; 4]);
+    crelu_forward::<T>(buffer(&mut x), buffer(&mut tape));
+    crelu_backward::<T>(buffer(&mut x), slice(&tape));
+    crelu_tangent::<T>(buffer(&mut x), buffer(&mut t));
+}
+
+fn norms() {
+    let (mut z, mut y, mut g) = ([1.0; 4], [1.0; 4], [1.0; 4]);
+    let affine: Option<Affine> = black_box(Some(Affine { gamma: 1.0, beta: 0.0 }));
+    let math: Math = black_box(Math::Libm);
+    black_box(centre_forward(buffer(&mut z)));
+    centre_backward_full(buffer(&mut g));
+    let moments = black_box(batch_norm_moments(slice(&z), black_box(1e-5), math));
+    batch_norm_forward(buffer(&mut z), moments, affine, buffer(&mut y));
+    batch_norm_backward_detached(buffer(&mut g), black_box(1.0), affine);
+    batch_norm_backward_full(buffer(&mut g), slice(&z), black_box(1.0), affine);
+    let (mut gamma, mut beta) = (0.0, 0.0);
+    batch_norm_backward_parameters(slice(&g), slice(&z), &mut gamma, &mut beta);
+    black_box((gamma, beta));
+}
+
+fn joins() {
+    let mut x = [1.0; 4];
+    join_forward(black_box(1.0), slice(&[1.0; 4]), black_box(0.5), buffer(&mut x));
+    join_backward_branch(black_box(0.5), buffer(&mut x));
+    join_backward_input(black_box(1.0), slice(&[1.0; 4]), buffer(&mut x));
+}
