@@ -61,7 +61,7 @@ pub fn figure2(setting: &Setting) -> Result<Figure> {
             setting.runs
         ),
         choices,
-        columns: 3,
+        columns: 4,
         panels,
         provenance,
     })
