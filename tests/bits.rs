@@ -36,6 +36,11 @@ fn schedules(case: &Case) -> Vec<Schedule> {
 }
 
 #[test]
+fn this_machine_keeps_the_contract() {
+    assert_eq!(shatterscope::contract::self_test(), []);
+}
+
+#[test]
 fn goldens_hold() {
     let cases = cases();
     assert!(cases.len() >= 20, "the golden file is complete");

@@ -19,7 +19,7 @@ pub struct Block {
 impl Block {
     /// f32 elements.
     pub fn len(&self) -> usize {
-        self.rows.len() * self.columns.len()
+        self.rows.len().saturating_mul(self.columns.len())
     }
 
     /// Whether there is none.
