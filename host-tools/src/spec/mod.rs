@@ -1,0 +1,164 @@
+//! What is to be run: options, preset or file, resolved to every field.
+mod choices;
+mod overrides;
+
+pub use choices::{Acf, Derivative, Endpoint, Family, Init, Math, Norm, Normal, Readout, Statistics};
+pub use overrides::Overrides;
+
+use crate::{Failure, Result};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize, Serializer};
+use shatterscope::{network, probe};
+use std::path::Path;
+
+/// A spec with every field resolved; fields that do not belong to the network are absent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Family of networks.
+    pub family: Family,
+    /// Layers, the stem included.
+    pub depth: u32,
+    /// Units before CReLU.
+    pub width: u32,
+    /// Before each rectifier.
+    pub norm: Norm,
+    /// Hidden matrices.
+    pub init: Init,
+    /// Times the deviation of `init`.
+    #[serde(serialize_with = "decimal")]
+    pub gain: f32,
+    /// Biases of layers 2 and deeper.
+    #[serde(serialize_with = "decimal")]
+    pub bias_std: f32,
+    /// Weights of the stem.
+    #[serde(serialize_with = "decimal")]
+    pub first_weight_std: f32,
+    /// Biases of the stem.
+    #[serde(serialize_with = "decimal")]
+    pub first_bias_std: f32,
+    /// Weights of the readout.
+    #[serde(serialize_with = "decimal")]
+    pub readout_std: f32,
+    /// Before the readout.
+    pub readout: Readout,
+    /// Resnets: scale of the block.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "optional_decimal")]
+    pub alpha: Option<f32>,
+    /// Resnets: scale of the branch.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "optional_decimal")]
+    pub beta: Option<f32>,
+    /// Highways: scale of the skip.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "optional_decimal")]
+    pub carry: Option<f32>,
+    /// Highways: scale of the branch.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "optional_decimal")]
+    pub transform: Option<f32>,
+    /// Under the root of batch norm.
+    #[serde(serialize_with = "decimal")]
+    pub eps: f32,
+    /// Maths library.
+    pub math: Math,
+    /// Grid points.
+    pub points: u32,
+    /// Left end of the grid.
+    #[serde(serialize_with = "decimal")]
+    pub from: f32,
+    /// Right end of the grid.
+    #[serde(serialize_with = "decimal")]
+    pub to: f32,
+    /// Whether the right end is a point.
+    pub endpoint: Endpoint,
+    /// Statistics of a norm in the derivative; absent without a norm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<Statistics>,
+    /// Independent draws of the weights.
+    pub runs: u32,
+    /// Seed of all of them.
+    pub seed: u64,
+    /// How normals are made.
+    pub normal: Normal,
+    /// How the derivative is taken.
+    pub derivative: Derivative,
+}
+
+/// The shortest decimal that parses back to the f32, also through an f64.
+fn decimal<S: Serializer>(x: &f32, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_f64(x.to_string().parse().unwrap_or(*x as f64))
+}
+
+fn optional_decimal<S: Serializer>(x: &Option<f32>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    match x {
+        Some(x) => decimal(x, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+impl Spec {
+    /// Reads a resolved or partial spec from TOML; what it leaves out has the default.
+    ///
+    /// # Errors
+    /// A file that cannot be read or holds an unknown field.
+    pub fn overrides_from_file(path: &Path) -> Result<Overrides> {
+        let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, "cannot read the spec", error))?;
+        toml::from_str(&text).map_err(|error| {
+            let message = error.message().replace('\n', " ");
+            Failure::usage(format!("the spec {} is not understood: {message}", path.display()))
+        })
+    }
+
+    /// The spec as TOML.
+    ///
+    /// # Errors
+    /// None in practice: every field has a TOML form.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|error| Failure::failed(format!("cannot print the spec: {error}")))
+    }
+
+    /// The network in the core's terms.
+    pub fn network(&self) -> network::Spec {
+        let family = match self.family {
+            Family::Feedforward => network::Family::Feedforward,
+            Family::Crelu => network::Family::Crelu,
+            Family::Resnet => {
+                network::Family::Resnet { alpha: self.alpha.unwrap_or(1.0), beta: self.beta.unwrap_or(1.0) }
+            }
+            Family::Highway => {
+                network::Family::Highway { carry: self.carry.unwrap_or(0.0), transform: self.transform.unwrap_or(1.0) }
+            }
+        };
+        network::Spec {
+            norm: self.norm.core(),
+            init: self.init.core(),
+            readout: self.readout.core(),
+            gain: self.gain,
+            bias_std: self.bias_std,
+            first_weight_std: self.first_weight_std,
+            first_bias_std: self.first_bias_std,
+            readout_std: self.readout_std,
+            eps: self.eps,
+            ..network::Spec::feedforward(self.depth, self.width).with_family(family)
+        }
+    }
+
+    /// The grid in the core's terms.
+    pub fn grid(&self) -> probe::Grid {
+        probe::Grid { points: self.points, from: self.from, to: self.to, endpoint: self.endpoint.core() }
+    }
+
+    /// The weights of a run.
+    pub fn seeded(&self, run: u32) -> network::Seeded {
+        network::Seeded::with(&self.network(), self.seed, run, self.normal.core(), self.math.core())
+    }
+
+    /// Contract id.
+    pub fn contract(&self) -> &'static str {
+        shatterscope::contract::contract_id(self.math.core())
+    }
+
+    /// Name of the random numbers.
+    pub fn generator(&self) -> String {
+        let normal = self.normal.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        format!("philox4x32-10/{normal}")
+    }
+}
