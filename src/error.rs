@@ -76,8 +76,6 @@ pub enum Refusal {
     FullBatchNormRecompute,
     /// Forward mode through full statistics needs the whole batch.
     ForwardFullRecompute,
-    /// The whole-batch schedule keeps every point resident.
-    WholeBatchResident,
     /// The slice of points is empty or reaches past the grid.
     Slice,
     /// A list of layers whose widths do not follow each other, with joins nested or left open, or empty.
@@ -137,7 +135,6 @@ impl fmt::Display for Refusal {
             Refusal::ForwardFullRecompute => {
                 "forward mode with full statistics cannot recompute: use the whole-batch schedule"
             }
-            Refusal::WholeBatchResident => "the whole-batch schedule keeps every point resident",
             Refusal::Slice => "the slice of points is empty or reaches past the grid",
             Refusal::Layers => {
                 "the layers do not fit each other: widths must follow, every fork needs one join, joins do not nest"

@@ -7,7 +7,9 @@ use clap::ValueEnum;
 use rayon::prelude::*;
 use shatterscope::contract::Digest;
 use shatterscope::kernel;
-use shatterscope::network::{Buffers, Executor, Layer, Network, Norm, Options, Schedule, Serial, Weights, Workers};
+use shatterscope::network::{
+    Buffers, Executor, Layer, Network, Norm, Options, Schedule, Serial, Stored, Weights, Workers,
+};
 
 /// The instructions of the dense kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -107,7 +109,12 @@ impl Engine {
             let seeded = spec.seeded(run);
             if weights_len(&network) <= self.keep_weights {
                 let drawn = Drawn::draw(&network, &seeded);
-                with_stored(&network, &drawn, |stored| self.dispatch(spec, network, stored, workers_inside, &progress))
+                let parameters = drawn.parameters();
+                match Stored::new(&network, &parameters) {
+                    Ok(stored) => self.dispatch(spec, network, &stored, workers_inside, &progress),
+                    // A deviation so large that weights overflow: the run itself says at which layer, as on a device.
+                    Err(_) => self.dispatch(spec, network, &seeded, workers_inside, &progress),
+                }
             } else {
                 self.dispatch(spec, network, &seeded, workers_inside, &progress)
             }

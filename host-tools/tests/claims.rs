@@ -51,6 +51,7 @@ fn he_keeps_the_gradient() {
 fn he_keeps_the_gradient_of_deep_networks() {
     gain(Norm::None, 10, 100, 16_000);
     gain(Norm::Centre, 10, 100, 16_000);
+    gain(Norm::Centre, 24, 200, 16_000);
 }
 
 #[test]

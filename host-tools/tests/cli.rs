@@ -198,6 +198,15 @@ fn overflow_is_named_and_never_printed() {
     assert!(text.contains("layer") && text.lines().count() == 1, "{text}");
 }
 
+/// Weights that overflow when they are drawn are a fault of their layer too.
+#[test]
+fn infinite_weights_are_named() {
+    let output = shatterscope("probe --depth 3 --width 1 --points 40 --gain 3e38 --runs 1 --json").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let record: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&record["non_finite"]["pass"], &record["non_finite"]["layer"]), (&"forward".into(), &2.into()));
+}
+
 #[test]
 fn a_constant_gradient_is_reported_as_constant() {
     let line = format!("probe {SMALL} --family crelu --init looks-linear --runs 2");
