@@ -35,6 +35,7 @@ pub enum Buffer {
 /// The direction in which a run met a value that is not finite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Pass {
     /// Values and, in forward mode, tangents.
     Forward,
@@ -45,6 +46,7 @@ pub enum Pass {
 /// Where a value stood that is not finite: the lowest layer forward, the highest layer backward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct Fault {
     /// Forward faults go before backward ones.
     pub pass: Pass,
@@ -55,6 +57,7 @@ pub struct Fault {
 /// Why a spec or a schedule is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Refusal {
     /// Depth is at least 1 (the stem) and below 2^24.
     Depth,

@@ -9,6 +9,7 @@
 //! 5. [`layer`] has one file an operation, forward and backward, as plain loops: the definition.
 //! 6. [`network`] turns a spec into a plan of buffers, and runs it in resumable steps.
 //! 7. [`probe`] measures how shattered the gradients are.
+//! 8. `wire` (a feature) is what a device and its host say to each other.
 //!
 //! The crate allocates nothing and never panics: buffers are the caller's, their lengths are `const fn`s.
 //!
@@ -61,5 +62,7 @@ pub mod math;
 pub mod network;
 pub mod probe;
 pub mod random;
+#[cfg(feature = "wire")]
+pub mod wire;
 
 pub use error::{Buffer, Error, Fault, Pass, Refusal};

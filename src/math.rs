@@ -3,6 +3,7 @@
 /// Which library answers for square roots and logarithms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Math {
     /// Correctly rounded square roots, libm's logarithm: contract `strict-1`.
     #[default]

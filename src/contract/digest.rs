@@ -9,6 +9,7 @@ const PRIME: u64 = 0x0000_0100_0000_01b3;
 /// Equal digests of equal size mean equal bits, but for accidents of one in 2^64; it is no defence against intent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct Digest {
     /// The hash.
     pub hash: u64,
@@ -35,7 +36,7 @@ impl Digest {
     pub fn of_runs(runs: impl IntoIterator<Item = Digest>) -> Self {
         let mut digest = Self::new();
         for run in runs {
-            digest.push_bytes(&run.hash.to_le_bytes());
+            digest.push_hash(run.hash);
         }
         digest
     }
@@ -43,6 +44,11 @@ impl Digest {
     /// Adds one value: its canonical bits, little-endian.
     pub fn push(&mut self, x: f32) {
         self.push_bytes(&canonical_bits(x).to_le_bytes());
+    }
+
+    /// Adds the hash of another digest, little-endian.
+    pub fn push_hash(&mut self, hash: u64) {
+        self.push_bytes(&hash.to_le_bytes());
     }
 
     fn push_bytes(&mut self, bytes: &[u8]) {

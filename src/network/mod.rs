@@ -6,6 +6,7 @@
 mod executor;
 mod family;
 mod layers;
+mod observer;
 mod orthogonal;
 mod plan;
 mod seeded;
@@ -16,6 +17,7 @@ mod workers;
 
 pub use executor::{Buffers, Executor, Input, Step};
 pub use layers::{Dense, Layer, Network, Role};
+pub use observer::{Observer, Seen};
 pub use plan::{Derivative, Options, Plan, Schedule, Statistics};
 pub use seeded::Seeded;
 pub use spec::{Family, Init, Norm, Readout, Spec};

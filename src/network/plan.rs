@@ -4,6 +4,7 @@ use crate::error::{Buffer, Error, Refusal};
 /// What the statistics of a norm are in the derivative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Statistics {
     /// Held constant.
     #[default]
@@ -15,6 +16,7 @@ pub enum Statistics {
 /// How the derivative is taken; each has its own digest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Derivative {
     /// Backward through the tape: the gradient of sum_p u_p f(x_p).
     #[default]
@@ -26,6 +28,7 @@ pub enum Derivative {
 /// The order of work. It changes time and memory, never bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Schedule {
     /// Every point resident through all layers; norms find their batch in place.
     #[default]

@@ -4,6 +4,7 @@ use crate::math::{Math, is_finite};
 /// The paper's families of networks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Family {
     /// `x_l = W_l relu(x_{l-1})`.
     Feedforward,
@@ -28,6 +29,7 @@ pub enum Family {
 /// What stands before a rectifier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Norm {
     /// Nothing.
     #[default]
@@ -41,6 +43,7 @@ pub enum Norm {
 /// How hidden matrices are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Init {
     /// Standard deviation gain * sqrt(2 / fan_in).
     #[default]
@@ -56,6 +59,7 @@ pub enum Init {
 /// What stands between the last preactivation and the readout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Readout {
     /// The rectifier.
     #[default]
@@ -71,6 +75,7 @@ pub enum Readout {
 /// Standard deviations are absolute but for `gain`, which multiplies the initialisation's own.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct Spec {
     /// Which family.
     pub family: Family,

@@ -13,7 +13,7 @@ mod norm;
 use super::plan::cut;
 use super::weights::Weights;
 use super::workers::Workers;
-use super::{Layer, Network, Options, Plan, Schedule};
+use super::{Layer, Network, Observer, Options, Plan, Schedule, Seen};
 use crate::error::{Buffer, Error, Fault, Pass};
 use crate::math::is_finite;
 use activations::Activations;
@@ -211,10 +211,18 @@ impl<'a, W: Weights, K: Workers, const R: usize, const T: usize> Executor<'a, W,
     /// # Errors
     /// [`Error::NonFinite`] with the layer where NaN or infinity began; outputs and gradient are then not a result.
     pub fn step(&mut self, budget: u64) -> Result<Step, Error> {
+        self.step_observed(budget, &mut ())
+    }
+
+    /// The same, while `observer` sees what leaves each operation.
+    ///
+    /// # Errors
+    /// As [`Executor::step`].
+    pub fn step_observed(&mut self, budget: u64, observer: &mut impl Observer) -> Result<Step, Error> {
         let mut spent = 0u64;
         while self.cursor.phase != Phase::Done {
             let before = self.done;
-            self.unit()?;
+            self.unit(observer)?;
             spent = spent.saturating_add(1 + self.done.saturating_sub(before));
             if spent >= budget && self.cursor.phase != Phase::Done {
                 return Ok(Step::Pending(self.done));
@@ -232,7 +240,7 @@ impl<'a, W: Weights, K: Workers, const R: usize, const T: usize> Executor<'a, W,
     }
 
     /// One unit of work, then the cursor moves on.
-    fn unit(&mut self) -> Result<(), Error> {
+    fn unit(&mut self, observer: &mut impl Observer) -> Result<(), Error> {
         let Some(layer) = self.network.layer(self.cursor.layer) else {
             self.cursor.phase = Phase::Done;
             return Ok(());
@@ -242,13 +250,38 @@ impl<'a, W: Weights, K: Workers, const R: usize, const T: usize> Executor<'a, W,
         }
         let finite = if self.cursor.backward { self.backward(layer)? } else { self.forward(layer)? };
         match finite {
-            Some(true) => self.advance(layer),
+            Some(true) => {
+                self.show(layer, observer);
+                self.advance(layer)
+            }
             Some(false) => {
                 self.record_fault();
                 self.next_block()
             }
             // A dense layer with panels to come.
             None => Ok(()),
+        }
+    }
+
+    /// What leaves the operation at hand, to the observer.
+    fn show(&self, layer: Layer, observer: &mut impl Observer) {
+        if self.cursor.phase != Phase::Gradient {
+            return;
+        }
+        let (units_in, units_out) = layer.shape();
+        let seen = Seen {
+            pass: if self.cursor.backward { Pass::Backward } else { Pass::Forward },
+            operation: self.cursor.layer,
+            first: self.cursor.first,
+            count: self.count() as u32,
+            units: if self.cursor.backward { units_in } else { units_out },
+            data: self.values.here,
+            tile_len: self.values.tile_len,
+            tile: T,
+        };
+        observer.see(&seen);
+        if !self.reverse() {
+            observer.see(&Seen { pass: Pass::Backward, data: self.tangents.here, ..seen });
         }
     }
 

@@ -1,0 +1,45 @@
+use crate::error::Pass;
+
+/// Sees what leaves each operation, while a run goes on.
+pub trait Observer {
+    /// Called once for each operation, direction and block of resident points, in the order of the work. Sweeps that only
+    /// find statistics are not shown.
+    fn see(&mut self, seen: &Seen<'_>);
+}
+
+/// Looks away.
+impl Observer for () {
+    fn see(&mut self, _: &Seen<'_>) {}
+}
+
+/// What left one operation for the resident points.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Seen<'a> {
+    /// Forward: values. Backward: gradients with respect to the operation's input; in forward mode the tangents.
+    pub pass: Pass,
+    /// Index of the operation.
+    pub operation: u32,
+    /// First resident point.
+    pub first: u32,
+    /// Number of resident points.
+    pub count: u32,
+    /// Units of each point.
+    pub units: u32,
+    /// `[tile][unit][T]`
+    pub(super) data: &'a [f32],
+    pub(super) tile_len: usize,
+    pub(super) tile: usize,
+}
+
+impl Seen<'_> {
+    /// The units of point `first + point`, in order; none past `count`.
+    pub fn point(&self, point: u32) -> impl Iterator<Item = f32> {
+        let point = point as usize;
+        let tile = point.checked_div(self.tile).unwrap_or(0).saturating_mul(self.tile_len);
+        let lane = point.checked_rem(self.tile).unwrap_or(0);
+        let units = if point < self.count as usize { self.units as usize } else { 0 };
+        let lanes = self.data.get(tile.saturating_add(lane)..).unwrap_or_default();
+        lanes.iter().step_by(self.tile.max(1)).take(units).copied()
+    }
+}

@@ -1,0 +1,93 @@
+use crate::error::Pass;
+use crate::math::Math;
+use crate::network::{Derivative, Options, Schedule, Spec, Statistics};
+use crate::random::Normal;
+use serde::{Deserialize, Serialize};
+
+/// One part of one run: everything that its bits depend on, and how to go about it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Run {
+    /// The network.
+    pub spec: Spec,
+    /// Seed of the weights.
+    pub seed: u64,
+    /// Which draw of them.
+    pub run: u32,
+    /// How normals are made.
+    pub normal: Normal,
+    /// Maths library.
+    pub math: Math,
+    /// Points of the grid, M.
+    pub points: u32,
+    /// Point 0, as bits.
+    pub from: f32,
+    /// Distance of two points.
+    pub step: f32,
+    /// First point whose result is wanted.
+    pub first: u32,
+    /// Number of points whose result is wanted.
+    pub count: u32,
+    /// How the derivative is taken.
+    pub derivative: Derivative,
+    /// Statistics of norms in the derivative.
+    pub statistics: Statistics,
+    /// Order of work; no bit depends on it.
+    pub schedule: Schedule,
+    /// Which elements are wanted.
+    pub part: Part,
+    /// Bytes of memory that the whole firmware may use: statics, arena and stack; 0 for all that there is.
+    pub ram: u32,
+    /// Multiply-adds between two looks at the transport, each with a `Progress`; 0 for none before the end.
+    pub report_every: u32,
+}
+
+/// Which elements of a run are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Part {
+    /// The gradient of the slice, `[point][unit]`.
+    Gradient,
+    /// The outputs of the slice, `[point][unit]`.
+    Outputs,
+    /// For operations `first..first + count`: the digest of what leaves it forward, then backward; 8 bytes each.
+    Digests {
+        /// First operation.
+        first: u32,
+        /// Number of operations.
+        count: u32,
+    },
+    /// What leaves one operation, for the points of the slice, `[point][unit]`.
+    Values {
+        /// Forward, or backward (the gradient with respect to its input; the tangent in forward mode).
+        pass: Pass,
+        /// Which operation.
+        operation: u32,
+    },
+}
+
+impl Run {
+    /// The executor's options.
+    pub const fn options(&self) -> Options {
+        Options {
+            points: self.points,
+            first: self.first,
+            count: self.count,
+            derivative: self.derivative,
+            statistics: self.statistics,
+            schedule: self.schedule,
+            math: self.math,
+            isa: crate::kernel::Isa::Portable,
+        }
+    }
+}
+
+impl Part {
+    /// Bytes of one element.
+    pub const fn element_bytes(&self) -> usize {
+        match self {
+            Part::Digests { .. } => 8,
+            _ => 4,
+        }
+    }
+}
