@@ -1,11 +1,15 @@
 //! The command line: one binary, the same words everywhere.
+use crate::compare::{Entry, suite};
+use crate::device::{Settings, Target};
 use crate::engine::{Engine, Isa};
 use crate::preset::{Preset, find};
 use crate::spec::{Acf, Overrides, Spec};
 use crate::tensors::Bundle;
 use crate::{Failure, Result, command};
 use clap::{Args, Parser, Subcommand};
+use shatterscope::network::Schedule;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Runs deep ReLU networks with the same bits everywhere and measures how shattered their gradients are.
 #[derive(Debug, Parser)]
@@ -37,6 +41,14 @@ pub enum Command {
     Figures(Figures),
     /// Gradients of one network, their autocorrelation and ensemble correlation
     Probe(Probe),
+    /// The same spec on this machine and on devices: a table of digests, and where they first differ
+    Compare(Compare),
+    /// Boards: list them, run on them, test them, flash them
+    Device {
+        /// What to do
+        #[command(subcommand)]
+        command: DeviceCommand,
+    },
     /// Print the resolved spec as TOML
     Spec(Network),
     /// Write weights, inputs, outputs and gradients of a run as .safetensors and .npz
@@ -54,6 +66,144 @@ pub enum Command {
 pub enum PresetCommand {
     /// One line each
     List,
+}
+
+/// Commands on devices.
+#[derive(Debug, Subcommand)]
+pub enum DeviceCommand {
+    /// Boards known, emulators and probes found
+    List,
+    /// Run a spec on one target
+    Run {
+        /// host, wasm, qemu:NAME, serial:PORT[@BAUD] or probe:NAME
+        #[arg(long)]
+        target: String,
+        /// The network
+        #[command(flatten)]
+        network: Network,
+        /// How to reach it
+        #[command(flatten)]
+        devices: Devices,
+        /// Where to compute
+        #[command(flatten)]
+        computing: Computing,
+    },
+    /// Ask a device who it is; it tests its arithmetic at its start
+    Selftest {
+        /// host, wasm, qemu:NAME, serial:PORT[@BAUD] or probe:NAME
+        #[arg(long)]
+        target: String,
+        /// How to reach it
+        #[command(flatten)]
+        devices: Devices,
+    },
+    /// Build a board's firmware and write it to its flash, through probe-rs
+    Flash {
+        /// probe:NAME
+        #[arg(long)]
+        target: String,
+        /// How to reach it
+        #[command(flatten)]
+        devices: Devices,
+    },
+}
+
+/// How devices are reached and used.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Devices (changes no bit)")]
+pub struct Devices {
+    /// Repository that firmware is built from [default: around the working directory]
+    #[arg(long, value_name = "DIR")]
+    pub firmware: Option<PathBuf>,
+    /// Seconds of silence after which a device counts as gone
+    #[arg(long, default_value_t = 60.0)]
+    pub timeout: f64,
+    /// Order of work on devices: whole-batch, or blocks:N with N points resident [default: what costs least]
+    #[arg(long, value_name = "SCHEDULE")]
+    pub schedule: Option<String>,
+    /// Bytes of memory that the whole firmware may use, K and M allowed [default: all]
+    #[arg(long, value_name = "BYTES")]
+    pub ram: Option<String>,
+    /// Do not count instructions under the emulator
+    #[arg(long)]
+    pub no_count: bool,
+}
+
+impl Devices {
+    /// The settings that these options mean.
+    ///
+    /// # Errors
+    /// Wrong use: a schedule, size or time that is not understood.
+    pub fn settings(&self) -> Result<Settings> {
+        let schedule = match self.schedule.as_deref() {
+            None => None,
+            Some("whole-batch") => Some(Schedule::WholeBatch),
+            Some(text) => match text.strip_prefix("blocks:").and_then(|n| n.parse().ok()) {
+                Some(resident @ 1..) => Some(Schedule::Blocks { resident }),
+                _ => {
+                    return Err(Failure::usage(format!(
+                        "--schedule {text}: whole-batch, or blocks:N with N at least 1"
+                    )));
+                }
+            },
+        };
+        let ram = match &self.ram {
+            None => 0,
+            Some(text) => {
+                bytes(text).ok_or_else(|| Failure::usage(format!("--ram {text}: give bytes, or 128K or 1M")))?
+            }
+        };
+        if !(self.timeout > 0.0 && self.timeout < 1e6) {
+            return Err(Failure::usage(format!("--timeout {}: give seconds above 0", self.timeout)));
+        }
+        let timeout = Duration::from_secs_f64(self.timeout);
+        Ok(Settings { firmware: self.firmware.clone(), timeout, schedule, ram, count: !self.no_count })
+    }
+}
+
+/// A number of bytes above 0, with K or M.
+fn bytes(text: &str) -> Option<u32> {
+    let (digits, unit) = match text.strip_suffix(['K', 'k']) {
+        Some(digits) => (digits, 1 << 10),
+        None => text.strip_suffix(['M', 'm']).map_or((text, 1), |digits| (digits, 1 << 20)),
+    };
+    digits.parse::<u32>().ok()?.checked_mul(unit).filter(|bytes| *bytes > 0)
+}
+
+/// `compare`
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// Targets with commas between; the first is what the others are compared with
+    #[arg(long, default_value = "host,qemu:all")]
+    pub targets: String,
+    /// The built-in suite: every part of the contract, small enough for 16 KiB of memory
+    #[arg(long, conflicts_with_all = ["preset", "spec"])]
+    pub suite: bool,
+    /// Write a JUnit report
+    #[arg(long, value_name = "FILE.xml")]
+    pub junit: Option<PathBuf>,
+    /// The network
+    #[command(flatten)]
+    pub network: Network,
+    /// How to reach devices
+    #[command(flatten)]
+    pub devices: Devices,
+    /// Where to compute
+    #[command(flatten)]
+    pub computing: Computing,
+}
+
+impl Compare {
+    fn run(&self, common: &Common) -> Result<()> {
+        let targets = Target::list(&self.targets)?;
+        let entries = if self.suite {
+            suite()?
+        } else {
+            vec![Entry { name: None, spec: self.network.resolve_over(None)?, schedule: None }]
+        };
+        let engine = self.computing.engine(common)?;
+        command::compare::run(&entries, &targets, &self.devices, self.junit.as_deref(), &engine, common)
+    }
 }
 
 /// Where to compute; none of it changes a bit.
@@ -193,6 +343,23 @@ pub struct Figures {
     pub computing: Computing,
 }
 
+impl DeviceCommand {
+    fn run(&self, common: &Common) -> Result<()> {
+        let engine = || Engine::new(None, Isa::Auto, common.quiet);
+        match self {
+            DeviceCommand::List => command::device::list(common),
+            DeviceCommand::Run { target, network, devices, computing } => {
+                let (target, spec) = (Target::parse(target)?, network.resolve_over(None)?);
+                command::device::run(&spec, &target, devices, &computing.engine(common)?, common)
+            }
+            DeviceCommand::Selftest { target, devices } => {
+                command::device::self_test(&Target::parse(target)?, devices, &engine()?, common)
+            }
+            DeviceCommand::Flash { target, devices } => command::device::flash(&Target::parse(target)?, devices),
+        }
+    }
+}
+
 impl Cli {
     /// Does what was asked.
     ///
@@ -203,6 +370,8 @@ impl Cli {
         match &self.command {
             Command::Figures(figures) => command::figures::run(figures, &figures.computing.engine(common)?, common),
             Command::Probe(probe) => probe.run(common),
+            Command::Compare(compare) => compare.run(common),
+            Command::Device { command } => command.run(common),
             Command::Spec(network) => command::spec::run(&network.resolve_over(None)?, common),
             Command::Export(export) => {
                 let spec = export.network.resolve_over(None)?;

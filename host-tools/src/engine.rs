@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use shatterscope::contract::Digest;
 use shatterscope::kernel;
 use shatterscope::network::{
-    Buffers, Executor, Layer, Network, Norm, Options, Schedule, Serial, Stored, Weights, Workers,
+    Buffers, Executor, Layer, Network, Norm, Observer, Options, Schedule, Serial, Stored, Weights, Workers,
 };
 
 /// The instructions of the dense kernel.
@@ -105,20 +105,7 @@ impl Engine {
         let options = self.options(spec);
         let work = network.plan(&options, 1)?.multiply_adds;
         let progress = Progress::new(what, work.saturating_mul(spec.runs as u64), self.quiet);
-        let one = |run: u32, workers_inside: bool| {
-            let seeded = spec.seeded(run);
-            if weights_len(&network) <= self.keep_weights {
-                let drawn = Drawn::draw(&network, &seeded);
-                let parameters = drawn.parameters();
-                match Stored::new(&network, &parameters) {
-                    Ok(stored) => self.dispatch(spec, network, &stored, workers_inside, &progress),
-                    // A deviation so large that weights overflow: the run itself says at which layer, as on a device.
-                    Err(_) => self.dispatch(spec, network, &seeded, workers_inside, &progress),
-                }
-            } else {
-                self.dispatch(spec, network, &seeded, workers_inside, &progress)
-            }
-        };
+        let one = |run: u32, workers_inside: bool| self.seeded(spec, run, workers_inside, &progress, &mut ());
         let results: Vec<Result<_>> = self.pool()?.install(|| {
             if spec.runs as usize >= self.threads {
                 (0..spec.runs).into_par_iter().map(|run| one(run, false)).collect()
@@ -136,6 +123,43 @@ impl Engine {
         Ok(Ok(runs))
     }
 
+    /// One run of a spec with seeded weights, seen by `observer`; the outcome, or where NaN or infinity arose.
+    ///
+    /// # Errors
+    /// Wrong use as the core refuses it.
+    pub fn observed(
+        &self,
+        spec: &Spec,
+        run: u32,
+        observer: &mut (impl Observer + Send),
+    ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
+        let work = Network::Family(spec.network()).plan(&self.options(spec), 1)?.multiply_adds;
+        let progress = Progress::new("host", work, self.quiet);
+        self.pool()?.install(|| self.seeded(spec, run, self.threads > 1, &progress, observer))
+    }
+
+    /// Draws the weights once where they may be kept, and runs.
+    fn seeded(
+        &self,
+        spec: &Spec,
+        run: u32,
+        parallel: bool,
+        progress: &Progress,
+        observer: &mut impl Observer,
+    ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
+        let network = Network::Family(spec.network());
+        let seeded = spec.seeded(run);
+        if weights_len(&network) <= self.keep_weights {
+            let drawn = Drawn::draw(&network, &seeded);
+            let parameters = drawn.parameters();
+            // A deviation so large that weights overflow: the run itself says at which layer, as on a device.
+            if let Ok(stored) = Stored::new(&network, &parameters) {
+                return self.dispatch(spec, network, &stored, parallel, progress, observer);
+            }
+        }
+        self.dispatch(spec, network, &seeded, parallel, progress, observer)
+    }
+
     /// One run with given parameters.
     ///
     /// # Errors
@@ -145,7 +169,9 @@ impl Engine {
         let network = Network::Layers(&layers);
         let progress = Progress::new("probe", network.plan(&self.options(spec), 1)?.multiply_adds, self.quiet);
         let outcome = self.pool()?.install(|| {
-            with_stored(&network, drawn, |stored| self.dispatch(spec, network, stored, self.threads > 1, &progress))
+            with_stored(&network, drawn, |stored| {
+                self.dispatch(spec, network, stored, self.threads > 1, &progress, &mut ())
+            })
         })?;
         Ok(outcome.map(|run| vec![run]).map_err(|fault| RunFault { run: 0, fault }))
     }
@@ -181,13 +207,18 @@ impl Engine {
         weights: &W,
         parallel: bool,
         progress: &Progress,
+        observer: &mut impl Observer,
     ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
         let options = self.options(spec);
         macro_rules! with {
             ($workers:expr) => {
                 match self.isa {
-                    kernel::Isa::Portable => run::<W, _, 2, 16>(spec, network, weights, $workers, options, progress),
-                    kernel::Isa::Avx => run::<W, _, 6, 16>(spec, network, weights, $workers, options, progress),
+                    kernel::Isa::Portable => {
+                        run::<W, _, _, 2, 16>(spec, network, weights, $workers, options, progress, observer)
+                    }
+                    kernel::Isa::Avx => {
+                        run::<W, _, _, 6, 16>(spec, network, weights, $workers, options, progress, observer)
+                    }
                 }
             };
         }
@@ -202,13 +233,14 @@ pub fn layers_of(spec: &Spec, drawn: &Drawn) -> Vec<Layer> {
     (0..network.len()).filter_map(|i| network.layer(i)).collect()
 }
 
-fn run<W: Weights, K: Workers, const R: usize, const T: usize>(
+fn run<W: Weights, K: Workers, O: Observer, const R: usize, const T: usize>(
     spec: &Spec,
     network: Network,
     weights: &W,
     workers: &K,
     options: Options,
     progress: &Progress,
+    observer: &mut O,
 ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
     /// A whole matrix is one panel up to this many elements (4 MB).
     const PANEL: u64 = 1 << 20;
@@ -242,7 +274,7 @@ fn run<W: Weights, K: Workers, const R: usize, const T: usize>(
     )?;
     let mut before = 0;
     loop {
-        let step = executor.step(1 << 26);
+        let step = executor.step_observed(1 << 26, observer);
         progress.add(executor.multiply_adds() - before);
         before = executor.multiply_adds();
         match step {

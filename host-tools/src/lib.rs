@@ -5,6 +5,8 @@
 //! [`figure`] the paper's figures, [`plot`] draws them.
 pub mod cli;
 pub mod command;
+pub mod compare;
+pub mod device;
 pub mod engine;
 pub mod error;
 pub mod figure;

@@ -25,6 +25,17 @@ impl Progress {
     /// Adds work done; any thread may.
     pub fn add(&self, work: u64) {
         self.bar.inc(work);
+        self.show();
+    }
+
+    /// Work done so far, and all of it.
+    pub fn set(&self, done: u64, of: u64) {
+        self.bar.set_length(of);
+        self.bar.set_position(done);
+        self.show();
+    }
+
+    fn show(&self) {
         if !self.quiet && self.start.elapsed() > Duration::from_secs(1) {
             self.shown.get_or_init(|| self.bar.set_draw_target(ProgressDrawTarget::stderr()));
         }

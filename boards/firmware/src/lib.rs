@@ -1,13 +1,15 @@
-//! What a device computes, apart from the device: a list of specs, a way to run each in the caller's memory, and a
-//! console to say the digests to. The desktop runs the same list, and `cargo xtask qemu` compares.
+//! What all boards share, apart from any board: the request loop over a byte transport, and what a board brings to it.
+//!
+//! A `main` fills in a [`device::Device`] and calls [`serve`]. The desktop runs the same loop, in its tests and to answer
+//! `plan --board`.
 #![no_std]
 
-mod console;
-mod memory;
-mod run;
-mod specs;
+mod answer;
+mod arena;
+mod compute;
+pub mod device;
+mod serve;
+mod tap;
 
-pub use console::Console;
-pub use memory::Memory;
-pub use run::{Stop, run_all, run_spec};
-pub use specs::{SPECS, Task};
+pub use arena::{Layout, OVERHEAD, Short, layout};
+pub use serve::{End, serve};

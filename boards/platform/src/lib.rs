@@ -1,26 +1,34 @@
-//! What a Cortex-M core under a debugger or an emulator gives the firmware: a console by semihosting, an exit status,
-//! the peak of the stack, and a word before it dies.
+//! What a core under an emulator gives the firmware: a transport by semihosting, markers for the counter of
+//! instructions, a painted stack, an exit status, and a word before it dies.
 //!
-//! Exit status: 0 all tasks ran, 1 the self-test or a task failed, 99 hard fault, 101 panic.
+//! Exit status: 0 the host closed the transport, 1 the transport failed, 99 hard fault, 101 panic.
 #![no_std]
 
-mod console;
 mod fault;
+mod region;
 mod stack;
+mod start;
+mod transport;
 
-use console::Semihosting;
-use semihosting::process::exit;
-use shatterscope_firmware::{Task, run_all};
+pub use region::Region;
+pub use stack::Painted;
+pub use start::run;
+pub use transport::Semihosting;
+
+#[cfg(target_arch = "aarch64")]
+#[doc(hidden)]
+pub use aarch64_rt;
+#[cfg(target_arch = "arm")]
+#[doc(hidden)]
+pub use cortex_m_rt;
+#[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
+#[doc(hidden)]
+pub use riscv_rt;
+#[doc(hidden)]
+pub use shatterscope_firmware::device::Board;
+#[doc(hidden)]
+pub use static_cell;
 
 // The implementation of critical sections.
+#[cfg(target_arch = "arm")]
 use cortex_m as _;
-
-/// Runs every task, then says the peak of the stack in bytes and ends the program.
-pub fn run<const R: usize, const T: usize>(tasks: &[Task], floats: &mut [f32], tape: &mut [u8]) -> ! {
-    let mut console = Semihosting;
-    if run_all::<R, T>(tasks, floats, tape, &mut console).is_err() {
-        exit(1);
-    }
-    console.number("peak-stack", stack::peak());
-    exit(0)
-}

@@ -1,4 +1,6 @@
 //! One file a command.
+pub mod compare;
+pub mod device;
 pub mod export;
 pub mod figures;
 pub mod preset;

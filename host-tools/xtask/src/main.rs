@@ -78,5 +78,6 @@ fn test(tree: &Tree, report: &mut Report, long: bool) {
     if long {
         rust::long_tests(tree, report);
         numerics::steps(tree, report);
+        qemu::long_steps(tree, report);
     }
 }

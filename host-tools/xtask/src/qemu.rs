@@ -1,82 +1,104 @@
+//! The firmware on every emulated board and under node, compared with this machine by the program that users compare with.
 use crate::step::Report;
 use crate::tools::Tools;
-use crate::tree::{Tree, run_for, succeed};
+use crate::tree::{Tree, output_of, run_for, succeed, text_of};
 use anyhow::{Context, Result, bail};
-use shatterscope_firmware::{Console, Memory, SPECS, run_all};
-use std::fmt::Debug;
+use serde_json::Value;
+use std::process::Command;
 use std::time::Duration;
 
-/// The longest that a board may run; it takes well under a second.
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// A folder of `boards/`, whose configuration names the target and the emulator.
+/// An emulated board and what it is built for.
 pub struct Board {
     pub name: &'static str,
     pub target: &'static str,
 }
 
-pub const BOARDS: [Board; 2] = [
-    Board { name: "microbit", target: "thumbv6m-none-eabi" },
-    Board { name: "mps2-an386", target: "thumbv7em-none-eabihf" },
-];
-
-/// Builds each board, runs it, and compares its digests with this machine's.
-pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
-    for board in BOARDS {
-        let name = format!("qemu {}", board.name);
-        match tools.target(board.target).and_then(|()| tools.qemu()) {
-            Ok(()) => report.step(name, || check(tree, &board)),
-            Err(reason) => report.skip(name, &reason),
-        }
-    }
+const fn board(name: &'static str, target: &'static str) -> Board {
+    Board { name, target }
 }
 
-fn check(tree: &Tree, board: &Board) -> Result<()> {
-    succeed(&mut tree.cargo_of_boards(board.name, "build --quiet --release"))?;
-    let (status, said) = run_for(&mut tree.cargo_of_boards(board.name, "run --quiet --release"), LIMIT)?;
-    if !status.success() {
-        bail!("{} ended with {status}\n{said}", board.name);
+pub const BOARDS: [Board; 10] = [
+    board("microbit", "thumbv6m-none-eabi"),
+    board("mps2-an385", "thumbv7m-none-eabi"),
+    board("mps2-an386", "thumbv7em-none-eabihf"),
+    board("mps2-an500", "thumbv7em-none-eabihf"),
+    board("mps2-an505", "thumbv8m.main-none-eabihf"),
+    board("mps3-an547", "thumbv8m.main-none-eabihf"),
+    board("riscv32imac", "riscv32imac-unknown-none-elf"),
+    board("riscv32imafc", "riscv32imafc-unknown-none-elf"),
+    board("riscv64gc", "riscv64gc-unknown-none-elf"),
+    board("aarch64", "aarch64-unknown-none"),
+];
+
+/// The longest that one comparison may take.
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// The suite on every board; networks larger than a chip; a figure drawn from a device.
+pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
+    let missing = BOARDS.iter().find_map(|board| tools.target(board.target).err()).or(tools.emulators().err());
+    if let Some(reason) = missing {
+        report.skip("devices", &reason);
+        return;
     }
-    let expected = expected()?;
-    let mut lines = said.lines();
-    for expected in &expected {
-        let line = lines.next().unwrap_or_default();
-        if line != expected {
-            bail!("{} said `{line}`, this machine `{expected}`", board.name);
-        }
+    report.step("devices: build", || {
+        succeed(&mut tree.cargo("build --quiet --release -p shatterscope-host -p shatterscope-tcg"))
+    });
+    report.step("devices: the suite on every board", || suite(tree));
+    report.step("devices: 50 x 200, four points on 16 KB", || {
+        compare(tree, "--depth 50 --points 4 --runs 1 --targets host,qemu:microbit").map(drop)
+    });
+    report.step("devices: 50 x 200, 256 points on a Cortex-M4F", || {
+        compare(tree, "--depth 50 --points 256 --runs 1 --targets host,qemu:mps2-an386").map(drop)
+    });
+}
+
+/// What takes minutes.
+pub fn long_steps(tree: &Tree, report: &mut Report) {
+    report.step("devices: 50 x 200, 256 points on 16 KB", || {
+        compare(tree, "--depth 50 --points 256 --runs 1 --targets host,qemu:microbit").map(drop)
+    });
+}
+
+fn suite(tree: &Tree) -> Result<()> {
+    let junit = tree.target.join("devices.xml");
+    let told = compare(tree, &format!("--suite --targets host,wasm,qemu:all --junit {}", junit.display()))?;
+    let specs = told["comparisons"].as_array().context("the suite has comparisons")?;
+    let targets = specs.first().and_then(|spec| spec["targets"].as_array()).map_or(0, Vec::len);
+    if specs.len() < 12 || targets != BOARDS.len() + 2 {
+        bail!("only {} specs on {targets} targets", specs.len());
     }
-    let peak = lines.next().and_then(|line| line.strip_prefix("peak-stack ")).context("no peak of the stack")?;
-    if let Some(line) = lines.next() {
-        bail!("{} also said `{line}`", board.name);
-    }
-    println!("{}: {} digests agree, peak of the stack {peak} B", board.name, expected.len());
+    println!("{} specs have one digest each on {targets} targets", specs.len());
     Ok(())
 }
 
-/// The lines that every device must say, computed here with a tile that no device has.
-fn expected() -> Result<Vec<String>> {
-    const TILE: usize = 16;
-    const MEMORY: Memory = Memory::of(&SPECS, TILE);
-    let mut lines = Lines::default();
-    let run = run_all::<2, TILE>(&SPECS, &mut [0.0; MEMORY.floats], &mut [0; MEMORY.tape], &mut lines);
-    if run.is_err() {
-        bail!("this machine fails: {}", lines.failures.join(", "));
+/// `shatterscope compare` with these words; its document, of a comparison without any difference.
+pub fn compare(tree: &Tree, words: &str) -> Result<Value> {
+    let (told, equal) = compared(&mut program(tree, &format!("compare --json --quiet {words}")))?;
+    if !equal {
+        bail!("the targets differ: {}", serde_json::to_string_pretty(&told)?);
     }
-    Ok(lines.results)
+    Ok(told)
 }
 
-#[derive(Default)]
-struct Lines {
-    results: Vec<String>,
-    failures: Vec<String>,
+/// The document of a comparison, and whether the program called it equal.
+pub fn compared(command: &mut Command) -> Result<(Value, bool)> {
+    println!("$ {}", text_of(command));
+    let (status, said) = run_for(command, LIMIT)?;
+    let told: Value = serde_json::from_str(&said).context("`compare` did not print one JSON document")?;
+    if told["equal"].as_bool() != Some(status.success()) {
+        bail!("`compare` says {} and ended with {status}", told["equal"]);
+    }
+    Ok((told, status.success()))
 }
 
-impl Console for Lines {
-    fn line(&mut self, name: &str, digest: &str) {
-        self.results.push(format!("{name} {digest}"));
-    }
+/// The desktop program with these words.
+pub fn program(tree: &Tree, words: &str) -> Command {
+    let mut command = Command::new(tree.target.join("release/shatterscope"));
+    command.args(words.split_whitespace()).current_dir(&tree.root).env("CARGO_TARGET_DIR", &tree.target);
+    command
+}
 
-    fn failure(&mut self, name: &str, reason: &dyn Debug) {
-        self.failures.push(format!("{name}: {reason:?}"));
-    }
+/// What the program prints as JSON.
+pub fn json(tree: &Tree, words: &str) -> Result<Value> {
+    Ok(serde_json::from_str(&output_of(&mut program(tree, words))?)?)
 }

@@ -1,4 +1,4 @@
-use crate::qemu::BOARDS;
+use crate::qemu::{BOARDS, Board};
 use crate::step::Report;
 use crate::tools::{TARGETS, Tools};
 use crate::tree::{Tree, succeed};
@@ -10,18 +10,19 @@ pub fn style(tree: &Tree, report: &mut Report, tools: &Tools) {
         succeed(&mut tree.cargo_of_boards(".", "fmt --all --check"))
     });
     report.step("lints", || succeed(&mut tree.cargo("clippy --quiet --workspace --all-targets -- -D warnings")));
-    for board in BOARDS {
-        let name = format!("lints of {}", board.name);
-        if let Err(reason) = tools.target(board.target) {
-            report.skip(name, &reason);
+    for Board { name, target } in BOARDS {
+        let step = format!("lints of {name}");
+        if let Err(reason) = tools.target(target) {
+            report.skip(step, &reason);
             continue;
         }
-        report.step(name, || {
-            for package in [board.name, "shatterscope-firmware", "shatterscope-platform", "no-panic"] {
-                let lint = format!("clippy --quiet --release -p {package} -- -D warnings");
-                succeed(&mut tree.cargo_of_boards(board.name, &lint))?;
-            }
-            Ok(())
+        report.step(step, || {
+            let lint = |what: &str| {
+                let words = format!("clippy --quiet --release --target {target} {what} -- -D warnings");
+                succeed(&mut tree.cargo_of_boards("qemu", &words))
+            };
+            lint(&format!("-p qemu-boards --bin {name}"))?;
+            lint("-p shatterscope-firmware -p shatterscope-platform -p no-panic")
         });
     }
     report.step("documentation", || {
@@ -52,7 +53,7 @@ pub fn targets(tree: &Tree, report: &mut Report, tools: &Tools) {
         report.step(name, || {
             let check = format!("check --quiet -p shatterscope --lib --target {target}");
             succeed(&mut tree.cargo(&check))?;
-            succeed(&mut tree.cargo(&format!("{check} --features defmt")))
+            succeed(&mut tree.cargo(&format!("{check} --features defmt,wire")))
         });
     }
 }

@@ -4,8 +4,8 @@ use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::Command;
 
-/// What the core is checked for: every 32-bit Arm profile, RISC-V, and 64 bits without an operating system.
-pub const TARGETS: [&str; 8] = [
+/// What the core is checked for: every 32-bit Arm profile, RISC-V, 64 bits without an operating system, WebAssembly.
+pub const TARGETS: [&str; 9] = [
     "thumbv6m-none-eabi",
     "thumbv7m-none-eabi",
     "thumbv7em-none-eabihf",
@@ -14,12 +14,13 @@ pub const TARGETS: [&str; 8] = [
     "riscv32imafc-unknown-none-elf",
     "riscv64gc-unknown-none-elf",
     "aarch64-unknown-none",
+    "wasm32-unknown-unknown",
 ];
 
 /// What could not be had; steps that need it are skipped.
 pub struct Tools {
     missing_targets: Vec<&'static str>,
-    qemu: bool,
+    missing_programs: Vec<&'static str>,
 }
 
 impl Tools {
@@ -30,14 +31,27 @@ impl Tools {
         Ok(())
     }
 
-    pub fn qemu(&self) -> Result<(), String> {
-        if self.qemu { Ok(()) } else { Err("qemu-system-arm cannot be installed".to_owned()) }
+    /// Every emulator, and node.
+    pub fn emulators(&self) -> Result<(), String> {
+        match self.missing_programs.first() {
+            None => Ok(()),
+            Some(program) => Err(format!("{program} cannot be installed")),
+        }
     }
 }
 
+/// Programs that run firmware, and the Debian packages that they are in.
+const PROGRAMS: [(&str, &str); 5] = [
+    ("qemu-system-arm", "qemu-system-arm"),
+    ("qemu-system-aarch64", "qemu-system-arm"),
+    ("qemu-system-riscv32", "qemu-system-misc"),
+    ("qemu-system-riscv64", "qemu-system-misc"),
+    ("node", "nodejs"),
+];
+
 /// Installs what is missing. What only the user may install fails the step and says how.
 pub fn provide(report: &mut Report) -> Tools {
-    let mut tools = Tools { missing_targets: Vec::new(), qemu: true };
+    let mut tools = Tools { missing_targets: Vec::new(), missing_programs: Vec::new() };
     report.step("tools", || {
         for component in ["fmt", "clippy"] {
             if !runs(Command::new("cargo").args([component, "--version"])) {
@@ -46,7 +60,7 @@ pub fn provide(report: &mut Report) -> Tools {
             }
         }
         tools.missing_targets = missing_targets()?;
-        tools.qemu = provide_qemu()?;
+        tools.missing_programs = missing_programs()?;
         Ok(())
     });
     tools
@@ -64,23 +78,26 @@ fn missing_targets() -> Result<Vec<&'static str>> {
     Ok(TARGETS.into_iter().filter(|target| !there(target)).collect())
 }
 
-fn provide_qemu() -> Result<bool> {
-    let there = || runs(Command::new("qemu-system-arm").arg("--version"));
-    if there() {
-        return Ok(true);
+/// The programs that are neither there nor to be had.
+fn missing_programs() -> Result<Vec<&'static str>> {
+    let missing = || PROGRAMS.into_iter().filter(|(program, _)| !runs(Command::new(program).arg("--version")));
+    let mut packages: Vec<_> = missing().map(|(_, package)| package).collect();
+    packages.dedup();
+    if packages.is_empty() {
+        return Ok(Vec::new());
     }
     let mut install = Command::new("apt-get");
-    install.args(["install", "-y", "--no-install-recommends", "qemu-system-arm"]);
+    install.args(["install", "-y", "--no-install-recommends"]).args(&packages);
     let root = output_of(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
     if !root || !runs(Command::new("apt-get").arg("--version")) {
-        bail!("qemu-system-arm is missing; install it: sudo {}", text_of(&install));
+        bail!("{} missing; install: sudo {}", packages.join(" and "), text_of(&install));
     }
     for command in [Command::new("apt-get").arg("update"), &mut install] {
         if let Err(error) = succeed(command) {
             println!("{error:#}");
         }
     }
-    Ok(there())
+    Ok(missing().map(|(program, _)| program).collect())
 }
 
 fn runs(command: &mut Command) -> bool {

@@ -1,0 +1,191 @@
+use crate::answer::Answer;
+use crate::arena::{Layout, layout};
+use crate::device::{Gone, Machine};
+use crate::tap::Tap;
+use shatterscope::Error;
+use shatterscope::contract::Digest;
+use shatterscope::network::{Executor, Input, Network, Seeded, Serial, Weights, Workers};
+use shatterscope::wire::{Decoder, Done, Frame, Message, Part, Run, VALUE_BYTES, Why};
+
+/// How a run ended.
+enum Outcome {
+    Complete,
+    Cancelled,
+    Failed(Error),
+}
+
+/// Computes a part and says it. Where outputs and gradient then lie in the arena, to be said again, `kept` says so.
+pub(crate) fn compute<const R: usize, const T: usize, M: Machine>(
+    run: &Run,
+    arena: &mut [f32],
+    decoder: &mut Decoder,
+    answer: &mut Answer<M>,
+    kept: &mut Option<Kept>,
+) -> Result<(), Gone> {
+    let Some(layout) = prepare(run, T as u32, arena.len() as u64, answer)? else { return Ok(()) };
+    let mut done = Done {
+        elements: 0,
+        digest: Digest::new(),
+        arena: layout.bytes() as u32,
+        panel: 4 * layout.panel as u32,
+        stack: None,
+        ticks: None,
+    };
+    match execute::<R, T, M>(run, &layout, arena, decoder, answer, &mut done)? {
+        Outcome::Complete if matches!(run.part, Part::Gradient | Part::Outputs) => {
+            kept.insert(Kept { run: *run, layout, done }).say(run, arena, answer)
+        }
+        Outcome::Complete => {
+            done.stack = answer.machine().stack();
+            answer.say(Message::Done(done))
+        }
+        Outcome::Cancelled => answer.refuse(Why::Cancelled, 0, 0),
+        Outcome::Failed(error) => refuse(error, answer),
+    }
+}
+
+/// How the arena is cut; None after a refusal.
+#[inline(never)]
+fn prepare<M: Machine>(run: &Run, tile: u32, words: u64, answer: &mut Answer<M>) -> Result<Option<Layout>, Gone> {
+    let network = Network::Family(run.spec);
+    let end = match run.part {
+        Part::Gradient | Part::Outputs => 0,
+        Part::Digests { first, count } => first.saturating_add(count),
+        Part::Values { operation, .. } => operation.saturating_add(1),
+    };
+    let refused = match layout(run, tile, words) {
+        Ok((_, Ok(layout))) if end <= network.len() => return Ok(Some(layout)),
+        Ok((_, Ok(_))) => answer.refuse(Why::Operation, end as u64, network.len() as u64),
+        Ok((_, Err(short))) => answer.refuse(Why::Memory, short.need, short.have),
+        Err(error) => refuse(error, answer),
+    };
+    refused.map(|()| None)
+}
+
+/// The run itself. Values and digests of operations are said on the way; the error is that of the transport.
+fn execute<const R: usize, const T: usize, M: Machine>(
+    run: &Run,
+    layout: &Layout,
+    arena: &mut [f32],
+    decoder: &mut Decoder,
+    answer: &mut Answer<M>,
+    done: &mut Done,
+) -> Result<Outcome, Gone> {
+    let pieces = layout.cut(arena);
+    let weights = Seeded::with(&run.spec, run.seed, run.run, run.normal, run.math);
+    let mut made = Executor::<_, _, R, T>::new(
+        Network::Family(run.spec),
+        &weights,
+        &Serial,
+        Input::Grid { from: run.from, step: run.step },
+        run.options(),
+        pieces.buffers,
+        pieces.outputs,
+        pieces.gradient,
+    );
+    // By reference: a move would be a second executor on the stack.
+    let executor = match &mut made {
+        Ok(executor) => executor,
+        Err(error) => return Ok(Outcome::Failed(*error)),
+    };
+    let mut tap = Tap::new(run, bytemuck::cast_slice_mut(pieces.part), answer);
+    tap.answer.machine().begin();
+    let outcome = steps(executor, run, decoder, &mut tap);
+    done.ticks = tap.answer.machine().end(matches!(outcome, Ok(Outcome::Complete)));
+    match run.part {
+        Part::Digests { .. } => tap.say_digests(),
+        _ => tap.flush(),
+    }
+    tap.outcome?;
+    (done.elements, done.digest) = (tap.said, tap.digest);
+    outcome
+}
+
+/// Steps to the end, with a look at the transport between them.
+fn steps<W: Weights, K: Workers, M: Machine, const R: usize, const T: usize>(
+    executor: &mut Executor<W, K, R, T>,
+    run: &Run,
+    decoder: &mut Decoder,
+    tap: &mut Tap<M>,
+) -> Result<Outcome, Gone> {
+    let budget = if run.report_every == 0 { u64::MAX } else { run.report_every as u64 };
+    loop {
+        match executor.step_observed(budget, tap) {
+            Ok(step) if step.is_done() => return Ok(Outcome::Complete),
+            Ok(_) => {}
+            Err(error) => return Ok(Outcome::Failed(error)),
+        }
+        tap.outcome?;
+        let (done, of) = (executor.multiply_adds(), executor.plan().multiply_adds);
+        tap.answer.say(Message::Progress { done, of })?;
+        if cancelled(decoder, tap.answer)? {
+            return Ok(Outcome::Cancelled);
+        }
+    }
+}
+
+/// Whether the host wants the end. What else it says meanwhile is not heard: it says it again.
+#[inline(never)]
+fn cancelled<M: Machine>(decoder: &mut Decoder, answer: &mut Answer<M>) -> Result<bool, Gone> {
+    while let Some(byte) = answer.machine().poll()? {
+        if let Some(Ok(Frame { message: Message::Cancel, request, .. })) = decoder.push(byte)
+            && request == answer.request()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[inline(never)]
+fn refuse<M: Machine>(error: Error, answer: &mut Answer<M>) -> Result<(), Gone> {
+    match error {
+        Error::Refused(refusal) => answer.refuse(Why::Network(refusal), 0, 0),
+        Error::TooShort { need, have, .. } => {
+            answer.refuse(Why::Memory, need.saturating_mul(4), have.saturating_mul(4))
+        }
+        Error::NotFinite { .. } => answer.refuse(Why::Input, 0, 0),
+        Error::NonFinite(fault) => answer.refuse(Why::NonFinite(fault), 0, 0),
+    }
+}
+
+/// A run whose outputs and gradient are still in the arena.
+pub(crate) struct Kept {
+    run: Run,
+    layout: Layout,
+    done: Done,
+}
+
+impl Kept {
+    /// Whether `run` asks for results of the same run, all of them here.
+    pub fn holds(&self, run: &Run) -> bool {
+        let same =
+            Run { first: run.first, count: run.count, part: run.part, report_every: run.report_every, ..self.run };
+        let inside = run.first >= self.run.first
+            && run.first.saturating_add(run.count) <= self.run.first.saturating_add(self.run.count);
+        // A run that is not well formed is computed, and refused on the way.
+        same == *run && inside && run.count > 0 && matches!(run.part, Part::Gradient | Part::Outputs)
+    }
+
+    /// Says the slice that `run` asks for.
+    #[inline(never)]
+    pub fn say<M: Machine>(&self, run: &Run, arena: &[f32], answer: &mut Answer<M>) -> Result<(), Gone> {
+        let (start, len) = match run.part {
+            Part::Outputs => (self.layout.gradient, self.layout.outputs),
+            _ => (0, self.layout.gradient),
+        };
+        let all = arena.get(start as usize..(start + len) as usize).unwrap_or_default();
+        let units = all.len().checked_div(self.run.count as usize).unwrap_or(0);
+        let skip = (run.first.saturating_sub(self.run.first) as usize).saturating_mul(units);
+        let len = (run.count as usize).saturating_mul(units);
+        let series = all.get(skip..skip.saturating_add(len)).unwrap_or_default();
+        for (i, frame) in series.chunks(VALUE_BYTES / 4).enumerate() {
+            // Results are finite, so that their bits are canonical.
+            let bytes = bytemuck::cast_slice(frame);
+            answer.say(Message::Value { first: (i * VALUE_BYTES / 4) as u32, bytes })?;
+        }
+        let stack = answer.machine().stack();
+        let elements = series.len() as u32;
+        answer.say(Message::Done(Done { elements, digest: Digest::of(series), stack, ..self.done }))
+    }
+}

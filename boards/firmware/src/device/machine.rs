@@ -1,0 +1,64 @@
+use super::{Board, Clock, Device, Stack, Transport};
+use embedded_hal::delay::DelayNs;
+use embedded_hal::digital::OutputPin;
+
+/// The transport has failed or was closed: nobody is left to answer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gone;
+
+/// A [`Device`] without its six type parameters.
+pub(crate) trait Machine {
+    fn board(&self) -> &Board;
+    /// The next byte; None at the end of the input.
+    fn read(&mut self) -> Result<Option<u8>, Gone>;
+    /// The next byte, if it is there already.
+    fn poll(&mut self) -> Result<Option<u8>, Gone>;
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Gone>;
+    /// A measured stretch of work begins.
+    fn begin(&mut self);
+    /// It ends; its ticks.
+    fn end(&mut self, good: bool) -> Option<u64>;
+    fn stack(&self) -> Option<u32>;
+}
+
+impl<B: Transport, C: Clock, S: Stack, L: OutputPin, P: OutputPin, D: DelayNs> Machine for Device<B, C, S, L, P, D> {
+    fn board(&self) -> &Board {
+        &self.board
+    }
+
+    fn read(&mut self) -> Result<Option<u8>, Gone> {
+        let mut byte = [0];
+        match self.bytes.read(&mut byte) {
+            Ok(0) => Ok(None),
+            Ok(_) => Ok(Some(byte[0])),
+            Err(_) => Err(Gone),
+        }
+    }
+
+    fn poll(&mut self) -> Result<Option<u8>, Gone> {
+        if self.bytes.read_ready().map_err(|_| Gone)? { self.read() } else { Ok(None) }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        self.bytes.write_all(bytes).and_then(|()| self.bytes.flush()).map_err(|_| Gone)
+    }
+
+    fn begin(&mut self) {
+        self.status.busy();
+        self.clock.start();
+    }
+
+    fn end(&mut self, good: bool) -> Option<u64> {
+        let ticks = self.clock.stop();
+        if good {
+            self.status.done()
+        } else {
+            self.status.error()
+        }
+        ticks
+    }
+
+    fn stack(&self) -> Option<u32> {
+        self.stack.peak()
+    }
+}

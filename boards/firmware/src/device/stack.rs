@@ -1,0 +1,15 @@
+/// Knows how much stack was used since the start.
+pub trait Stack {
+    /// Most bytes of stack ever in use; None where nobody painted it.
+    fn peak(&self) -> Option<u32>;
+}
+
+/// For targets whose stack is not painted.
+#[derive(Clone, Copy, Debug)]
+pub struct NoStack;
+
+impl Stack for NoStack {
+    fn peak(&self) -> Option<u32> {
+        None
+    }
+}

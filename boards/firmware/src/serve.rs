@@ -1,0 +1,138 @@
+use crate::answer::Answer;
+use crate::compute::{Kept, compute};
+use crate::device::{Clock, Device, Gone, Machine, Stack, Transport};
+use embedded_hal::delay::DelayNs;
+use embedded_hal::digital::OutputPin;
+use shatterscope::contract::{CONTRACT, self_test};
+use shatterscope::wire::{Broken, Decoder, Facts, Frame, Hello, MAX_FRAME, Message, Run, VERSION, Why};
+
+/// Why the firmware ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The host closed the transport.
+    Closed,
+    /// The transport failed.
+    Transport,
+}
+
+/// Tests the machine, says hello, then serves requests until the transport ends. `arena` is all the memory that runs may
+/// use.
+pub fn serve<const R: usize, const T: usize, B, C, S, L, P, D>(
+    device: &mut Device<B, C, S, L, P, D>,
+    arena: &mut [f32],
+) -> End
+where
+    B: Transport,
+    C: Clock,
+    S: Stack,
+    L: OutputPin,
+    P: OutputPin,
+    D: DelayNs,
+{
+    let failed = self_test().iter().fold(0, |bits, check| bits | 1 << *check as u32);
+    let mut server =
+        Server::<_, R, T> { machine: device, arena, buffer: [0; MAX_FRAME], failed, asked: None, kept: None };
+    match server.listen() {
+        Ok(()) => End::Closed,
+        Err(Gone) => End::Transport,
+    }
+}
+
+/// What stays in memory between requests. Methods that need much stack for a moment are kept out of line, so that none of
+/// it is there while a run computes.
+struct Server<'a, M, const R: usize, const T: usize> {
+    machine: &'a mut M,
+    arena: &'a mut [f32],
+    buffer: [u8; MAX_FRAME],
+    failed: u32,
+    /// The request at hand.
+    asked: Option<Run>,
+    /// The run whose outputs and gradient are still in the arena.
+    kept: Option<Kept>,
+}
+
+/// What a frame asks for, free of the decoder's bytes.
+enum Request {
+    Hello {
+        same_contract: bool,
+    },
+    /// What is asked for lies in the server.
+    Run,
+    Unread(Broken),
+}
+
+impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
+    fn listen(&mut self) -> Result<(), Gone> {
+        self.hello(0)?;
+        let mut decoder = Decoder::new();
+        while let Some(byte) = self.machine.read()? {
+            match self.read(byte, &mut decoder) {
+                None => {}
+                Some((number, Request::Hello { same_contract: true })) => self.hello(number)?,
+                Some((number, Request::Hello { .. })) => self.refuse(number, Why::Contract, 0)?,
+                Some((number, Request::Unread(broken))) => self.refuse(number, Why::Frame, broken as u64)?,
+                Some((number, Request::Run)) if self.failed != 0 => self.refuse(number, Why::SelfTest, 0)?,
+                Some((number, Request::Run)) => self.run(number, &mut decoder)?,
+            }
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn read(&mut self, byte: u8, decoder: &mut Decoder) -> Option<(u32, Request)> {
+        match decoder.push(byte)? {
+            Err(broken) => Some((0, Request::Unread(broken))),
+            Ok(Frame { request, message, .. }) => match message {
+                Message::Hello(hello) => Some((request, Request::Hello { same_contract: hello.contract == CONTRACT })),
+                Message::Run(run) => {
+                    self.asked = Some(run);
+                    Some((request, Request::Run))
+                }
+                // A cancel that comes too late; a device's messages, in an echo.
+                _ => None,
+            },
+        }
+    }
+
+    fn run(&mut self, number: u32, decoder: &mut Decoder) -> Result<(), Gone> {
+        let Some(run) = &self.asked else { return Ok(()) };
+        let mut answer = Answer::new(self.machine, &mut self.buffer, number);
+        match &self.kept {
+            Some(kept) if kept.holds(run) => return kept.say(run, self.arena, &mut answer),
+            _ => {}
+        }
+        self.kept = None;
+        compute::<R, T, M>(run, self.arena, decoder, &mut answer, &mut self.kept)
+    }
+
+    #[inline(never)]
+    fn refuse(&mut self, number: u32, why: Why, need: u64) -> Result<(), Gone> {
+        let have = if why == Why::SelfTest { self.failed as u64 } else { 0 };
+        Answer::new(self.machine, &mut self.buffer, number).refuse(why, need, have)
+    }
+
+    #[inline(never)]
+    fn hello(&mut self, number: u32) -> Result<(), Gone> {
+        let board = *self.machine.board();
+        let facts = Facts {
+            board: board.name,
+            core: board.core,
+            fpu: board.fpu,
+            clock: board.clock,
+            flash: board.flash,
+            ram: board.ram,
+            arena: (self.arena.len() * 4) as u32,
+            rows: R as u32,
+            tile: T as u32,
+            failed_checks: self.failed,
+        };
+        let hello = Hello {
+            wire: VERSION as u32,
+            contract: CONTRACT,
+            commit: env!("SHATTERSCOPE_COMMIT"),
+            compiler: env!("SHATTERSCOPE_COMPILER"),
+            facts: Some(facts),
+        };
+        Answer::new(self.machine, &mut self.buffer, number).say(Message::Hello(hello))
+    }
+}

@@ -1,0 +1,48 @@
+use crate::{Painted, Region, Semihosting};
+use semihosting::process::exit;
+use shatterscope_firmware::device::{Board, Device, NoDelay, NoPin, Status};
+use shatterscope_firmware::{End, serve};
+
+/// Serves requests until the host is gone, then ends the program.
+pub fn run<const R: usize, const T: usize>(board: Board, arena: &mut [f32]) -> ! {
+    let stack = Painted::new();
+    let Ok(bytes) = Semihosting::open() else { exit(1) };
+    let status = Status { lamp: NoPin, timing: NoPin, delay: NoDelay };
+    let mut device = Device { board, bytes, clock: Region, stack, status };
+    match serve::<R, T, _, _, _, _, _, _>(&mut device, arena) {
+        End::Closed => exit(0),
+        End::Transport => exit(1),
+    }
+}
+
+/// The `main` of an emulated board: its facts, the register tile R x T, and bytes of arena.
+#[macro_export]
+macro_rules! board {
+    ($board:expr, rows: $rows:literal, tile: $tile:literal, arena: $arena:expr) => {
+        static ARENA: $crate::static_cell::ConstStaticCell<[f32; $arena / 4]> =
+            $crate::static_cell::ConstStaticCell::new([0.0; $arena / 4]);
+
+        #[cfg(target_arch = "arm")]
+        #[$crate::cortex_m_rt::entry]
+        fn main() -> ! {
+            $crate::run::<$rows, $tile>($board, ARENA.take())
+        }
+
+        #[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
+        #[$crate::riscv_rt::entry]
+        fn main() -> ! {
+            $crate::run::<$rows, $tile>($board, ARENA.take())
+        }
+
+        #[cfg(target_arch = "aarch64")]
+        mod entry {
+            use $crate::aarch64_rt::entry;
+
+            entry!(main);
+
+            fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
+                $crate::run::<$rows, $tile>(super::BOARD, super::ARENA.take())
+            }
+        }
+    };
+}

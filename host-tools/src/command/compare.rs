@@ -1,0 +1,50 @@
+//! `compare`: the same specs on several places; exit code 1 on any difference.
+use super::{print, print_json};
+use crate::cli::{Common, Devices};
+use crate::compare::{Comparison, Entry, compare, table, write_junit};
+use crate::device::Target;
+use crate::engine::Engine;
+use crate::{Failure, Result};
+use serde::Serialize;
+use std::path::Path;
+
+/// Many specs as one document.
+#[derive(Serialize)]
+struct Suite<'a> {
+    equal: bool,
+    comparisons: &'a [Comparison],
+}
+
+/// Compares, prints, and fails on any difference.
+///
+/// # Errors
+/// A difference, or a target that could not run.
+pub fn run(
+    entries: &[Entry],
+    targets: &[Target],
+    devices: &Devices,
+    junit: Option<&Path>,
+    engine: &Engine,
+    common: &Common,
+) -> Result<()> {
+    let comparisons = compare(entries, targets, &devices.settings()?, engine)?;
+    if let Some(path) = junit {
+        write_junit(&comparisons, path)?;
+    }
+    let equal = comparisons.iter().all(|comparison| comparison.equal);
+    match (common.json, &comparisons[..]) {
+        (true, [one]) if one.name.is_none() => print_json(one)?,
+        (true, all) => print_json(&Suite { equal, comparisons: all })?,
+        (false, all) => print(&all.iter().map(table).collect::<Vec<_>>().join("\n"))?,
+    }
+    if equal {
+        return Ok(());
+    }
+    let bad = comparisons.iter().filter(|comparison| !comparison.equal).count();
+    let failed: Vec<_> =
+        comparisons.iter().flat_map(|one| &one.targets).filter_map(|told| told.error.as_ref()).collect();
+    Err(Failure::failed(match failed.first() {
+        Some(error) => format!("{} of the targets' runs failed, the first: {error}", failed.len()),
+        None => format!("{bad} of {} specs differ between the targets", comparisons.len()),
+    }))
+}

@@ -1,0 +1,136 @@
+//! Where two places part: two questions, the digests of all operations and the values of one.
+use crate::device::place::{Outcome, Place};
+use crate::spec::Spec;
+use crate::{Failure, Result};
+use serde::Serialize;
+use shatterscope::Pass;
+use shatterscope::network::{Layer, Network};
+
+/// The first element that differs, in the order of the computation.
+#[derive(Clone, Debug, Serialize)]
+pub struct Difference {
+    /// Target.
+    pub target: String,
+    /// Run.
+    pub run: u32,
+    /// `forward` or `backward`; `result` where only the results differ.
+    pub direction: &'static str,
+    /// Layer as in the paper, readout = depth + 1.
+    pub layer: u32,
+    /// What the layer's operation is: dense, relu, ...
+    pub operation: &'static str,
+    /// Unit, from 0.
+    pub unit: u32,
+    /// Point of the grid, from 0.
+    pub point: u32,
+    /// Bits on the first target, hexadecimal.
+    pub host_bits: String,
+    /// Bits on this target.
+    pub device_bits: String,
+    /// Floats between the two, null where one is NaN.
+    pub ulp: Option<u32>,
+    /// How the runs ended, where they did not both have a result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcomes: Option<[String; 2]>,
+}
+
+/// Floats between two of them, +0 and -0 one apart; None for NaN.
+pub fn ulp_distance(a: u32, b: u32) -> Option<u32> {
+    let place = |bits: u32| match f32::from_bits(bits) {
+        x if x.is_nan() => None,
+        // -0 stands right below +0.
+        x if x.is_sign_negative() => Some(!((bits & 0x7fff_ffff) as i64)),
+        _ => Some(bits as i64),
+    };
+    Some((place(a)? - place(b)?).unsigned_abs() as u32)
+}
+
+/// Finds the first difference of a run that two places disagree on.
+///
+/// # Errors
+/// A place that cannot answer.
+pub(super) fn locate(
+    target: &str,
+    spec: &Spec,
+    run: u32,
+    reference: &mut dyn Place,
+    place: &mut dyn Place,
+) -> Result<Difference> {
+    let network = Network::Family(spec.network());
+    let outcomes = [reference.gradient(spec, run)?.outcome, place.gradient(spec, run)?.outcome];
+    let ends = match &outcomes {
+        [Outcome::Gradient(_), Outcome::Gradient(_)] => None,
+        ends => Some(ends.each_ref().map(describe)),
+    };
+    let bare = Difference {
+        target: target.to_owned(),
+        run,
+        direction: "result",
+        layer: 0,
+        operation: "none",
+        unit: 0,
+        point: 0,
+        host_bits: String::new(),
+        device_bits: String::new(),
+        ulp: None,
+        outcomes: ends,
+    };
+    if bare.outcomes.is_some() {
+        let fault = outcomes.iter().find_map(|outcome| match outcome {
+            Outcome::NonFinite(fault) => Some(fault.layer),
+            Outcome::Gradient(_) => None,
+        });
+        return Ok(Difference { layer: fault.unwrap_or(0), ..bare });
+    }
+    let (here, there) = (reference.digests(spec, run)?, place.digests(spec, run)?);
+    let ahead = (0..here.len()).find(|&i| here[i][0] != there[i][0]).map(|i| (Pass::Forward, i));
+    let back = || (0..here.len()).rev().find(|&i| here[i][1] != there[i][1]).map(|i| (Pass::Backward, i));
+    let Some((pass, operation)) = ahead.or_else(back) else {
+        // All operations agree: only what was handed out differs, which the digests have checked besides.
+        let [Outcome::Gradient(here), Outcome::Gradient(there)] = &outcomes else { return Ok(bare) };
+        return Ok(found(bare, here, there, 1));
+    };
+    let layer = network.layer(operation as u32).ok_or_else(|| Failure::failed("an operation past the network"))?;
+    let here = reference.values(spec, run, pass, operation as u32)?;
+    let there = place.values(spec, run, pass, operation as u32)?;
+    let (units_in, units_out) = layer.shape();
+    let (direction, units) = match pass {
+        Pass::Forward => ("forward", units_out),
+        Pass::Backward => ("backward", units_in),
+    };
+    let named =
+        Difference { direction, layer: network.layer_number(operation as u32), operation: name_of(&layer), ..bare };
+    Ok(found(named, &here, &there, units))
+}
+
+/// The first element, point by point.
+fn found(bare: Difference, here: &[u32], there: &[u32], units: u32) -> Difference {
+    let Some(i) = here.iter().zip(there).position(|(a, b)| a != b) else { return bare };
+    Difference {
+        unit: i as u32 % units,
+        point: i as u32 / units,
+        host_bits: format!("{:08x}", here[i]),
+        device_bits: format!("{:08x}", there[i]),
+        ulp: ulp_distance(here[i], there[i]),
+        ..bare
+    }
+}
+
+fn describe(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Gradient(_) => "a result".to_owned(),
+        Outcome::NonFinite(fault) => shatterscope::Error::NonFinite(*fault).to_string(),
+    }
+}
+
+fn name_of(layer: &Layer) -> &'static str {
+    match layer {
+        Layer::Dense(_) => "dense",
+        Layer::Relu { .. } => "relu",
+        Layer::Crelu { .. } => "crelu",
+        Layer::Centre { .. } => "centre",
+        Layer::BatchNorm { .. } => "batch norm",
+        Layer::Fork { .. } => "fork",
+        Layer::Join { .. } => "join",
+    }
+}

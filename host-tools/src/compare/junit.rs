@@ -1,0 +1,39 @@
+use super::Comparison;
+use super::table::{same, sentence, verdict};
+use crate::{Failure, Result, files};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use std::path::Path;
+use std::time::Duration;
+
+/// Writes a JUnit report: a suite for each spec, a case for each target.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write_junit(comparisons: &[Comparison], path: &Path) -> Result<()> {
+    let mut report = Report::new("shatterscope compare");
+    for comparison in comparisons {
+        let mut suite = TestSuite::new(comparison.name.as_deref().unwrap_or("spec"));
+        for (i, told) in comparison.targets.iter().enumerate() {
+            let status = if same(told, &comparison.targets[0]) {
+                TestCaseStatus::success()
+            } else {
+                let kind = if told.error.is_some() { NonSuccessKind::Error } else { NonSuccessKind::Failure };
+                let mut status = TestCaseStatus::non_success(kind);
+                let located = comparison.first_difference.as_ref().filter(|first| first.target == told.name);
+                status.set_message(located.map_or_else(|| verdict(i, told, &comparison.targets[0]), sentence));
+                status
+            };
+            let mut case = TestCase::new(&*told.name, status);
+            case.set_classname(comparison.contract);
+            case.set_time(Duration::from_secs_f64(told.seconds.unwrap_or(0.0)));
+            suite.add_test_case(case);
+        }
+        report.add_test_suite(suite);
+    }
+    let text = report.to_string().map_err(|error| Failure::failed(format!("cannot write JUnit: {error}")))?;
+    let name = path.file_name().ok_or_else(|| Failure::usage(format!("--junit {}: not a file", path.display())))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    files::write_all(folder, &[(name.to_string_lossy().into_owned(), text.into_bytes())])
+        .map_err(|error| Failure::failed(error.to_string()))?;
+    Ok(())
+}

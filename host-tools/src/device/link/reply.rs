@@ -1,0 +1,45 @@
+use super::{Identity, LinkError};
+use shatterscope::wire::{Broken, Done, Frame, Message, Why};
+
+/// What a frame came to.
+pub(super) enum Heard {
+    Frame(Reply),
+    Corrupt(Broken),
+    Silence,
+    Closed(String),
+}
+
+/// A device's message, owned.
+pub(super) enum Reply {
+    Hello(u32, Box<Result<Identity, LinkError>>),
+    Value { request: u32, sequence: u32, first: u32, bytes: Vec<u8> },
+    Progress { request: u32, sequence: u32, done: u64, of: u64 },
+    Done { request: u32, sequence: u32, done: Done },
+    Refused { request: u32, sequence: u32, why: Why, need: u64, have: u64 },
+    Other,
+}
+
+impl Reply {
+    pub fn of(frame: &Frame) -> Self {
+        let Frame { request, sequence, message } = *frame;
+        match message {
+            Message::Hello(hello) => Reply::Hello(request, Box::new(Identity::of(&hello))),
+            Message::Value { first, bytes } => Reply::Value { request, sequence, first, bytes: bytes.to_vec() },
+            Message::Progress { done, of } => Reply::Progress { request, sequence, done, of },
+            Message::Done(done) => Reply::Done { request, sequence, done },
+            Message::Refused { why, need, have } => Reply::Refused { request, sequence, why, need, have },
+            Message::Run(_) | Message::Cancel => Reply::Other,
+        }
+    }
+
+    /// (request, sequence) of what belongs to an answer.
+    pub fn place(&self) -> Option<(u32, u32)> {
+        match *self {
+            Reply::Value { request, sequence, .. }
+            | Reply::Progress { request, sequence, .. }
+            | Reply::Done { request, sequence, .. }
+            | Reply::Refused { request, sequence, .. } => Some((request, sequence)),
+            Reply::Hello(..) | Reply::Other => None,
+        }
+    }
+}

@@ -1,0 +1,62 @@
+use super::{Measured, Outcome, Place};
+use crate::Result;
+use crate::engine::Engine;
+use crate::spec::Spec;
+use shatterscope::Pass;
+use shatterscope::contract::{Digest, canonical_bits};
+use shatterscope::network::{Network, Observer, Seen};
+use std::time::Instant;
+
+/// This machine, with its own kernels.
+pub struct Host(pub Engine);
+
+impl Place for Host {
+    fn gradient(&mut self, spec: &Spec, run: u32) -> Result<Measured> {
+        let start = Instant::now();
+        let outcome = match self.0.observed(spec, run, &mut ())? {
+            Ok(run) => Outcome::Gradient(run.gradient.into_iter().map(canonical_bits).collect()),
+            Err(fault) => Outcome::NonFinite(fault),
+        };
+        let seconds = start.elapsed().as_secs_f64();
+        Ok(Measured { outcome, instructions: None, ticks: None, stack: None, arena: None, seconds })
+    }
+
+    fn digests(&mut self, spec: &Spec, run: u32) -> Result<Vec<[u64; 2]>> {
+        let len = Network::Family(spec.network()).len() as usize;
+        let mut digests = Digests(vec![[Digest::new(); 2]; len]);
+        // A run that ends in NaN or infinity has digests up to there.
+        let _ = self.0.observed(spec, run, &mut digests)?;
+        Ok(digests.0.iter().map(|[forward, backward]| [forward.hash, backward.hash]).collect())
+    }
+
+    fn values(&mut self, spec: &Spec, run: u32, pass: Pass, operation: u32) -> Result<Vec<u32>> {
+        let mut values = Values { pass, operation, bits: Vec::new() };
+        let _ = self.0.observed(spec, run, &mut values)?;
+        Ok(values.bits)
+    }
+}
+
+struct Digests(Vec<[Digest; 2]>);
+
+impl Observer for Digests {
+    fn see(&mut self, seen: &Seen<'_>) {
+        let direction = usize::from(seen.pass == Pass::Backward);
+        if let Some(digests) = self.0.get_mut(seen.operation as usize) {
+            (0..seen.count).flat_map(|point| seen.point(point)).for_each(|x| digests[direction].push(x));
+        }
+    }
+}
+
+struct Values {
+    pass: Pass,
+    operation: u32,
+    bits: Vec<u32>,
+}
+
+impl Observer for Values {
+    fn see(&mut self, seen: &Seen<'_>) {
+        if (seen.pass, seen.operation) == (self.pass, self.operation) {
+            self.bits.extend((0..seen.count).flat_map(|point| seen.point(point)).map(canonical_bits));
+        }
+    }
+}

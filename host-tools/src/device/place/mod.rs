@@ -1,0 +1,84 @@
+//! A place to run: this machine or a device, with the same three questions to each.
+mod host;
+mod remote;
+mod start;
+
+pub use remote::Remote;
+pub use start::{Settings, open};
+
+use super::link::{Identity, Mended};
+use crate::Result;
+use crate::spec::Spec;
+use shatterscope::contract::Digest;
+use shatterscope::{Fault, Pass};
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The gradient, bits.
+    Gradient(Vec<u32>),
+    /// NaN or infinity arose: no result, but where it arose is part of the contract.
+    NonFinite(Fault),
+}
+
+impl Outcome {
+    /// The digest of the gradient.
+    pub fn digest(&self) -> Option<Digest> {
+        match self {
+            Outcome::Gradient(bits) => {
+                let mut digest = Digest::new();
+                bits.iter().for_each(|&bits| digest.push(f32::from_bits(bits)));
+                Some(digest)
+            }
+            Outcome::NonFinite(_) => None,
+        }
+    }
+}
+
+/// What a run came to and cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// Its result.
+    pub outcome: Outcome,
+    /// Instructions of the executor, where something counts them.
+    pub instructions: Option<u64>,
+    /// Ticks of the device's clock, where it has one.
+    pub ticks: Option<u64>,
+    /// Most bytes of stack ever in use.
+    pub stack: Option<u32>,
+    /// Bytes of the arena used, the panel included.
+    pub arena: Option<u32>,
+    /// Seconds on the wall, the line included.
+    pub seconds: f64,
+}
+
+/// A place to run.
+pub trait Place {
+    /// What it says of itself; None for this machine.
+    fn identity(&self) -> Option<&Identity> {
+        None
+    }
+
+    /// What went wrong on the line and was mended.
+    fn mended(&self) -> Mended {
+        Mended::default()
+    }
+
+    /// The gradient of one run.
+    ///
+    /// # Errors
+    /// The place cannot run it.
+    fn gradient(&mut self, spec: &Spec, run: u32) -> Result<Measured>;
+
+    /// For every operation the digests of what leaves it, forward and backward.
+    ///
+    /// # Errors
+    /// The place cannot run it.
+    fn digests(&mut self, spec: &Spec, run: u32) -> Result<Vec<[u64; 2]>>;
+
+    /// What leaves one operation, `[point][unit]`, bits.
+    ///
+    /// # Errors
+    /// The place cannot run it.
+    fn values(&mut self, spec: &Spec, run: u32, pass: Pass, operation: u32) -> Result<Vec<u32>>;
+}

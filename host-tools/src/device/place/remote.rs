@@ -1,0 +1,140 @@
+use super::{Measured, Outcome, Place};
+use crate::device::counter::Counter;
+use crate::device::fit::{Choice, Room, Unfit, request};
+use crate::device::link::{Answer, Identity, Link, LinkError, Mended};
+use crate::progress::Progress;
+use crate::spec::Spec;
+use crate::{Failure, Result};
+use shatterscope::Pass;
+use shatterscope::network::{Network, Schedule};
+use shatterscope::wire::{Part, Run, Why};
+use std::time::Instant;
+
+/// Digests of so many operations are asked for at once; a device without the memory is asked for fewer.
+const OPERATIONS: u32 = 64;
+
+/// A device at the end of a line.
+pub struct Remote {
+    pub(super) link: Link,
+    pub(super) counter: Option<Counter>,
+    /// A schedule for all runs, instead of the one that fits best.
+    pub(super) schedule: Option<Schedule>,
+    /// Bytes of memory that the firmware may use; 0 for all.
+    pub(super) ram: u32,
+    pub(super) quiet: bool,
+}
+
+/// What drawing a weight costs, in multiply-adds of the same core: only the choice of a schedule depends on it.
+pub fn draw_cost(fpu: bool) -> f64 {
+    if fpu { 40.0 } else { 6.0 }
+}
+
+impl Remote {
+    fn room(&self) -> Room {
+        let identity = self.link.identity();
+        Room { words: identity.arena as u64 / 4, tile: identity.tile, ram: self.ram }
+    }
+
+    /// The schedule of a run, as given or as it fits best.
+    ///
+    /// # Errors
+    /// None fits.
+    pub fn choose(&self, run: &Run) -> Result<Choice> {
+        let room = self.room();
+        match self.schedule {
+            None => room.choose(run, draw_cost(self.link.identity().fpu)),
+            Some(schedule) => room.choice(run, schedule, run.count).map_err(|unfit| match unfit {
+                Unfit::Refused(error) => error.into(),
+                Unfit::Short(short) => Failure::failed(format!(
+                    "this schedule needs {} B of memory for runs, {} B are there",
+                    short.need, short.have
+                )),
+            }),
+        }
+    }
+
+    fn ask(&mut self, run: &Run, what: &str) -> std::result::Result<Answer, LinkError> {
+        // A small core must be heard of often enough: this is seconds of work at most.
+        let report_every = if self.link.identity().fpu { 1 << 22 } else { 1 << 15 };
+        let bar = Progress::new(what, 0, self.quiet);
+        self.link.part(&Run { report_every, ..*run }, |done, of| {
+            bar.set(done, of);
+            true
+        })
+    }
+
+    fn base(&self, spec: &Spec, run: u32) -> Result<Run> {
+        let run = request(spec, run, self.ram);
+        let choice = self.choose(&run)?;
+        Ok(Run { schedule: choice.schedule, ..run })
+    }
+}
+
+impl Place for Remote {
+    fn identity(&self) -> Option<&Identity> {
+        Some(self.link.identity())
+    }
+
+    fn mended(&self) -> Mended {
+        self.link.mended()
+    }
+
+    fn gradient(&mut self, spec: &Spec, run: u32) -> Result<Measured> {
+        let start = Instant::now();
+        let whole = request(spec, run, self.ram);
+        let choice = self.choose(&whole)?;
+        let name = self.link.identity().board.clone();
+        let mut bits = Vec::new();
+        let (mut stack, mut ticks, mut arena) = (None, Some(0), 0);
+        for first in (0..whole.count).step_by(choice.slice as usize) {
+            let count = choice.slice.min(whole.count - first);
+            let slice = Run { schedule: choice.schedule, first, count, ..whole };
+            match self.ask(&slice, &name) {
+                Ok(answer) => {
+                    bits.extend(answer.elements.iter().map(|&element| element as u32));
+                    stack = stack.max(answer.done.stack);
+                    ticks = ticks.zip(answer.done.ticks).map(|(a, b)| a + b);
+                    arena = arena.max(answer.done.arena);
+                }
+                Err(LinkError::Refused { why: Why::NonFinite(fault), .. }) => {
+                    let seconds = start.elapsed().as_secs_f64();
+                    let outcome = Outcome::NonFinite(fault);
+                    return Ok(Measured { outcome, instructions: None, ticks: None, stack, arena: None, seconds });
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let regions = self.counter.as_mut().map(Counter::regions);
+        let instructions = regions.filter(|regions| !regions.is_empty());
+        Ok(Measured {
+            outcome: Outcome::Gradient(bits),
+            instructions: instructions.map(|regions| regions.iter().map(|region| region.instructions).sum()),
+            ticks,
+            stack,
+            arena: Some(arena),
+            seconds: start.elapsed().as_secs_f64(),
+        })
+    }
+
+    fn digests(&mut self, spec: &Spec, run: u32) -> Result<Vec<[u64; 2]>> {
+        let base = self.base(spec, run)?;
+        let len = Network::Family(base.spec).len();
+        let (mut digests, mut window) = (Vec::new(), OPERATIONS);
+        while digests.len() < len as usize {
+            let first = digests.len() as u32;
+            let count = window.min(len - first);
+            match self.ask(&Run { part: Part::Digests { first, count }, ..base }, "digests") {
+                Ok(answer) => digests.extend(answer.elements.as_chunks::<2>().0.iter().copied()),
+                Err(LinkError::Refused { why: Why::Memory, .. }) if window > 1 => window /= 2,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(digests)
+    }
+
+    fn values(&mut self, spec: &Spec, run: u32, pass: Pass, operation: u32) -> Result<Vec<u32>> {
+        let base = self.base(spec, run)?;
+        let answer = self.ask(&Run { part: Part::Values { pass, operation }, ..base }, "values")?;
+        Ok(answer.elements.iter().map(|&element| element as u32).collect())
+    }
+}

@@ -1,0 +1,79 @@
+use super::host::Host;
+use super::{Place, Remote};
+use crate::device::board::{Board, Kind};
+use crate::device::channel::{Channel, Process};
+use crate::device::counter::Counter;
+use crate::device::firmware::Firmware;
+use crate::device::link::Link;
+use crate::device::target::Target;
+use crate::engine::Engine;
+use crate::{Failure, Result};
+use shatterscope::network::Schedule;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+/// How places are opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Repository that firmware is built from; None: it is looked for.
+    pub firmware: Option<PathBuf>,
+    /// Longest silence of a device.
+    pub timeout: Duration,
+    /// A schedule for all runs on devices, instead of the one that fits best.
+    pub schedule: Option<Schedule>,
+    /// Bytes of memory that the firmware may use; 0 for all.
+    pub ram: u32,
+    /// Count instructions under the emulator.
+    pub count: bool,
+}
+
+/// Opens a place: starts the emulator, or finds the device.
+///
+/// # Errors
+/// One line that says what is missing.
+pub fn open(target: &Target, settings: &Settings, engine: &Engine) -> Result<Box<dyn Place>> {
+    let firmware = || Firmware::find(settings.firmware.as_deref());
+    let (channel, counter): (Box<dyn Channel>, _) = match target {
+        Target::Host => return Ok(Box::new(Host(engine.clone()))),
+        Target::Qemu(board) => {
+            let (process, counter) = emulator(board, &firmware()?, settings.count)?;
+            (Box::new(process), counter)
+        }
+        Target::Wasm => {
+            let (script, module) = firmware()?.wasm()?;
+            (Box::new(Process::start(Command::new("node").arg(script).arg(module))?), None)
+        }
+        Target::Serial { port, baud } => (super::super::serial::open(port, *baud)?, None),
+        Target::Probe(board) => (super::super::probe::open(board)?, None),
+    };
+    let link = Link::open(channel, settings.timeout).map_err(|error| Failure::failed(format!("{target}: {error}")))?;
+    let Settings { schedule, ram, .. } = *settings;
+    Ok(Box::new(Remote { link, counter, schedule, ram, quiet: engine.quiet }))
+}
+
+/// A board's program in QEMU, frames on its standard input and output.
+///
+/// # Errors
+/// Firmware that cannot be built, an emulator that is not installed.
+pub fn emulator(board: &Board, firmware: &Firmware, count: bool) -> Result<(Process, Option<Counter>)> {
+    let Kind::Qemu { program, words } = board.kind else {
+        return Err(Failure::usage(format!("{} is no emulated board", board.name)));
+    };
+    let image = firmware.program(board)?;
+    let counter = if count {
+        let made = Counter::new(firmware.counter()?);
+        Some(made.map_err(|error| Failure::failed(format!("cannot make a temporary folder: {error}")))?)
+    } else {
+        None
+    };
+    let mut command = Command::new(program);
+    // Any stdio device of QEMU's own would make standard output non-blocking, and frames would be lost.
+    command.args(words).args(["-display", "none", "-monitor", "none", "-serial", "none"]);
+    command.args(["-semihosting-config", "enable=on,target=native"]);
+    if let Some(counter) = &counter {
+        command.args(counter.words(None));
+    }
+    command.arg("-kernel").arg(image);
+    Ok((Process::start(&mut command)?, counter))
+}
