@@ -104,7 +104,9 @@ impl RanOnce {
         use crate::device::place::Outcome;
         let digest = measured.outcome.digest().map(|digest| digest.to_string());
         let (gradient_bits, error) = match measured.outcome {
-            Outcome::Gradient(bits) => (Some(bits.iter().map(|bits| format!("{bits:08x}")).collect()), None),
+            Outcome::Results { gradient, .. } => {
+                (Some(gradient.iter().map(|bits| format!("{bits:08x}")).collect()), None)
+            }
             Outcome::NonFinite(fault) => (None, Some(shatterscope::Error::NonFinite(fault).to_string())),
         };
         let Measured { instructions, ticks, stack, arena, seconds, .. } = measured;

@@ -27,6 +27,8 @@ pub struct Told {
     pub name: String,
     /// Digest of the record, null where there is no result.
     pub digest: Option<String>,
+    /// Digest of the outputs of all runs: without a norm a forward pass that rounds wrongly shows here first.
+    pub outputs_digest: Option<String>,
     /// Where NaN or infinity arose: as much part of the contract as a digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub non_finite: Option<NonFinite>,
@@ -162,6 +164,7 @@ fn tell(target: &Target, runs: &Runs) -> Told {
     let mut told = Told {
         name: target.to_string(),
         digest: None,
+        outputs_digest: None,
         non_finite: None,
         instructions: None,
         ticks: None,
@@ -175,9 +178,11 @@ fn tell(target: &Target, runs: &Runs) -> Told {
         Ok(runs) => {
             let digests: Option<Vec<Digest>> = runs.iter().map(|run| run.outcome.digest()).collect();
             told.digest = digests.map(|digests| Digest::of_runs(digests).to_string());
+            let outputs: Option<Vec<Digest>> = runs.iter().map(|run| run.outcome.outputs_digest()).collect();
+            told.outputs_digest = outputs.map(|digests| Digest::of_runs(digests).to_string());
             told.non_finite = (0..).zip(runs).find_map(|(run, measured)| match measured.outcome {
                 Outcome::NonFinite(fault) => Some(crate::engine::RunFault { run, fault }.into()),
-                Outcome::Gradient(_) => None,
+                Outcome::Results { .. } => None,
             });
             told.instructions = runs.iter().map(|run| run.instructions).sum();
             told.ticks = runs.iter().map(|run| run.ticks).sum();

@@ -54,5 +54,9 @@ pub(super) fn verdict(i: usize, told: &Told, reference: &Told) -> String {
 /// Whether two targets came to the same end.
 pub(super) fn same(a: &Told, b: &Told) -> bool {
     let fault = |told: &Told| told.non_finite.as_ref().map(|at| (at.run, at.pass, at.layer));
-    a.error.is_none() && b.error.is_none() && a.digest == b.digest && fault(a) == fault(b)
+    a.error.is_none()
+        && b.error.is_none()
+        && a.digest == b.digest
+        && a.outputs_digest == b.outputs_digest
+        && fault(a) == fault(b)
 }

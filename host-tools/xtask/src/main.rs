@@ -9,6 +9,7 @@ mod rust;
 mod step;
 mod tools;
 mod tree;
+mod wrong;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -57,6 +58,7 @@ fn run(task: &Task, tree: &Tree, report: &mut Report) {
         Task::Qemu => {
             let tools = tools::provide(report);
             qemu::steps(tree, report, &tools);
+            wrong::steps(tree, report, &tools);
         }
         Task::Panics => {
             let tools = tools::provide(report);
@@ -73,6 +75,7 @@ fn test(tree: &Tree, report: &mut Report, long: bool) {
     rust::tests(tree, report);
     rust::targets(tree, report, &tools);
     qemu::steps(tree, report, &tools);
+    wrong::steps(tree, report, &tools);
     panics::steps(tree, report, &tools);
     mutants::steps(tree, report);
     if long {

@@ -158,13 +158,13 @@ pub fn steps(tree: &Tree, report: &mut Report) {
 }
 
 /// The tree without history and builds, and a build of its own.
-struct Copy {
-    root: PathBuf,
-    build: PathBuf,
+pub struct Copy {
+    pub root: PathBuf,
+    pub build: PathBuf,
 }
 
 impl Copy {
-    fn make(tree: &Tree) -> Result<Self> {
+    pub fn make(tree: &Tree) -> Result<Self> {
         let (root, build) = (tree.target.join("mutants/tree"), tree.target.join("mutants/build"));
         let mut list = Command::new("git");
         list.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(&tree.root);
@@ -194,16 +194,24 @@ impl Copy {
         Ok(run_for(cargo("").stderr(Stdio::null()), LIMIT)?.0.success())
     }
 
-    fn must_notice(&self, tree: &Tree, mutant: &Mutant) -> Result<()> {
-        let path = self.root.join(mutant.file);
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", mutant.file))?;
-        let count = text.matches(mutant.from).count();
+    /// Breaks one place, does `work`, and mends it. The text to replace stands in the file exactly once.
+    pub fn broken<T>(&self, file: &str, from: &str, to: &str, work: impl FnOnce() -> T) -> Result<T> {
+        let path = self.root.join(file);
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {file}"))?;
+        let count = text.matches(from).count();
         if count != 1 {
-            bail!("stale mutant: `{}` stands in {} {count} times", mutant.from, mutant.file);
+            bail!("stale mutant: `{from}` stands in {file} {count} times");
         }
-        fs::write(&path, text.replace(mutant.from, mutant.to))?;
-        let passed: Vec<_> = mutant.profiles.iter().map(|profile| self.passes(tree, profile)).collect();
+        fs::write(&path, text.replace(from, to))?;
+        let done = work();
         fs::write(&path, text)?;
+        Ok(done)
+    }
+
+    fn must_notice(&self, tree: &Tree, mutant: &Mutant) -> Result<()> {
+        let passed: Vec<_> = self.broken(mutant.file, mutant.from, mutant.to, || {
+            mutant.profiles.iter().map(|profile| self.passes(tree, profile)).collect()
+        })?;
         for (profile, passed) in mutant.profiles.iter().zip(passed) {
             if passed? {
                 bail!("the golden tests do not notice at {profile}");

@@ -1,7 +1,7 @@
 //! The firmware on every emulated board and under node, compared with this machine by the program that users compare with.
 use crate::step::Report;
 use crate::tools::Tools;
-use crate::tree::{Tree, output_of, run_for, succeed, text_of};
+use crate::tree::{Tree, run_for, succeed, text_of};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::process::Command;
@@ -96,9 +96,4 @@ pub fn program(tree: &Tree, words: &str) -> Command {
     let mut command = Command::new(tree.target.join("release/shatterscope"));
     command.args(words.split_whitespace()).current_dir(&tree.root).env("CARGO_TARGET_DIR", &tree.target);
     command
-}
-
-/// What the program prints as JSON.
-pub fn json(tree: &Tree, words: &str) -> Result<Value> {
-    Ok(serde_json::from_str(&output_of(&mut program(tree, words))?)?)
 }

@@ -14,7 +14,10 @@ impl Place for Host {
     fn gradient(&mut self, spec: &Spec, run: u32) -> Result<Measured> {
         let start = Instant::now();
         let outcome = match self.0.observed(spec, run, &mut ())? {
-            Ok(run) => Outcome::Gradient(run.gradient.into_iter().map(canonical_bits).collect()),
+            Ok(run) => {
+                let bits = |series: Vec<f32>| series.into_iter().map(canonical_bits).collect();
+                Outcome::Results { gradient: bits(run.gradient), outputs: bits(run.outputs) }
+            }
             Err(fault) => Outcome::NonFinite(fault),
         };
         let seconds = start.elapsed().as_secs_f64();

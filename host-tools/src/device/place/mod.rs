@@ -15,8 +15,14 @@ use shatterscope::{Fault, Pass};
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// The gradient, bits.
-    Gradient(Vec<u32>),
+    /// Its results, bits.
+    Results {
+        /// df/dx, what the digest of the contract is of.
+        gradient: Vec<u32>,
+        /// f. The gradient of a network without norm sees of the way forward only which units are on: a forward pass
+        /// that rounds wrongly shows here first.
+        outputs: Vec<u32>,
+    },
     /// NaN or infinity arose: no result, but where it arose is part of the contract.
     NonFinite(Fault),
 }
@@ -25,14 +31,24 @@ impl Outcome {
     /// The digest of the gradient.
     pub fn digest(&self) -> Option<Digest> {
         match self {
-            Outcome::Gradient(bits) => {
-                let mut digest = Digest::new();
-                bits.iter().for_each(|&bits| digest.push(f32::from_bits(bits)));
-                Some(digest)
-            }
+            Outcome::Results { gradient, .. } => Some(digest_of(gradient)),
             Outcome::NonFinite(_) => None,
         }
     }
+
+    /// The digest of the outputs.
+    pub fn outputs_digest(&self) -> Option<Digest> {
+        match self {
+            Outcome::Results { outputs, .. } => Some(digest_of(outputs)),
+            Outcome::NonFinite(_) => None,
+        }
+    }
+}
+
+fn digest_of(bits: &[u32]) -> Digest {
+    let mut digest = Digest::new();
+    bits.iter().for_each(|&bits| digest.push(f32::from_bits(bits)));
+    digest
 }
 
 /// What a run came to and cost.
@@ -64,7 +80,7 @@ pub trait Place {
         Mended::default()
     }
 
-    /// The gradient of one run.
+    /// Gradient and outputs of one run.
     ///
     /// # Errors
     /// The place cannot run it.

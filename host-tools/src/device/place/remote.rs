@@ -84,14 +84,17 @@ impl Place for Remote {
         let whole = request(spec, run, self.ram);
         let choice = self.choose(&whole)?;
         let name = self.link.identity().board.clone();
-        let mut bits = Vec::new();
+        let (mut gradient, mut outputs) = (Vec::new(), Vec::new());
         let (mut stack, mut ticks, mut arena) = (None, Some(0), 0);
         for first in (0..whole.count).step_by(choice.slice as usize) {
             let count = choice.slice.min(whole.count - first);
             let slice = Run { schedule: choice.schedule, first, count, ..whole };
             match self.ask(&slice, &name) {
                 Ok(answer) => {
-                    bits.extend(answer.elements.iter().map(|&element| element as u32));
+                    gradient.extend(answer.elements.iter().map(|&element| element as u32));
+                    // The device still has them.
+                    let told = self.ask(&Run { part: Part::Outputs, ..slice }, &name)?;
+                    outputs.extend(told.elements.iter().map(|&element| element as u32));
                     stack = stack.max(answer.done.stack);
                     ticks = ticks.zip(answer.done.ticks).map(|(a, b)| a + b);
                     arena = arena.max(answer.done.arena);
@@ -107,7 +110,7 @@ impl Place for Remote {
         let regions = self.counter.as_mut().map(Counter::regions);
         let instructions = regions.filter(|regions| !regions.is_empty());
         Ok(Measured {
-            outcome: Outcome::Gradient(bits),
+            outcome: Outcome::Results { gradient, outputs },
             instructions: instructions.map(|regions| regions.iter().map(|region| region.instructions).sum()),
             ticks,
             stack,
