@@ -1,7 +1,8 @@
 //! The command line: one binary, the same words everywhere.
 use crate::compare::{Entry, suite};
-use crate::device::{Settings, Target};
+use crate::device::{BOARDS, Board, Settings, Target};
 use crate::engine::{Engine, Isa};
+use crate::plan::calibrate::calibrate;
 use crate::preset::{Preset, find};
 use crate::spec::{Acf, Overrides, Spec};
 use crate::tensors::Bundle;
@@ -49,6 +50,8 @@ pub enum Command {
         #[command(subcommand)]
         command: DeviceCommand,
     },
+    /// Memory, flash and work of a network on a board, before anything is flashed
+    Plan(Plan),
     /// Print the resolved spec as TOML
     Spec(Network),
     /// Write weights, inputs, outputs and gradients of a run as .safetensors and .npz
@@ -168,6 +171,39 @@ fn bytes(text: &str) -> Option<u32> {
         None => text.strip_suffix(['M', 'm']).map_or((text, 1), |digits| (digits, 1 << 20)),
     };
     digits.parse::<u32>().ok()?.checked_mul(unit).filter(|bytes| *bytes > 0)
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Name of a board, as `device list` has it
+    #[arg(long, required_unless_present = "calibrate")]
+    pub board: Option<String>,
+    /// Count instructions on every emulated board, fit the prices of work, and write them as TOML
+    #[arg(long, value_name = "FILE.toml", conflicts_with_all = ["board", "preset", "spec"])]
+    pub calibrate: Option<PathBuf>,
+    /// The network
+    #[command(flatten)]
+    pub network: Network,
+    /// How to reach devices
+    #[command(flatten)]
+    pub devices: Devices,
+}
+
+impl Plan {
+    fn run(&self, common: &Common) -> Result<()> {
+        if let Some(path) = &self.calibrate {
+            let engine = Engine::new(None, Isa::Auto, true)?;
+            return calibrate(&self.devices.settings()?, &engine)?.write(path);
+        }
+        let name = self.board.as_deref().unwrap_or_default();
+        let name = name.strip_prefix("qemu:").or(name.strip_prefix("probe:")).unwrap_or(name);
+        let Some(board) = Board::find(name) else {
+            let known: Vec<_> = BOARDS.iter().map(|board| board.name).collect();
+            return Err(Failure::usage(format!("no board {name}; there are {}", known.join(", "))));
+        };
+        command::plan::run(&self.network.resolve_over(None)?, board, &self.devices, common)
+    }
 }
 
 /// `compare`
@@ -372,6 +408,7 @@ impl Cli {
             Command::Probe(probe) => probe.run(common),
             Command::Compare(compare) => compare.run(common),
             Command::Device { command } => command.run(common),
+            Command::Plan(plan) => plan.run(common),
             Command::Spec(network) => command::spec::run(&network.resolve_over(None)?, common),
             Command::Export(export) => {
                 let spec = export.network.resolve_over(None)?;

@@ -11,6 +11,7 @@ pub mod engine;
 pub mod error;
 pub mod figure;
 pub mod files;
+pub mod plan;
 pub mod plot;
 pub mod preset;
 pub mod progress;

@@ -117,7 +117,7 @@ struct Walk<'a> {
     resident: u64,
     rows: u64,
     tile: u64,
-    products: HashMap<(Role, u32, u32, bool, u64), Work>,
+    products: HashMap<(u8, u32, u32, bool, u64), Work>,
 }
 
 impl<'a> Walk<'a> {
@@ -154,7 +154,8 @@ impl<'a> Walk<'a> {
         }
         sweeps.push(Sweep::Gradient);
         let mut total = vec![0.0; Work::KINDS.len()];
-        let mut add = |work: Work, times: f64| total.iter_mut().zip(work.counts()).for_each(|(all, one)| *all += one * times);
+        let mut add =
+            |work: Work, times: f64| total.iter_mut().zip(work.counts()).for_each(|(all, one)| *all += one * times);
         for sweep in sweeps {
             let points = match sweep {
                 Sweep::Gradient if blocks => self.options.count,
@@ -285,7 +286,7 @@ impl<'a> Walk<'a> {
     }
 
     fn dense(&mut self, dense: &Dense, transposed: bool, tiles: u64, times: f64, work: &mut Work) {
-        let key = (dense.role, dense.fan_in, dense.fan_out, transposed, tiles);
+        let key = (dense.role as u8, dense.fan_in, dense.fan_out, transposed, tiles);
         let one = match self.products.get(&key) {
             Some(one) => *one,
             None => {
@@ -315,7 +316,8 @@ impl<'a> Walk<'a> {
         let (rows, columns) = if transposed { (dense.fan_in, dense.fan_out) } else { (dense.fan_out, dense.fan_in) };
         let (rows, columns) = (rows as u64, columns as u64);
         let mut work = Work { outputs: (rows * tiles * self.tile) as f64, ..Work::default() };
-        let orthogonal = dense.role == Role::Hidden && matches!(self.run.spec.init, Init::Orthogonal | Init::LooksLinear);
+        let orthogonal =
+            dense.role == Role::Hidden && matches!(self.run.spec.init, Init::Orthogonal | Init::LooksLinear);
         if orthogonal {
             self.orthogonal(dense, transposed, (rows, columns), tiles, &mut work);
             return work;

@@ -3,8 +3,8 @@ mod host;
 mod remote;
 mod start;
 
-pub use remote::Remote;
-pub use start::{Settings, open};
+pub use remote::{Remote, draw_cost};
+pub use start::{Settings, emulated_place, open};
 
 use super::link::{Identity, Mended};
 use crate::Result;

@@ -36,10 +36,7 @@ pub fn open(target: &Target, settings: &Settings, engine: &Engine) -> Result<Box
     let firmware = || Firmware::find(settings.firmware.as_deref());
     let (channel, counter): (Box<dyn Channel>, _) = match target {
         Target::Host => return Ok(Box::new(Host(engine.clone()))),
-        Target::Qemu(board) => {
-            let (process, counter) = emulator(board, &firmware()?, settings.count)?;
-            (Box::new(process), counter)
-        }
+        Target::Qemu(board) => return Ok(Box::new(emulated_place(board, settings, engine)?)),
         Target::Wasm => {
             let (script, module) = firmware()?.wasm()?;
             (Box::new(Process::start(Command::new("node").arg(script).arg(module))?), None)
@@ -47,9 +44,27 @@ pub fn open(target: &Target, settings: &Settings, engine: &Engine) -> Result<Box
         Target::Serial { port, baud } => (super::super::serial::open(port, *baud)?, None),
         Target::Probe(board) => (super::super::probe::open(board)?, None),
     };
+    Ok(Box::new(remote(channel, counter, target, settings, engine)?))
+}
+
+/// An emulated board.
+///
+/// # Errors
+/// As [`open`].
+pub fn emulated_place(board: &'static Board, settings: &Settings, engine: &Engine) -> Result<Remote> {
+    let (process, counter) = emulator(board, &Firmware::find(settings.firmware.as_deref())?, settings.count)?;
+    remote(Box::new(process), counter, &Target::Qemu(board), settings, engine)
+}
+
+fn remote(
+    channel: Box<dyn Channel>,
+    counter: Option<Counter>,
+    target: &Target,
+    settings: &Settings,
+    engine: &Engine,
+) -> Result<Remote> {
     let link = Link::open(channel, settings.timeout).map_err(|error| Failure::failed(format!("{target}: {error}")))?;
-    let Settings { schedule, ram, .. } = *settings;
-    Ok(Box::new(Remote { link, counter, schedule, ram, quiet: engine.quiet }))
+    Ok(Remote { link, counter, schedule: settings.schedule, ram: settings.ram, quiet: engine.quiet })
 }
 
 /// A board's program in QEMU, frames on its standard input and output.

@@ -1,0 +1,143 @@
+//! Fits the prices of work to counted instructions.
+use super::tables::Costs;
+use super::work::{Work, work};
+use crate::compare::Entry;
+use crate::device::board::{Board, emulated};
+use crate::device::fit::request;
+use crate::device::place::{Place, Settings, emulated_place};
+use crate::engine::Engine;
+use crate::spec::Overrides;
+use crate::{Failure, Result};
+use shatterscope::network::Schedule;
+
+/// Specs of 10^5 to some 10^6 multiply-adds, in which each kind of work weighs something somewhere: schedule, and what
+/// differs from 3 layers of 40 units at 40 points.
+const SPECS: [(Option<Schedule>, &str); 24] = {
+    const WHOLE: Option<Schedule> = Some(Schedule::WholeBatch);
+    const FOUR: Option<Schedule> = Some(Schedule::Blocks { resident: 4 });
+    const EIGHT: Option<Schedule> = Some(Schedule::Blocks { resident: 8 });
+    const TWENTY: Option<Schedule> = Some(Schedule::Blocks { resident: 20 });
+    [
+        (WHOLE, ""),
+        (FOUR, ""),
+        (TWENTY, "width = 61\npoints = 60"),
+        (WHOLE, "width = 150\npoints = 32"),
+        (FOUR, "width = 100\npoints = 8"),
+        (WHOLE, "depth = 30\nwidth = 16"),
+        (EIGHT, "bias_std = 0.1\nwidth = 33"),
+        (WHOLE, "normal = 'as241'"),
+        (FOUR, "normal = 'as241'"),
+        (WHOLE, "norm = 'centre'"),
+        (EIGHT, "norm = 'centre'"),
+        (EIGHT, "norm = 'centre'\nstatistics = 'full'"),
+        (WHOLE, "norm = 'centre'\nstatistics = 'full'\ndepth = 10\nwidth = 20"),
+        (WHOLE, "norm = 'batch'\ndepth = 10\nwidth = 20"),
+        (TWENTY, "norm = 'batch'"),
+        (WHOLE, "norm = 'batch'\nstatistics = 'full'"),
+        (WHOLE, "family = 'resnet'\ndepth = 12\nwidth = 20"),
+        (FOUR, "family = 'resnet'\nnorm = 'batch'\nwidth = 24"),
+        (WHOLE, "family = 'highway'\nderivative = 'forward'"),
+        (WHOLE, "family = 'resnet'\nnorm = 'batch'\nstatistics = 'full'\nderivative = 'forward'"),
+        (WHOLE, "family = 'crelu'"),
+        (TWENTY, "family = 'crelu'\ninit = 'looks-linear'\nwidth = 24"),
+        (WHOLE, "init = 'orthogonal'"),
+        (EIGHT, "init = 'orthogonal'\nwidth = 24\nnormal = 'as241'"),
+    ]
+};
+
+/// The specs that prices are fitted to.
+///
+/// # Errors
+/// None in practice: a test resolves them.
+pub fn specs() -> Result<Vec<Entry>> {
+    let entry = |(schedule, text): &(Option<Schedule>, &str)| {
+        let given: Overrides = toml::from_str(text).map_err(|error| Failure::failed(error.to_string()))?;
+        let spec = Overrides {
+            depth: given.depth.or(Some(3)),
+            width: given.width.or(Some(40)),
+            points: given.points.or(Some(40)),
+            runs: Some(1),
+            ..given
+        };
+        Ok(Entry { name: None, spec: spec.resolve()?, schedule: *schedule })
+    };
+    SPECS.iter().map(entry).collect()
+}
+
+/// The counts of work and the instructions of one spec on an emulated board; None where it does not fit there.
+///
+/// # Errors
+/// The board cannot run it.
+pub fn measure(
+    board: &'static Board,
+    entry: &Entry,
+    settings: &Settings,
+    engine: &Engine,
+) -> Result<Option<(Work, f64)>> {
+    let settings = Settings { schedule: entry.schedule.or(settings.schedule), count: true, ..settings.clone() };
+    let mut place = emulated_place(board, &settings, engine)?;
+    let run = request(&entry.spec, 0, settings.ram);
+    let Ok(choice) = place.choose(&run) else { return Ok(None) };
+    let (rows, tile) = place.identity().map_or((1, 1), |identity| (identity.rows, identity.tile));
+    let counted = place.gradient(&entry.spec, 0)?.instructions;
+    let counted = counted.ok_or_else(|| Failure::failed(format!("{}: nothing was counted", board.name)))?;
+    Ok(Some((work(&run, &choice, rows, tile), counted as f64)))
+}
+
+/// Fits every emulated board.
+///
+/// # Errors
+/// A board that cannot run.
+pub fn calibrate(settings: &Settings, engine: &Engine) -> Result<Costs> {
+    let specs = specs()?;
+    let mut fitted = Vec::new();
+    for board in emulated() {
+        let mut rows = Vec::new();
+        for entry in &specs {
+            rows.extend(measure(board, entry, settings, engine)?);
+        }
+        let prices = fit(&rows);
+        let worst =
+            rows.iter().map(|(work, counted)| (dot(&work.counts(), &prices) / counted - 1.0).abs()).fold(0.0, f64::max);
+        eprintln!("{}: {} specs, off by at most {:.1}%", board.name, rows.len(), 100.0 * worst);
+        fitted.push((board, prices));
+    }
+    Ok(Costs::of(fitted))
+}
+
+/// Prices, none negative, with the least sum of squared relative errors: coordinate descent on the normal equations.
+pub fn fit(rows: &[(Work, f64)]) -> Vec<f64> {
+    let scaled: Vec<Vec<f64>> = rows.iter().map(|(work, y)| work.counts().iter().map(|x| x / y).collect()).collect();
+    let n = Work::KINDS.len();
+    let mut gram = vec![vec![0.0; n]; n];
+    let mut target = vec![0.0; n];
+    for row in &scaled {
+        for i in 0..n {
+            target[i] += row[i];
+            for j in 0..n {
+                gram[i][j] += row[i] * row[j];
+            }
+        }
+    }
+    let mut prices = vec![0.0; n];
+    for _ in 0..200_000 {
+        let mut moved = 0.0f64;
+        for i in 0..n {
+            if gram[i][i] == 0.0 {
+                continue;
+            }
+            let step = (target[i] - dot(&gram[i], &prices)) / gram[i][i];
+            let next = (prices[i] + step).max(0.0);
+            moved = moved.max((next - prices[i]).abs() * gram[i][i].sqrt());
+            prices[i] = next;
+        }
+        if moved < 1e-9 {
+            break;
+        }
+    }
+    prices
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}

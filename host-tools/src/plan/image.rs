@@ -1,0 +1,50 @@
+//! What the linker made of a board's program: flash, statics, arena.
+use crate::{Failure, Result};
+use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SectionKind, elf};
+use serde::Serialize;
+use std::path::Path;
+
+/// Bytes of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Image {
+    /// In flash: code, constants, and the first values of statics.
+    pub flash: u64,
+    /// In memory from the start to the end, the arena included, the stack not.
+    pub statics: u64,
+    /// Of the statics: what runs may use.
+    pub arena: u64,
+}
+
+impl Image {
+    /// Reads an ELF file.
+    ///
+    /// # Errors
+    /// A file that is no program of this firmware.
+    pub fn read(path: &Path) -> Result<Self> {
+        let failed = |what: &str| Failure::failed(format!("{}: {what}", path.display()));
+        let data = std::fs::read(path).map_err(|error| Failure::file(path, "cannot read the program", error))?;
+        let file = object::File::parse(&*data).map_err(|error| failed(&error.to_string()))?;
+        let (mut flash, mut statics) = (0, 0);
+        for section in file.sections() {
+            let SectionFlags::Elf { sh_flags } = section.flags() else { continue };
+            // The linker's stack section only reserves what the stack has anyway.
+            if sh_flags & u64::from(elf::SHF_ALLOC) == 0 || section.name() == Ok(".stack") {
+                continue;
+            }
+            let empty = matches!(section.kind(), SectionKind::UninitializedData);
+            if !empty {
+                flash += section.size();
+            }
+            if empty || sh_flags & u64::from(elf::SHF_WRITE) != 0 {
+                statics += section.size();
+            }
+        }
+        let arena = file.symbols().find(|symbol| {
+            symbol.name().is_ok_and(|name| format!("{:#}", rustc_demangle::demangle(name)).ends_with("::ARENA"))
+        });
+        let arena =
+            arena.ok_or_else(|| failed("no arena: is it a firmware of this version, with its symbols?"))?.size();
+        // A cell of words, with a flag behind them that says that it was taken.
+        Ok(Self { flash, statics, arena: arena.saturating_sub(4) / 4 * 4 })
+    }
+}

@@ -1,0 +1,10 @@
+//! What a run will take on a board, before anything is flashed.
+pub mod calibrate;
+mod image;
+mod report;
+pub mod tables;
+mod work;
+
+pub use image::Image;
+pub use report::{Considered, Memory, Planned, plan};
+pub use work::{Work, work};

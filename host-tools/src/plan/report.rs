@@ -1,0 +1,193 @@
+use super::image::Image;
+use super::tables::{Costs, stack_bound, twin};
+use super::work::{parameters, work};
+use crate::device::Board;
+use crate::device::firmware::Firmware;
+use crate::device::fit::{Choice, Room, Unfit, request};
+use crate::device::place::{Settings, draw_cost};
+use crate::spec::Spec;
+use crate::{Failure, Result};
+use serde::Serialize;
+use shatterscope::network::Schedule;
+
+/// Bytes of memory by purpose.
+#[derive(Clone, Debug, Serialize)]
+pub struct Memory {
+    /// Activations of the resident points.
+    pub activations: u64,
+    /// Signs of preactivations.
+    pub tape: u64,
+    /// Means and deviations.
+    pub statistics: u64,
+    /// Normalised activations, for full batch norm.
+    pub normalised: u64,
+    /// A block of weights.
+    pub panel: u64,
+    /// Outputs and gradient of one request.
+    pub results: u64,
+    /// All of these: what the run takes of the arena.
+    pub arena_used: u64,
+    /// The arena.
+    pub arena: u64,
+    /// Statics without the arena.
+    pub other_statics: u64,
+    /// Frame that comes in and frame that goes out; part of the stack.
+    pub frames: u64,
+    /// Bound of the stack; null for boards that nobody has measured.
+    pub stack: Option<u64>,
+}
+
+/// A schedule that was looked at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Considered {
+    /// `whole-batch` or `blocks:N`.
+    pub schedule: String,
+    /// Bytes of the arena; null where the core refuses it.
+    pub arena: Option<u64>,
+    /// Multiply-adds.
+    pub multiply_adds: Option<u64>,
+    /// Weights drawn.
+    pub weights_drawn: Option<u64>,
+    /// Instructions, where the board's prices are known.
+    pub instructions: Option<u64>,
+    /// Chosen, or why not.
+    pub verdict: String,
+}
+
+/// A plan for one board.
+#[derive(Clone, Debug, Serialize)]
+pub struct Planned {
+    /// Every field resolved.
+    pub spec: Spec,
+    /// Contract id.
+    pub contract: &'static str,
+    /// Board.
+    pub board: String,
+    /// Core.
+    pub core: &'static str,
+    /// Rows and points of the register tile.
+    pub register_tile: [u32; 2],
+    /// Bytes of flash that the program takes.
+    pub flash: u64,
+    /// Bytes of memory.
+    pub memory: Memory,
+    /// `whole-batch` or `blocks:N`.
+    pub schedule: String,
+    /// Points of one request.
+    pub slice: u32,
+    /// Weights of the network.
+    pub parameters: u64,
+    /// Of one run, recomputation included.
+    pub multiply_adds: u64,
+    /// Of one run: each weight as often as it is drawn.
+    pub weights_drawn: u64,
+    /// Of one run.
+    pub instructions: Option<u64>,
+    /// The board whose counts these are, where it is another.
+    pub instructions_of: Option<&'static str>,
+    /// All schedules.
+    pub schedules: Vec<Considered>,
+}
+
+/// Plans a spec for a board: builds its firmware, reads its image, cuts the run.
+///
+/// # Errors
+/// Firmware that cannot be built; a run that does not fit.
+pub fn plan(spec: &Spec, board: &'static Board, settings: &Settings) -> Result<Planned> {
+    let image = Image::read(&Firmware::find(settings.firmware.as_deref())?.program(board)?)?;
+    let room = Room { words: image.arena / 4, tile: board.tile.1, ram: settings.ram };
+    let run = request(spec, 0, settings.ram);
+    let costs = Costs::committed()?;
+    let price = |choice: &Choice| costs.instructions(board, &work(&run, choice, board.tile.0, board.tile.1));
+    let chosen = match settings.schedule {
+        None => room.choose(&run, draw_cost(board.fpu()))?,
+        Some(schedule) => room.choice(&run, schedule, run.count).map_err(unfit)?,
+    };
+    let mut schedules = room.schedules(&run);
+    if !schedules.iter().any(|(schedule, _)| *schedule == chosen.schedule) {
+        schedules.push((chosen.schedule, Ok(chosen)));
+    }
+    let best = price(&chosen);
+    let considered = schedules.into_iter().map(|(schedule, choice)| {
+        let name = name_of(schedule);
+        match choice {
+            Ok(choice) => {
+                let instructions = price(&choice);
+                let verdict = match (choice.schedule == chosen.schedule, settings.schedule, best.zip(instructions)) {
+                    (true, Some(_), _) => "chosen: asked for".to_owned(),
+                    (true, None, _) => "chosen: the least work that fits".to_owned(),
+                    (false, _, Some((best, this))) if this >= best => format!("{:.2} times the work", this / best),
+                    (false, ..) => "not asked for".to_owned(),
+                };
+                Considered {
+                    schedule: name,
+                    arena: Some(choice.layout.bytes()),
+                    multiply_adds: Some(choice.multiply_adds),
+                    weights_drawn: Some(choice.weights),
+                    instructions: instructions.map(|count| count.round() as u64),
+                    verdict,
+                }
+            }
+            Err(unfit) => Considered {
+                schedule: name,
+                arena: if let Unfit::Short(short) = &unfit { Some(short.need) } else { None },
+                multiply_adds: None,
+                weights_drawn: None,
+                instructions: None,
+                verdict: match unfit {
+                    Unfit::Short(short) => format!("does not fit: {} B are there", short.have),
+                    Unfit::Refused(error) => error.to_string(),
+                },
+            },
+        }
+    });
+    let layout = chosen.layout;
+    let prices = twin(board).filter(|twin| twin.name != board.name).map(|twin| twin.name);
+    Ok(Planned {
+        schedules: considered.collect(),
+        spec: spec.clone(),
+        contract: spec.contract(),
+        board: board.name.to_owned(),
+        core: board.core,
+        register_tile: [board.tile.0, board.tile.1],
+        flash: image.flash,
+        memory: Memory {
+            activations: 4 * layout.activations,
+            tape: 4 * layout.tape,
+            statistics: 4 * layout.statistics,
+            normalised: 4 * layout.normalised,
+            panel: 4 * layout.panel,
+            results: 4 * (layout.gradient + layout.outputs),
+            arena_used: layout.bytes(),
+            arena: image.arena,
+            other_statics: image.statics - image.arena,
+            frames: 2 * shatterscope::wire::MAX_FRAME as u64,
+            stack: stack_bound(board)?,
+        },
+        schedule: name_of(chosen.schedule),
+        slice: chosen.slice,
+        parameters: parameters(&spec.network()),
+        multiply_adds: chosen.multiply_adds,
+        weights_drawn: chosen.weights,
+        instructions: best.map(|count| count.round() as u64),
+        instructions_of: best.and(prices),
+    })
+}
+
+fn unfit(unfit: Unfit) -> Failure {
+    match unfit {
+        Unfit::Refused(error) => error.into(),
+        Unfit::Short(short) => Failure::failed(format!(
+            "this schedule needs {} B of memory for runs, {} B are there",
+            short.need, short.have
+        )),
+    }
+}
+
+/// As `--schedule` takes it.
+pub fn name_of(schedule: Schedule) -> String {
+    match schedule {
+        Schedule::WholeBatch => "whole-batch".to_owned(),
+        Schedule::Blocks { resident } => format!("blocks:{resident}"),
+    }
+}

@@ -1,0 +1,69 @@
+//! The committed tables of boards: bounds of the stack, and prices of work in instructions.
+use super::work::Work;
+use crate::device::Board;
+use crate::{Failure, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const STACKS: &str = include_str!("../../../boards/stacks.toml");
+const COSTS: &str = include_str!("../../../boards/costs.toml");
+
+/// A bound of each board's stack, bytes: never exceeded in any test, and at most a tenth above what was seen.
+pub fn stack_bound(board: &Board) -> Result<Option<u64>> {
+    let table: BTreeMap<String, u64> =
+        toml::from_str(STACKS).map_err(|error| Failure::failed(format!("boards/stacks.toml: {error}")))?;
+    Ok(table.get(board.name).copied())
+}
+
+/// Instructions of each kind of work on a core.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Costs(BTreeMap<String, BTreeMap<String, f64>>);
+
+impl Costs {
+    /// The committed table.
+    ///
+    /// # Errors
+    /// A table that cannot be read.
+    pub fn committed() -> Result<Self> {
+        toml::from_str(COSTS).map_err(|error| Failure::failed(format!("boards/costs.toml: {error}")))
+    }
+
+    /// A table of what was fitted.
+    pub fn of(fitted: impl IntoIterator<Item = (&'static Board, Vec<f64>)>) -> Self {
+        let named = |prices: Vec<f64>| {
+            let named = Work::KINDS.iter().zip(prices).filter(|(_, price)| *price > 0.0);
+            named.map(|(name, price)| ((*name).to_owned(), (price * 1000.0).round() / 1000.0)).collect()
+        };
+        Self(fitted.into_iter().map(|(board, prices)| (board.name.to_owned(), named(prices))).collect())
+    }
+
+    /// Instructions of a run on a board, or on the emulated board with the same core.
+    pub fn instructions(&self, board: &Board, work: &Work) -> Option<f64> {
+        let prices = self.0.get(board.name).or_else(|| self.0.get(twin(board)?.name))?;
+        let price = |name: &str| prices.get(name).copied().unwrap_or(0.0);
+        Some(Work::KINDS.iter().zip(work.counts()).map(|(name, count)| price(name) * count).sum())
+    }
+
+    /// Writes the table.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let text = toml::to_string(self).map_err(|error| Failure::failed(error.to_string()))?;
+        let text = format!(
+            "# Instructions of each kind of work, fitted to counts under the emulator by `shatterscope plan --calibrate FILE`.\n\n{text}"
+        );
+        std::fs::write(path, text).map_err(|error| Failure::file(path, "cannot write", error))
+    }
+}
+
+/// The emulated board whose core runs the same instructions.
+pub fn twin(board: &Board) -> Option<&'static Board> {
+    let core = match board.core {
+        "Cortex-M0+" => "Cortex-M0",
+        core => core,
+    };
+    crate::device::board::emulated().find(|other| other.core == core)
+}
