@@ -6,5 +6,5 @@ pub mod tables;
 mod work;
 
 pub use image::Image;
-pub use report::{Considered, Memory, Planned, plan};
+pub use report::{Considered, Memory, Planned, plan, plan_for};
 pub use work::{Work, work};

@@ -95,6 +95,14 @@ pub struct Planned {
 /// Firmware that cannot be built; a run that does not fit.
 pub fn plan(spec: &Spec, board: &'static Board, settings: &Settings) -> Result<Planned> {
     let image = Image::read(&Firmware::find(settings.firmware.as_deref())?.program(board)?)?;
+    plan_for(spec, board, &image, settings)
+}
+
+/// Plans a spec for a board whose program is known.
+///
+/// # Errors
+/// A run that does not fit.
+pub fn plan_for(spec: &Spec, board: &Board, image: &Image, settings: &Settings) -> Result<Planned> {
     let room = Room { words: image.arena / 4, tile: board.tile.1, ram: settings.ram };
     let run = request(spec, 0, settings.ram);
     let costs = Costs::committed()?;

@@ -44,12 +44,16 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
         succeed(&mut tree.cargo("build --quiet --release -p shatterscope-host -p shatterscope-tcg"))
     });
     report.step("devices: the suite on every board", || suite(tree));
+    report.step("devices: plan and measurement", || {
+        succeed(&mut tree.cargo("test --quiet --release -p shatterscope-host --test emulated -- --ignored --nocapture"))
+    });
     report.step("devices: 50 x 200, four points on 16 KB", || {
         compare(tree, "--depth 50 --points 4 --runs 1 --targets host,qemu:microbit").map(drop)
     });
     report.step("devices: 50 x 200, 256 points on a Cortex-M4F", || {
         compare(tree, "--depth 50 --points 256 --runs 1 --targets host,qemu:mps2-an386").map(drop)
     });
+    report.step("devices: full batch norm refuses to recompute", || refused(tree));
 }
 
 /// What takes minutes.
@@ -57,6 +61,22 @@ pub fn long_steps(tree: &Tree, report: &mut Report) {
     report.step("devices: 50 x 200, 256 points on 16 KB", || {
         compare(tree, "--depth 50 --points 256 --runs 1 --targets host,qemu:microbit").map(drop)
     });
+    report.step("devices: 24 x 200 centred, full statistics, in 128 KB", || {
+        let words = "--depth 24 --norm centre --statistics full --runs 1 --ram 128K --targets host,qemu:mps2-an386";
+        compare(tree, words).map(drop)
+    });
+}
+
+fn refused(tree: &Tree) -> Result<()> {
+    let words = "compare --json --quiet --depth 24 --norm batch --statistics full --runs 1 --schedule blocks:16 \
+                 --targets host,qemu:mps2-an386";
+    let (told, equal) = compared(&mut program(tree, words))?;
+    let error = told["targets"][1]["error"].as_str().unwrap_or_default();
+    if equal || !error.contains("full batch norm cannot recompute") {
+        bail!("not refused by name: {error}");
+    }
+    println!("{error}");
+    Ok(())
 }
 
 fn suite(tree: &Tree) -> Result<()> {

@@ -1,0 +1,117 @@
+//! What `plan` says before, against what emulated boards say after. Needs QEMU: `cargo xtask test` runs it.
+use rayon::prelude::*;
+use shatterscope_host::compare::{Entry, suite};
+use shatterscope_host::device::board::{Board, emulated};
+use shatterscope_host::device::firmware::Firmware;
+use shatterscope_host::device::place::{Place, Settings, emulated_place};
+use shatterscope_host::engine::{Engine, Isa};
+use shatterscope_host::plan::{Image, Planned, plan_for, tables::stack_bound};
+use shatterscope_host::spec::Overrides;
+use std::time::Duration;
+
+/// From so many multiply-adds on, predicted instructions are held to their bound.
+const LARGE: u64 = 1_000_000;
+
+/// Specs of more than that which no price was fitted to.
+const LARGER: [&str; 8] = [
+    "depth = 4\nwidth = 64\npoints = 48",
+    "depth = 20\nwidth = 32\npoints = 32\nbias_std = 0.2",
+    "depth = 3\nwidth = 90\npoints = 40\nnormal = 'as241'",
+    "depth = 6\nwidth = 50\npoints = 40\nnorm = 'centre'\nstatistics = 'full'",
+    "depth = 8\nwidth = 40\npoints = 44\nnorm = 'batch'\nfamily = 'resnet'",
+    "depth = 5\nwidth = 45\npoints = 52\nfamily = 'highway'\nderivative = 'forward'",
+    "depth = 5\nwidth = 48\npoints = 40\nfamily = 'crelu'",
+    "depth = 3\nwidth = 56\npoints = 70\ninit = 'orthogonal'",
+];
+
+fn settings(entry: &Entry) -> Settings {
+    Settings { firmware: None, timeout: Duration::from_secs(60), schedule: entry.schedule, ram: 0, count: true }
+}
+
+fn engine() -> Engine {
+    Engine::new(Some(1), Isa::Auto, true).unwrap()
+}
+
+fn entries() -> Vec<Entry> {
+    let larger = LARGER.iter().map(|text| {
+        let overrides: Overrides = toml::from_str(text).unwrap();
+        let spec = Overrides { runs: Some(1), ..overrides }.resolve().unwrap();
+        Entry { name: Some(*text), spec, schedule: None }
+    });
+    suite().unwrap().into_iter().chain(larger).collect()
+}
+
+/// Runs one entry and holds the plan to it; the peak of the stack.
+fn check(board: &'static Board, image: &Image, entry: &Entry) -> Option<u32> {
+    let name = entry.name.unwrap_or_default();
+    let settings = settings(entry);
+    let planned: Planned = match plan_for(&entry.spec, board, image, &settings) {
+        Ok(planned) => planned,
+        // Only the larger ones may be too large, and then the device says so as well.
+        Err(error) => {
+            assert!(LARGER.contains(&name), "{} {name}: {error}", board.name);
+            assert!(emulated_place(board, &settings, &engine()).unwrap().gradient(&entry.spec, 0).is_err());
+            return None;
+        }
+    };
+    let mut place = emulated_place(board, &settings, &engine()).unwrap();
+    let identity = place.identity().unwrap().clone();
+    assert_eq!((identity.rows, identity.tile), board.tile, "{}", board.name);
+    assert_eq!(identity.fpu, board.fpu(), "{}", board.name);
+    assert_eq!((identity.core.as_str(), identity.board.as_str()), (board.core, board.name));
+    assert_eq!(identity.arena as u64, image.arena, "{}: the arena as the linker made it", board.name);
+    let measured = place.gradient(&entry.spec, 0).unwrap();
+    assert_eq!(measured.arena.map(u64::from), Some(planned.memory.arena_used), "{} {name}: arena", board.name);
+    let stack = measured.stack.unwrap();
+    let bound = planned.memory.stack.unwrap_or(0);
+    assert!(stack as u64 <= bound, "{} {name}: {stack} B of stack, the table says {bound}", board.name);
+    if planned.multiply_adds >= LARGE {
+        let (predicted, counted) = (planned.instructions.unwrap() as f64, measured.instructions.unwrap() as f64);
+        let error = predicted / counted - 1.0;
+        let allowed = if board.fpu() { 0.05 } else { 0.15 };
+        println!("{} {name:?}: predicted {predicted}, counted {counted}, off by {:.2}%", board.name, 100.0 * error);
+        assert!(error.abs() <= allowed, "{} {name}: predicted {predicted}, counted {counted}", board.name);
+    }
+    Some(stack)
+}
+
+#[test]
+#[ignore = "needs QEMU"]
+fn the_plan_is_what_the_device_reports() {
+    let firmware = Firmware::find(None).unwrap();
+    let boards: Vec<_> = emulated().collect();
+    let generous = |board: &&'static Board| {
+        let image = Image::read(&firmware.program(board).unwrap()).unwrap();
+        let most = entries().iter().filter_map(|entry| check(board, &image, entry)).max().unwrap() as u64;
+        let bound = stack_bound(board).unwrap().unwrap_or(0);
+        println!("{}: at most {most} B of stack, the table says {bound}", board.name);
+        (bound > most + most / 10).then_some(board.name)
+    };
+    let wrong: Vec<_> = boards.par_iter().filter_map(generous).collect();
+    assert!(wrong.is_empty(), "the stack table is too generous for {wrong:?}");
+}
+
+/// 128 KB for everything: the recompute schedule, within the budget to the byte.
+#[test]
+#[ignore = "needs QEMU, a minute"]
+fn a_limit_of_memory_is_kept() {
+    const LIMIT: u64 = 128 << 10;
+    let board = Board::find("mps2-an386").unwrap();
+    let given =
+        Overrides { norm: Some(shatterscope_host::spec::Norm::Centre), depth: Some(24), ..Overrides::default() };
+    let spec = Overrides { runs: Some(1), ..given }.resolve().unwrap();
+    let entry = Entry { name: None, spec, schedule: None };
+    let limited = Settings { ram: LIMIT as u32, ..settings(&entry) };
+    let image = Image::read(&Firmware::find(None).unwrap().program(board).unwrap()).unwrap();
+    let planned = plan_for(&entry.spec, board, &image, &limited).unwrap();
+    assert!(planned.schedule.starts_with("blocks:"), "{}", planned.schedule);
+    let within = emulated_place(board, &limited, &engine()).unwrap().gradient(&entry.spec, 0).unwrap();
+    let without = emulated_place(board, &settings(&entry), &engine()).unwrap().gradient(&entry.spec, 0).unwrap();
+    assert_eq!(within.outcome, without.outcome, "the schedules give the same bits");
+    let used = within.arena.unwrap() as u64 + planned.memory.other_statics + within.stack.unwrap() as u64;
+    assert!(used <= LIMIT, "{used} B used of {LIMIT}");
+    assert!(without.arena.unwrap() as u64 > LIMIT, "the whole batch needs more than the limit");
+    let error = planned.instructions.unwrap() as f64 / within.instructions.unwrap() as f64 - 1.0;
+    assert!(error.abs() <= 0.05, "instructions are off by {error}");
+    println!("{used} B of {LIMIT} B, instructions off by {:.2}%", 100.0 * error);
+}
