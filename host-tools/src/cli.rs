@@ -78,12 +78,12 @@ pub enum DeviceCommand {
     List,
     /// Run a spec on one target
     Run {
-        /// host, wasm, qemu:NAME, serial:PORT[@BAUD] or probe:NAME
+        /// `host`, `wasm`, `qemu:NAME`, `serial:PORT[@BAUD]` or `probe:NAME`
         #[arg(long)]
         target: String,
         /// The network
         #[command(flatten)]
-        network: Network,
+        network: Box<Network>,
         /// How to reach it
         #[command(flatten)]
         devices: Devices,
@@ -93,7 +93,7 @@ pub enum DeviceCommand {
     },
     /// Ask a device who it is; it tests its arithmetic at its start
     Selftest {
-        /// host, wasm, qemu:NAME, serial:PORT[@BAUD] or probe:NAME
+        /// `host`, `wasm`, `qemu:NAME`, `serial:PORT[@BAUD]` or `probe:NAME`
         #[arg(long)]
         target: String,
         /// How to reach it

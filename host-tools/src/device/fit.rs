@@ -5,8 +5,12 @@ use shatterscope::network::{Network, Norm, Plan, Schedule};
 use shatterscope::wire::{Part, Run};
 use shatterscope_firmware::{Layout, Short, layout};
 
-/// A panel of so many weights, or the whole matrix, before more points are made resident.
+/// The least panel worth having: so many weights, or the whole matrix.
 const PANEL: u64 = 32;
+
+/// What a multiply-add costs where rows go through one at a time, in multiply-adds of a full register tile: each loads its
+/// point and its weight for itself.
+const SINGLE: f64 = 2.0;
 
 /// What a schedule takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,6 +27,16 @@ pub struct Choice {
     pub multiply_adds: u64,
     /// Weights drawn in all requests.
     pub weights: u64,
+    /// Whether the panel holds as many rows as the register tile has, of the widest layer.
+    pub full_rows: bool,
+}
+
+impl Choice {
+    /// Work in multiply-adds of a full register tile, of which drawing a weight costs `draw`.
+    pub fn cost(&self, draw: f64) -> f64 {
+        let each = if self.full_rows { 1.0 } else { SINGLE };
+        each * self.multiply_adds as f64 + draw * self.weights as f64
+    }
 }
 
 /// A schedule that does not fit, or that the core refuses.
@@ -39,6 +53,8 @@ pub enum Unfit {
 pub struct Room {
     /// Words of 4 bytes of the arena.
     pub words: u64,
+    /// Rows of the register tile.
+    pub rows: u32,
     /// Points of the register tile.
     pub tile: u32,
     /// Bytes of memory that the whole firmware may use; 0 for all.
@@ -69,14 +85,22 @@ pub fn request(spec: &Spec, run: u32, ram: u32) -> Run {
 }
 
 impl Room {
-    /// Every schedule that was looked at, the whole batch first, then the most resident points that fit.
+    /// Every schedule that was looked at: the whole batch, then the most resident points beside a panel that fills the
+    /// register tile, then the most of all.
     pub fn schedules(&self, run: &Run) -> Vec<(Schedule, std::result::Result<Choice, Unfit>)> {
-        let whole = (Schedule::WholeBatch, self.choice(run, Schedule::WholeBatch, run.count));
-        let blocks = match self.blocks(run) {
-            Ok(choice) => (choice.schedule, Ok(choice)),
-            Err(unfit) => (Schedule::Blocks { resident: self.tile }, Err(unfit)),
-        };
-        vec![whole, blocks]
+        let mut all = vec![(Schedule::WholeBatch, self.choice(run, Schedule::WholeBatch, run.count))];
+        let matrix = matrices(run).map(|(rows, columns)| rows * columns).max().unwrap_or(1);
+        let tile_rows = self.rows as u64 * widest(run);
+        for panel in [tile_rows, PANEL] {
+            let (schedule, blocks) = match self.blocks(run, panel.min(matrix)) {
+                Ok(choice) => (choice.schedule, Ok(choice)),
+                Err(unfit) => (Schedule::Blocks { resident: self.tile }, Err(unfit)),
+            };
+            if !all.iter().any(|(known, _)| *known == schedule) {
+                all.push((schedule, blocks));
+            }
+        }
+        all
     }
 
     /// The schedule with the least work: `draw` is the cost of drawing a weight, in multiply-adds.
@@ -85,9 +109,8 @@ impl Room {
     /// Nothing fits: what the smallest schedule needs.
     pub fn choose(&self, run: &Run, draw: f64) -> Result<Choice> {
         let schedules = self.schedules(run);
-        let cost = |choice: &Choice| choice.multiply_adds as f64 + draw * choice.weights as f64;
         let fits = schedules.iter().filter_map(|(_, choice)| choice.as_ref().ok());
-        if let Some(best) = fits.min_by(|a, b| cost(a).total_cmp(&cost(b))) {
+        if let Some(best) = fits.min_by(|a, b| a.cost(draw).total_cmp(&b.cost(draw))) {
             return Ok(*best);
         }
         Err(match schedules.last() {
@@ -120,11 +143,13 @@ impl Room {
         let blocks = |points: u32| (points as u64).div_ceil(plan.resident.max(1)) as u32;
         let drawn = Run { points: blocks(run.points), first: 0, count: blocks(run.count), ..all };
         let work = |run: &Run| network.plan(&run.options(), 1).map(|plan| plan.multiply_adds).map_err(Unfit::Refused);
-        Ok(Choice { schedule, slice, plan, layout, multiply_adds: work(&all)?, weights: work(&drawn)? })
+        let full_rows = layout.panel >= self.rows as u64 * widest(run);
+        Ok(Choice { schedule, slice, plan, layout, multiply_adds: work(&all)?, weights: work(&drawn)?, full_rows })
     }
 
-    /// The most resident points that fit. Without a norm the points go through in slices, if that lets more be resident.
-    fn blocks(&self, run: &Run) -> std::result::Result<Choice, Unfit> {
+    /// The most resident points that fit beside a panel of so many weights; one tile of them where that is too long. Without
+    /// a norm the points go through in slices, if that lets more be resident.
+    fn blocks(&self, run: &Run, panel: u64) -> std::result::Result<Choice, Unfit> {
         let slices = run.spec.norm == Norm::None;
         let attempt = |resident: u32| {
             let schedule = Schedule::Blocks { resident };
@@ -143,7 +168,7 @@ impl Room {
                 whole => whole,
             }
         };
-        let wide = |choice: &Choice| choice.layout.panel >= PANEL.min(full_panel(run));
+        let wide = |choice: &Choice| choice.layout.panel >= panel;
         let most = run.count.next_multiple_of(self.tile);
         // The layout grows with the resident points: halve the interval until it is one tile wide.
         let (mut low, mut high) = (1, most / self.tile + 1);
@@ -159,12 +184,13 @@ impl Room {
     }
 }
 
-/// Elements of the largest matrix.
-fn full_panel(run: &Run) -> u64 {
-    let network = Network::Family(run.spec);
-    crate::weights::dense_layers(&network)
-        .iter()
-        .map(|dense| dense.fan_in as u64 * dense.fan_out as u64)
-        .max()
-        .unwrap_or(1)
+/// Shapes of the dense layers.
+fn matrices(run: &Run) -> impl Iterator<Item = (u64, u64)> {
+    let layers = crate::weights::dense_layers(&Network::Family(run.spec));
+    layers.into_iter().map(|dense| (dense.fan_out as u64, dense.fan_in as u64))
+}
+
+/// Columns of the widest product, either way.
+fn widest(run: &Run) -> u64 {
+    matrices(run).map(|(rows, columns)| rows.max(columns)).max().unwrap_or(1)
 }

@@ -45,12 +45,24 @@ const SPECS: [(Option<Schedule>, &str); 24] = {
     ]
 };
 
+/// 4 points of 100 units under limits of memory that leave a panel of a few rows, of one, and of a part of one.
+const LIMITS: [u32; 3] = [13_600, 12_700, 12_200];
+
+/// One run to fit prices to.
+#[derive(Debug)]
+pub struct Sample {
+    /// Spec and schedule.
+    pub entry: Entry,
+    /// Limit of memory; 0 for none.
+    pub ram: u32,
+}
+
 /// The specs that prices are fitted to.
 ///
 /// # Errors
 /// None in practice: a test resolves them.
-pub fn specs() -> Result<Vec<Entry>> {
-    let entry = |(schedule, text): &(Option<Schedule>, &str)| {
+pub fn samples() -> Result<Vec<Sample>> {
+    let sample = |schedule: Option<Schedule>, text: &str, ram: u32| {
         let given: Overrides = toml::from_str(text).map_err(|error| Failure::failed(error.to_string()))?;
         let spec = Overrides {
             depth: given.depth.or(Some(3)),
@@ -59,9 +71,11 @@ pub fn specs() -> Result<Vec<Entry>> {
             runs: Some(1),
             ..given
         };
-        Ok(Entry { name: None, spec: spec.resolve()?, schedule: *schedule })
+        Ok(Sample { entry: Entry { name: None, spec: spec.resolve()?, schedule }, ram })
     };
-    SPECS.iter().map(entry).collect()
+    let all = SPECS.iter().map(|&(schedule, text)| sample(schedule, text, 0));
+    let four = Some(Schedule::Blocks { resident: 4 });
+    all.chain(LIMITS.iter().map(|&ram| sample(four, "width = 100", ram))).collect()
 }
 
 /// The counts of work and the instructions of one spec on an emulated board; None where it does not fit there.
@@ -70,11 +84,11 @@ pub fn specs() -> Result<Vec<Entry>> {
 /// The board cannot run it.
 pub fn measure(
     board: &'static Board,
-    entry: &Entry,
+    Sample { entry, ram }: &Sample,
     settings: &Settings,
     engine: &Engine,
 ) -> Result<Option<(Work, f64)>> {
-    let settings = Settings { schedule: entry.schedule.or(settings.schedule), count: true, ..settings.clone() };
+    let settings = Settings { schedule: entry.schedule, ram: *ram, count: true, ..settings.clone() };
     let mut place = emulated_place(board, &settings, engine)?;
     let run = request(&entry.spec, 0, settings.ram);
     let Ok(choice) = place.choose(&run) else { return Ok(None) };
@@ -89,12 +103,12 @@ pub fn measure(
 /// # Errors
 /// A board that cannot run.
 pub fn calibrate(settings: &Settings, engine: &Engine) -> Result<Costs> {
-    let specs = specs()?;
+    let samples = samples()?;
     let mut fitted = Vec::new();
     for board in emulated() {
         let mut rows = Vec::new();
-        for entry in &specs {
-            rows.extend(measure(board, entry, settings, engine)?);
+        for sample in &samples {
+            rows.extend(measure(board, sample, settings, engine)?);
         }
         let prices = fit(&rows);
         let worst =

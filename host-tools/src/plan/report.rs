@@ -103,10 +103,11 @@ pub fn plan(spec: &Spec, board: &'static Board, settings: &Settings) -> Result<P
 /// # Errors
 /// A run that does not fit.
 pub fn plan_for(spec: &Spec, board: &Board, image: &Image, settings: &Settings) -> Result<Planned> {
-    let room = Room { words: image.arena / 4, tile: board.tile.1, ram: settings.ram };
+    let (rows, tile) = board.tile;
+    let room = Room { words: image.arena / 4, rows, tile, ram: settings.ram };
     let run = request(spec, 0, settings.ram);
     let costs = Costs::committed()?;
-    let price = |choice: &Choice| costs.instructions(board, &work(&run, choice, board.tile.0, board.tile.1));
+    let price = |choice: &Choice| costs.instructions(board, &work(&run, choice, rows, tile));
     let chosen = match settings.schedule {
         None => room.choose(&run, draw_cost(board.fpu()))?,
         Some(schedule) => room.choice(&run, schedule, run.count).map_err(unfit)?,

@@ -32,7 +32,7 @@ pub fn draw_cost(fpu: bool) -> f64 {
 impl Remote {
     fn room(&self) -> Room {
         let identity = self.link.identity();
-        Room { words: identity.arena as u64 / 4, tile: identity.tile, ram: self.ram }
+        Room { words: identity.arena as u64 / 4, rows: identity.rows, tile: identity.tile, ram: self.ram }
     }
 
     /// The schedule of a run, as given or as it fits best.
