@@ -132,6 +132,7 @@ impl Link {
         let request = self.request;
         self.send(request, Message::Run(*asked))?;
         let mut next = 0;
+        let corrupt = self.mended.corrupt;
         loop {
             let reply = match self.hear(Instant::now() + self.limit) {
                 Heard::Frame(reply) => reply,
@@ -139,7 +140,9 @@ impl Link {
                     self.mended.corrupt += 1;
                     continue;
                 }
-                Heard::Silence if next == 0 && parts.requests() > 2 => return Err(LinkError::Silent(self.limit)),
+                Heard::Silence if next == 0 && corrupt == self.mended.corrupt && parts.requests() > 2 => {
+                    return Err(LinkError::Silent(self.limit));
+                }
                 Heard::Silence => {
                     self.mended.lost += 1;
                     return Ok(None);
