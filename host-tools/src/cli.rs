@@ -78,7 +78,7 @@ pub enum DeviceCommand {
     List,
     /// Run a spec on one target
     Run {
-        /// `host`, `wasm`, `qemu:NAME`, `serial:PORT[@BAUD]` or `probe:NAME`
+        /// `host`, `wasm`, `qemu:NAME`, `serial:PORT[@BAUD]`, `probe:NAME` or `pipe:COMMAND`
         #[arg(long)]
         target: String,
         /// The network
@@ -93,7 +93,7 @@ pub enum DeviceCommand {
     },
     /// Ask a device who it is; it tests its arithmetic at its start
     Selftest {
-        /// `host`, `wasm`, `qemu:NAME`, `serial:PORT[@BAUD]` or `probe:NAME`
+        /// `host`, `wasm`, `qemu:NAME`, `serial:PORT[@BAUD]`, `probe:NAME` or `pipe:COMMAND`
         #[arg(long)]
         target: String,
         /// How to reach it

@@ -32,6 +32,7 @@ impl<'a, M: Machine> Answer<'a, M> {
     }
 
     pub fn refuse(&mut self, why: Why, need: u64, have: u64) -> Result<(), Gone> {
+        log!(warn, "request {} refused: {}, need {}, have {}", self.request, why, need, have);
         self.say(Message::Refused { why, need, have })
     }
 }

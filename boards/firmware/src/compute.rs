@@ -31,7 +31,9 @@ pub(crate) fn compute<const R: usize, const T: usize, M: Machine>(
         stack: None,
         ticks: None,
     };
-    match execute::<R, T, M>(run, &layout, arena, decoder, answer, &mut done)? {
+    let outcome = execute::<R, T, M>(run, &layout, arena, decoder, answer, &mut done)?;
+    log!(info, "request {}: {} ticks, digest {:x}", answer.request(), done.ticks, done.digest.hash);
+    match outcome {
         Outcome::Complete if matches!(run.part, Part::Gradient | Part::Outputs) => {
             kept.insert(Kept { run: *run, layout, done }).say(run, arena, answer)
         }

@@ -4,6 +4,14 @@
 //! `plan --board`.
 #![no_std]
 
+/// Logs where there is a logger: `log!(level, format, arguments)`.
+macro_rules! log {
+    ($level:ident, $($words:tt)*) => {
+        #[cfg(feature = "defmt")]
+        defmt::$level!($($words)*);
+    };
+}
+
 mod answer;
 mod arena;
 mod compute;

@@ -8,6 +8,7 @@ use shatterscope::wire::{Broken, Decoder, Facts, Frame, Hello, MAX_FRAME, Messag
 
 /// Why the firmware ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum End {
     /// The host closed the transport.
     Closed,
@@ -96,6 +97,7 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
 
     fn run(&mut self, number: u32, decoder: &mut Decoder) -> Result<(), Gone> {
         let Some(run) = &self.asked else { return Ok(()) };
+        log!(info, "request {}: {}", number, run);
         let mut answer = Answer::new(self.machine, &mut self.buffer, number);
         match &self.kept {
             Some(kept) if kept.holds(run) => return kept.say(run, self.arena, &mut answer),
@@ -114,6 +116,14 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
     #[inline(never)]
     fn hello(&mut self, number: u32) -> Result<(), Gone> {
         let board = *self.machine.board();
+        log!(
+            info,
+            "{}: {} at commit {}, failed checks {}",
+            board.name,
+            CONTRACT,
+            env!("SHATTERSCOPE_COMMIT"),
+            self.failed
+        );
         let facts = Facts {
             board: board.name,
             core: board.core,

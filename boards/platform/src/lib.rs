@@ -6,12 +6,11 @@
 
 mod fault;
 mod region;
-mod stack;
 mod start;
 mod transport;
 
 pub use region::Region;
-pub use stack::Painted;
+pub use shatterscope_paint::Painted;
 pub use start::run;
 pub use transport::Semihosting;
 

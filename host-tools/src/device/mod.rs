@@ -5,6 +5,7 @@ pub mod counter;
 pub mod firmware;
 pub mod fit;
 pub mod link;
+pub mod map;
 pub mod place;
 pub mod probe;
 pub mod serial;

@@ -1,4 +1,4 @@
-//! Where to run: `host`, `qemu:NAME`, `wasm`, `serial:PORT`, `probe:NAME`.
+//! Where to run: `host`, `qemu:NAME`, `wasm`, `serial:PORT`, `probe:NAME`, `pipe:COMMAND`.
 use super::board::{BOARDS, Board, emulated};
 use crate::{Failure, Result};
 use std::fmt;
@@ -21,6 +21,8 @@ pub enum Target {
     },
     /// Firmware behind a debug probe: its data channel over RTT.
     Probe(&'static Board),
+    /// A program that takes frames on its standard input and gives them on its standard output, such as another emulator.
+    Pipe(Vec<String>),
 }
 
 /// Bits a second of a serial line, unless the target says otherwise after an @.
@@ -67,8 +69,11 @@ impl Target {
                 };
                 Ok(Target::Serial { port: port.to_owned(), baud })
             }
+            Some(("pipe", command)) if !command.trim().is_empty() => {
+                Ok(Target::Pipe(command.split_whitespace().map(str::to_owned).collect()))
+            }
             _ => Err(Failure::usage(format!(
-                "no target {word}: host, wasm, qemu:NAME, qemu:all, serial:PORT[@BAUD] or probe:NAME"
+                "no target {word}: host, wasm, qemu:NAME, qemu:all, serial:PORT[@BAUD], probe:NAME or pipe:COMMAND"
             ))),
         }
     }
@@ -91,6 +96,7 @@ impl fmt::Display for Target {
             Target::Wasm => f.write_str("wasm"),
             Target::Qemu(board) => write!(f, "qemu:{}", board.name),
             Target::Probe(board) => write!(f, "probe:{}", board.name),
+            Target::Pipe(command) => write!(f, "pipe:{}", command.first().map_or("", String::as_str)),
             Target::Serial { port, baud: BAUD } => write!(f, "serial:{port}"),
             Target::Serial { port, baud } => write!(f, "serial:{port}@{baud}"),
         }

@@ -41,6 +41,12 @@ pub fn open(target: &Target, settings: &Settings, engine: &Engine) -> Result<Box
             let (script, module) = firmware()?.wasm()?;
             (Box::new(Process::start(Command::new("node").arg(script).arg(module))?), None)
         }
+        Target::Pipe(command) => {
+            let [program, words @ ..] = command.as_slice() else {
+                return Err(Failure::usage("pipe: needs a command"));
+            };
+            (Box::new(Process::start(Command::new(program).args(words))?), None)
+        }
         Target::Serial { port, baud } => (super::super::serial::open(port, *baud)?, None),
         Target::Probe(board) => (super::super::probe::open(board)?, None),
     };

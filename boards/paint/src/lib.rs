@@ -1,4 +1,5 @@
 //! Paints the stack at the start; what is painted no more has been used.
+#![no_std]
 #![allow(unsafe_code)]
 
 use core::hint::black_box;
