@@ -7,6 +7,7 @@ use shatterscope::Pass;
 use shatterscope::contract::CONTRACT;
 use shatterscope::network::{Norm, Schedule, Spec};
 use shatterscope::wire::{Decoder, Facts, Frame, Hello, MAX_FRAME, Message, Part, Run, VERSION, Why, encode};
+use shatterscope_host::device::channel::Channel;
 use shatterscope_host::device::fit::request;
 use shatterscope_host::device::link::{Link, LinkError, Mended};
 use shatterscope_host::spec::Overrides;
@@ -181,7 +182,7 @@ fn another_firmware_after_a_reset_is_noticed() {
 }
 
 /// A peer that answers every frame with a Hello of these words.
-fn peer(wire: u32, contract: &'static str, failed_checks: u32) -> Box<Scripted> {
+fn peer(wire: u32, contract: &'static str, failed_checks: u32) -> Box<dyn Channel> {
     Scripted::new(move |bytes| {
         let mut decoder = Decoder::new();
         let request = bytes.iter().find_map(|&byte| decoder.push(byte)?.ok().map(|frame| frame.request)).unwrap();
@@ -205,7 +206,7 @@ fn peer(wire: u32, contract: &'static str, failed_checks: u32) -> Box<Scripted> 
 
 #[test]
 fn a_device_of_another_kind_is_refused_before_it_computes() {
-    let open = |peer| Link::open(peer, LIMIT).err();
+    let open = |peer: Box<dyn Channel>| Link::open(peer, LIMIT).err();
     assert_eq!(open(peer(VERSION as u32, "strict-2", 0)), Some(LinkError::OtherContract("strict-2".to_owned())));
     assert_eq!(open(peer(VERSION as u32 + 1, CONTRACT, 0)), Some(LinkError::OtherWire));
     assert_eq!(open(peer(VERSION as u32, CONTRACT, 1 << 9)), Some(LinkError::SelfTest(1 << 9)));

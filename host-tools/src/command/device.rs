@@ -4,6 +4,7 @@ use crate::cli::{Common, Devices};
 use crate::device::board::{BOARDS, Kind};
 use crate::device::firmware::Firmware;
 use crate::device::link::{Identity, Mended};
+use crate::device::map::Map;
 use crate::device::place::{Measured, open};
 use crate::device::{Target, probe, serial};
 use crate::engine::Engine;
@@ -196,7 +197,7 @@ pub fn self_test(target: &Target, devices: &Devices, engine: &Engine, common: &C
     }
 }
 
-/// Builds a real board's firmware and flashes it with the program probe-rs.
+/// Builds a real board's firmware, checks that it fits the chip, and flashes it.
 ///
 /// # Errors
 /// No such board, no probe-rs, no probe, a build that fails.
@@ -210,22 +211,9 @@ pub fn flash(target: &Target, devices: &Devices) -> Result<()> {
         return Err(Failure::usage(format!("{} is emulated", board.name)));
     };
     let image = Firmware::find(devices.firmware.as_deref())?.program(board)?;
-    // Its own warnings about the system's USB would bury the one line that matters.
-    let output = Command::new("probe-rs")
-        .args(["download", "--chip", chip])
-        .arg(&image)
-        .env("RUST_LOG", "error")
-        .env("RUST_BACKTRACE", "0")
-        .output();
-    match output {
-        Err(_) => {
-            Err(Failure::failed("probe-rs is not installed: cargo install probe-rs-tools --locked (ten minutes)"))
-        }
-        Ok(output) if output.status.success() => print(&format!("{} is flashed\n", board.name)),
-        Ok(output) => {
-            let words = String::from_utf8_lossy(&output.stderr);
-            let line = words.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no message").trim();
-            Err(Failure::failed(format!("cannot flash {}: {line}; is the board plugged in?", board.name)))
-        }
+    if let Some(map) = Map::of(board)? {
+        map.check(&image)?;
     }
+    probe::flash(board, chip, &image)?;
+    print(&format!("{} is flashed\n", board.name))
 }

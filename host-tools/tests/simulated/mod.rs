@@ -1,3 +1,4 @@
+#![allow(dead_code, reason = "each test uses its part")]
 //! A device on a line whose faults are chosen: the real firmware in a thread, frames carried by channels.
 use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write};
 use shatterscope_firmware::device::{Board, Clock, Device, NoDelay, NoPin, NoStack, Status};
@@ -101,6 +102,28 @@ impl Clock for Runs {
     }
 }
 
+/// The firmware at the end of a serial port, until the process ends.
+#[cfg(unix)]
+pub fn behind(mut port: serialport::TTYPort) {
+    use serialport::SerialPort;
+    use std::io::{Read as _, Write as _};
+    let ((to, input), (output, from)) = (channel(), channel::<Vec<u8>>());
+    let mut writer = port.try_clone_native().unwrap();
+    std::thread::spawn(move || {
+        while let Ok(frame) = from.recv() {
+            writer.write_all(&frame).and_then(|()| writer.flush()).unwrap();
+        }
+    });
+    std::thread::spawn(move || {
+        let mut buffer = [0; 256];
+        port.set_timeout(Duration::from_secs(60)).unwrap();
+        while let Ok(len @ 1..) = port.read(&mut buffer) {
+            to.send(buffer[..len].to_vec()).unwrap();
+        }
+    });
+    Made::default().serve(Line { input, pending: VecDeque::new(), output });
+}
+
 /// What the device is made of.
 #[derive(Clone)]
 pub struct Made {
@@ -118,18 +141,24 @@ impl Default for Made {
 }
 
 impl Made {
-    fn start(&self) -> (Sender<Vec<u8>>, Receiver<Vec<u8>>) {
+    fn start(&self) -> Ends {
         let ((to, input), (output, from)) = (channel(), channel());
+        self.serve(Line { input, pending: VecDeque::new(), output });
+        (to, from)
+    }
+
+    fn serve(&self, bytes: Line) {
         let made = self.clone();
         std::thread::spawn(move || {
             let status = Status { lamp: NoPin, timing: NoPin, delay: NoDelay };
-            let bytes = Line { input, pending: VecDeque::new(), output };
             let mut device = Device { board: made.board, bytes, clock: Runs(made.runs), stack: NoStack, status };
             serve::<2, 16, _, _, _, _, _, _>(&mut device, &mut vec![0.0; made.words]);
         });
-        (to, from)
     }
 }
+
+/// Both ends of a line of frames, as the host holds them.
+type Ends = (Sender<Vec<u8>>, Receiver<Vec<u8>>);
 
 /// Decides over each frame: its way, and its number of this way from 0.
 pub type Faults = Box<dyn FnMut(Way, usize) -> Fate>;
@@ -139,7 +168,7 @@ pub struct Simulated {
     made: Made,
     /// What a reset starts.
     next: Made,
-    line: Option<(Sender<Vec<u8>>, Receiver<Vec<u8>>)>,
+    line: Option<Ends>,
     faults: Faults,
     seen: [usize; 2],
     held: [Option<Vec<u8>>; 2],
@@ -223,15 +252,15 @@ impl Channel for Simulated {
 }
 
 /// A peer that says given bytes to every question: for what the real firmware never says.
-pub struct Scripted(pub Box<dyn FnMut(&[u8]) -> Vec<u8>>, pub VecDeque<Vec<u8>>);
+pub struct Scripted<A>(A, VecDeque<Vec<u8>>);
 
-impl Scripted {
-    pub fn new(answer: impl FnMut(&[u8]) -> Vec<u8> + 'static) -> Box<Self> {
-        Box::new(Self(Box::new(answer), VecDeque::new()))
+impl<A: FnMut(&[u8]) -> Vec<u8>> Scripted<A> {
+    pub fn new(answer: A) -> Box<Self> {
+        Box::new(Self(answer, VecDeque::new()))
     }
 }
 
-impl Channel for Scripted {
+impl<A: FnMut(&[u8]) -> Vec<u8>> Channel for Scripted<A> {
     fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         let answer = (self.0)(bytes);
         self.1.push_back(answer);

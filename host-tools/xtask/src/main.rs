@@ -1,6 +1,7 @@
 //! `cargo xtask test` proves the whole: formats, lints, documentation, tests at every optimisation level, every target,
 //! devices in the emulator, the absence of panics, and that a broken contract would be found.
 
+mod boards;
 mod mutants;
 mod numerics;
 mod panics;
@@ -34,6 +35,12 @@ enum Task {
     },
     /// Firmware in the emulator against this machine
     Qemu,
+    /// Firmware of real boards: lints, images against the chips' memory, and what an emulator can run of it
+    Boards {
+        /// Also against probe-rs (ten minutes to build) and in rp2040js (npm)
+        #[arg(long)]
+        long: bool,
+    },
     /// No symbol of core::panicking in a program that uses the whole core
     Panics,
     /// Breaks the contract, one place at a time, and wants the golden tests to notice
@@ -60,6 +67,13 @@ fn run(task: &Task, tree: &Tree, report: &mut Report) {
             qemu::steps(tree, report, &tools);
             wrong::steps(tree, report, &tools);
         }
+        Task::Boards { long } => {
+            let tools = tools::provide(report);
+            boards::steps(tree, report, &tools);
+            if *long {
+                boards::long_steps(tree, report);
+            }
+        }
         Task::Panics => {
             let tools = tools::provide(report);
             panics::steps(tree, report, &tools);
@@ -76,11 +90,13 @@ fn test(tree: &Tree, report: &mut Report, long: bool) {
     rust::targets(tree, report, &tools);
     qemu::steps(tree, report, &tools);
     wrong::steps(tree, report, &tools);
+    boards::steps(tree, report, &tools);
     panics::steps(tree, report, &tools);
     mutants::steps(tree, report);
     if long {
         rust::long_tests(tree, report);
         numerics::steps(tree, report);
         qemu::long_steps(tree, report);
+        boards::long_steps(tree, report);
     }
 }

@@ -1,0 +1,98 @@
+//! The commands on devices, as a user types them: what goes wrong is said in one line, and a serial line carries a run.
+mod simulated;
+
+use assert_cmd::Command;
+use std::time::Duration;
+
+fn shatterscope(words: &str) -> Command {
+    let mut command = Command::cargo_bin("shatterscope").unwrap();
+    command.args(words.split_whitespace()).timeout(Duration::from_secs(120));
+    command
+}
+
+/// Exit status, and the one line on standard error.
+fn refused(words: &str) -> (Option<i32>, String) {
+    let output = shatterscope(words).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.stdout.is_empty(), "{words}: nothing on standard output");
+    assert_eq!(said.lines().count(), 1, "{words}: one line: {said}");
+    assert!(said.starts_with("error: "), "{words}: {said}");
+    (output.status.code(), said)
+}
+
+#[test]
+fn wrong_use_is_told_from_failure() {
+    let uses = [
+        ("device run --target qemu:nothing", "microbit"),
+        ("device run --target probe:nothing", "raspberry-pi-pico"),
+        ("device run --target foo", "serial:PORT"),
+        ("device run --target serial:", "serial:PORT"),
+        ("device run --target serial:/dev/null@fast", "bits a second"),
+        ("device run --target pipe:", "pipe:COMMAND"),
+        ("device flash --target qemu:microbit", "no flash"),
+        ("compare --targets ,", "no target is named"),
+        ("compare --targets host --ram 3x", "128K"),
+        ("compare --targets host --schedule blocks:0", "blocks:N"),
+        ("plan --board microbit --firmware /nowhere", "boards/firmware"),
+        ("plan --board nothing", "mps2-an386"),
+    ];
+    for (words, hint) in uses {
+        let (status, said) = refused(words);
+        assert_eq!(status, Some(2), "{words}: {said}");
+        assert!(said.contains(hint), "{words}: {said}");
+    }
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let there_is_none = [
+        ("device run --target serial:/dev/nowhere", "cannot open /dev/nowhere"),
+        ("device run --target pipe:/no/such/program", "cannot start /no/such/program"),
+        ("device selftest --target pipe:false", "the device is gone"),
+        ("device selftest --target pipe:cat --timeout 0.5", "version 1 of the wire format"),
+        ("device selftest --target probe:raspberry-pi-pico", "probe"),
+    ];
+    for (words, hint) in there_is_none {
+        let (status, said) = refused(words);
+        assert_eq!(status, Some(1), "{words}: {said}");
+        assert!(said.contains(hint), "{words}: {said}");
+    }
+}
+
+/// Without the feature the error says how to get it; with it, that no probe is attached.
+#[test]
+fn a_board_without_a_probe_fails_with_a_clear_error() {
+    let (status, said) = refused("device run --target probe:stm32f407-discovery --depth 2");
+    assert_eq!(status, Some(1));
+    let hint = if cfg!(feature = "probe") { "no debug probe is attached" } else { "--features probe" };
+    assert!(said.contains(hint), "{said}");
+}
+
+#[test]
+fn the_list_has_every_board() {
+    let output = shatterscope("device list --json").output().unwrap();
+    let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let targets: Vec<_> =
+        list["boards"].as_array().unwrap().iter().map(|board| board["target"].as_str().unwrap()).collect();
+    assert_eq!(targets.iter().filter(|target| target.starts_with("qemu:")).count(), 10);
+    assert_eq!(targets.iter().filter(|target| target.starts_with("probe:")).count(), 6);
+    assert_eq!(list["probes"].is_null(), !cfg!(feature = "probe"));
+}
+
+/// The firmware behind a pseudo-terminal: what a serial port is to the program.
+#[cfg(unix)]
+#[test]
+fn a_serial_line_carries_a_run() {
+    use serialport::{SerialPort, TTYPort};
+    let (device, host) = TTYPort::pair().unwrap();
+    let port = host.name().expect("a pseudo-terminal has a name");
+    simulated::behind(device);
+    let words =
+        format!("compare --targets host,serial:{port} --depth 5 --width 9 --points 300 --runs 2 --json --timeout 5");
+    let output = shatterscope(&words).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["equal"], true, "{said}");
+    drop(host);
+}

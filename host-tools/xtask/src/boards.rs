@@ -1,0 +1,116 @@
+//! The firmware of real boards: built and linted with every transport, its images held to the chips' memory, and run where
+//! an emulator has the chip.
+use crate::qemu::compare;
+use crate::step::Report;
+use crate::tools::Tools;
+use crate::tree::{Tree, succeed};
+use anyhow::{Context, Result, bail};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+/// Folder, target, and the features that are built besides the default.
+const BOARDS: [(&str, &str, &[&str]); 6] = [
+    ("stm32f407-discovery", "thumbv7em-none-eabihf", &["uart", "emulated"]),
+    ("nucleo-h743zi", "thumbv7em-none-eabihf", &["uart"]),
+    ("nrf52840-dk", "thumbv7em-none-eabihf", &[]),
+    ("microbit-v2", "thumbv7em-none-eabihf", &[]),
+    ("raspberry-pi-pico", "thumbv6m-none-eabi", &["uart"]),
+    ("raspberry-pi-pico-2", "thumbv8m.main-none-eabihf", &["uart"]),
+];
+
+/// Specs of the runs in emulators of chips: every family once.
+const SPECS: [&str; 3] = [
+    "--depth 6 --width 12 --points 20 --runs 2",
+    "--family resnet --norm batch --depth 4 --width 8 --points 20 --runs 1",
+    "--family highway --derivative forward --depth 4 --width 8 --points 9 --runs 1",
+];
+
+const EMULATED: &str = "boards: STM32F407 in QEMU";
+
+/// In minutes.
+pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
+    for (name, target, features) in BOARDS {
+        let step = format!("boards: {name}");
+        if let Err(reason) = tools.target(target) {
+            report.skip(step, &reason);
+            continue;
+        }
+        report.step(step, || {
+            succeed(&mut tree.cargo_of_boards(name, "clippy --quiet --release -- -D warnings"))?;
+            for feature in features {
+                let words = format!("clippy --quiet --release --features {feature} -- -D warnings");
+                succeed(&mut tree.cargo_of_boards(name, &words))?;
+                succeed(&mut tree.cargo_of_boards(name, &format!("build --quiet --release --features {feature}")))?;
+            }
+            Ok(())
+        });
+    }
+    report.step("boards: images fit their chips", || {
+        succeed(&mut tree.cargo("test --quiet --release -p shatterscope-host --test images -- --ignored --nocapture"))
+    });
+    match tools.emulators() {
+        Ok(()) => report.step(EMULATED, || emulated(tree)),
+        Err(reason) => report.skip(EMULATED.to_owned(), &reason),
+    }
+}
+
+/// What takes minutes, or a program that is not Debian's.
+pub fn long_steps(tree: &Tree, report: &mut Report) {
+    report.step("boards: chips as probe-rs knows them", || {
+        let words = "test --quiet --release -p shatterscope-host --features probe --test chips --test devices -- \
+                     --include-ignored --nocapture";
+        succeed(&mut tree.cargo(words))
+    });
+    report.step("boards: Raspberry Pi Pico in rp2040js", || pico(tree));
+}
+
+/// A process that ends with its step.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The image of the Discovery board, its USART2 on a pseudo-terminal, to be opened as any serial port.
+fn emulated(tree: &Tree) -> Result<()> {
+    succeed(&mut tree.cargo("build --quiet --release -p shatterscope-host"))?;
+    let board = "stm32f407-discovery";
+    succeed(&mut tree.cargo_of_boards(board, "build --quiet --release --features emulated"))?;
+    let image = tree.boards_target.join("thumbv7em-none-eabihf/release").join(board);
+    let mut qemu = Command::new("qemu-system-arm");
+    qemu.args(["-M", "netduinoplus2", "-display", "none", "-monitor", "none", "-serial", "null", "-serial", "pty"]);
+    let mut running = Running(qemu.arg("-kernel").arg(image).stdout(Stdio::piped()).spawn()?);
+    let mut told = String::new();
+    let mut lines = BufReader::new(running.0.stdout.take().context("its output is piped")?);
+    lines.read_line(&mut told)?;
+    let Some(port) = told.split_whitespace().find(|word| word.starts_with("/dev/pts/")) else {
+        bail!("QEMU does not name its pseudo-terminal: {told}");
+    };
+    SPECS.iter().try_for_each(|spec| compare(tree, &format!("{spec} --targets host,serial:{port}")).map(drop))
+}
+
+/// The image of the Pico with interrupts and UART0, in an emulator that shares nothing with QEMU.
+fn pico(tree: &Tree) -> Result<()> {
+    let modules = tree.target.join("rp2040js");
+    std::fs::create_dir_all(&modules)?;
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--silent", "--no-fund", "--no-audit", "rp2040js@1.4.1"]).current_dir(&modules);
+    succeed(&mut npm).context("rp2040js comes from npm: sudo apt-get install npm")?;
+    succeed(&mut tree.cargo("build --quiet --release -p shatterscope-host"))?;
+    succeed(&mut tree.cargo_of_boards("raspberry-pi-pico", "build --quiet --release --features uart"))?;
+    let image = tree.boards_target.join("thumbv6m-none-eabi/release/raspberry-pi-pico");
+    for spec in SPECS {
+        let script = tree.root.join("boards/raspberry-pi-pico/emulate.mjs");
+        let pipe = format!("pipe:node {} {} {}", script.display(), modules.display(), image.display());
+        let mut command = crate::qemu::program(tree, &format!("compare --json --quiet {spec} --targets"));
+        command.arg(format!("host,{pipe}"));
+        let (told, equal) = crate::qemu::compared(&mut command)?;
+        if !equal {
+            bail!("the targets differ: {}", serde_json::to_string_pretty(&told)?);
+        }
+    }
+    Ok(())
+}
