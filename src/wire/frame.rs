@@ -1,6 +1,7 @@
 use super::Message;
+use cobs::{EncoderState, PushResult};
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
-use postcard::ser_flavors::{Cobs, Flavor, Slice};
+use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
 /// Version of the wire format: the first byte of every frame.
@@ -30,29 +31,56 @@ pub struct Frame<'a> {
 /// The bytes of a frame: COBS of version, postcard of the frame, CRC-32 of both, then a zero. None where they do not fit,
 /// which happens only to values longer than [`VALUE_BYTES`] and to texts of more than 150 bytes together.
 pub fn encode<'b>(frame: &Frame, buffer: &'b mut [u8; MAX_FRAME]) -> Option<&'b [u8]> {
-    let flavor = Checked { to: Cobs::try_new(Slice::new(buffer)).ok()?, digest: CRC.digest() };
-    let bytes = postcard::serialize_with_flavor(&(VERSION, frame), flavor).ok()?;
-    Some(bytes)
+    let framed = Framed { buffer, len: 1, cobs: EncoderState::default(), digest: CRC.digest() };
+    postcard::serialize_with_flavor(&(VERSION, frame), framed).ok()
 }
 
-/// Adds the CRC behind what goes through; postcard's own wants a table of a kilobyte.
-struct Checked<'a, F> {
-    to: F,
-    digest: crc::Digest<'a, u32, NoTable>,
+/// Frees what goes through of zeros, adds the CRC behind it. Postcard's own flavours index, which can panic, and its CRC
+/// wants a table of a kilobyte.
+struct Framed<'b, 'c> {
+    buffer: &'b mut [u8; MAX_FRAME],
+    /// Bytes written, with a place kept for the code of the run at hand.
+    len: usize,
+    cobs: EncoderState,
+    digest: crc::Digest<'c, u32, NoTable>,
 }
 
-impl<F: Flavor> Flavor for Checked<'_, F> {
-    type Output = F::Output;
-
-    fn try_push(&mut self, data: u8) -> postcard::Result<()> {
-        self.digest.update(&[data]);
-        self.to.try_push(data)
+impl Framed<'_, '_> {
+    fn set(&mut self, at: usize, byte: u8) -> postcard::Result<()> {
+        *self.buffer.get_mut(at).ok_or(postcard::Error::SerializeBufferFull)? = byte;
+        Ok(())
     }
 
-    fn finalize(mut self) -> postcard::Result<F::Output> {
-        for byte in self.digest.finalize().to_le_bytes() {
-            self.to.try_push(byte)?;
+    fn put(&mut self, byte: u8) -> postcard::Result<()> {
+        match self.cobs.push(byte) {
+            PushResult::AddSingle(byte) => self.set(self.len, byte)?,
+            PushResult::ModifyFromStartAndSkip((at, code)) => self.set(at, code)?,
+            PushResult::ModifyFromStartAndPushAndSkip((at, code, byte)) => {
+                self.set(at, code)?;
+                self.set(self.len, byte)?;
+                self.len += 1;
+            }
         }
-        self.to.finalize()
+        self.len += 1;
+        Ok(())
+    }
+}
+
+impl<'b> Flavor for Framed<'b, '_> {
+    type Output = &'b [u8];
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.digest.update(&[byte]);
+        self.put(byte)
+    }
+
+    fn finalize(mut self) -> postcard::Result<&'b [u8]> {
+        for byte in self.digest.clone().finalize().to_le_bytes() {
+            self.put(byte)?;
+        }
+        let (at, code) = core::mem::take(&mut self.cobs).finalize();
+        self.set(at, code)?;
+        self.set(self.len, 0)?;
+        self.buffer.get(..=self.len).ok_or(postcard::Error::SerializeBufferFull)
     }
 }

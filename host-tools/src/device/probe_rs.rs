@@ -1,7 +1,7 @@
 use crate::device::board::{Board, Kind};
 use crate::device::channel::{Channel, Received};
 use crate::{Failure, Result};
-use probe_rs::flashing::{Format, download_file};
+use probe_rs::flashing::{ElfLoader, ElfOptions, download_file};
 use probe_rs::probe::list::Lister;
 use probe_rs::rtt::Rtt;
 use probe_rs::{Permissions, Session};
@@ -33,15 +33,21 @@ pub fn open(board: &Board) -> Result<Box<dyn Channel>> {
     };
     loop {
         let mut core = session.core(0).map_err(|error| failed(&error))?;
-        match Rtt::attach(&mut core) {
-            Ok(mut rtt) if rtt.up_channel(UP).is_some() && rtt.down_channel(DOWN).is_some() => {
-                drop(core);
-                return Ok(Box::new(Probe { session, rtt }));
+        let attached = Rtt::attach(&mut core);
+        drop(core);
+        let reason = match attached {
+            Ok(mut rtt) => {
+                if rtt.up_channel(UP).is_some() && rtt.down_channel(DOWN).is_some() {
+                    return Ok(Box::new(Probe { session, rtt }));
+                }
+                "another firmware".to_owned()
             }
-            Ok(_) if Instant::now() > end => return Err(failed(&"another firmware")),
-            Err(error) if Instant::now() > end => return Err(failed(&error)),
-            _ => std::thread::sleep(Duration::from_millis(50)),
+            Err(error) => error.to_string(),
+        };
+        if Instant::now() > end {
+            return Err(failed(&reason));
         }
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -60,7 +66,7 @@ pub fn list() -> Result<Vec<String>> {
 pub fn flash(board: &Board, _chip: &str, image: &Path) -> Result<()> {
     let mut session = attach(board)?;
     let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("cannot flash {}: {error}", board.name));
-    download_file(&mut session, image, Format::Elf(Default::default())).map_err(|error| failed(&error))?;
+    download_file(&mut session, image, ElfLoader(ElfOptions::default())).map_err(|error| failed(&error))?;
     session.core(0).and_then(|mut core| core.reset()).map_err(|error| failed(&error))
 }
 
