@@ -56,6 +56,8 @@ pub enum Command {
     Spec(Network),
     /// Write weights, inputs, outputs and gradients of a run as .safetensors and .npz
     Export(Export),
+    /// A network of your own, weights and layers, as a const Rust module for flash
+    Pack(Pack),
     /// Presets
     Preset {
         /// What to do with them
@@ -354,6 +356,19 @@ pub struct Export {
     pub computing: Computing,
 }
 
+/// `pack`
+#[derive(Debug, Args)]
+pub struct Pack {
+    /// Weights, .safetensors or .npz
+    pub model: PathBuf,
+    /// List of layers
+    #[arg(long, value_name = "NET.toml")]
+    pub net: PathBuf,
+    /// File to write [default: standard output]
+    #[arg(long, value_name = "FILE.rs")]
+    pub out: Option<PathBuf>,
+}
+
 /// `figures`
 #[derive(Debug, Args)]
 pub struct Figures {
@@ -414,6 +429,7 @@ impl Cli {
                 let spec = export.network.resolve_over(None)?;
                 command::export::run(&spec, export.run, &export.out, &export.computing.engine(common)?, common)
             }
+            Command::Pack(pack) => command::pack::run(&pack.model, &pack.net, pack.out.as_deref(), common.quiet),
             Command::Preset { command: PresetCommand::List } => command::preset::list(common),
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! The modules in the order in which data flows: [`spec`] resolves what is asked, [`weights`] draws or reads
 //! parameters, [`engine`] runs the kernel on threads, [`statistics`] and [`record`] make a result of the runs,
-//! [`figure`] the paper's figures, [`plot`] draws them.
+//! [`figure`] the paper's figures, [`plot`] draws them. Beside that path: [`device`] talks to boards, [`compare`] holds them
+//! to this machine, [`plan`] says beforehand what a run takes there, [`pack`] puts a user's own network into flash.
 pub mod cli;
 pub mod command;
 pub mod compare;
@@ -11,6 +12,7 @@ pub mod engine;
 pub mod error;
 pub mod figure;
 pub mod files;
+pub mod pack;
 pub mod plan;
 pub mod plot;
 pub mod preset;

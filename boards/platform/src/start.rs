@@ -22,27 +22,32 @@ macro_rules! board {
         static ARENA: $crate::static_cell::ConstStaticCell<[f32; $arena / 4]> =
             $crate::static_cell::ConstStaticCell::new([0.0; $arena / 4]);
 
+        $crate::entry!($crate::run::<$rows, $tile>($board, ARENA.take()));
+    };
+}
+
+/// The `main` of a program for any of the cores: an expression that never ends.
+#[macro_export]
+macro_rules! entry {
+    ($body:expr) => {
         #[cfg(target_arch = "arm")]
         #[$crate::cortex_m_rt::entry]
         fn main() -> ! {
-            $crate::run::<$rows, $tile>($board, ARENA.take())
+            $body
         }
 
         #[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
         #[$crate::riscv_rt::entry]
         fn main() -> ! {
-            $crate::run::<$rows, $tile>($board, ARENA.take())
+            $body
         }
 
         #[cfg(target_arch = "aarch64")]
-        mod entry {
-            use $crate::aarch64_rt::entry;
+        $crate::aarch64_rt::entry!(main);
 
-            entry!(main);
-
-            fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
-                $crate::run::<$rows, $tile>(super::BOARD, super::ARENA.take())
-            }
+        #[cfg(target_arch = "aarch64")]
+        fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
+            $body
         }
     };
 }

@@ -3,6 +3,7 @@ pub mod compare;
 pub mod device;
 pub mod export;
 pub mod figures;
+pub mod pack;
 pub mod plan;
 pub mod preset;
 pub mod probe;

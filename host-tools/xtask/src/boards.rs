@@ -26,6 +26,7 @@ const SPECS: [&str; 3] = [
 ];
 
 const EMULATED: &str = "boards: STM32F407 in QEMU";
+const OWN_NETWORK: &str = "boards: the example of an own network, on three cores";
 
 /// In minutes.
 pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
@@ -48,9 +49,11 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
     report.step("boards: images fit their chips", || {
         succeed(&mut tree.cargo("test --quiet --release -p shatterscope-host --test images -- --ignored --nocapture"))
     });
-    match tools.emulators() {
-        Ok(()) => report.step(EMULATED, || emulated(tree)),
-        Err(reason) => report.skip(EMULATED.to_owned(), &reason),
+    for (step, run) in [(EMULATED, emulated as fn(&Tree) -> Result<()>), (OWN_NETWORK, own_network)] {
+        match tools.emulators() {
+            Ok(()) => report.step(step, || run(tree)),
+            Err(reason) => report.skip(step.to_owned(), &reason),
+        }
     }
 }
 
@@ -90,6 +93,14 @@ fn emulated(tree: &Tree) -> Result<()> {
         bail!("QEMU does not name its pseudo-terminal: {told}");
     };
     SPECS.iter().try_for_each(|spec| compare(tree, &format!("{spec} --targets host,serial:{port}")).map(drop))
+}
+
+fn own_network(tree: &Tree) -> Result<()> {
+    for target in ["thumbv6m-none-eabi", "thumbv7em-none-eabihf", "riscv32imafc-unknown-none-elf"] {
+        let lint = format!("clippy --quiet --release --target {target} -- -D warnings");
+        succeed(&mut tree.cargo_of_boards("examples/own-network", &lint))?;
+    }
+    succeed(&mut tree.cargo("test --quiet --release -p shatterscope-host --test own_network -- --ignored"))
 }
 
 /// The image of the Pico with interrupts and UART0, in an emulator that shares nothing with QEMU.
