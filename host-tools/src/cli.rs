@@ -389,6 +389,12 @@ pub struct Figures {
     /// Runs that Figure 2 averages over
     #[arg(long, default_value_t = 20)]
     pub runs: u32,
+    /// Run the networks there instead of here: a target as `device run` takes it
+    #[arg(long)]
+    pub target: Option<String>,
+    /// How to reach it
+    #[command(flatten)]
+    pub devices: Devices,
     /// Where to compute
     #[command(flatten)]
     pub computing: Computing,

@@ -266,7 +266,8 @@ fn the_memory_asked_for_is_the_memory_needed() {
 #[test]
 fn a_run_is_cancelled_between_steps() {
     let mut link = open(Box::new(|_, _| Fate::Pass)).unwrap();
-    let long = Run { report_every: 1, ..run(Part::Gradient) };
+    let good = run(Part::Gradient);
+    let long = Run { report_every: 1, spec: Spec { depth: 24, ..good.spec }, ..good };
     let mut told = 0;
     let cancelled = link.part(&long, |done, of| {
         assert!(done <= of);

@@ -1,11 +1,13 @@
 //! `figures`: the paper's figures as files and one page.
 use super::{print, print_json};
 use crate::cli::{Common, Figures};
+use crate::device::{Target, open as open_place};
 use crate::engine::Engine;
 use crate::figure::{FIGURES, Setting, figure1, figure2};
 use crate::plot::{write_figure, write_index};
 use crate::{Failure, Result};
 use serde_json::json;
+use std::cell::RefCell;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -21,10 +23,16 @@ pub fn run(figures: &Figures, engine: &Engine, common: &Common) -> Result<()> {
     if figures.runs == 0 {
         return Err(Failure::usage("--runs must be at least 1"));
     }
-    let setting = Setting { engine, seed: figures.seed, runs: figures.runs };
+    let target = figures.target.as_deref().map(Target::parse).transpose()?.filter(|target| *target != Target::Host);
+    let names = chosen(&figures.which)?;
+    let device = match &target {
+        None => None,
+        Some(target) => Some((target, RefCell::new(open_place(target, &figures.devices.settings()?, engine)?))),
+    };
+    let setting = Setting { engine, device, seed: figures.seed, runs: figures.runs };
     let start = Instant::now();
     let (mut drawn, mut files) = (Vec::new(), Vec::new());
-    for name in chosen(&figures.which)? {
+    for name in names {
         let figure = match name {
             "1" => figure1(&setting)?,
             _ => figure2(&setting)?,

@@ -5,10 +5,13 @@ mod figure2;
 pub use figure1::figure1;
 pub use figure2::figure2;
 
+use crate::device::{Outcome, Place, Target};
 use crate::engine::{Engine, Run};
 use crate::plot::Choice;
 use crate::spec::{Overrides, Spec};
 use crate::{Failure, Result};
+use shatterscope::contract::Digest;
+use std::cell::RefCell;
 
 /// A figure that can be asked for.
 pub struct Listed {
@@ -27,10 +30,11 @@ pub const FIGURES: [Listed; 2] = [
 ];
 
 /// What figures share: seed and size.
-#[derive(Clone, Copy, Debug)]
 pub struct Setting<'a> {
     /// Threads and kernel.
     pub engine: &'a Engine,
+    /// Where the networks run instead of this machine, and its name.
+    pub device: Option<(&'a Target, RefCell<Box<dyn Place>>)>,
     /// Seed of all random numbers.
     pub seed: u64,
     /// Runs that Figure 2 averages over.
@@ -41,14 +45,34 @@ impl Setting<'_> {
     /// The runs of a spec given by what differs from the defaults.
     fn run(&self, overrides: Overrides, runs: u32, what: &str) -> Result<(Spec, Vec<Run>)> {
         let spec = Overrides { seed: Some(self.seed), runs: Some(runs), ..overrides }.resolve()?;
+        if let Some((_, place)) = &self.device {
+            let run = |run| on_device(&mut **place.borrow_mut(), &spec, run, what);
+            let runs = (0..runs).map(run).collect::<Result<_>>()?;
+            return Ok((spec, runs));
+        }
         match self.engine.runs(&spec, what)? {
             Ok(result) => Ok((spec, result)),
-            Err(fault) => {
-                let error = Failure::from(shatterscope::Error::NonFinite(fault.fault));
-                Err(Failure { message: format!("{what}, run {}: {error}", fault.run), ..error })
-            }
+            Err(fault) => Err(non_finite(what, fault.run, fault.fault)),
         }
     }
+}
+
+/// One run on a device.
+fn on_device(place: &mut dyn Place, spec: &Spec, run: u32, what: &str) -> Result<Run> {
+    let floats = |bits: Vec<u32>| bits.into_iter().map(f32::from_bits).collect::<Vec<_>>();
+    match place.gradient(spec, run)?.outcome {
+        Outcome::NonFinite(fault) => Err(non_finite(what, run, fault)),
+        Outcome::Results { gradient, outputs } => {
+            let gradient = floats(gradient);
+            let digest = Digest::of(&gradient);
+            Ok(Run { outputs: floats(outputs), gradient, digest })
+        }
+    }
+}
+
+fn non_finite(what: &str, run: u32, fault: shatterscope::Fault) -> Failure {
+    let error = Failure::from(shatterscope::Error::NonFinite(fault));
+    Failure { message: format!("{what}, run {run}: {error}"), ..error }
 }
 
 /// An f32 as the f64 with the same shortest decimal: data files show what was computed, not its binary tail.
@@ -91,11 +115,19 @@ fn common_choices() -> Vec<Choice> {
 /// How every figure was made.
 fn provenance(setting: &Setting) -> Vec<(String, String)> {
     let pair = |what: &str, value: String| (what.to_owned(), value);
-    vec![
+    let mut all = vec![
         pair("contract", shatterscope::contract::CONTRACT.into()),
         pair("generator", "philox4x32-10/irwin-hall".into()),
         pair("seed", setting.seed.to_string()),
         pair("commit", env!("SHATTERSCOPE_COMMIT").into()),
         pair("target", env!("SHATTERSCOPE_TARGET").into()),
-    ]
+    ];
+    if let Some((target, place)) = &setting.device {
+        all.push(pair("networks run on", target.to_string()));
+        if let Some(device) = place.borrow().identity() {
+            all.push(pair("device", format!("{}, {}", device.board, device.core)));
+            all.push(pair("its firmware", format!("commit {}, {}", device.commit, device.compiler)));
+        }
+    }
+    all
 }

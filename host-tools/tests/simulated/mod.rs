@@ -7,7 +7,7 @@ use shatterscope_host::device::channel::{Channel, Received};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 pub const BOARD: Board = Board { name: "simulated", core: "host", fpu: true, clock: 1, flash: 0, ram: 0 };
@@ -45,7 +45,7 @@ pub enum Fate {
 struct Line {
     input: Receiver<Vec<u8>>,
     pending: VecDeque<u8>,
-    output: Sender<Vec<u8>>,
+    output: SyncSender<Vec<u8>>,
 }
 
 impl ErrorType for Line {
@@ -107,7 +107,7 @@ impl Clock for Runs {
 pub fn behind(mut port: serialport::TTYPort) {
     use serialport::SerialPort;
     use std::io::{Read as _, Write as _};
-    let ((to, input), (output, from)) = (channel(), channel::<Vec<u8>>());
+    let ((to, input), (output, from)) = (channel(), sync_channel::<Vec<u8>>(0));
     let mut writer = port.try_clone_native().unwrap();
     std::thread::spawn(move || {
         while let Ok(frame) = from.recv() {
@@ -142,7 +142,8 @@ impl Default for Made {
 
 impl Made {
     fn start(&self) -> Ends {
-        let ((to, input), (output, from)) = (channel(), channel());
+        // A line without buffers: the device waits until the host takes each frame, so it is never far ahead of it.
+        let ((to, input), (output, from)) = (channel(), sync_channel(0));
         self.serve(Line { input, pending: VecDeque::new(), output });
         (to, from)
     }

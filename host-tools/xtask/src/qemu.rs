@@ -53,6 +53,7 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
     report.step("devices: 50 x 200, 256 points on a Cortex-M4F", || {
         compare(tree, "--depth 50 --points 256 --runs 1 --targets host,qemu:mps2-an386").map(drop)
     });
+    report.step("devices: Figure 1 from a Cortex-M4F", || figure(tree));
     report.step("devices: full batch norm refuses to recompute", || refused(tree));
 }
 
@@ -65,6 +66,24 @@ pub fn long_steps(tree: &Tree, report: &mut Report) {
         let words = "--depth 24 --norm centre --statistics full --runs 1 --ram 128K --targets host,qemu:mps2-an386";
         compare(tree, words).map(drop)
     });
+}
+
+/// The data of the figure are the same to the last digit, wherever its networks ran.
+fn figure(tree: &Tree) -> Result<()> {
+    let drawn = |name: &str, target: &str| -> Result<Vec<u8>> {
+        let out = tree.target.join(name);
+        let mut command = program(tree, &format!("figures 1 --quiet --no-count --target {target} --out"));
+        println!("$ {}", text_of(command.arg(&out)));
+        let (status, _) = run_for(&mut command, LIMIT)?;
+        if !status.success() {
+            bail!("the figure was not drawn: {status}");
+        }
+        Ok(std::fs::read(out.join("figure-1.csv"))?)
+    };
+    if drawn("figure-device", "qemu:mps2-an386")? != drawn("figure-host", "host")? {
+        bail!("the device's figure differs from the host's");
+    }
+    Ok(())
 }
 
 fn refused(tree: &Tree) -> Result<()> {
