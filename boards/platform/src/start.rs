@@ -42,8 +42,9 @@ macro_rules! entry {
             $body
         }
 
+        // With the pages of the stack given: without them aarch64-rt 0.4 calls itself by a name that is not in scope here.
         #[cfg(target_arch = "aarch64")]
-        $crate::aarch64_rt::entry!(main);
+        $crate::aarch64_rt::entry!(main, 40);
 
         #[cfg(target_arch = "aarch64")]
         fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
