@@ -16,7 +16,7 @@ fn images() -> Vec<(&'static Board, Map, PathBuf)> {
 #[ignore = "builds firmware"]
 fn every_image_fits_its_chip_and_no_smaller_one() {
     let images = images();
-    assert_eq!(images.len(), 6);
+    assert!(images.len() >= 6);
     for (board, map, image) in &images {
         map.check(image).unwrap_or_else(|error| panic!("{}: {error}", board.name));
         let made = Image::read(image).unwrap();

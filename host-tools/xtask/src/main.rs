@@ -2,6 +2,7 @@
 //! devices in the emulator, the absence of panics, and that a broken contract would be found.
 
 mod boards;
+mod fuzz;
 mod mutants;
 mod numerics;
 mod panics;
@@ -41,6 +42,15 @@ enum Task {
         #[arg(long)]
         long: bool,
     },
+    /// Searches for inputs of the wire, of specs and of files that break a promise
+    Fuzz {
+        /// Inputs for each target
+        #[arg(long, default_value_t = fuzz::MILLION)]
+        runs: u64,
+        /// Commit what reaches new code to fuzz/corpus
+        #[arg(long)]
+        keep: bool,
+    },
     /// No symbol of core::panicking in a program that uses the whole core
     Panics,
     /// Breaks the contract, one place at a time, and wants the golden tests to notice
@@ -74,6 +84,7 @@ fn run(task: &Task, tree: &Tree, report: &mut Report) {
                 boards::long_steps(tree, report);
             }
         }
+        Task::Fuzz { runs, keep } => fuzz::steps(tree, report, *runs, *keep),
         Task::Panics => {
             let tools = tools::provide(report);
             panics::steps(tree, report, &tools);
@@ -98,5 +109,6 @@ fn test(tree: &Tree, report: &mut Report, long: bool) {
         numerics::steps(tree, report);
         qemu::long_steps(tree, report);
         boards::long_steps(tree, report);
+        fuzz::steps(tree, report, fuzz::MILLION, false);
     }
 }

@@ -3,6 +3,8 @@ use crate::step::Report;
 use crate::tools::{TARGETS, Tools};
 use crate::tree::{Tree, succeed};
 
+const WASM: &str = "wasm32-unknown-unknown";
+
 /// Format, lints and documentation of both workspaces.
 pub fn style(tree: &Tree, report: &mut Report, tools: &Tools) {
     report.step("format", || {
@@ -24,6 +26,13 @@ pub fn style(tree: &Tree, report: &mut Report, tools: &Tools) {
             lint(&format!("-p qemu-boards --bin {name}"))?;
             lint("-p shatterscope-firmware -p shatterscope-platform -p no-panic")
         });
+    }
+    match tools.target(WASM) {
+        Ok(()) => report.step("lints of wasm", || {
+            let words = format!("clippy --quiet --release --target {WASM} -- -D warnings");
+            succeed(&mut tree.cargo_of_boards("wasm", &words))
+        }),
+        Err(reason) => report.skip("lints of wasm", &reason),
     }
     report.step("documentation", || {
         succeed(tree.cargo("doc --quiet --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings"))?;

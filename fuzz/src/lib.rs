@@ -1,0 +1,22 @@
+//! What no input may do: each check takes any bytes and panics where a promise is broken.
+//!
+//! `fuzz_targets/` hands them to libFuzzer; `tests/corpus.rs` replays the inputs that were found on the way, which stand in
+//! `corpus/`.
+mod files;
+mod frames;
+mod line;
+mod seeds;
+mod serve;
+mod specs;
+
+pub use files::files;
+pub use frames::frames;
+pub use seeds::seeds;
+pub use serve::serve;
+pub use specs::specs;
+
+/// A check of any input.
+pub type Target = fn(&[u8]);
+
+/// Every check and its name, which is that of its folder of inputs.
+pub const TARGETS: [(&str, Target); 4] = [("frames", frames), ("serve", serve), ("specs", specs), ("files", files)];

@@ -1,0 +1,84 @@
+use crate::line::framed;
+use crate::serve::greeting;
+use shatterscope::Pass;
+use shatterscope::contract::Digest;
+use shatterscope::network::Schedule;
+use shatterscope::wire::{Broken, Done, Frame, Message, Part, Run, Why};
+use shatterscope_host::compare::suite;
+use shatterscope_host::device::fit::request;
+
+/// Inputs to start from: good ones, of every kind.
+pub fn seeds(target: &str) -> Vec<Vec<u8>> {
+    match target {
+        "frames" => bodies().into_iter().flat_map(|body| [framed(&body), body]).collect(),
+        "serve" => bodies()
+            .iter()
+            .map(|body| piece(body))
+            .chain([bodies().iter().flat_map(|body| piece(body)).collect()])
+            .collect(),
+        "specs" => runs().iter().map(written).collect(),
+        "files" => FILES.iter().map(|text| text.as_bytes().to_vec()).chain(printed()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn written<T: serde::Serialize>(x: &T) -> Vec<u8> {
+    postcard::to_stdvec(x).expect("messages have a postcard form")
+}
+
+/// A body as `serve` hears it in a whole frame.
+fn piece(body: &[u8]) -> Vec<u8> {
+    [&[1, body.len() as u8], body].concat()
+}
+
+/// A small run.
+pub fn run() -> Run {
+    runs()[0]
+}
+
+/// The suite that devices are compared with, each entry small, and every part.
+fn runs() -> Vec<Run> {
+    let parts = [
+        Part::Gradient,
+        Part::Outputs,
+        Part::Digests { first: 0, count: 3 },
+        Part::Values { pass: Pass::Backward, operation: 1 },
+    ];
+    let entries = suite().expect("the suite resolves").into_iter().zip(parts.into_iter().cycle());
+    let small = |(entry, part): (shatterscope_host::compare::Entry, Part)| {
+        let run = request(&entry.spec, 0, 0);
+        let schedule = entry.schedule.unwrap_or(Schedule::WholeBatch);
+        let spec = shatterscope::network::Spec { depth: run.spec.depth.min(4), ..run.spec };
+        Run { spec, points: 9, count: 9, schedule, part, report_every: 64, ..run }
+    };
+    entries.map(small).collect()
+}
+
+/// Bodies of frames: every message.
+fn bodies() -> Vec<Vec<u8>> {
+    let done =
+        Done { elements: 2, digest: Digest::of(&[1.0, -2.0]), arena: 64, panel: 16, stack: Some(9), ticks: None };
+    let others = [
+        greeting(),
+        Message::Value { first: 56, bytes: &[0, 0, 128, 63, 0, 0, 0, 0] },
+        Message::Progress { done: 3, of: 1 << 40 },
+        Message::Done(done),
+        Message::Refused { why: Why::Frame, need: Broken::Checksum as u64, have: 0 },
+        Message::Cancel,
+    ];
+    let messages = others.into_iter().chain(runs().into_iter().map(Message::Run));
+    messages.zip(1..).map(|(message, request)| written(&Frame { request, sequence: 0, message })).collect()
+}
+
+/// Specs of the suite as the tool prints them.
+fn printed() -> Vec<Vec<u8>> {
+    let text = |entry: &shatterscope_host::compare::Entry| entry.spec.to_toml().expect("a spec has a TOML form");
+    suite().expect("the suite resolves").iter().map(|entry| text(entry).into_bytes()).collect()
+}
+
+const FILES: [&str; 4] = [
+    "",
+    "depth = 50\nfamily = 'highway'\ncarry = 0.8",
+    "norm = 'batch'\nstatistics = 'full'\neps = 1e-3\npoints = 7\nfrom = -1.5\nto = 3",
+    "layers = [{ dense = \"fc1\" }, \"relu\", \"fork\", { join = { a = 1.0, b = 0.5 } }, { batch-norm = { eps = 1e-5 } }]",
+];

@@ -1,0 +1,23 @@
+//! Every input that a search has found, and the ones it started from, keep their promises.
+use shatterscope_fuzz::{TARGETS, seeds};
+use std::path::PathBuf;
+
+fn corpus(target: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target)
+}
+
+#[test]
+fn the_corpus_keeps_its_promises() {
+    for (name, check) in TARGETS {
+        let mut inputs: Vec<_> = std::fs::read_dir(corpus(name)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        inputs.sort();
+        assert!(inputs.len() > seeds(name).len(), "{name}: only {} inputs", inputs.len());
+        for path in inputs {
+            let input = std::fs::read(&path).unwrap();
+            if std::panic::catch_unwind(|| check(&input)).is_err() {
+                panic!("{} breaks a promise", path.display());
+            }
+        }
+        seeds(name).iter().for_each(|input| check(input));
+    }
+}
