@@ -32,9 +32,10 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Work in multiply-adds of a full register tile, of which drawing a weight costs `draw`.
-    pub fn cost(&self, draw: f64) -> f64 {
+    /// Work in multiply-adds of a full register tile, roughly: for cores whose instructions nobody has counted.
+    pub fn cost(&self, fpu: bool) -> f64 {
         let each = if self.full_rows { 1.0 } else { SINGLE };
+        let draw = if fpu { 40.0 } else { 6.0 };
         each * self.multiply_adds as f64 + draw * self.weights as f64
     }
 }
@@ -103,14 +104,14 @@ impl Room {
         all
     }
 
-    /// The schedule with the least work: `draw` is the cost of drawing a weight, in multiply-adds.
+    /// The schedule of the least `cost`.
     ///
     /// # Errors
     /// Nothing fits: what the smallest schedule needs.
-    pub fn choose(&self, run: &Run, draw: f64) -> Result<Choice> {
+    pub fn choose(&self, run: &Run, cost: impl Fn(&Choice) -> f64) -> Result<Choice> {
         let schedules = self.schedules(run);
         let fits = schedules.iter().filter_map(|(_, choice)| choice.as_ref().ok());
-        if let Some(best) = fits.min_by(|a, b| a.cost(draw).total_cmp(&b.cost(draw))) {
+        if let Some(best) = fits.min_by(|a, b| cost(a).total_cmp(&cost(b))) {
             return Ok(*best);
         }
         Err(match schedules.last() {
@@ -143,7 +144,7 @@ impl Room {
         let blocks = |points: u32| (points as u64).div_ceil(plan.resident.max(1)) as u32;
         let drawn = Run { points: blocks(run.points), first: 0, count: blocks(run.count), ..all };
         let work = |run: &Run| network.plan(&run.options(), 1).map(|plan| plan.multiply_adds).map_err(Unfit::Refused);
-        let full_rows = layout.panel >= self.rows as u64 * widest(run);
+        let full_rows = self.rows == 1 || layout.panel >= self.rows as u64 * widest(run);
         Ok(Choice { schedule, slice, plan, layout, multiply_adds: work(&all)?, weights: work(&drawn)?, full_rows })
     }
 

@@ -4,7 +4,7 @@ use super::work::{parameters, work};
 use crate::device::Board;
 use crate::device::firmware::Firmware;
 use crate::device::fit::{Choice, Room, Unfit, request};
-use crate::device::place::{Settings, draw_cost};
+use crate::device::place::Settings;
 use crate::spec::Spec;
 use crate::{Failure, Result};
 use serde::Serialize;
@@ -109,7 +109,7 @@ pub fn plan_for(spec: &Spec, board: &Board, image: &Image, settings: &Settings) 
     let costs = Costs::committed()?;
     let price = |choice: &Choice| costs.instructions(board, &work(&run, choice, rows, tile));
     let chosen = match settings.schedule {
-        None => room.choose(&run, draw_cost(board.fpu()))?,
+        None => room.choose(&run, |choice| costs.of_choice(Some(board), board.fpu(), &run, choice, &room))?,
         Some(schedule) => room.choice(&run, schedule, run.count).map_err(unfit)?,
     };
     let mut schedules = room.schedules(&run);

@@ -1,8 +1,10 @@
 //! The committed tables of boards: bounds of the stack, and prices of work in instructions.
-use super::work::Work;
+use super::work::{Work, work};
 use crate::device::Board;
+use crate::device::fit::{Choice, Room};
 use crate::{Failure, Result};
 use serde::{Deserialize, Serialize};
+use shatterscope::wire::Run;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -44,6 +46,13 @@ impl Costs {
         let prices = self.0.get(board.name).or_else(|| self.0.get(twin(board)?.name))?;
         let price = |name: &str| prices.get(name).copied().unwrap_or(0.0);
         Some(Work::KINDS.iter().zip(work.counts()).map(|(name, count)| price(name) * count).sum())
+    }
+
+    /// What a choice costs, to be compared with other choices for the same run: instructions, or a rough guess for a
+    /// board whose core is not in the table.
+    pub fn of_choice(&self, board: Option<&Board>, fpu: bool, run: &Run, choice: &Choice, room: &Room) -> f64 {
+        let counted = board.and_then(|board| self.instructions(board, &work(run, choice, room.rows, room.tile)));
+        counted.unwrap_or_else(|| choice.cost(fpu))
     }
 
     /// Writes the table.

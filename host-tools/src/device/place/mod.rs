@@ -3,7 +3,7 @@ mod host;
 mod remote;
 mod start;
 
-pub use remote::{Remote, draw_cost};
+pub use remote::Remote;
 pub use start::{Settings, emulated_place, open};
 
 use super::link::{Identity, Mended};

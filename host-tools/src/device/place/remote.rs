@@ -1,7 +1,9 @@
 use super::{Measured, Outcome, Place};
+use crate::device::Board;
 use crate::device::counter::Counter;
 use crate::device::fit::{Choice, Room, Unfit, request};
 use crate::device::link::{Answer, Identity, Link, LinkError, Mended};
+use crate::plan::tables::Costs;
 use crate::progress::Progress;
 use crate::spec::Spec;
 use crate::{Failure, Result};
@@ -24,11 +26,6 @@ pub struct Remote {
     pub(super) quiet: bool,
 }
 
-/// What drawing a weight costs, in multiply-adds of the same core: only the choice of a schedule depends on it.
-pub fn draw_cost(fpu: bool) -> f64 {
-    if fpu { 40.0 } else { 6.0 }
-}
-
 impl Remote {
     fn room(&self) -> Room {
         let identity = self.link.identity();
@@ -42,7 +39,12 @@ impl Remote {
     pub fn choose(&self, run: &Run) -> Result<Choice> {
         let room = self.room();
         match self.schedule {
-            None => room.choose(run, draw_cost(self.link.identity().fpu)),
+            None => {
+                let identity = self.link.identity();
+                let costs = Costs::committed()?;
+                let board = Board::find(&identity.board);
+                room.choose(run, |choice| costs.of_choice(board, identity.fpu, run, choice, &room))
+            }
             Some(schedule) => room.choice(run, schedule, run.count).map_err(|unfit| match unfit {
                 Unfit::Refused(error) => error.into(),
                 Unfit::Short(short) => Failure::failed(format!(
