@@ -1,6 +1,7 @@
 //! Fits the prices of work to counted instructions.
+use super::kinds::Work;
 use super::tables::Costs;
-use super::work::{Work, work};
+use super::work::work;
 use crate::compare::Entry;
 use crate::device::board::{Board, emulated};
 use crate::device::fit::request;

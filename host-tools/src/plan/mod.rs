@@ -1,10 +1,13 @@
 //! What a run will take on a board, before anything is flashed.
 pub mod calibrate;
 mod image;
+mod kinds;
+mod product;
 mod report;
 pub mod tables;
 mod work;
 
 pub use image::Image;
+pub use kinds::Work;
 pub use report::{Considered, Memory, Planned, plan, plan_for};
-pub use work::{Work, work};
+pub use work::work;

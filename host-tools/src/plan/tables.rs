@@ -1,5 +1,6 @@
 //! The committed tables of boards: bounds of the stack, and prices of work in instructions.
-use super::work::{Work, work};
+use super::kinds::Work;
+use super::work::work;
 use crate::device::Board;
 use crate::device::fit::{Choice, Room};
 use crate::{Failure, Result};

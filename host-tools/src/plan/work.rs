@@ -1,87 +1,9 @@
 //! How often a run does each kind of work: the executor's units counted, without running them.
+use super::kinds::Work;
 use crate::device::fit::Choice;
-use shatterscope::network::{
-    Dense, Derivative, Family, Init, Layer, Network, Options, Role, Schedule, Spec, Statistics,
-};
-use shatterscope::random::Normal;
+use shatterscope::network::{Dense, Derivative, Layer, Network, Options, Role, Schedule, Spec, Statistics};
 use shatterscope::wire::Run;
 use std::collections::HashMap;
-
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// Counts of each kind of work; a cost table has a price for each.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub struct Work {
-            $($(#[$doc])* pub $name: f64,)*
-        }
-
-        impl Work {
-            /// Names of the kinds, in the order of [`Work::counts`].
-            pub const KINDS: &'static [&'static str] = &[$(stringify!($name)),*];
-
-            /// All counts.
-            pub fn counts(&self) -> Vec<f64> {
-                vec![$(self.$name),*]
-            }
-
-            /// The same from a list.
-            pub fn of(counts: &[f64]) -> Self {
-                let mut counts = counts.iter().copied();
-                Self { $($name: counts.next().unwrap_or(0.0)),* }
-            }
-        }
-    };
-}
-
-kinds! {
-    /// R rows by one column by T points of a dense product.
-    groups,
-    /// One row by one column by T points, of the rows left over.
-    singles,
-    /// Starts of such chains: rows or groups of rows, each with one tile.
-    chains,
-    /// One tile with one panel of weights.
-    tile_panels,
-    /// Panels of weights.
-    panels,
-    /// Weights drawn by Irwin-Hall.
-    weights,
-    /// Weights drawn by the inverse of the distribution.
-    weights_as241,
-    /// Biases drawn.
-    biases,
-    /// Elements of reflectors times columns, for orthogonal matrices.
-    reflections,
-    /// Elements of orthogonal panels set and scaled.
-    orthogonal_elements,
-    /// Outputs of dense layers: started and checked.
-    outputs,
-    /// Elements rectified forward.
-    rectified,
-    /// Elements masked backward.
-    masked,
-    /// Elements of doubling rectifiers, either way.
-    doubled,
-    /// Elements added up for statistics.
-    summed,
-    /// Elements multiplied and added up for full statistics.
-    products,
-    /// Units times blocks whose sums are started and folded.
-    sums,
-    /// Elements normalised, centred or scaled.
-    normalised,
-    /// Elements of full gradients through a norm.
-    through,
-    /// Elements joined or kept.
-    joined,
-    /// Elements checked for NaN and infinity.
-    checked,
-    /// Points loaded and stored.
-    points,
-    /// Operations on a block of points.
-    operations,
-}
 
 /// Counts a run as `choice` cuts it, with a register tile of `rows` by `tile`.
 pub fn work(run: &Run, choice: &Choice, rows: u32, tile: u32) -> Work {
@@ -109,14 +31,15 @@ enum Sweep {
     Gradient,
 }
 
-struct Walk<'a> {
-    run: &'a Run,
+/// A run on its way through the network.
+pub(super) struct Walk<'a> {
+    pub(super) run: &'a Run,
     network: Network<'a>,
     options: Options,
-    panel: u64,
+    pub(super) panel: u64,
     resident: u64,
-    rows: u64,
-    tile: u64,
+    pub(super) rows: u64,
+    pub(super) tile: u64,
     products: HashMap<(u8, u32, u32, bool, u64), Work>,
 }
 
@@ -308,76 +231,6 @@ impl<'a> Walk<'a> {
         let deviation = if dense.role == Role::Stem { self.run.spec.first_bias_std } else { self.run.spec.bias_std };
         if dense.bias && !transposed && deviation != 0.0 {
             work.biases += dense.fan_out as f64;
-        }
-    }
-
-    /// One product with its panels.
-    fn product(&self, dense: &Dense, transposed: bool, tiles: u64) -> Work {
-        let (rows, columns) = if transposed { (dense.fan_in, dense.fan_out) } else { (dense.fan_out, dense.fan_in) };
-        let (rows, columns) = (rows as u64, columns as u64);
-        let mut work = Work { outputs: (rows * tiles * self.tile) as f64, ..Work::default() };
-        let orthogonal =
-            dense.role == Role::Hidden && matches!(self.run.spec.init, Init::Orthogonal | Init::LooksLinear);
-        if orthogonal {
-            self.orthogonal(dense, transposed, (rows, columns), tiles, &mut work);
-            return work;
-        }
-        let fit = self.panel / columns;
-        if fit > 0 {
-            let each = if fit > self.rows { fit - fit % self.rows } else { fit };
-            let (whole, rest) = (rows / each, rows % each);
-            self.panels(each.min(rows), columns, whole, tiles, &mut work);
-            self.panels(rest, columns, u64::from(rest > 0), tiles, &mut work);
-        } else {
-            let (whole, rest) = (columns / self.panel, columns % self.panel);
-            self.panels(1, self.panel, whole * rows, tiles, &mut work);
-            self.panels(1, rest, u64::from(rest > 0) * rows, tiles, &mut work);
-        }
-        let drawn = (rows * columns) as f64;
-        match self.run.normal {
-            Normal::IrwinHall => work.weights += drawn,
-            Normal::As241 => work.weights_as241 += drawn,
-        }
-        work
-    }
-
-    /// So many panels of this shape.
-    fn panels(&self, rows: u64, columns: u64, times: u64, tiles: u64, work: &mut Work) {
-        let times = times as f64;
-        let (groups, singles) = (rows / self.rows, rows % self.rows);
-        work.groups += times * (groups * columns * tiles) as f64;
-        work.singles += times * (singles * columns * tiles) as f64;
-        work.chains += times * ((groups + singles) * tiles) as f64;
-        work.tile_panels += times * tiles as f64;
-        work.panels += times;
-    }
-
-    /// Panels of whole columns of Q, each with all reflectors up to it.
-    fn orthogonal(&self, dense: &Dense, transposed: bool, shape: (u64, u64), tiles: u64, work: &mut Work) {
-        let mirrored = self.run.spec.init == Init::LooksLinear && self.run.spec.family == Family::Crelu;
-        let copies = if mirrored { 2 } else { 1 };
-        let fan_in = dense.fan_in as u64 / copies;
-        let order = fan_in.max(dense.fan_out as u64);
-        let wide = !mirrored && dense.fan_in > dense.fan_out;
-        let fit = (self.panel / order).saturating_sub(1) / copies * copies;
-        let along_rows = transposed == wide;
-        let all = if along_rows { shape.1 } else { shape.0 };
-        let mut from = 0;
-        while from < all && fit > 0 {
-            let len = fit.min(all - from);
-            let (rows, columns) = if along_rows { (shape.0, len) } else { (len, shape.1) };
-            self.panels(rows, columns, 1, tiles, work);
-            let (first, count) = (from / copies, len / copies);
-            work.orthogonal_elements += (order * count) as f64;
-            for k in 0..(first + count).min(order.saturating_sub(1)) {
-                let columns = count - k.saturating_sub(first).min(count);
-                work.reflections += ((order - k) * columns) as f64;
-                match self.run.normal {
-                    Normal::IrwinHall => work.weights += (order - k) as f64,
-                    Normal::As241 => work.weights_as241 += (order - k) as f64,
-                }
-            }
-            from += len;
         }
     }
 }
