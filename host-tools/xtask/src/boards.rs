@@ -1,6 +1,6 @@
 //! The firmware of real boards: built and linted with every transport, its images held to the chips' memory, and run where
 //! an emulator has the chip.
-use crate::qemu::compare;
+use crate::qemu::{LIMIT, compare, compared};
 use crate::step::Report;
 use crate::tools::Tools;
 use crate::tree::{Tree, succeed};
@@ -118,7 +118,7 @@ fn pico(tree: &Tree) -> Result<()> {
         let pipe = format!("pipe:node {} {} {}", script.display(), modules.display(), image.display());
         let mut command = crate::qemu::program(tree, &format!("compare --json --quiet {spec} --targets"));
         command.arg(format!("host,{pipe}"));
-        let (told, equal) = crate::qemu::compared(&mut command)?;
+        let (told, equal) = compared(&mut command, LIMIT)?;
         if !equal {
             bail!("the targets differ: {}", serde_json::to_string_pretty(&told)?);
         }

@@ -1,6 +1,6 @@
 //! Proof that `compare` catches a firmware whose numbers are wrong, and says where it begins.
 use crate::mutants::Copy;
-use crate::qemu::{compared, program};
+use crate::qemu::{LIMIT, compared, program};
 use crate::step::Report;
 use crate::tools::Tools;
 use crate::tree::Tree;
@@ -71,7 +71,7 @@ fn check(tree: &Tree, wrong: &Wrong) -> Result<()> {
     let words = "compare --json --quiet --no-count --family resnet --beta 0.7 --alpha 0.9 --depth 4 --width 12 --points 20 \
                  --runs 2 --targets host,qemu:mps2-an386 --firmware";
     let (told, equal) = copy.broken(wrong.file, wrong.from, wrong.to, || {
-        compared(program(tree, words).arg(&copy.root).env("CARGO_TARGET_DIR", &copy.build))
+        compared(program(tree, words).arg(&copy.root).env("CARGO_TARGET_DIR", &copy.build), LIMIT)
     })??;
     if equal {
         bail!("`compare` finds no difference");
