@@ -6,6 +6,7 @@ use crate::plan::calibrate::calibrate;
 use crate::preset::{Preset, find};
 use crate::spec::{Acf, Overrides, Spec};
 use crate::tensors::Bundle;
+use crate::theory::Draws;
 use crate::{Failure, Result, command};
 use clap::{Args, Parser, Subcommand};
 use shatterscope::network::Schedule;
@@ -42,6 +43,8 @@ pub enum Command {
     Figures(Figures),
     /// Gradients of one network, their autocorrelation and ensemble correlation
     Probe(Probe),
+    /// The exact wide limit of those gradients, without running anything
+    Theory(Theory),
     /// The same spec on this machine and on devices: a table of digests, and where they first differ
     Compare(Compare),
     /// Boards: list them, run on them, test them, flash them
@@ -314,9 +317,47 @@ pub struct Probe {
     /// Largest lag [default: 15]
     #[arg(long)]
     pub lags: Option<u32>,
+    /// Measure only, without the wide limit
+    #[arg(long)]
+    pub no_theory: bool,
+    /// How the wide limit is found
+    #[command(flatten)]
+    pub sampling: Sampling,
     /// Where to compute
     #[command(flatten)]
     pub computing: Computing,
+}
+
+/// How batch norm is averaged in the wide limit; all else is exact.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Theory")]
+pub struct Sampling {
+    /// Units a layer that batch norm is averaged over, in 8 groups, whose spread is the error
+    #[arg(long, value_name = "N", default_value_t = Draws::default().count, value_parser = clap::value_parser!(u32).range(8..=10_000_000))]
+    pub theory_draws: u32,
+    /// Seed of these units
+    #[arg(long, value_name = "SEED", default_value_t = Draws::default().seed)]
+    pub theory_seed: u64,
+}
+
+impl Sampling {
+    fn draws(&self) -> Draws {
+        Draws { count: self.theory_draws, seed: self.theory_seed, ..Draws::default() }
+    }
+}
+
+/// `theory`
+#[derive(Debug, Args)]
+pub struct Theory {
+    /// The network
+    #[command(flatten)]
+    pub network: Network,
+    /// Largest lag
+    #[arg(long, default_value_t = 15)]
+    pub lags: u32,
+    /// How
+    #[command(flatten)]
+    pub sampling: Sampling,
 }
 
 impl Probe {
@@ -325,6 +366,7 @@ impl Probe {
         let question = command::probe::Question {
             acf: self.acf.or(preset.as_ref().map(|p| p.acf)).unwrap_or(Acf::MeanRemoved),
             lags: self.lags.or(preset.as_ref().map(|p| p.lags)).unwrap_or(15),
+            theory: (!self.no_theory).then(|| self.sampling.draws()),
         };
         let engine = self.computing.engine(common)?;
         let Some(path) = &self.weights else {
@@ -427,6 +469,10 @@ impl Cli {
         match &self.command {
             Command::Figures(figures) => command::figures::run(figures, &figures.computing.engine(common)?, common),
             Command::Probe(probe) => probe.run(common),
+            Command::Theory(theory) => {
+                let spec = theory.network.resolve_over(None)?;
+                command::theory::run(&spec, theory.lags, theory.sampling.draws(), common)
+            }
             Command::Compare(compare) => compare.run(common),
             Command::Device { command } => command.run(common),
             Command::Plan(plan) => plan.run(common),

@@ -21,6 +21,7 @@ pub mod record;
 pub mod spec;
 pub mod statistics;
 pub mod tensors;
+pub mod theory;
 pub mod weights;
 
 pub use error::{Failure, Result};

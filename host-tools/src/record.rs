@@ -2,12 +2,10 @@
 use crate::engine::{Run, RunFault};
 use crate::spec::{Acf, Spec};
 use crate::statistics::Statistics;
+use crate::theory::{NoTheory, Prediction};
 use serde::Serialize;
 use shatterscope::Pass;
 use shatterscope::contract::{Digest, canonical_bits};
-
-/// Why `theory_correlation` is null.
-const NO_THEORY: &str = "this version measures; the exact wide-limit prediction is not built in yet";
 
 /// Where a probe met NaN or infinity.
 #[derive(Clone, Debug, Serialize)]
@@ -80,15 +78,17 @@ pub struct Record {
     pub ensemble_correlation: Option<Vec<f64>>,
     /// `[lag]`
     pub ensemble_correlation_se: Option<Vec<f64>>,
-    /// `[lag]`
+    /// What the ensemble correlation tends to with the width, `[lag]`
     pub theory_correlation: Option<Vec<f64>>,
-    /// `[lag]`
+    /// Its sampling error with batch norm, null where it is exact, `[lag]`
     pub theory_se: Option<Vec<f64>>,
+    /// How far a network of this width may be from it.
+    pub theory_finite_width: Option<f64>,
     /// Why there is no theory.
-    pub theory_reason: Option<&'static str>,
+    pub theory_reason: Option<String>,
     /// mean_i <g_i^2>
     pub gradient_mean_square: Option<f64>,
-    /// The exact value.
+    /// What it tends to with the width.
     pub theory_mean_square: Option<f64>,
     /// Whether the gradient of every run is constant.
     pub constant: Option<bool>,
@@ -126,7 +126,8 @@ impl Record {
             ensemble_correlation_se: None,
             theory_correlation: None,
             theory_se: None,
-            theory_reason: Some(NO_THEORY),
+            theory_finite_width: None,
+            theory_reason: None,
             gradient_mean_square: None,
             theory_mean_square: None,
             constant: None,
@@ -153,6 +154,23 @@ impl Record {
             gradient_mean_square: Some(statistics.gradient_mean_square),
             digest: Some(record_digest(runs)),
             ..Self::empty(spec, acf, weights)
+        }
+    }
+
+    /// The same record with the wide limit beside what was measured.
+    pub fn with_theory(self, theory: &Result<Prediction, NoTheory>, lags: u32) -> Self {
+        let limit = theory.as_ref().map_err(|&why| why).and_then(|theory| {
+            theory.correlation(lags).map(|correlation| (theory, correlation)).ok_or(NoTheory::ZeroGradient)
+        });
+        match limit {
+            Err(why) => Self { theory_reason: Some(why.to_string()), ..self },
+            Ok((theory, (correlation, error))) => Self {
+                theory_correlation: Some(correlation),
+                theory_se: error,
+                theory_finite_width: Some(theory.finite_width()),
+                theory_mean_square: theory.mean_square().map(|(square, _)| square),
+                ..self
+            },
         }
     }
 

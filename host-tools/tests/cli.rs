@@ -56,6 +56,7 @@ fn probe_json_has_its_fields() {
         "ensemble_correlation_se",
         "theory_correlation",
         "theory_se",
+        "theory_finite_width",
         "theory_reason",
         "gradient_mean_square",
         "theory_mean_square",
@@ -73,7 +74,9 @@ fn probe_json_has_its_fields() {
     assert_eq!(record["autocorrelation"].as_array().unwrap().len(), 16);
     assert_eq!(record["autocorrelation"][0], 1.0);
     assert_eq!(record["autocorrelation_runs"].as_array().unwrap().len(), 3);
-    assert!(record["theory_correlation"].is_null() && record["theory_reason"].is_string());
+    assert_eq!(record["theory_correlation"].as_array().unwrap().len(), 16);
+    assert!(record["theory_se"].is_null() && record["theory_reason"].is_null());
+    assert!((record["theory_mean_square"].as_f64().unwrap() - 0.5).abs() < 1e-6);
     assert_eq!(record["spec"]["statistics"], "detached");
     assert!(record["spec"].get("alpha").is_none(), "alpha belongs to resnets");
     let g = record["gradient"][7].as_f64().unwrap() as f32;
@@ -319,4 +322,27 @@ fn figures_write_every_file_and_leave_nothing_else() {
     std::fs::write(folder.path().join("file"), "x").unwrap();
     let text = one_line(&format!("figures 1 --out {}/below", folder.path().join("file").display()), 1);
     assert!(text.contains("cannot write"), "{text}");
+}
+
+#[test]
+fn theory_is_a_prediction_or_a_reason() {
+    let limit = json(&format!("theory {SMALL} --lags 3 --json"));
+    assert_eq!((&limit["method"], limit["correlation"].as_array().unwrap().len()), (&"recursion".into(), 4));
+    let sampled = json(&format!("theory {SMALL} --norm batch --theory-draws 800 --lags 3 --json"));
+    assert_eq!((&sampled["method"], &sampled["draws"]), (&"sampled".into(), &800.into()));
+    assert!(sampled["correlation_se"][1].as_f64().unwrap() > 0.0);
+    assert!(stdout(&format!("theory {SMALL}")).contains("between neurons"));
+    for (line, reason) in [
+        (format!("theory {SMALL} --norm centre --statistics full"), "--statistics detached"),
+        (format!("theory {SMALL} --points 4096"), "room for 2048 points"),
+        (format!("theory {SMALL} --first-weight-std 0"), "tends to zero"),
+    ] {
+        let text = one_line(&line, 1);
+        assert!(text.contains("no wide limit") && text.contains(reason), "{text}");
+    }
+    one_line(&format!("theory {SMALL} --lags 40"), 2);
+    let record = json(&format!("probe {SMALL} --norm batch --statistics full --json"));
+    assert!(record["theory_correlation"].is_null() && record["theory_reason"].is_string());
+    let record = json(&format!("probe {SMALL} --no-theory --json"));
+    assert!(record["theory_reason"].as_str().unwrap().contains("--no-theory"));
 }

@@ -8,6 +8,7 @@ pub mod plan;
 pub mod preset;
 pub mod probe;
 pub mod spec;
+pub mod theory;
 
 /// Prints to standard output; a closed pipe ends the program quietly, as users of `head` expect.
 pub fn print(text: &str) -> crate::Result<()> {

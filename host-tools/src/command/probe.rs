@@ -6,6 +6,7 @@ use crate::record::{MathEffect, Record, record_digest};
 use crate::spec::{Acf, Math, Spec};
 use crate::statistics::Statistics;
 use crate::tensors::Bundle;
+use crate::theory::{Draws, NoTheory, predict};
 use crate::{Failure, Result};
 use std::path::Path;
 
@@ -16,6 +17,8 @@ pub struct Question {
     pub acf: Acf,
     /// Largest lag.
     pub lags: u32,
+    /// How to average over batch norm for the prediction; None for no prediction.
+    pub theory: Option<Draws>,
 }
 
 /// Probes a spec, with weights from its seed or from a file.
@@ -51,7 +54,12 @@ pub fn run(
         }
     };
     let statistics = Statistics::of(&runs, question.acf, question.lags)?;
-    let mut record = Record::of(spec, question.acf, name, &runs, statistics);
+    let theory = match question.theory {
+        _ if weights.is_some() => Err(NoTheory::StoredWeights),
+        None => Err(NoTheory::NotAsked),
+        Some(draws) => predict(spec, draws),
+    };
+    let mut record = Record::of(spec, question.acf, name, &runs, statistics).with_theory(&theory, question.lags);
     if spec.math != Math::Libm && weights.is_none() {
         record.math_effect = math_effect(spec, question, &runs, &record, engine)?;
     }
@@ -98,7 +106,8 @@ fn table(record: &Record) -> String {
         text += &format!("weights    {weights}\n");
     }
     if let Some(square) = record.gradient_mean_square {
-        text += &format!("E[g^2]     {square:.6}\n");
+        text += &format!("E[g^2]     {square:.6}");
+        text += &record.theory_mean_square.map_or("\n".to_owned(), |theory| format!(", wide limit {theory:.6}\n"));
     }
     match &record.autocorrelation {
         None => text += "constant   the gradient of every run is constant: there is no autocorrelation\n",
@@ -106,21 +115,30 @@ fn table(record: &Record) -> String {
             if let Some(constant @ 1..) = record.constant_runs {
                 text += &format!("constant   {constant} of {} runs, left out of the average\n", record.runs);
             }
-            text += "\n lag  autocorrelation       sd   ensemble       se\n";
+            text += "\n lag  autocorrelation       sd   ensemble       se  wide limit\n";
             let at = |series: &Option<Vec<f64>>, lag: usize| match series.as_ref().and_then(|s| s.get(lag)) {
                 Some(value) => format!("{value:8.4}"),
                 None => "       -".to_owned(),
             };
             for lag in 0..mean.len() {
                 text += &format!(
-                    "{lag:4}         {} {}   {} {}\n",
+                    "{lag:4}         {} {}   {} {}    {}\n",
                     at(&record.autocorrelation, lag),
                     at(&record.autocorrelation_sd, lag),
                     at(&record.ensemble_correlation, lag),
                     at(&record.ensemble_correlation_se, lag),
+                    at(&record.theory_correlation, lag),
                 );
             }
         }
+    }
+    if let Some(deviation) = record.theory_finite_width {
+        text += &format!("\nwide limit: of infinite width; at this one expect up to {deviation:.3} from it");
+        let largest = record.theory_se.iter().flatten().fold(0.0f64, |top, &se| top.max(se));
+        text += &if largest > 0.0 { format!(", drawn to +- {largest:.4}\n") } else { "\n".to_owned() };
+    }
+    if let Some(reason) = &record.theory_reason {
+        text += &format!("\nwide limit: none; {reason}\n");
     }
     if let Some(effect) = &record.math_effect {
         text += &format!(

@@ -1,0 +1,72 @@
+use shatterscope::kernel::{Isa, chain, panel_index};
+
+/// Rows of a group and points of a tile: the kernel's fastest shape on AVX, right on any machine.
+const R: usize = 6;
+pub(super) const T: usize = 16;
+
+/// A matrix as the left side of products.
+pub(super) struct Left {
+    panel: Vec<f32>,
+    rows: usize,
+    columns: usize,
+}
+
+impl Left {
+    pub fn new(rows: usize, columns: usize, entry: impl Fn(usize, usize) -> f32) -> Self {
+        let mut panel = vec![0.0; rows * columns];
+        for row in 0..rows {
+            for column in 0..columns {
+                panel[panel_index::<R>(rows, columns, row, column)] = entry(row, column);
+            }
+        }
+        Self { panel, rows, columns }
+    }
+
+    /// T columns of the product with a matrix `[columns][T]`: `[rows][T]`.
+    pub fn times(&self, right: &[[f32; T]]) -> Vec<[f32; T]> {
+        let mut product = vec![[0.0; T]; self.rows];
+        chain::<R, T>(Isa::detect(), &self.panel, &right[..self.columns], &mut product);
+        product
+    }
+}
+
+/// `mean_u a[u][i] b[u][j]`, `[i][j]`, of matrices `[unit][point]`: the kernel's binary32, whose rounding is far below what
+/// drawing units leaves uncertain.
+pub(super) fn mean_products(a: &[f32], b: &[f32], points: usize) -> Vec<f64> {
+    let units = a.len() / points;
+    let left = Left::new(points, units, |point, unit| a[unit * points + point]);
+    let mut mean = vec![0.0; points * points];
+    for first in (0..points).step_by(T) {
+        let lanes = T.min(points - first);
+        let tile: Vec<[f32; T]> = b
+            .chunks_exact(points)
+            .map(|unit| std::array::from_fn(|lane| if lane < lanes { unit[first + lane] } else { 0.0 }))
+            .collect();
+        for (row, product) in mean.chunks_exact_mut(points).zip(left.times(&tile)) {
+            for (mean, product) in row[first..first + lanes].iter_mut().zip(product) {
+                *mean = f64::from(product) / units as f64;
+            }
+        }
+    }
+    mean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mean_products_are_the_plain_loops() {
+        let (units, points) = (7, 21);
+        let matrix =
+            |seed: usize| -> Vec<f32> { (0..units * points).map(|i| ((i * seed) % 17) as f32 - 8.0).collect() };
+        let (a, b) = (matrix(5), matrix(3));
+        let mean = mean_products(&a, &b, points);
+        for i in 0..points {
+            for j in 0..points {
+                let sum: f32 = (0..units).map(|u| a[u * points + i] * b[u * points + j]).sum();
+                assert_eq!(mean[i * points + j], f64::from(sum) / units as f64);
+            }
+        }
+    }
+}

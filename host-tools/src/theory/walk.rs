@@ -1,0 +1,65 @@
+use super::Moments;
+use super::sampled::{Draws, Sample};
+use shatterscope::network::{Dense, Family, Init, Layer, Network, Norm, Readout, Role, Spec};
+
+/// The moments of a network's output over the grid; for batch norm as one group of draws has them.
+///
+/// A norm stands before a rectifier and a join behind weights, as in every family of a [`Spec`].
+pub(super) fn moments_behind(spec: &Spec, grid: &[f64], draws: Draws, group: u32) -> Moments {
+    let network = Network::Family(*spec);
+    let stem = Moments::stem(grid, square(spec.first_weight_std), square(spec.first_bias_std));
+    let (mut moments, mut kept, mut normed) = (stem.clone(), stem, None);
+    for i in 0..network.len() {
+        match network.layer(i) {
+            None | Some(Layer::Dense(Dense { role: Role::Stem, .. })) => {}
+            Some(Layer::Dense(dense)) => moments.dense(weight(spec, &dense), bias(spec, &dense)),
+            // `[W', -W']` of (relu(z), relu(-z)) is W' z.
+            Some(Layer::Crelu { .. }) if spec.init == Init::LooksLinear => {}
+            Some(Layer::Relu { .. } | Layer::Crelu { .. }) => {
+                moments = match normed.take() {
+                    None => moments.rectify(),
+                    Some(eps) => {
+                        let layer = network.layer_number(i);
+                        moments.rectify_normalised(f64::from(eps), Sample { draws, group, layer })
+                    }
+                };
+            }
+            Some(Layer::Centre { .. }) => moments.centre(),
+            Some(Layer::BatchNorm { eps, .. }) => normed = Some(eps),
+            Some(Layer::Fork { .. }) => kept = moments.clone(),
+            Some(Layer::Join { a, b, .. }) => moments.join(kept.clone(), f64::from(a), f64::from(b)),
+        }
+    }
+    moments
+}
+
+/// Whether the walk draws units.
+pub(super) fn is_sampled(spec: &Spec) -> bool {
+    let used = spec.depth > 1 || spec.readout == Readout::NormRelu;
+    spec.norm == Norm::Batch && used
+}
+
+/// fan_in times the variance of a weight; under looks-linear initialisation two features count as one.
+fn weight(spec: &Spec, dense: &Dense) -> f64 {
+    let doubled = spec.family == Family::Crelu && (dense.role == Role::Hidden || spec.readout != Readout::Linear);
+    let mirrored = doubled && spec.init == Init::LooksLinear;
+    let fan_in = f64::from(if mirrored { dense.fan_in / 2 } else { dense.fan_in });
+    let gain = square(spec.gain);
+    match (dense.role, spec.init) {
+        (Role::Stem, _) => square(spec.first_weight_std),
+        (Role::Readout, _) => fan_in * square(spec.resolved_readout_std()),
+        (Role::Hidden, Init::He) => 2.0 * gain,
+        // Both have entries of variance 2 / (fan_in + fan_out); an orthogonal matrix of infinite order is a Gaussian one.
+        (Role::Hidden, Init::Glorot | Init::Orthogonal | Init::LooksLinear) => {
+            gain * 2.0 * fan_in / (fan_in + f64::from(dense.fan_out))
+        }
+    }
+}
+
+fn bias(spec: &Spec, dense: &Dense) -> f64 {
+    if dense.role == Role::Hidden { square(spec.bias_std) } else { 0.0 }
+}
+
+fn square(x: f32) -> f64 {
+    f64::from(x).powi(2)
+}
