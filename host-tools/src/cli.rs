@@ -332,17 +332,18 @@ pub struct Probe {
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Theory")]
 pub struct Sampling {
-    /// Units a layer that batch norm is averaged over, in 8 groups, whose spread is the error
-    #[arg(long, value_name = "N", default_value_t = Draws::default().count, value_parser = clap::value_parser!(u32).range(8..=10_000_000))]
-    pub theory_draws: u32,
-    /// Seed of these units
-    #[arg(long, value_name = "SEED", default_value_t = Draws::default().seed)]
-    pub theory_seed: u64,
+    /// Units a layer that batch norm is averaged over, in 8 groups, whose spread is the error [default: 20000; probe: 4000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(256..=10_000_000))]
+    pub theory_draws: Option<u32>,
+    /// Seed of these units [default: 1]
+    #[arg(long, value_name = "SEED")]
+    pub theory_seed: Option<u64>,
 }
 
 impl Sampling {
-    fn draws(&self) -> Draws {
-        Draws { count: self.theory_draws, seed: self.theory_seed, ..Draws::default() }
+    fn draws(&self, default: Draws) -> Draws {
+        let Draws { count, seed, groups } = default;
+        Draws { count: self.theory_draws.unwrap_or(count), seed: self.theory_seed.unwrap_or(seed), groups }
     }
 }
 
@@ -366,7 +367,7 @@ impl Probe {
         let question = command::probe::Question {
             acf: self.acf.or(preset.as_ref().map(|p| p.acf)).unwrap_or(Acf::MeanRemoved),
             lags: self.lags.or(preset.as_ref().map(|p| p.lags)).unwrap_or(15),
-            theory: (!self.no_theory).then(|| self.sampling.draws()),
+            theory: (!self.no_theory).then(|| self.sampling.draws(Draws::BESIDE_RUNS)),
         };
         let engine = self.computing.engine(common)?;
         let Some(path) = &self.weights else {
@@ -471,7 +472,7 @@ impl Cli {
             Command::Probe(probe) => probe.run(common),
             Command::Theory(theory) => {
                 let spec = theory.network.resolve_over(None)?;
-                command::theory::run(&spec, theory.lags, theory.sampling.draws(), common)
+                command::theory::run(&spec, theory.lags, theory.sampling.draws(Draws::default()), common)
             }
             Command::Compare(compare) => compare.run(common),
             Command::Device { command } => command.run(common),

@@ -3,7 +3,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// Counts multiply-adds; shows itself after a second, never when quiet.
+/// Counts work, mostly multiply-adds; shows itself after a second, never when quiet.
 pub struct Progress {
     bar: ProgressBar,
     start: Instant,
@@ -12,7 +12,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A bar of `total` multiply-adds.
+    /// A bar of so much work.
     pub fn new(what: &str, total: u64, quiet: bool) -> Self {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
         if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent}% {eta} left") {

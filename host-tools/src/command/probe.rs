@@ -2,6 +2,7 @@
 use super::{print, print_json};
 use crate::cli::Common;
 use crate::engine::{Engine, Run};
+use crate::progress::Progress;
 use crate::record::{MathEffect, Record, record_digest};
 use crate::spec::{Acf, Math, Spec};
 use crate::statistics::Statistics;
@@ -57,7 +58,7 @@ pub fn run(
     let theory = match question.theory {
         _ if weights.is_some() => Err(NoTheory::StoredWeights),
         None => Err(NoTheory::NotAsked),
-        Some(draws) => predict(spec, draws),
+        Some(draws) => predict(spec, draws, &Progress::new("theory", 0, common.quiet)),
     };
     let mut record = Record::of(spec, question.acf, name, &runs, statistics).with_theory(&theory, question.lags);
     if spec.math != Math::Libm && weights.is_none() {

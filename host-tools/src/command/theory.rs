@@ -2,6 +2,7 @@
 use super::{print, print_json};
 use crate::cli::Common;
 use crate::command::probe::describe;
+use crate::progress::Progress;
 use crate::spec::Spec;
 use crate::theory::{Draws, NoTheory, predict};
 use crate::{Failure, Result};
@@ -39,7 +40,7 @@ pub fn run(spec: &Spec, lags: u32, draws: Draws, common: &Common) -> Result<()> 
         return Err(Failure::usage(format!("--lags {lags} must be below the number of points, {}", spec.points)));
     }
     let none = |why: &dyn std::fmt::Display| Failure::failed(format!("there is no wide limit to print: {why}"));
-    let prediction = predict(spec, draws).map_err(|why| none(&why))?;
+    let prediction = predict(spec, draws, &Progress::new("theory", 0, common.quiet)).map_err(|why| none(&why))?;
     let curve = prediction.correlation(lags);
     let (correlation, correlation_se) = curve.ok_or_else(|| none(&NoTheory::ZeroGradient))?;
     let limit = Limit {

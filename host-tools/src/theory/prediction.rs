@@ -1,8 +1,10 @@
 use super::moments::power;
 use super::walk::{is_sampled, moments_behind};
 use super::{Draws, Moments};
+use crate::progress::Progress;
 use crate::spec::{Spec, Statistics};
 use rayon::prelude::*;
+use shatterscope::network::Network;
 use std::fmt;
 
 /// Why there is no prediction.
@@ -62,7 +64,7 @@ pub struct Prediction {
 ///
 /// # Errors
 /// The reason why there is none.
-pub fn predict(spec: &Spec, draws: Draws) -> Result<Prediction, NoTheory> {
+pub fn predict(spec: &Spec, draws: Draws, progress: &Progress) -> Result<Prediction, NoTheory> {
     if spec.statistics == Some(Statistics::Full) {
         return Err(NoTheory::FullStatistics);
     }
@@ -76,7 +78,9 @@ pub fn predict(spec: &Spec, draws: Draws) -> Result<Prediction, NoTheory> {
     let grid = spec.grid();
     let grid: Vec<f64> = (0..spec.points).map(|i| f64::from(grid.point(i))).collect();
     let groups = if sampled { draws.groups.max(1) } else { 1 };
-    let groups = (0..groups).into_par_iter().map(|group| moments_behind(&network, &grid, draws, group)).collect();
+    progress.set(0, u64::from(groups) * u64::from(Network::Family(network).len()));
+    let walk = |group| moments_behind(&network, &grid, draws, group, progress);
+    let groups = (0..groups).into_par_iter().map(walk).collect();
     Ok(Prediction { groups, sampled, depth: spec.depth, width: spec.width })
 }
 

@@ -1,6 +1,6 @@
 use super::Moments;
 use super::moments::power;
-use super::product::{Left, T, mean_products};
+use super::product::{Left, T, mean_products, mean_squares};
 use shatterscope::math::Math;
 use shatterscope::random::{Normal, Purpose, Stream};
 
@@ -19,6 +19,11 @@ impl Default for Draws {
     fn default() -> Self {
         Self { count: 20_000, groups: 8, seed: 1 }
     }
+}
+
+impl Draws {
+    /// Enough beside a measurement of tens of runs, whose own error is larger.
+    pub const BESIDE_RUNS: Self = Self { count: 4_000, groups: 8, seed: 1 };
 }
 
 /// Where the units of one layer in one group come from.
@@ -42,9 +47,9 @@ impl Moments {
         let Units { h, slope } = self.drawn(eps * power(-2 * self.values), sample);
         Self {
             points: self.points,
-            k: mean_products(&h, &h, self.points),
+            k: mean_squares(&h, self.points),
             c: mean_products(&h, &slope, self.points),
-            d: mean_products(&slope, &slope, self.points),
+            d: mean_squares(&slope, self.points),
             // Has no mean, see Prediction::neuron_correlation.
             n: self.n.clone(),
             values: 0,
@@ -115,11 +120,12 @@ fn tile_of_normals(stream: &Stream, row: u32, tile: u32) -> [f32; T] {
     normals
 }
 
-/// Columns of a matrix R with R R^T = covariance: Cholesky with the largest remaining variance first, ended where only
-/// rounding is left. The covariances of shallow networks have low rank, which makes this cheaper than eigenvalues.
+/// Columns of a matrix R with R R^T = covariance: Cholesky with the largest remaining variance first, ended where only the
+/// rounding of the moments is left, which would be taken for structure. The covariances of shallow networks have low rank,
+/// which makes this cheaper than eigenvalues.
 fn root(size: usize, covariance: impl Fn(usize, usize) -> f64) -> Vec<Vec<f64>> {
     /// Of a variable's own variance.
-    const ROUNDING: f64 = 1e-12;
+    const ROUNDING: f64 = 1e-6;
     let deviation: Vec<f64> = (0..size).map(|i| covariance(i, i).max(0.0).sqrt()).collect();
     let correlation = |i: usize, j: usize| match deviation[i] * deviation[j] {
         0.0 => 0.0,

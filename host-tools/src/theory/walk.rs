@@ -1,15 +1,17 @@
 use super::Moments;
 use super::sampled::{Draws, Sample};
+use crate::progress::Progress;
 use shatterscope::network::{Dense, Family, Init, Layer, Network, Norm, Readout, Role, Spec};
 
 /// The moments of a network's output over the grid; for batch norm as one group of draws has them.
 ///
 /// A norm stands before a rectifier and a join behind weights, as in every family of a [`Spec`].
-pub(super) fn moments_behind(spec: &Spec, grid: &[f64], draws: Draws, group: u32) -> Moments {
+pub(super) fn moments_behind(spec: &Spec, grid: &[f64], draws: Draws, group: u32, progress: &Progress) -> Moments {
     let network = Network::Family(*spec);
     let stem = Moments::stem(grid, square(spec.first_weight_std), square(spec.first_bias_std));
     let (mut moments, mut kept, mut normed) = (stem.clone(), stem, None);
     for i in 0..network.len() {
+        progress.add(1);
         match network.layer(i) {
             None | Some(Layer::Dense(Dense { role: Role::Stem, .. })) => {}
             Some(Layer::Dense(dense)) => moments.dense(weight(spec, &dense), bias(spec, &dense)),
