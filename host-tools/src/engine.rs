@@ -176,6 +176,14 @@ impl Engine {
         Ok(outcome.map(|run| vec![run]).map_err(|fault| RunFault { run: 0, fault }))
     }
 
+    /// Runs `work` on as many threads as this engine may take.
+    ///
+    /// # Errors
+    /// Threads that cannot be started.
+    pub fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
+        Ok(self.pool()?.install(work))
+    }
+
     fn pool(&self) -> Result<rayon::ThreadPool> {
         rayon::ThreadPoolBuilder::new()
             .num_threads(self.threads)

@@ -22,6 +22,7 @@ pub mod spec;
 pub mod statistics;
 pub mod tensors;
 pub mod theory;
+pub mod usage;
 pub mod weights;
 
 pub use error::{Failure, Result};

@@ -2,6 +2,8 @@
 use shatterscope::probe::{brown_noise, white_noise};
 use shatterscope::random::Normal;
 use shatterscope_host::engine::{Engine, Isa, Run};
+use shatterscope_host::figure::{Setting, figure3};
+use shatterscope_host::plot::Body;
 use shatterscope_host::spec::{Acf, Family, Norm, Overrides};
 use shatterscope_host::statistics::{Statistics, autocorrelation_of, mean_and_deviation};
 
@@ -76,6 +78,26 @@ fn the_paper_s_claims_hold_at_lag_5() {
         let (mean, error) = lag5(resnet(beta));
         println!("resnet beta {beta}: {mean:.4} +- {error:.4}");
         assert!((mean - expected).abs() < 4.0 * error, "beta {beta}: {mean} +- {error}, expected {expected}");
+    }
+}
+
+#[test]
+#[ignore = "long: three hundred networks of 50 layers"]
+fn neurons_are_active_for_half_of_the_points() {
+    let engine = Engine::new(None, Isa::Auto, true).unwrap();
+    let figure = figure3(&Setting { engine: &engine, device: None, seed: 1, runs: 1 }).unwrap();
+    assert_eq!(figure.panels.len(), 3);
+    for panel in figure.panels {
+        let Body::Curves { curves } = panel.body else { panic!("{}: no curves", panel.title) };
+        let [active, coactive, limit] = &curves[..] else { panic!("{}: three curves", panel.title) };
+        for layer in 0..50 {
+            let (active_error, error) =
+                (active.spread.as_ref().unwrap()[layer], coactive.spread.as_ref().unwrap()[layer]);
+            assert!((active.y[layer] - 0.5).abs() < 4.0 * active_error + 0.002, "{}, layer {}", panel.title, layer + 1);
+            // The deviation of a finite width grows with the layers above a unit: here by at most .015 at 50 of 100 units.
+            let bound = 4.0 * error + 0.0003 * (layer + 1) as f64;
+            assert!((coactive.y[layer] - limit.y[layer]).abs() < bound, "{}, layer {}", panel.title, layer + 1);
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use super::{print, print_json};
 use crate::cli::{Common, Figures};
 use crate::device::{Target, open as open_place};
 use crate::engine::Engine;
-use crate::figure::{FIGURES, Setting, figure1, figure2};
+use crate::figure::{FIGURES, Setting, figure1, figure2, figure3};
 use crate::plot::{write_figure, write_index};
 use crate::{Failure, Result};
 use serde_json::json;
@@ -35,7 +35,8 @@ pub fn run(figures: &Figures, engine: &Engine, common: &Common) -> Result<()> {
     for name in names {
         let figure = match name {
             "1" => figure1(&setting)?,
-            _ => figure2(&setting)?,
+            "2" => figure2(&setting)?,
+            _ => figure3(&setting)?,
         };
         files.extend(write_figure(&figure, &figures.out)?);
         drawn.push(figure);

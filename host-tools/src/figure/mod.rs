@@ -1,9 +1,11 @@
 //! The paper's figures: what is run for each, and what a reader must know of it.
 mod figure1;
 mod figure2;
+mod figure3;
 
 pub use figure1::figure1;
 pub use figure2::figure2;
+pub use figure3::figure3;
 
 use crate::device::{Outcome, Place, Target};
 use crate::engine::{Engine, Run};
@@ -24,9 +26,14 @@ pub struct Listed {
 }
 
 /// All figures of this version.
-pub const FIGURES: [Listed; 2] = [
+pub const FIGURES: [Listed; 3] = [
     Listed { name: "1", about: "gradients of one draw and their covariance, against noise", by_default: true },
     Listed { name: "2", about: "autocorrelation against lag, by depth", by_default: true },
+    Listed {
+        name: "3",
+        about: "how often neurons are active, by layer, with and without batch norm",
+        by_default: true,
+    },
 ];
 
 /// What figures share: seed and size.

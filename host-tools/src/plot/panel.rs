@@ -150,7 +150,9 @@ fn line(root: &Root, curve: &Curve, points: Points, index: usize, count: usize) 
     } else {
         points
     };
-    markers.into_iter().try_for_each(|at| marker(root, at, index, colour))
+    // A marker for each of 50 layers would hide the line.
+    let every = markers.len().div_ceil(16).max(1);
+    markers.into_iter().step_by(every).try_for_each(|at| marker(root, at, index, colour))
 }
 
 /// Markers differ in form too, so that colour is not the only sign.

@@ -12,5 +12,5 @@ mod walk;
 
 pub use arc_cosine::{kappa0, kappa1, one_layer};
 pub use moments::Moments;
-pub use prediction::{NoTheory, Prediction, predict};
+pub use prediction::{NoTheory, Prediction, predict, predict_coactivation};
 pub use sampled::Draws;

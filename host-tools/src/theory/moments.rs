@@ -100,6 +100,25 @@ impl Moments {
         [product, cross, slope, self.n[ij] * both]
     }
 
+    /// P(both positive), the mean over pairs of distinct points; 0 for a pair with a point where every unit is zero.
+    pub fn coactivation(&self) -> f64 {
+        let m = self.points;
+        let both = |i: usize, j: usize| {
+            let (a, b) = (self.k[i * m + i], self.k[j * m + j]);
+            if a > 0.0 && b > 0.0 { Pair::of(a, b, self.k[i * m + j]).both } else { 0.0 }
+        };
+        let sum: f64 = (0..m).map(|i| (0..i).map(|j| both(i, j)).sum::<f64>()).sum();
+        2.0 * sum / (m * (m - 1)).max(1) as f64
+    }
+
+    /// The same moments of values alone, without derivatives.
+    pub(super) fn without_slopes(mut self) -> Self {
+        for moment in [&mut self.c, &mut self.d, &mut self.n] {
+            moment.fill(0.0);
+        }
+        self
+    }
+
     /// a * kept + b * self, of units that do not correlate: the branch's weights are drawn afresh.
     pub fn join(&mut self, mut kept: Self, a: f64, b: f64) {
         self.align(kept.values.max(self.values), kept.slopes.max(self.slopes));

@@ -1,5 +1,5 @@
 use super::moments::power;
-use super::walk::{is_sampled, moments_behind};
+use super::walk::{is_sampled, moments_behind, stem};
 use super::{Draws, Moments};
 use crate::progress::Progress;
 use crate::spec::{Spec, Statistics};
@@ -68,6 +68,34 @@ pub fn predict(spec: &Spec, draws: Draws, progress: &Progress) -> Result<Predict
     if spec.statistics == Some(Statistics::Full) {
         return Err(NoTheory::FullStatistics);
     }
+    let groups = walk(spec, draws, progress, |moments| moments)?.into_iter().map(|(moments, _)| moments).collect();
+    Ok(Prediction { groups, sampled: is_sampled(&spec.network()), depth: spec.depth, width: spec.width })
+}
+
+/// For each rectifier, the share of pairs of distinct points that a unit is active for, in the wide limit; its sampling error with
+/// batch norm. A unit is active for half of the points.
+///
+/// # Errors
+/// The reason why there is none.
+pub fn predict_coactivation(
+    spec: &Spec,
+    draws: Draws,
+    progress: &Progress,
+) -> Result<(Vec<f64>, Option<Vec<f64>>), NoTheory> {
+    let groups = walk(spec, draws, progress, Moments::without_slopes)?;
+    let rows: Vec<_> = groups.into_iter().map(|(_, coactivations)| coactivations).collect();
+    Ok(mean_and_error(&rows))
+}
+
+type Walked = (Moments, Vec<f64>);
+
+/// Every group of draws through the layers, in parallel.
+fn walk(
+    spec: &Spec,
+    draws: Draws,
+    progress: &Progress,
+    prepare: impl Fn(Moments) -> Moments + Sync,
+) -> Result<Vec<Walked>, NoTheory> {
     let network = spec.network();
     network.check().map_err(|_| NoTheory::Refused)?;
     let sampled = is_sampled(&network);
@@ -79,9 +107,12 @@ pub fn predict(spec: &Spec, draws: Draws, progress: &Progress) -> Result<Predict
     let grid: Vec<f64> = (0..spec.points).map(|i| f64::from(grid.point(i))).collect();
     let groups = if sampled { draws.groups.max(1) } else { 1 };
     progress.set(0, u64::from(groups) * u64::from(Network::Family(network).len()));
-    let walk = |group| moments_behind(&network, &grid, draws, group, progress);
-    let groups = (0..groups).into_par_iter().map(walk).collect();
-    Ok(Prediction { groups, sampled, depth: spec.depth, width: spec.width })
+    let walk = |group| {
+        let mut coactivations = Vec::new();
+        let stem = prepare(stem(&network, &grid));
+        (moments_behind(&network, stem, draws, group, progress, &mut coactivations), coactivations)
+    };
+    Ok((0..groups).into_par_iter().map(walk).collect())
 }
 
 impl Prediction {

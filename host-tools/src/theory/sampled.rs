@@ -1,6 +1,7 @@
 use super::Moments;
 use super::moments::power;
 use super::product::{Left, T, mean_products, mean_squares};
+use crate::usage::pairs;
 use shatterscope::math::Math;
 use shatterscope::random::{Normal, Purpose, Stream};
 
@@ -35,30 +36,17 @@ pub(super) struct Sample {
 }
 
 /// Drawn units behind norm and rectifier, `[unit][point]`.
-struct Units {
+pub(super) struct Units {
+    points: usize,
     h: Vec<f32>,
     slope: Vec<f32>,
 }
 
 impl Moments {
-    /// Moments of batch-normalised, rectified units, over drawn units (z, z') with the covariance [[K, C], [C^T, D]]; mean and
-    /// deviation of a unit count as constants in the derivative.
-    pub(super) fn rectify_normalised(&self, eps: f64, sample: Sample) -> Self {
-        let Units { h, slope } = self.drawn(eps * power(-2 * self.values), sample);
-        Self {
-            points: self.points,
-            k: mean_squares(&h, self.points),
-            c: mean_products(&h, &slope, self.points),
-            d: mean_squares(&slope, self.points),
-            // Has no mean, see Prediction::neuron_correlation.
-            n: self.n.clone(),
-            values: 0,
-            slopes: self.slopes - self.values,
-        }
-    }
-
-    fn drawn(&self, eps: f64, Sample { draws, group, layer }: Sample) -> Units {
-        let m = self.points;
+    /// Units (z, z') with the covariance [[K, C], [C^T, D]], batch-normalised and rectified; mean and deviation of a unit count
+    /// as constants in the derivative.
+    pub(super) fn draw(&self, eps: f64, Sample { draws, group, layer }: Sample) -> Units {
+        let (m, eps) = (self.points, eps * power(-2 * self.values));
         let root = root(2 * m, |i, j| match (i < m, j < m) {
             (true, true) => self.k[i * m + j],
             (true, false) => self.c[i * m + j - m],
@@ -68,7 +56,7 @@ impl Moments {
         let left = Left::new(2 * m, root.len(), |row, column| root[column][row] as f32);
         let stream = Stream::new(draws.seed, group, Purpose::Noise, layer, Normal::As241);
         let tiles = (draws.count / draws.groups.max(1)).div_ceil(2 * T as u32).max(1);
-        let mut units = Units { h: Vec::new(), slope: Vec::new() };
+        let mut units = Units { points: m, h: Vec::new(), slope: Vec::new() };
         for normals in normals(&stream, tiles, root.len()) {
             let drawn = left.times(&normals);
             // A unit and its negative are as likely as each other, and no odd moment is left to chance.
@@ -81,6 +69,27 @@ impl Moments {
 }
 
 impl Units {
+    /// Their moments, which stand behind `before`.
+    pub fn moments(&self, before: &Moments) -> Moments {
+        Moments {
+            points: self.points,
+            k: mean_squares(&self.h, self.points),
+            c: mean_products(&self.h, &self.slope, self.points),
+            d: mean_squares(&self.slope, self.points),
+            // Has no mean, see Prediction::neuron_correlation.
+            n: before.n.clone(),
+            values: 0,
+            slopes: before.slopes - before.values,
+        }
+    }
+
+    /// Mean over units of the share of pairs of distinct points that a unit is active for.
+    pub fn coactivation(&self) -> f64 {
+        let units = self.h.chunks_exact(self.points);
+        let count = units.len() as f64;
+        units.map(|unit| pairs(unit.iter().filter(|&&h| h > 0.0).count(), self.points)).sum::<f64>() / count
+    }
+
     /// Adds the unit with values `unit(0..m)` and slopes `unit(m..2m)`.
     fn push(&mut self, m: usize, eps: f64, unit: impl Fn(usize) -> f32) {
         let value = |i: usize| f64::from(unit(i));

@@ -3,12 +3,19 @@ use super::sampled::{Draws, Sample};
 use crate::progress::Progress;
 use shatterscope::network::{Dense, Family, Init, Layer, Network, Norm, Readout, Role, Spec};
 
-/// The moments of a network's output over the grid; for batch norm as one group of draws has them.
+/// The moments of a network's output over the grid, for batch norm as one group of draws has them; `coactivations` gets, for
+/// each rectifier, the share of pairs of points that a unit is active for.
 ///
 /// A norm stands before a rectifier and a join behind weights, as in every family of a [`Spec`].
-pub(super) fn moments_behind(spec: &Spec, grid: &[f64], draws: Draws, group: u32, progress: &Progress) -> Moments {
+pub(super) fn moments_behind(
+    spec: &Spec,
+    stem: Moments,
+    draws: Draws,
+    group: u32,
+    progress: &Progress,
+    coactivations: &mut Vec<f64>,
+) -> Moments {
     let network = Network::Family(*spec);
-    let stem = Moments::stem(grid, square(spec.first_weight_std), square(spec.first_bias_std));
     let (mut moments, mut kept, mut normed) = (stem.clone(), stem, None);
     for i in 0..network.len() {
         progress.add(1);
@@ -16,13 +23,18 @@ pub(super) fn moments_behind(spec: &Spec, grid: &[f64], draws: Draws, group: u32
             None | Some(Layer::Dense(Dense { role: Role::Stem, .. })) => {}
             Some(Layer::Dense(dense)) => moments.dense(weight(spec, &dense), bias(spec, &dense)),
             // `[W', -W']` of (relu(z), relu(-z)) is W' z.
-            Some(Layer::Crelu { .. }) if spec.init == Init::LooksLinear => {}
+            Some(Layer::Crelu { .. }) if spec.init == Init::LooksLinear => coactivations.push(moments.coactivation()),
             Some(Layer::Relu { .. } | Layer::Crelu { .. }) => {
                 moments = match normed.take() {
-                    None => moments.rectify(),
+                    None => {
+                        coactivations.push(moments.coactivation());
+                        moments.rectify()
+                    }
                     Some(eps) => {
                         let layer = network.layer_number(i);
-                        moments.rectify_normalised(f64::from(eps), Sample { draws, group, layer })
+                        let units = moments.draw(f64::from(eps), Sample { draws, group, layer });
+                        coactivations.push(units.coactivation());
+                        units.moments(&moments)
                     }
                 };
             }
@@ -33,6 +45,11 @@ pub(super) fn moments_behind(spec: &Spec, grid: &[f64], draws: Draws, group: u32
         }
     }
     moments
+}
+
+/// Behind the stem.
+pub(super) fn stem(spec: &Spec, grid: &[f64]) -> Moments {
+    Moments::stem(grid, square(spec.first_weight_std), square(spec.first_bias_std))
 }
 
 /// Whether the walk draws units.

@@ -1,0 +1,119 @@
+use super::{Setting, choice, non_finite, provenance};
+use crate::engine::Engine;
+use crate::plot::{Body, Curve, Figure, Panel};
+use crate::progress::Progress;
+use crate::record::record_digest;
+use crate::spec::{Family, Norm, Overrides};
+use crate::theory::{Draws, predict_coactivation};
+use crate::usage::rasters;
+use crate::{Failure, Result};
+use rayon::prelude::*;
+
+const DEPTH: u32 = 50;
+const WIDTH: u32 = 100;
+const NETWORKS: u32 = 100;
+
+/// Figure 3: for how many inputs, and for how many pairs of inputs, a neuron is active, by layer.
+///
+/// # Errors
+/// A run that meets NaN or infinity.
+pub fn figure3(setting: &Setting) -> Result<Figure> {
+    let plain = Overrides { depth: Some(DEPTH), width: Some(WIDTH), ..Overrides::default() };
+    let normed = Overrides { norm: Some(Norm::Batch), ..plain.clone() };
+    let resnet = Overrides { family: Some(Family::Resnet), beta: Some(1.0), ..normed.clone() };
+    let mut provenance = provenance(setting);
+    provenance.push(("networks".into(), NETWORKS.to_string()));
+    let panels = [
+        ("(a) Feedforward, no norm", plain),
+        ("(b) Feedforward, batch norm", normed),
+        ("(c) Resnet, batch norm", resnet),
+    ]
+    .into_iter()
+    .map(|(title, overrides)| panel(setting, title, overrides, &mut provenance))
+    .collect::<Result<_>>()?;
+    Ok(Figure {
+        name: "figure-3".into(),
+        title: "Figure 3: how often neurons are active, by layer".into(),
+        caption: format!(
+            "Share of the 256 grid points that a neuron is active for, and share of the pairs of distinct points that it is \
+             active for both of, by layer: mean over the {WIDTH} neurons of a layer and {NETWORKS} networks, bands of one \
+             standard error over networks. Dashed: the limit of infinite width, from arc-cosine kernels for (a), from \
+             normalised Gaussian samples for (b) and (c).\n\n\
+             A neuron is active for half of the points in every network. Independent halves would share a quarter of the \
+             pairs: batch norm keeps them so, while without it the points align with depth and share ever more. The last \
+             rectifier of the resnet stands before the readout, without a norm."
+        ),
+        choices: vec![
+            choice(
+                "Layers",
+                "the preactivations of every rectifier, that before the readout included",
+                "50 in each network",
+            ),
+            choice(
+                "Resnet",
+                "beta = 1",
+                "the branch scale of this figure is not printed; a smaller one climbs more slowly to the same",
+            ),
+            choice("Pairs", "distinct ones", "with a point paired with itself all values would be .001 higher"),
+        ],
+        columns: 3,
+        panels,
+        provenance,
+    })
+}
+
+fn panel(
+    setting: &Setting,
+    title: &str,
+    overrides: Overrides,
+    provenance: &mut Vec<(String, String)>,
+) -> Result<Panel> {
+    let spec = Overrides { seed: Some(setting.seed), runs: Some(NETWORKS), ..overrides }.resolve()?;
+    // Networks beside each other, so that each needs one thread.
+    let engine = Engine { threads: 1, quiet: true, ..setting.engine.clone() };
+    let progress = Progress::new(&format!("figure 3 {title}"), u64::from(NETWORKS), setting.engine.quiet);
+    let one = |run: u32| -> Result<_> {
+        let (result, rasters) = rasters(&engine, &spec, run)?.map_err(|fault| non_finite("figure 3", run, fault))?;
+        let mean = |shares: Vec<f64>| shares.iter().sum::<f64>() / shares.len() as f64;
+        let shares: Vec<_> =
+            rasters.iter().map(|raster| [mean(raster.activation()), mean(raster.coactivation())]).collect();
+        progress.add(1);
+        Ok((result, shares))
+    };
+    let all = setting.engine.install(|| (0..NETWORKS).into_par_iter().map(one).collect::<Result<Vec<_>>>())?;
+    let (runs, shares): (Vec<_>, Vec<_>) = all?.into_iter().unzip();
+    provenance.push((format!("digest of {title}"), record_digest(&runs)));
+    let limit =
+        predict_coactivation(&spec, Draws::BESIDE_RUNS, &Progress::new("figure 3, wide limit", 0, engine.quiet))
+            .map_err(|why| Failure::failed(format!("figure 3: {why}")))?;
+    let curves = vec![
+        measured("active", &shares, 0),
+        measured("co-active", &shares, 1),
+        Curve { label: "co-active, wide limit".into(), x: layers(), y: limit.0, spread: None, dashed: true },
+    ];
+    Ok(Panel {
+        title: title.into(),
+        x_label: "layer".into(),
+        y_label: "share of points, of pairs".into(),
+        y_range: Some((0.2, 0.55)),
+        body: Body::Curves { curves },
+    })
+}
+
+fn layers() -> Vec<f64> {
+    (1..=DEPTH).map(f64::from).collect()
+}
+
+/// Mean over networks by layer, with its standard error.
+fn measured(label: &str, networks: &[Vec<[f64; 2]>], which: usize) -> Curve {
+    let n = networks.len() as f64;
+    let (mut mean, mut error) = (Vec::new(), Vec::new());
+    for layer in 0..DEPTH as usize {
+        let at = |network: &Vec<[f64; 2]>| network[layer][which];
+        let m = networks.iter().map(at).sum::<f64>() / n;
+        let square = networks.iter().map(|network| (at(network) - m).powi(2)).sum::<f64>();
+        mean.push(m);
+        error.push((square / (n * (n - 1.0))).sqrt());
+    }
+    Curve { label: label.into(), x: layers(), y: mean, spread: Some(error), dashed: false }
+}

@@ -1,0 +1,122 @@
+//! How neurons are used: for which points of the grid each is active.
+use crate::Result;
+use crate::engine::{Engine, Run};
+use crate::spec::Spec;
+use shatterscope::Pass;
+use shatterscope::network::{Layer, Network, Observer, Seen};
+
+/// The units of one rectifier, and the points they are active for (their preactivation is above zero).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raster {
+    /// Grid points.
+    pub points: usize,
+    /// `[unit][point]`
+    pub active: Vec<bool>,
+}
+
+/// Share of the n(n-1)/2 pairs of distinct points of which a unit is active for both, if it is active for `active` points.
+pub fn pairs(active: usize, points: usize) -> f64 {
+    (active * active.saturating_sub(1)) as f64 / (points * points.saturating_sub(1)).max(1) as f64
+}
+
+impl Raster {
+    /// The points that each unit is active for.
+    pub fn rows(&self) -> impl Iterator<Item = &[bool]> {
+        self.active.chunks_exact(self.points.max(1))
+    }
+
+    /// Share of the points that each unit is active for.
+    pub fn activation(&self) -> Vec<f64> {
+        self.counts().map(|active| active as f64 / self.points as f64).collect()
+    }
+
+    /// Share of the pairs of distinct points that each unit is active for.
+    pub fn coactivation(&self) -> Vec<f64> {
+        self.counts().map(|active| pairs(active, self.points)).collect()
+    }
+
+    /// Lengths, in points, of the stretches of the grid over which a unit keeps its state; over all units.
+    pub fn run_lengths(&self) -> Vec<usize> {
+        self.rows().flat_map(|unit| unit.chunk_by(|a, b| a == b).map(<[bool]>::len)).collect()
+    }
+
+    fn counts(&self) -> impl Iterator<Item = usize> {
+        self.rows().map(|unit| unit.iter().filter(|&&active| active).count())
+    }
+}
+
+/// The rasters of a run, one a rectifier, in the order of the layers; or where NaN or infinity arose.
+///
+/// # Errors
+/// Wrong use as the core refuses it.
+pub fn rasters(
+    engine: &Engine,
+    spec: &Spec,
+    run: u32,
+) -> Result<std::result::Result<(Run, Vec<Raster>), shatterscope::Fault>> {
+    let network = Network::Family(spec.network());
+    let mut watch = Watch { rectifiers: Vec::new() };
+    for i in 0..network.len() {
+        if let Some(layer @ (Layer::Relu { width } | Layer::Crelu { width })) = network.layer(i) {
+            let raster =
+                Raster { points: spec.points as usize, active: vec![false; width as usize * spec.points as usize] };
+            watch.rectifiers.push((i, matches!(layer, Layer::Crelu { .. }), raster));
+        }
+    }
+    let run = engine.observed(spec, run, &mut watch)?;
+    Ok(run.map(|run| (run, watch.rectifiers.into_iter().map(|(_, _, raster)| raster).collect())))
+}
+
+struct Watch {
+    /// Operation, whether it doubles, what was seen.
+    rectifiers: Vec<(u32, bool, Raster)>,
+}
+
+impl Observer for Watch {
+    fn see(&mut self, seen: &Seen<'_>) {
+        if seen.pass != Pass::Forward {
+            return;
+        }
+        let Ok(at) = self.rectifiers.binary_search_by_key(&seen.operation, |rectifier| rectifier.0) else { return };
+        let (_, doubled, raster) = &mut self.rectifiers[at];
+        // A doubling rectifier hands on relu(z), relu(-z) of each unit: the first says whether the unit is active.
+        let step = if *doubled { 2 } else { 1 };
+        for point in 0..seen.count {
+            let place = (seen.first + point) as usize;
+            for (unit, h) in seen.point(point).step_by(step).enumerate() {
+                raster.active[unit * raster.points + place] = h > 0.0;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Isa;
+    use crate::spec::{Family, Overrides};
+
+    #[test]
+    fn shares_and_stretches_are_counted() {
+        let active = [true, true, false, true, false, false, false, false].to_vec();
+        let raster = Raster { points: 4, active };
+        assert_eq!(raster.activation(), [0.75, 0.0]);
+        assert_eq!(raster.coactivation(), [0.5, 0.0]);
+        assert_eq!(raster.run_lengths(), [2, 1, 1, 4]);
+    }
+
+    /// The first layer of one run, by hand: z = v x + b changes its sign once.
+    #[test]
+    fn units_of_a_stem_switch_once() {
+        for family in [Family::Feedforward, Family::Crelu] {
+            let overrides = Overrides { family: Some(family), depth: Some(3), width: Some(20), ..Overrides::default() };
+            let spec = Overrides { points: Some(50), ..overrides }.resolve().unwrap();
+            let engine = Engine::new(None, Isa::Auto, true).unwrap();
+            let (_, rasters) = rasters(&engine, &spec, 0).unwrap().unwrap();
+            assert_eq!(rasters.len(), 3);
+            assert_eq!(rasters[0].active.len(), 20 * 50);
+            assert!(rasters[0].rows().all(|unit| unit.chunk_by(|a, b| a == b).count() <= 2));
+            assert!(rasters[0].active.contains(&true) && rasters[0].active.contains(&false));
+        }
+    }
+}
