@@ -2,7 +2,7 @@
 use shatterscope::probe::{brown_noise, white_noise};
 use shatterscope::random::Normal;
 use shatterscope_host::engine::{Engine, Isa, Run};
-use shatterscope_host::figure::{Setting, figure3};
+use shatterscope_host::figure::{Setting, figure3, figure4};
 use shatterscope_host::plot::Body;
 use shatterscope_host::spec::{Acf, Family, Norm, Overrides};
 use shatterscope_host::statistics::{Statistics, autocorrelation_of, mean_and_deviation};
@@ -99,6 +99,28 @@ fn neurons_are_active_for_half_of_the_points() {
             assert!((coactive.y[layer] - limit.y[layer]).abs() < bound, "{}, layer {}", panel.title, layer + 1);
         }
     }
+}
+
+#[test]
+#[ignore = "long: three hundred networks of 50 layers"]
+fn neurons_of_deep_networks_are_used_as_the_paper_says() {
+    let engine = Engine::new(None, Isa::Auto, true).unwrap();
+    let figure = figure4(&Setting { engine: &engine, device: None, seed: 1, runs: 1 }).unwrap();
+    let bars: Vec<_> = figure.panels[3..]
+        .iter()
+        .map(|panel| match &panel.body {
+            Body::Bars { shares, .. } => shares,
+            _ => panic!("{}: no histogram", panel.title),
+        })
+        .collect();
+    assert!(bars.iter().all(|shares| (shares.iter().sum::<f64>() - 1.0).abs() < 1e-9));
+    let [plain, normed, resnet, plain_lengths, normed_lengths, resnet_lengths] = &bars[..] else { panic!("six") };
+    // Nearly all neurons are stuck without a norm, none with one; and they switch every few points unless there are skips.
+    let (ends, middle) = (|shares: &[f64]| shares[0] + shares[19], |shares: &[f64]| shares[5..15].iter().sum::<f64>());
+    assert!(ends(plain) > 0.8 && ends(normed) < 0.01 && ends(resnet) < 0.01);
+    assert!(middle(normed) > 0.98 && middle(resnet) > 0.98);
+    assert!(plain_lengths[8] > 0.4 && normed_lengths[..3].iter().sum::<f64>() > 0.95);
+    assert!(resnet_lengths[3..].iter().sum::<f64>() > 0.6);
 }
 
 #[test]

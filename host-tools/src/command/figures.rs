@@ -3,7 +3,7 @@ use super::{print, print_json};
 use crate::cli::{Common, Figures};
 use crate::device::{Target, open as open_place};
 use crate::engine::Engine;
-use crate::figure::{FIGURES, Setting, figure1, figure2, figure3};
+use crate::figure::{FIGURES, Setting, figure1, figure2, figure3, figure4};
 use crate::plot::{write_figure, write_index};
 use crate::{Failure, Result};
 use serde_json::json;
@@ -36,7 +36,8 @@ pub fn run(figures: &Figures, engine: &Engine, common: &Common) -> Result<()> {
         let figure = match name {
             "1" => figure1(&setting)?,
             "2" => figure2(&setting)?,
-            _ => figure3(&setting)?,
+            "3" => figure3(&setting)?,
+            _ => figure4(&setting)?,
         };
         files.extend(write_figure(&figure, &figures.out)?);
         drawn.push(figure);

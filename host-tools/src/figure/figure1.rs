@@ -50,7 +50,14 @@ pub fn figure1(setting: &Setting) -> Result<Figure> {
             x_label: "input x".into(),
             y_label: "input x'".into(),
             y_range: None,
-            body: Body::Image { extent: (-2.0, 2.0), rows: POINTS, values: covariance(series)?, clip: CLIP },
+            body: Body::Image {
+                x: (-2.0, 2.0),
+                y: (-2.0, 2.0),
+                columns: POINTS,
+                values: covariance(series)?,
+                clip: CLIP,
+                ends: ("0".into(), format!("\u{2265} {CLIP}")),
+            },
         });
     }
     let mut choices = common_choices();

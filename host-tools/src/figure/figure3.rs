@@ -1,36 +1,23 @@
-use super::{Setting, choice, non_finite, provenance};
-use crate::engine::Engine;
+use super::networks::{DEPTH, NETWORKS, WIDTH, over_networks, three};
+use super::{Setting, choice, provenance};
 use crate::plot::{Body, Curve, Figure, Panel};
 use crate::progress::Progress;
 use crate::record::record_digest;
-use crate::spec::{Family, Norm, Overrides};
+use crate::spec::Spec;
 use crate::theory::{Draws, predict_coactivation};
-use crate::usage::rasters;
 use crate::{Failure, Result};
-use rayon::prelude::*;
-
-const DEPTH: u32 = 50;
-const WIDTH: u32 = 100;
-const NETWORKS: u32 = 100;
 
 /// Figure 3: for how many inputs, and for how many pairs of inputs, a neuron is active, by layer.
 ///
 /// # Errors
 /// A run that meets NaN or infinity.
 pub fn figure3(setting: &Setting) -> Result<Figure> {
-    let plain = Overrides { depth: Some(DEPTH), width: Some(WIDTH), ..Overrides::default() };
-    let normed = Overrides { norm: Some(Norm::Batch), ..plain.clone() };
-    let resnet = Overrides { family: Some(Family::Resnet), beta: Some(1.0), ..normed.clone() };
     let mut provenance = provenance(setting);
     provenance.push(("networks".into(), NETWORKS.to_string()));
-    let panels = [
-        ("(a) Feedforward, no norm", plain),
-        ("(b) Feedforward, batch norm", normed),
-        ("(c) Resnet, batch norm", resnet),
-    ]
-    .into_iter()
-    .map(|(title, overrides)| panel(setting, title, overrides, &mut provenance))
-    .collect::<Result<_>>()?;
+    let mut panels = Vec::new();
+    for (title, spec) in three(setting)? {
+        panels.push(panel(setting, title, &spec, &mut provenance)?);
+    }
     Ok(Figure {
         name: "figure-3".into(),
         title: "Figure 3: how often neurons are active, by layer".into(),
@@ -62,29 +49,14 @@ pub fn figure3(setting: &Setting) -> Result<Figure> {
     })
 }
 
-fn panel(
-    setting: &Setting,
-    title: &str,
-    overrides: Overrides,
-    provenance: &mut Vec<(String, String)>,
-) -> Result<Panel> {
-    let spec = Overrides { seed: Some(setting.seed), runs: Some(NETWORKS), ..overrides }.resolve()?;
-    // Networks beside each other, so that each needs one thread.
-    let engine = Engine { threads: 1, quiet: true, ..setting.engine.clone() };
-    let progress = Progress::new(&format!("figure 3 {title}"), u64::from(NETWORKS), setting.engine.quiet);
-    let one = |run: u32| -> Result<_> {
-        let (result, rasters) = rasters(&engine, &spec, run)?.map_err(|fault| non_finite("figure 3", run, fault))?;
-        let mean = |shares: Vec<f64>| shares.iter().sum::<f64>() / shares.len() as f64;
-        let shares: Vec<_> =
-            rasters.iter().map(|raster| [mean(raster.activation()), mean(raster.coactivation())]).collect();
-        progress.add(1);
-        Ok((result, shares))
-    };
-    let all = setting.engine.install(|| (0..NETWORKS).into_par_iter().map(one).collect::<Result<Vec<_>>>())?;
-    let (runs, shares): (Vec<_>, Vec<_>) = all?.into_iter().unzip();
+fn panel(setting: &Setting, title: &str, spec: &Spec, provenance: &mut Vec<(String, String)>) -> Result<Panel> {
+    let mean = |shares: Vec<f64>| shares.iter().sum::<f64>() / shares.len() as f64;
+    let (runs, shares) = over_networks(setting, &format!("figure 3 {title}"), spec, |rasters| {
+        rasters.iter().map(|raster| [mean(raster.activation()), mean(raster.coactivation())]).collect::<Vec<_>>()
+    })?;
     provenance.push((format!("digest of {title}"), record_digest(&runs)));
     let limit =
-        predict_coactivation(&spec, Draws::BESIDE_RUNS, &Progress::new("figure 3, wide limit", 0, engine.quiet))
+        predict_coactivation(spec, Draws::BESIDE_RUNS, &Progress::new("figure 3, wide limit", 0, setting.engine.quiet))
             .map_err(|why| Failure::failed(format!("figure 3: {why}")))?;
     let curves = vec![
         measured("active", &shares, 0),

@@ -2,10 +2,13 @@
 mod figure1;
 mod figure2;
 mod figure3;
+mod figure4;
+mod networks;
 
 pub use figure1::figure1;
 pub use figure2::figure2;
 pub use figure3::figure3;
+pub use figure4::figure4;
 
 use crate::device::{Outcome, Place, Target};
 use crate::engine::{Engine, Run};
@@ -26,7 +29,7 @@ pub struct Listed {
 }
 
 /// All figures of this version.
-pub const FIGURES: [Listed; 3] = [
+pub const FIGURES: [Listed; 4] = [
     Listed { name: "1", about: "gradients of one draw and their covariance, against noise", by_default: true },
     Listed { name: "2", about: "autocorrelation against lag, by depth", by_default: true },
     Listed {
@@ -34,6 +37,7 @@ pub const FIGURES: [Listed; 3] = [
         about: "how often neurons are active, by layer, with and without batch norm",
         by_default: true,
     },
+    Listed { name: "4", about: "which neurons are active where: rasters and histograms", by_default: true },
 ];
 
 /// What figures share: seed and size.

@@ -62,7 +62,10 @@ fn scales(figure: &Figure, index: usize, width: f64, height: f64) -> (Scale, Sca
             let step = x.get(1).zip(x.first()).map_or(0.0, |(second, first)| second - first);
             (range(x.iter().copied().chain(x.last().map(|last| last + step)), 0.0), range(y.iter().copied(), 0.06))
         }
-        Body::Image { extent, .. } => (*extent, *extent),
+        Body::Image { x, y, .. } => (*x, *y),
+        Body::Bars { edges, shares } => {
+            (range(edges.iter().copied(), 0.0), range(shares.iter().copied().chain([0.0]), 0.0))
+        }
         Body::Curves { curves } => {
             let x = curves.iter().flat_map(|curve| curve.x.iter().copied());
             (range(x, 0.03), range(curves.iter().flat_map(reach), 0.05))
@@ -72,6 +75,7 @@ fn scales(figure: &Figure, index: usize, width: f64, height: f64) -> (Scale, Sca
         let data: Vec<f64> = match &panel.body {
             Body::Series { y, .. } => y.clone(),
             Body::Curves { curves } => curves.iter().flat_map(reach).collect(),
+            Body::Bars { shares, .. } => shares.clone(),
             Body::Image { .. } => Vec::new(),
         };
         y = data.into_iter().fold(common, |(low, high), v| (low.min(v), high.max(v)));

@@ -46,7 +46,7 @@ pub struct Panel {
     pub y_range: Option<(f64, f64)>,
 }
 
-/// What a panel shows. A series or curve without `y`, and an image without rows, stand for a constant series.
+/// What a panel shows. A series or curve without `y`, and an image without values, stand for a constant series.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Body {
@@ -57,16 +57,27 @@ pub enum Body {
         /// Values.
         y: Vec<f64>,
     },
-    /// A square matrix in grey: 0 black, `clip` and above white.
+    /// A matrix in grey: 0 black, `clip` and above white.
     Image {
-        /// Both axes.
-        extent: (f64, f64),
-        /// Rows, and columns.
-        rows: usize,
+        /// Axis across.
+        x: (f64, f64),
+        /// Axis up.
+        y: (f64, f64),
+        /// Values of a row.
+        columns: usize,
         /// Row-major; row 0 is drawn at the bottom.
         values: Vec<f64>,
         /// The value from which on all is white.
         clip: f64,
+        /// What black and white are called.
+        ends: (String, String),
+    },
+    /// A histogram.
+    Bars {
+        /// One more than bars, ascending.
+        edges: Vec<f64>,
+        /// Heights, at least 0.
+        shares: Vec<f64>,
     },
     /// Lines with markers and a legend.
     Curves {
@@ -119,13 +130,23 @@ impl Panel {
             Body::Curves { curves } => {
                 curves.iter().try_for_each(|c| line(&format!("curve \"{}\"", c.label), &c.x, &c.y, c.spread.as_deref()))
             }
-            Body::Image { extent, rows, values, clip } => {
+            Body::Image { x, y, columns, values, clip, .. } => {
                 finite("the image", values)?;
-                if rows.checked_mul(*rows) != Some(values.len()) || *rows > 16_384 {
-                    return Err(format!("{} values are not {rows} rows of {rows}", values.len()));
+                let rows = values.len().checked_div(*columns).unwrap_or(0);
+                if rows * columns != values.len() || rows.max(*columns) > 16_384 {
+                    return Err(format!("{} values are not rows of {columns}", values.len()));
                 }
-                if !ordered(*extent) || !clip.is_finite() || *clip <= 0.0 {
-                    return Err("extent must be a finite interval and clip a positive number".into());
+                if !ordered(*x) || !ordered(*y) || !clip.is_finite() || *clip <= 0.0 {
+                    return Err("x and y must be finite intervals and clip a positive number".into());
+                }
+                Ok(())
+            }
+            Body::Bars { edges, shares } => {
+                finite("the edges", edges)?;
+                finite("the bars", shares)?;
+                let ascending = edges.windows(2).all(|pair| pair[0] < pair[1]);
+                if edges.len() != shares.len() + 1 || !ascending || shares.iter().any(|&share| share < 0.0) {
+                    return Err("bars need ascending edges, one more than heights, which are not negative".into());
                 }
                 Ok(())
             }

@@ -43,10 +43,17 @@ fn csv(figure: &Figure) -> Result<Vec<u8>, csv::Error> {
             Body::Curves { curves } => {
                 curves.iter().try_for_each(|c| line("curve", &c.label, &c.x, &c.y, c.spread.as_deref()))?
             }
-            Body::Image { extent, rows, values, .. } => {
-                let at = |k: usize| Some(extent.0 + k as f64 * (extent.1 - extent.0) / *rows as f64);
+            // x and y are the edges of a bar, the value its height.
+            Body::Bars { edges, shares } => {
+                for (edge, share) in edges.windows(2).zip(shares) {
+                    row("bar", "", [Some(edge[0]), Some(edge[1]), Some(*share), None])?;
+                }
+            }
+            Body::Image { x, y, columns, values, .. } => {
+                let rows = values.len() / (*columns).max(1);
+                let at = |(low, high): (f64, f64), k: usize, of: usize| Some(low + k as f64 * (high - low) / of as f64);
                 for (i, value) in values.iter().enumerate() {
-                    row("image", "", [at(i % rows), at(i / rows), Some(*value), None])?;
+                    row("image", "", [at(*x, i % columns, *columns), at(*y, i / columns, rows), Some(*value), None])?;
                 }
                 if values.is_empty() {
                     row("image", "", [None; 4])?;

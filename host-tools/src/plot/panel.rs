@@ -36,11 +36,19 @@ pub(super) fn draw(root: &Root, panel: &Panel, frame: &Frame) -> Result<String, 
             path(root, place(x, y), stroke(LINE, 1.0))?;
             !y.is_empty()
         }
-        Body::Image { rows, values, clip, .. } => {
-            if *rows > 0 {
-                picture = image(root, frame, *rows, values, *clip)?;
+        Body::Image { columns, values, clip, ends, .. } => {
+            if !values.is_empty() {
+                picture = image(root, frame, *columns, values, *clip, ends)?;
             }
-            *rows > 0
+            !values.is_empty()
+        }
+        Body::Bars { edges, shares } => {
+            for (edge, share) in edges.windows(2).zip(shares) {
+                let bar = place(&[edge[0], edge[0], edge[1], edge[1]], &[0.0, *share, *share, 0.0]);
+                root.draw(&Polygon::new(bar.clone(), LINE.mix(0.35))).map_err(PlotError::draw)?;
+                path(root, bar, stroke(LINE, 1.0))?;
+            }
+            true
         }
         Body::Curves { curves } => {
             for (index, curve) in curves.iter().enumerate() {
@@ -108,7 +116,14 @@ fn axes<'a, 'b>(root: &'a Root<'b>, panel: &Panel, frame: &Frame) -> Result<Axes
 }
 
 /// The picture as an SVG element, as many pixels as the matrix has; below the axis the grey scale.
-fn image(root: &Root, frame: &Frame, rows: usize, values: &[f64], clip: f64) -> Result<String, PlotError> {
+fn image(
+    root: &Root,
+    frame: &Frame,
+    columns: usize,
+    values: &[f64],
+    clip: f64,
+    ends: &(String, String),
+) -> Result<String, PlotError> {
     let (bar, height, top) = (0.5 * frame.width, 8.0, frame.top + frame.height + 45.0);
     let left = frame.left + 0.25 * frame.width;
     let ramp: Vec<f64> = (0..64 * 64).map(|i| f64::from(i % 64)).collect();
@@ -120,11 +135,11 @@ fn image(root: &Root, frame: &Frame, rows: usize, values: &[f64], clip: f64) -> 
             0.9 * FINE
         )
     };
-    let labels = [("0".into(), left - 6.0, HPos::Right), (format!("\u{2265} {clip}"), left + bar + 6.0, HPos::Left)];
+    let labels = [(&ends.0, left - 6.0, HPos::Right), (&ends.1, left + bar + 6.0, HPos::Left)];
     for (label, x, side) in labels {
-        write(root, &label, style(SMALL, false), (x, top + height / 2.0), side)?;
+        write(root, label, style(SMALL, false), (x, top + height / 2.0), side)?;
     }
-    let picture = raster::matrix(rows, values, clip)?;
+    let picture = raster::matrix(columns, values, clip)?;
     Ok(element(picture, [frame.left, frame.top, frame.width, frame.height])
         + &element(raster::matrix(64, &ramp, 63.0)?, [left, top, bar, height]))
 }

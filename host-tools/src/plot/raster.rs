@@ -25,10 +25,10 @@ pub(super) fn png(svg: &str) -> Result<Vec<u8>, PlotError> {
 }
 
 /// A matrix as a data URI: one pixel a value, row 0 at the bottom, 0 black, `clip` and above white.
-pub(super) fn matrix(rows: usize, values: &[f64], clip: f64) -> Result<String, PlotError> {
-    let side = u32::try_from(rows).map_err(PlotError::draw)?;
-    let mut pixels = pixmap(side, side)?;
-    for (pixel, value) in pixels.pixels_mut().iter_mut().zip(values.chunks(rows).rev().flatten()) {
+pub(super) fn matrix(columns: usize, values: &[f64], clip: f64) -> Result<String, PlotError> {
+    let side = |length: usize| u32::try_from(length).map_err(PlotError::draw);
+    let mut pixels = pixmap(side(columns)?, side(values.len() / columns)?)?;
+    for (pixel, value) in pixels.pixels_mut().iter_mut().zip(values.chunks(columns).rev().flatten()) {
         let grey = (255.0 * (value / clip).clamp(0.0, 1.0)).round() as u8;
         *pixel = tiny_skia::ColorU8::from_rgba(grey, grey, grey, 255).premultiply();
     }

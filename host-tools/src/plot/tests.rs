@@ -5,6 +5,10 @@ fn panel(title: &str, body: Body) -> Panel {
     Panel { title: title.into(), x_label: "x".into(), y_label: "y".into(), y_range: None, body }
 }
 
+fn image(columns: usize, values: Vec<f64>, clip: f64) -> Body {
+    Body::Image { x: (-2.0, 2.0), y: (-2.0, 2.0), columns, values, clip, ends: ("0".into(), "1".into()) }
+}
+
 fn curve(label: &str, y: Vec<f64>) -> Curve {
     let x = (0..y.len()).map(|k| k as f64).collect();
     Curve { label: label.into(), x, spread: Some(vec![0.1; y.len()]), y, dashed: false }
@@ -20,8 +24,9 @@ fn figure() -> Figure {
         columns: 2,
         panels: vec![
             panel("line & more", Body::Series { x: vec![-2.0, 0.1, 1.0 / 3.0], y: vec![1e-300, -0.1, 7.0] }),
-            panel("image", Body::Image { extent: (-2.0, 2.0), rows: 2, values, clip: 3.0 }),
+            panel("image", image(2, values, 3.0)),
             panel("curves, commas", Body::Curves { curves: vec![curve("2", vec![1.0, 0.3]), curve("4", vec![])] }),
+            panel("bars", Body::Bars { edges: vec![0.0, 0.5, 2.0], shares: vec![0.25, 0.75] }),
             panel("none", Body::Series { x: vec![], y: vec![] }),
         ],
         provenance: vec![("seed".into(), "1".into())],
@@ -69,7 +74,7 @@ fn csv_gives_every_number_back() {
     assert_eq!(reader.headers().unwrap(), vec!["panel", "kind", "label", "x", "y", "value", "spread"]);
     let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
     let number = |row: usize, column: usize| rows[row][column].parse::<f64>().unwrap();
-    assert_eq!(rows.len(), 3 + 4 + 2 + 1 + 1);
+    assert_eq!(rows.len(), 3 + 4 + 2 + 1 + 2 + 1);
     assert_eq!((&rows[0][0], number(0, 4), number(2, 3)), ("line & more", 1e-300, 1.0 / 3.0));
     // Row 1, column 0 of the image.
     assert_eq!((&rows[5][1], number(5, 3), number(5, 4), number(5, 5)), ("image", -2.0, 0.0, 2e-7));
@@ -83,9 +88,12 @@ fn refuses_what_cannot_be_drawn() {
     let bodies = [
         Body::Series { x: vec![0.0], y: vec![f64::NAN] },
         Body::Series { x: vec![0.0], y: vec![1.0, 2.0] },
-        Body::Image { extent: (0.0, 1.0), rows: 1, values: vec![f64::INFINITY], clip: 1.0 },
-        Body::Image { extent: (0.0, 1.0), rows: 2, values: vec![1.0], clip: 1.0 },
-        Body::Image { extent: (0.0, 1.0), rows: 1, values: vec![1.0], clip: 0.0 },
+        image(1, vec![f64::INFINITY], 1.0),
+        image(2, vec![1.0], 1.0),
+        Body::Bars { edges: vec![0.0, 1.0], shares: vec![1.0, 2.0] },
+        Body::Bars { edges: vec![0.0, 1.0], shares: vec![-1.0] },
+        Body::Bars { edges: vec![1.0, 1.0], shares: vec![1.0] },
+        image(1, vec![1.0], 0.0),
         Body::Curves { curves: vec![Curve { spread: Some(vec![f64::NAN]), ..curve("2", vec![1.0]) }] },
     ];
     for body in bodies {

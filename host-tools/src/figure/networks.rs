@@ -1,0 +1,48 @@
+use super::{Setting, non_finite};
+use crate::Result;
+use crate::engine::{Engine, Run};
+use crate::progress::Progress;
+use crate::spec::{Family, Norm, Overrides, Spec};
+use crate::usage::{Raster, rasters};
+use rayon::prelude::*;
+
+pub(super) const DEPTH: u32 = 50;
+pub(super) const WIDTH: u32 = 100;
+pub(super) const NETWORKS: u32 = 100;
+
+/// The networks whose neurons Figures 3 and 4 look at.
+pub(super) fn three(setting: &Setting) -> Result<[(&'static str, Spec); 3]> {
+    let plain = Overrides {
+        depth: Some(DEPTH),
+        width: Some(WIDTH),
+        seed: Some(setting.seed),
+        runs: Some(NETWORKS),
+        ..Overrides::default()
+    };
+    let normed = Overrides { norm: Some(Norm::Batch), ..plain.clone() };
+    let resnet = Overrides { family: Some(Family::Resnet), beta: Some(1.0), ..normed.clone() };
+    Ok([
+        ("(a) Feedforward, no norm", plain.resolve()?),
+        ("(b) Feedforward, batch norm", normed.resolve()?),
+        ("(c) Resnet, batch norm", resnet.resolve()?),
+    ])
+}
+
+/// All runs of a spec, and what `measure` sees in their rasters, one a rectifier.
+pub(super) fn over_networks<T: Send>(
+    setting: &Setting,
+    what: &str,
+    spec: &Spec,
+    measure: impl Fn(&[Raster]) -> T + Sync,
+) -> Result<(Vec<Run>, Vec<T>)> {
+    // Networks beside each other, so that each needs one thread.
+    let engine = Engine { threads: 1, quiet: true, ..setting.engine.clone() };
+    let progress = Progress::new(what, u64::from(spec.runs), setting.engine.quiet);
+    let one = |run: u32| -> Result<_> {
+        let (result, rasters) = rasters(&engine, spec, run)?.map_err(|fault| non_finite(what, run, fault))?;
+        progress.add(1);
+        Ok((result, measure(&rasters)))
+    };
+    let all = setting.engine.install(|| (0..spec.runs).into_par_iter().map(one).collect::<Result<Vec<_>>>())?;
+    Ok(all?.into_iter().unzip())
+}
