@@ -21,6 +21,7 @@ pub mod record;
 pub mod spec;
 pub mod statistics;
 pub mod tensors;
+pub mod theorem;
 pub mod theory;
 pub mod usage;
 pub mod weights;
