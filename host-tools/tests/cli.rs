@@ -170,6 +170,7 @@ fn wrong_use_is_exit_2_with_the_reason() {
         ("probe --threads 0", "--threads"),
         ("probe --preset nothing", "preset list"),
         ("figures 7", "--list"),
+        ("figures 3 --target qemu:microbit", "leave out --target"),
         ("figures --runs 0", "--runs"),
         ("export --out somewhere --run 20", "--run"),
         ("probe --weights weights.bin", "weights.bin"),

@@ -24,7 +24,7 @@ pub fn run(figures: &Figures, engine: &Engine, common: &Common) -> Result<()> {
         return Err(Failure::usage("--runs must be at least 1"));
     }
     let target = figures.target.as_deref().map(Target::parse).transpose()?.filter(|target| *target != Target::Host);
-    let names = chosen(&figures.which)?;
+    let names = chosen(&figures.which, target.is_some())?;
     let device = match &target {
         None => None,
         Some(target) => Some((target, RefCell::new(open_place(target, &figures.devices.settings()?, engine)?))),
@@ -70,16 +70,23 @@ fn list(common: &Common) -> Result<()> {
     print(&FIGURES.iter().map(|f| format!("{}  {}\n", f.name, f.about)).collect::<String>())
 }
 
-/// The names asked for, each once, in the order of the list.
-fn chosen(which: &[String]) -> Result<Vec<&'static str>> {
+/// The names asked for, each once, in the order of the list; with a device, of those that can come from one.
+fn chosen(which: &[String], on_device: bool) -> Result<Vec<&'static str>> {
     if let Some(unknown) = which.iter().find(|w| *w != "all" && FIGURES.iter().all(|f| f.name != **w)) {
         return Err(Failure::usage(format!("no figure {unknown}: `shatterscope figures --list` has them")));
+    }
+    let here = |f: &&crate::figure::Listed| on_device && !f.on_device;
+    if let Some(figure) = FIGURES.iter().filter(here).find(|f| which.iter().any(|w| w == f.name)) {
+        let name = figure.name;
+        return Err(Failure::usage(format!(
+            "figure {name} looks inside networks, which devices do not show: leave out --target"
+        )));
     }
     let all = which.iter().any(|w| w == "all");
     let wanted = |f: &&crate::figure::Listed| {
         if which.is_empty() { f.by_default } else { all || which.iter().any(|w| w == f.name) }
     };
-    Ok(FIGURES.iter().filter(wanted).map(|f| f.name).collect())
+    Ok(FIGURES.iter().filter(wanted).filter(|f| !here(f)).map(|f| f.name).collect())
 }
 
 fn open(page: &Path) -> Result<()> {

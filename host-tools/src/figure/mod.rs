@@ -26,19 +26,21 @@ pub struct Listed {
     pub about: &'static str,
     /// Drawn when none is named: needs no data set and fits the minute.
     pub by_default: bool,
+    /// Can be drawn from networks that run on a device: needs their gradients alone.
+    pub on_device: bool,
 }
 
 /// All figures of this version.
 pub const FIGURES: [Listed; 4] = [
-    Listed { name: "1", about: "gradients of one draw and their covariance, against noise", by_default: true },
-    Listed { name: "2", about: "autocorrelation against lag, by depth", by_default: true },
-    Listed {
-        name: "3",
-        about: "how often neurons are active, by layer, with and without batch norm",
-        by_default: true,
-    },
-    Listed { name: "4", about: "which neurons are active where: rasters and histograms", by_default: true },
+    listed("1", "gradients of one draw and their covariance, against noise", true),
+    listed("2", "autocorrelation against lag, by depth", true),
+    listed("3", "how often neurons are active, by layer, with and without batch norm", false),
+    listed("4", "which neurons are active where: rasters and histograms", false),
 ];
+
+const fn listed(name: &'static str, about: &'static str, on_device: bool) -> Listed {
+    Listed { name, about, by_default: true, on_device }
+}
 
 /// What figures share: seed and size.
 pub struct Setting<'a> {

@@ -1,0 +1,135 @@
+//! Commands that reach devices, or plan for them.
+use super::{Common, Computing, Devices, Network};
+use crate::compare::{Entry, suite};
+use crate::device::{BOARDS, Board, Target};
+use crate::engine::{Engine, Isa};
+use crate::plan::calibrate::calibrate;
+use crate::{Failure, Result, command};
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// Commands on devices.
+#[derive(Debug, Subcommand)]
+pub enum DeviceCommand {
+    /// Boards known, emulators and probes found
+    List,
+    /// Run a spec on one target
+    Run {
+        /// `host`, `wasm`, `qemu:NAME`, `serial:PORT[@BAUD]`, `probe:NAME` or `pipe:COMMAND`
+        #[arg(long)]
+        target: String,
+        /// The network
+        #[command(flatten)]
+        network: Box<Network>,
+        /// How to reach it
+        #[command(flatten)]
+        devices: Devices,
+        /// Where to compute
+        #[command(flatten)]
+        computing: Computing,
+    },
+    /// Ask a device who it is; it tests its arithmetic at its start
+    Selftest {
+        /// `host`, `wasm`, `qemu:NAME`, `serial:PORT[@BAUD]`, `probe:NAME` or `pipe:COMMAND`
+        #[arg(long)]
+        target: String,
+        /// How to reach it
+        #[command(flatten)]
+        devices: Devices,
+    },
+    /// Build a board's firmware and write it to its flash, through probe-rs
+    Flash {
+        /// probe:NAME
+        #[arg(long)]
+        target: String,
+        /// How to reach it
+        #[command(flatten)]
+        devices: Devices,
+    },
+}
+
+impl DeviceCommand {
+    pub(super) fn run(&self, common: &Common) -> Result<()> {
+        let engine = || Engine::new(None, Isa::Auto, common.quiet);
+        match self {
+            DeviceCommand::List => command::device::list(common),
+            DeviceCommand::Run { target, network, devices, computing } => {
+                let (target, spec) = (Target::parse(target)?, network.resolve_over(None)?);
+                command::device::run(&spec, &target, devices, &computing.engine(common)?, common)
+            }
+            DeviceCommand::Selftest { target, devices } => {
+                command::device::self_test(&Target::parse(target)?, devices, &engine()?, common)
+            }
+            DeviceCommand::Flash { target, devices } => command::device::flash(&Target::parse(target)?, devices),
+        }
+    }
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Name of a board, as `device list` has it
+    #[arg(long, required_unless_present = "calibrate")]
+    pub board: Option<String>,
+    /// Count instructions on every emulated board, fit the prices of work, and write them as TOML
+    #[arg(long, value_name = "FILE.toml", conflicts_with_all = ["board", "preset", "spec"])]
+    pub calibrate: Option<PathBuf>,
+    /// The network
+    #[command(flatten)]
+    pub network: Network,
+    /// How to reach devices
+    #[command(flatten)]
+    pub devices: Devices,
+}
+
+impl Plan {
+    pub(super) fn run(&self, common: &Common) -> Result<()> {
+        if let Some(path) = &self.calibrate {
+            let engine = Engine::new(None, Isa::Auto, true)?;
+            return calibrate(&self.devices.settings()?, &engine)?.write(path);
+        }
+        let name = self.board.as_deref().unwrap_or_default();
+        let name = name.strip_prefix("qemu:").or(name.strip_prefix("probe:")).unwrap_or(name);
+        let Some(board) = Board::find(name) else {
+            let known: Vec<_> = BOARDS.iter().map(|board| board.name).collect();
+            return Err(Failure::usage(format!("no board {name}; there are {}", known.join(", "))));
+        };
+        command::plan::run(&self.network.resolve_over(None)?, board, &self.devices, common)
+    }
+}
+
+/// `compare`
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// Targets with commas between; the first is what the others are compared with
+    #[arg(long, default_value = "host,qemu:all")]
+    pub targets: String,
+    /// The built-in suite: every part of the contract, small enough for 16 KiB of memory
+    #[arg(long, conflicts_with_all = ["preset", "spec"])]
+    pub suite: bool,
+    /// Write a JUnit report
+    #[arg(long, value_name = "FILE.xml")]
+    pub junit: Option<PathBuf>,
+    /// The network
+    #[command(flatten)]
+    pub network: Network,
+    /// How to reach devices
+    #[command(flatten)]
+    pub devices: Devices,
+    /// Where to compute
+    #[command(flatten)]
+    pub computing: Computing,
+}
+
+impl Compare {
+    pub(super) fn run(&self, common: &Common) -> Result<()> {
+        let targets = Target::list(&self.targets)?;
+        let entries = if self.suite {
+            suite()?
+        } else {
+            vec![Entry { name: None, spec: self.network.resolve_over(None)?, schedule: None }]
+        };
+        let engine = self.computing.engine(common)?;
+        command::compare::run(&entries, &targets, &self.devices, self.junit.as_deref(), &engine, common)
+    }
+}

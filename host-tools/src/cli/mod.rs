@@ -1,0 +1,99 @@
+//! The command line: one binary, the same words everywhere.
+mod device;
+mod measure;
+mod options;
+
+pub use device::{Compare, DeviceCommand, Plan};
+pub use measure::{Export, Figures, Pack, Probe, Theory};
+pub use options::{Computing, Devices, Network, Sampling};
+
+use crate::{Result, command};
+use clap::{Args, Parser, Subcommand};
+
+/// Runs deep ReLU networks with the same bits everywhere and measures how shattered their gradients are.
+#[derive(Debug, Parser)]
+#[command(name = "shatterscope", version, max_term_width = 110, args_override_self = true)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+    /// How to talk
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Options of every command.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Common {
+    /// Exactly one JSON document on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No progress, no summary
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Draw the paper's figures: SVG, PNG, CSV, JSON and one index.html
+    Figures(Figures),
+    /// Gradients of one network, their autocorrelation and ensemble correlation
+    Probe(Probe),
+    /// The exact wide limit of those gradients, without running anything
+    Theory(Theory),
+    /// The same spec on this machine and on devices: a table of digests, and where they first differ
+    Compare(Compare),
+    /// Boards: list them, run on them, test them, flash them
+    Device {
+        /// What to do
+        #[command(subcommand)]
+        command: DeviceCommand,
+    },
+    /// Memory, flash and work of a network on a board, before anything is flashed
+    Plan(Plan),
+    /// Print the resolved spec as TOML
+    Spec(Network),
+    /// Write weights, inputs, outputs and gradients of a run as .safetensors and .npz
+    Export(Export),
+    /// A network of your own, weights and layers, as a const Rust module for flash
+    Pack(Pack),
+    /// Presets
+    Preset {
+        /// What to do with them
+        #[command(subcommand)]
+        command: PresetCommand,
+    },
+}
+
+/// Commands on presets.
+#[derive(Debug, Subcommand)]
+pub enum PresetCommand {
+    /// One line each
+    List,
+}
+
+impl Cli {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// One line and an exit code.
+    pub fn run(&self) -> Result<()> {
+        let common = &self.common;
+        match &self.command {
+            Command::Figures(figures) => command::figures::run(figures, &figures.computing.engine(common)?, common),
+            Command::Probe(probe) => probe.run(common),
+            Command::Theory(theory) => theory.run(common),
+            Command::Compare(compare) => compare.run(common),
+            Command::Device { command } => command.run(common),
+            Command::Plan(plan) => plan.run(common),
+            Command::Spec(network) => command::spec::run(&network.resolve_over(None)?, common),
+            Command::Export(export) => {
+                let spec = export.network.resolve_over(None)?;
+                command::export::run(&spec, export.run, &export.out, &export.computing.engine(common)?, common)
+            }
+            Command::Pack(pack) => command::pack::run(&pack.model, &pack.net, pack.out.as_deref(), common.quiet),
+            Command::Preset { command: PresetCommand::List } => command::preset::list(common),
+        }
+    }
+}
