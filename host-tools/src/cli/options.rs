@@ -1,4 +1,5 @@
 //! Options that several commands share.
+use super::Common;
 use crate::device::Settings;
 use crate::engine::{Engine, Isa};
 use crate::preset::{Preset, find};
@@ -9,8 +10,6 @@ use clap::Args;
 use shatterscope::network::Schedule;
 use std::path::PathBuf;
 use std::time::Duration;
-
-use super::Common;
 
 /// Where to compute; none of it changes a bit.
 #[derive(Clone, Debug, Args)]
