@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use shatterscope::contract::Digest;
 use shatterscope::kernel;
 use shatterscope::network::{
-    Buffers, Executor, Layer, Network, Norm, Observer, Options, Schedule, Serial, Stored, Weights, Workers,
+    Buffers, Executor, Input, Layer, Network, Norm, Observer, Options, Schedule, Serial, Stored, Weights, Workers,
 };
 
 /// The instructions of the dense kernel.
@@ -75,9 +75,9 @@ impl Engine {
 /// What one run gave.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
-    /// f at the grid points.
+    /// f at the points.
     pub outputs: Vec<f32>,
-    /// df/dx at the grid points.
+    /// df/dx at the points, `[point][input]`.
     pub gradient: Vec<f32>,
     /// Digest of the gradient.
     pub digest: Digest,
@@ -101,9 +101,8 @@ impl Engine {
     /// # Errors
     /// Wrong use as the core refuses it.
     pub fn runs(&self, spec: &Spec, what: &str) -> Result<Outcome> {
-        let network = Network::Family(spec.network());
-        let options = self.options(spec);
-        let work = network.plan(&options, 1)?.multiply_adds;
+        let layers = spec.layers();
+        let work = network_of(spec, &layers).plan(&self.options(spec), 1)?.multiply_adds;
         let progress = Progress::new(what, work.saturating_mul(spec.runs as u64), self.quiet);
         let one = |run: u32, workers_inside: bool| self.seeded(spec, run, workers_inside, &progress, &mut ());
         let results: Vec<Result<_>> = self.pool()?.install(|| {
@@ -133,7 +132,8 @@ impl Engine {
         run: u32,
         observer: &mut (impl Observer + Send),
     ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
-        let work = Network::Family(spec.network()).plan(&self.options(spec), 1)?.multiply_adds;
+        let layers = spec.layers();
+        let work = network_of(spec, &layers).plan(&self.options(spec), 1)?.multiply_adds;
         let progress = Progress::new("host", work, self.quiet);
         self.pool()?.install(|| self.seeded(spec, run, self.threads > 1, &progress, observer))
     }
@@ -147,30 +147,34 @@ impl Engine {
         progress: &Progress,
         observer: &mut impl Observer,
     ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
-        let network = Network::Family(spec.network());
+        let layers = spec.layers();
+        let network = network_of(spec, &layers);
         let seeded = spec.seeded(run);
+        let vectors = spec.vectors(run);
+        let input = vectors.as_deref().map_or(spec.grid().input(), Input::Points);
         if weights_len(&network) <= self.keep_weights {
             let drawn = Drawn::draw(&network, &seeded);
             let parameters = drawn.parameters();
             // A deviation so large that weights overflow: the run itself says at which layer, as on a device.
             if let Ok(stored) = Stored::new(&network, &parameters) {
-                return self.dispatch(spec, network, &stored, parallel, progress, observer);
+                return self.dispatch(spec, (network, input), &stored, parallel, progress, observer);
             }
         }
-        self.dispatch(spec, network, &seeded, parallel, progress, observer)
+        self.dispatch(spec, (network, input), &seeded, parallel, progress, observer)
     }
 
-    /// One run with given parameters.
+    /// One run with given parameters, on the grid.
     ///
     /// # Errors
-    /// Parameters that do not fit the network or are not finite.
+    /// Several inputs; parameters that do not fit the network or are not finite.
     pub fn stored(&self, spec: &Spec, drawn: &Drawn) -> Result<Outcome> {
+        spec.one_input("a run with given weights")?;
         let layers = layers_of(spec, drawn);
         let network = Network::Layers(&layers);
         let progress = Progress::new("probe", network.plan(&self.options(spec), 1)?.multiply_adds, self.quiet);
         let outcome = self.pool()?.install(|| {
             with_stored(&network, drawn, |stored| {
-                self.dispatch(spec, network, stored, self.threads > 1, &progress, &mut ())
+                self.dispatch(spec, (network, spec.grid().input()), stored, self.threads > 1, &progress, &mut ())
             })
         })?;
         Ok(outcome.map(|run| vec![run]).map_err(|fault| RunFault { run: 0, fault }))
@@ -211,7 +215,7 @@ impl Engine {
     fn dispatch<W: Weights>(
         &self,
         spec: &Spec,
-        network: Network,
+        network: (Network, Input),
         weights: &W,
         parallel: bool,
         progress: &Progress,
@@ -222,16 +226,19 @@ impl Engine {
             ($workers:expr) => {
                 match self.isa {
                     kernel::Isa::Portable => {
-                        run::<W, _, _, 2, 16>(spec, network, weights, $workers, options, progress, observer)
+                        run::<W, _, _, 2, 16>(network, weights, $workers, options, progress, observer)
                     }
-                    kernel::Isa::Avx => {
-                        run::<W, _, _, 6, 16>(spec, network, weights, $workers, options, progress, observer)
-                    }
+                    kernel::Isa::Avx => run::<W, _, _, 6, 16>(network, weights, $workers, options, progress, observer),
                 }
             };
         }
         if parallel { with!(&Threads) } else { with!(&Serial) }
     }
+}
+
+/// The network of a spec, whose `layers` are [`Spec::layers`].
+fn network_of<'a>(spec: &Spec, layers: &'a Option<Vec<Layer>>) -> Network<'a> {
+    layers.as_deref().map_or(Network::Family(spec.network()), Network::Layers)
 }
 
 /// The layers of a network whose parameters come from a file: the spec's, with hidden biases where the file has them.
@@ -242,8 +249,7 @@ pub fn layers_of(spec: &Spec, drawn: &Drawn) -> Vec<Layer> {
 }
 
 fn run<W: Weights, K: Workers, O: Observer, const R: usize, const T: usize>(
-    spec: &Spec,
-    network: Network,
+    (network, input): (Network, Input),
     weights: &W,
     workers: &K,
     options: Options,
@@ -270,16 +276,8 @@ fn run<W: Weights, K: Workers, O: Observer, const R: usize, const T: usize>(
         normalised: &mut normalised,
         panel: &mut panel,
     };
-    let mut executor = Executor::<W, K, R, T>::new(
-        network,
-        weights,
-        workers,
-        spec.grid().input(),
-        options,
-        buffers,
-        &mut outputs,
-        &mut gradient,
-    )?;
+    let mut executor =
+        Executor::<W, K, R, T>::new(network, weights, workers, input, options, buffers, &mut outputs, &mut gradient)?;
     let mut before = 0;
     loop {
         let step = executor.step_observed(1 << 26, observer);

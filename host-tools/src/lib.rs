@@ -17,6 +17,7 @@ pub mod plan;
 pub mod plot;
 pub mod preset;
 pub mod progress;
+pub mod rank;
 pub mod record;
 pub mod spec;
 pub mod statistics;

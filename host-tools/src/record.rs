@@ -1,7 +1,7 @@
 //! The record of a probe: everything that was measured and how, as one JSON document.
 use crate::engine::{Run, RunFault};
 use crate::spec::{Acf, Spec};
-use crate::statistics::Statistics;
+use crate::statistics::{RankOf, Statistics};
 use crate::theory::{NoTheory, Prediction};
 use serde::Serialize;
 use shatterscope::Pass;
@@ -41,6 +41,39 @@ pub struct MathEffect {
     pub largest_autocorrelation_difference: Option<f64>,
 }
 
+/// An effective rank, and of what.
+#[derive(Clone, Debug, Serialize)]
+pub struct Rank {
+    /// Mean over runs where each has a matrix of its own.
+    pub value: f64,
+    /// Its standard error over runs.
+    pub se: Option<f64>,
+    /// Of a matrix of standard normals of the same shape.
+    pub gaussian: f64,
+    /// value / gaussian
+    pub relative: f64,
+    /// `runs`, each scaled to length 1, or `inputs`.
+    pub rows_are: &'static str,
+    /// How many.
+    pub rows: usize,
+    /// Points.
+    pub columns: usize,
+}
+
+impl From<RankOf> for Rank {
+    fn from(of: RankOf) -> Self {
+        Self {
+            value: of.rank.rank,
+            se: of.error,
+            gaussian: of.rank.gaussian,
+            relative: of.rank.relative(),
+            rows_are: if of.stacked { "runs" } else { "inputs" },
+            rows: of.rows,
+            columns: of.columns,
+        }
+    }
+}
+
 /// One JSON document.
 #[derive(Clone, Debug, Serialize)]
 pub struct Record {
@@ -62,9 +95,9 @@ pub struct Record {
     pub seed: u64,
     /// Which autocorrelation.
     pub acf: Acf,
-    /// x, `[point]`.
-    pub grid: Vec<f32>,
-    /// df/dx of the first run, `[point]`.
+    /// x, `[point]`; null for vectors, which are drawn.
+    pub grid: Option<Vec<f32>>,
+    /// df/dx of the first run, `[point][input]`.
     pub gradient: Option<Vec<f32>>,
     /// Its bits, hexadecimal.
     pub gradient_bits: Option<Vec<String>>,
@@ -90,6 +123,19 @@ pub struct Record {
     pub gradient_mean_square: Option<f64>,
     /// What it tends to with the width.
     pub theory_mean_square: Option<f64>,
+    /// Vectors: <g_i . g_k> / <|g_i|^2> over pairs of points.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pair_correlation: Option<f64>,
+    /// Its standard error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pair_correlation_se: Option<f64>,
+    /// Standard error of the mean square.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gradient_mean_square_se: Option<f64>,
+    /// Effective rank tr(A^T A) / ||A||_2^2 of the gradients.
+    pub effective_rank: Option<Rank>,
+    /// Why there is none.
+    pub effective_rank_reason: Option<String>,
     /// Whether the gradient of every run is constant.
     pub constant: Option<bool>,
     /// Runs with a constant gradient; they have no autocorrelation.
@@ -116,7 +162,7 @@ impl Record {
             runs: spec.runs,
             seed: spec.seed,
             acf,
-            grid: (0..spec.points).map(|i| grid.point(i)).collect(),
+            grid: (spec.inputs == 1).then(|| (0..spec.points).map(|i| grid.point(i)).collect()),
             gradient: None,
             gradient_bits: None,
             autocorrelation: None,
@@ -130,6 +176,11 @@ impl Record {
             theory_reason: None,
             gradient_mean_square: None,
             theory_mean_square: None,
+            pair_correlation: None,
+            pair_correlation_se: None,
+            gradient_mean_square_se: None,
+            effective_rank: None,
+            effective_rank_reason: None,
             constant: None,
             constant_runs: None,
             non_finite: None,
@@ -152,6 +203,11 @@ impl Record {
             ensemble_correlation: statistics.ensemble_correlation,
             ensemble_correlation_se: statistics.ensemble_correlation_se,
             gradient_mean_square: Some(statistics.gradient_mean_square),
+            pair_correlation: statistics.pairs.map(|pairs| pairs.correlation),
+            pair_correlation_se: statistics.pairs.and_then(|pairs| pairs.error),
+            gradient_mean_square_se: statistics.pairs.and_then(|pairs| pairs.mean_square_error),
+            effective_rank: statistics.rank.ok().map(Rank::from),
+            effective_rank_reason: statistics.rank.err().map(|why| why.to_string()),
             digest: Some(record_digest(runs)),
             ..Self::empty(spec, acf, weights)
         }

@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_millis(400);
 /// 130 points: three frames of values.
 fn run(part: Part) -> Run {
     let spec = Overrides { depth: Some(3), width: Some(5), points: Some(130), ..Overrides::default() };
-    Run { part, ..request(&spec.resolve().unwrap(), 0, 0) }
+    Run { part, ..request(&spec.resolve().unwrap(), 0, 0).unwrap() }
 }
 
 const PARTS: [Part; 4] = [

@@ -14,11 +14,12 @@ use std::path::Path;
 /// Writes run `run` of a spec to `out/run.safetensors` and `out/run.npz`.
 ///
 /// # Errors
-/// A run that meets NaN or infinity; files that cannot be written.
+/// Several inputs; a run that meets NaN or infinity; files that cannot be written.
 pub fn run(spec: &Spec, run: u32, out: &Path, engine: &Engine, common: &Common) -> Result<()> {
     if run >= spec.runs {
         return Err(Failure::usage(format!("--run {run}: the spec has {} runs, counted from 0", spec.runs)));
     }
+    spec.one_input("export")?;
     let network = Network::Family(spec.network());
     let drawn = Drawn::draw(&network, &spec.seeded(run));
     let runs =

@@ -33,7 +33,7 @@ pub fn run(
     engine: &Engine,
     common: &Common,
 ) -> Result<()> {
-    if question.lags >= spec.points {
+    if spec.inputs == 1 && question.lags >= spec.points {
         return Err(Failure::usage(format!(
             "--lags {} must be below the number of points, {}: lower it or raise --points",
             question.lags, spec.points
@@ -54,7 +54,7 @@ pub fn run(
             return Err(Failure { message: format!("run {}: {error}", fault.run), ..error });
         }
     };
-    let statistics = Statistics::of(&runs, question.acf, question.lags)?;
+    let statistics = statistics(spec, question, &runs)?;
     let theory = match question.theory {
         _ if weights.is_some() => Err(NoTheory::StoredWeights),
         None => Err(NoTheory::NotAsked),
@@ -65,6 +65,13 @@ pub fn run(
         record.math_effect = math_effect(spec, question, &runs, &record, engine)?;
     }
     if common.json { print_json(&record) } else { print(&table(&record)) }
+}
+
+fn statistics(spec: &Spec, question: Question, runs: &[Run]) -> Result<Statistics> {
+    match spec.inputs {
+        1 => Statistics::of(runs, question.acf, question.lags),
+        inputs => Statistics::of_vectors(runs, inputs as usize),
+    }
 }
 
 /// The same spec with libm, beside it.
@@ -80,7 +87,7 @@ fn math_effect(
     let largest = pairs().map(|(_, b)| b.abs() as f64).fold(0.0, f64::max);
     let difference = pairs().map(|(a, b)| (*a as f64 - *b as f64).abs()).fold(0.0, f64::max);
     let changed = pairs().filter(|(a, b)| a.to_bits() != b.to_bits()).count();
-    let statistics = Statistics::of(&exact, question.acf, question.lags)?;
+    let statistics = statistics(spec, question, &exact)?;
     let both = record.autocorrelation.as_ref().zip(statistics.autocorrelation.as_ref());
     Ok(Some(MathEffect {
         libm_digest: record_digest(&exact),
@@ -94,14 +101,17 @@ fn math_effect(
 /// A table for people.
 fn table(record: &Record) -> String {
     let mut text = format!(
-        "contract   {}\ngenerator  {}\ntarget     {}\nnetwork    {}\nruns       {}, seed {}\ngrid       {} points\n",
+        "contract   {}\ngenerator  {}\ntarget     {}\nnetwork    {}\nruns       {}, seed {}\npoints     {}\n",
         record.contract,
         record.generator,
         record.target,
         describe(&record.spec),
         record.runs,
         record.seed,
-        record.grid.len(),
+        match record.spec.inputs {
+            1 => format!("{} of a grid", record.spec.points),
+            inputs => format!("{} vectors of {inputs} standard normals", record.spec.points),
+        },
     );
     if let Some(weights) = &record.weights {
         text += &format!("weights    {weights}\n");
@@ -110,7 +120,21 @@ fn table(record: &Record) -> String {
         text += &format!("E[g^2]     {square:.6}");
         text += &record.theory_mean_square.map_or("\n".to_owned(), |theory| format!(", wide limit {theory:.6}\n"));
     }
+    if let Some(correlation) = record.pair_correlation {
+        text += &format!("pairs      of points correlate {correlation:.5}");
+        text += &record.pair_correlation_se.map_or("\n".to_owned(), |error| format!(" +- {error:.5}\n"));
+    }
+    if let Some(rank) = &record.effective_rank {
+        text += &format!(
+            "rank       {:.2} effective, {:.3} of Gaussian, of {} {} x {} points\n",
+            rank.value, rank.relative, rank.rows, rank.rows_are, rank.columns
+        );
+    }
+    if let Some(why) = &record.effective_rank_reason {
+        text += &format!("rank       none; {why}\n");
+    }
     match &record.autocorrelation {
+        None if record.constant != Some(true) => {}
         None => text += "constant   the gradient of every run is constant: there is no autocorrelation\n",
         Some(mean) => {
             if let Some(constant @ 1..) = record.constant_runs {

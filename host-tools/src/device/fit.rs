@@ -63,9 +63,13 @@ pub struct Room {
 }
 
 /// The request for the gradient of all points of a run.
-pub fn request(spec: &Spec, run: u32, ram: u32) -> Run {
+///
+/// # Errors
+/// Several inputs: requests carry a grid.
+pub fn request(spec: &Spec, run: u32, ram: u32) -> Result<Run> {
+    spec.one_input("a device")?;
     let grid = spec.grid();
-    Run {
+    Ok(Run {
         spec: spec.network(),
         seed: spec.seed,
         run,
@@ -82,7 +86,7 @@ pub fn request(spec: &Spec, run: u32, ram: u32) -> Run {
         part: Part::Gradient,
         ram,
         report_every: 0,
-    }
+    })
 }
 
 impl Room {

@@ -91,7 +91,7 @@ pub fn measure(
 ) -> Result<Option<(Work, f64)>> {
     let settings = Settings { schedule: entry.schedule, ram: *ram, count: true, ..settings.clone() };
     let mut place = emulated_place(board, &settings, engine)?;
-    let run = request(&entry.spec, 0, settings.ram);
+    let run = request(&entry.spec, 0, settings.ram)?;
     let Ok(choice) = place.choose(&run) else { return Ok(None) };
     let (rows, tile) = place.identity().map_or((1, 1), |identity| (identity.rows, identity.tile));
     let counted = place.gradient(&entry.spec, 0)?.instructions;

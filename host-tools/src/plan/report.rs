@@ -94,6 +94,7 @@ pub struct Planned {
 /// # Errors
 /// Firmware that cannot be built; a run that does not fit.
 pub fn plan(spec: &Spec, board: &'static Board, settings: &Settings) -> Result<Planned> {
+    spec.one_input("plan")?;
     let image = Image::read(&Firmware::find(settings.firmware.as_deref())?.program(board)?)?;
     plan_for(spec, board, &image, settings)
 }
@@ -105,7 +106,7 @@ pub fn plan(spec: &Spec, board: &'static Board, settings: &Settings) -> Result<P
 pub fn plan_for(spec: &Spec, board: &Board, image: &Image, settings: &Settings) -> Result<Planned> {
     let (rows, tile) = board.tile;
     let room = Room { words: image.arena / 4, rows, tile, ram: settings.ram };
-    let run = request(spec, 0, settings.ram);
+    let run = request(spec, 0, settings.ram)?;
     let costs = Costs::committed()?;
     let price = |choice: &Choice| costs.instructions(board, &work(&run, choice, rows, tile));
     let chosen = match settings.schedule {

@@ -8,6 +8,8 @@ pub use overrides::Overrides;
 use crate::{Failure, Result};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize, Serializer};
+use shatterscope::network::{Dense, Layer, Role};
+use shatterscope::random::{Purpose, Stream};
 use shatterscope::{network, probe};
 use std::path::Path;
 
@@ -59,7 +61,10 @@ pub struct Spec {
     pub eps: f32,
     /// Maths library.
     pub math: Math,
-    /// Grid points.
+    /// Inputs; above one the points are vectors of standard normals.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub inputs: u32,
+    /// Points.
     pub points: u32,
     /// Left end of the grid.
     #[serde(serialize_with = "decimal")]
@@ -82,6 +87,14 @@ pub struct Spec {
     pub derivative: Derivative,
 }
 
+fn one() -> u32 {
+    1
+}
+
+fn is_one(inputs: &u32) -> bool {
+    *inputs == 1
+}
+
 /// The shortest decimal that parses back to the f32, also through an f64.
 fn decimal<S: Serializer>(x: &f32, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     serializer.serialize_f64(x.to_string().parse().unwrap_or(*x as f64))
@@ -95,6 +108,9 @@ fn optional_decimal<S: Serializer>(x: &Option<f32>, serializer: S) -> std::resul
 }
 
 impl Spec {
+    /// Most inputs of a network.
+    pub const MOST_INPUTS: u32 = 16_384;
+
     /// Reads a resolved or partial spec from TOML; what it leaves out has the default.
     ///
     /// # Errors
@@ -138,6 +154,37 @@ impl Spec {
             readout_std: self.readout_std,
             eps: self.eps,
             ..network::Spec::feedforward(self.depth, self.width).with_family(family)
+        }
+    }
+
+    /// The operations of a network of several inputs; None where the family's own, of one input, serve.
+    pub fn layers(&self) -> Option<Vec<Layer>> {
+        let family = network::Network::Family(self.network());
+        let widen = |layer| match layer {
+            Layer::Dense(dense @ Dense { role: Role::Stem, .. }) => {
+                Layer::Dense(Dense { fan_in: self.inputs, ..dense })
+            }
+            layer => layer,
+        };
+        (self.inputs > 1).then(|| (0..family.len()).filter_map(|i| family.layer(i)).map(widen).collect())
+    }
+
+    /// The points of a run where they are vectors: standard normals, `[point][input]`.
+    pub fn vectors(&self, run: u32) -> Option<Vec<f32>> {
+        // Layer 0 of the same purpose is the white noise of Figure 1.
+        let stream = Stream::new(self.seed, run, Purpose::Noise, 1, self.normal.core());
+        let point = |point| (0..self.inputs).map(move |input| stream.value(point, input));
+        (self.inputs > 1).then(|| (0..self.points).flat_map(point).collect())
+    }
+
+    /// Refuses several inputs.
+    ///
+    /// # Errors
+    /// Wrong use, in the name of `what`.
+    pub fn one_input(&self, what: &str) -> Result<()> {
+        match self.inputs {
+            1 => Ok(()),
+            inputs => Err(Failure::usage(format!("{what} takes networks of one input: leave out --inputs {inputs}"))),
         }
     }
 

@@ -29,7 +29,7 @@ pub struct Overrides {
     /// Standard deviation of the biases of layers 2 and deeper [default: 0]
     #[arg(long, allow_negative_numbers = true)]
     pub bias_std: Option<f64>,
-    /// Standard deviation of the stem's weights [default: 1]
+    /// Standard deviation of the stem's weights [default: sqrt(1/inputs)]
     #[arg(long, allow_negative_numbers = true)]
     pub first_weight_std: Option<f64>,
     /// Standard deviation of the stem's biases [default: 1]
@@ -59,7 +59,10 @@ pub struct Overrides {
     /// Maths library; micromath is an experiment of its own contract [default: libm]
     #[arg(long)]
     pub math: Option<Math>,
-    /// Grid points [default: 256]
+    /// Inputs; with more than one the points are vectors of standard normals instead of a grid [default: 1]
+    #[arg(long)]
+    pub inputs: Option<u32>,
+    /// Points [default: 256]
     #[arg(long)]
     pub points: Option<u32>,
     /// Left end of the grid [default: -2]
@@ -109,6 +112,7 @@ impl From<&Spec> for Overrides {
             transform: spec.transform.and_then(wide),
             eps: wide(spec.eps),
             math: Some(spec.math),
+            inputs: Some(spec.inputs),
             points: Some(spec.points),
             from: wide(spec.from),
             to: wide(spec.to),
@@ -129,6 +133,7 @@ impl Overrides {
         let family = self.family.is_some() && self.family != base.family;
         let norm = self.norm.is_some() && self.norm != base.norm;
         let width = self.width.is_some() && self.width != base.width;
+        let inputs = self.inputs.is_some_and(|inputs| inputs != base.inputs.unwrap_or(1));
         let base = Self {
             alpha: base.alpha.filter(|_| !family),
             beta: base.beta.filter(|_| !family),
@@ -137,6 +142,7 @@ impl Overrides {
             readout: base.readout.filter(|_| !family && !norm),
             statistics: base.statistics.filter(|_| self.norm != Some(Norm::None)),
             readout_std: base.readout_std.filter(|_| !width),
+            first_weight_std: base.first_weight_std.filter(|_| !inputs),
             ..base
         };
         macro_rules! merge {
@@ -160,6 +166,7 @@ impl Overrides {
             transform,
             eps,
             math,
+            inputs,
             points,
             from,
             to,
@@ -188,6 +195,14 @@ impl Overrides {
         belongs(self.carry.is_some(), family == Family::Highway, "--carry", "--family highway")?;
         belongs(self.transform.is_some(), family == Family::Highway, "--transform", "--family highway")?;
         belongs(self.statistics.is_some(), norm != Norm::None, "--statistics", "--norm centre or --norm batch")?;
+        let inputs = self.inputs.unwrap_or(1);
+        if inputs > 1 {
+            let range = self.from.is_some_and(|x| x != -2.0) || self.to.is_some_and(|x| x != 2.0);
+            belongs(range, false, "--from or --to", "the grid of --inputs 1")?;
+            belongs(self.endpoint == Some(Endpoint::Inclusive), false, "--endpoint", "the grid of --inputs 1")?;
+            let forward = self.derivative == Some(Derivative::Forward);
+            belongs(forward, false, "--derivative forward, which takes one direction,", "--inputs 1")?;
+        }
         let (carry, transform) = highway(self.carry, self.transform)?;
         let width = self.width.unwrap_or(200);
         let readout = match (self.readout, family, norm) {
@@ -207,7 +222,7 @@ impl Overrides {
             init: self.init.unwrap_or(Init::He),
             gain: narrow(self.gain, 1.0),
             bias_std: narrow(self.bias_std, 0.0),
-            first_weight_std: narrow(self.first_weight_std, 1.0),
+            first_weight_std: narrow(self.first_weight_std, f64::from(inputs).recip().sqrt()),
             first_bias_std: narrow(self.first_bias_std, 1.0),
             readout_std: match self.readout_std {
                 Some(x) => x as f32,
@@ -220,6 +235,7 @@ impl Overrides {
             transform: (family == Family::Highway).then_some(transform as f32),
             eps: narrow(self.eps, 1e-5),
             math,
+            inputs,
             points: self.points.unwrap_or(256),
             from: narrow(self.from, -2.0),
             to: narrow(self.to, 2.0),
@@ -232,6 +248,9 @@ impl Overrides {
         };
         if spec.runs == 0 {
             return Err(Failure::usage("runs must be at least 1"));
+        }
+        if !(1..=Spec::MOST_INPUTS).contains(&inputs) {
+            return Err(Failure::usage(format!("--inputs {inputs}: from 1 to {}", Spec::MOST_INPUTS)));
         }
         if spec.readout_std == 0.0 {
             return Err(Failure::usage("readout-std must be positive: a readout of zeros has no gradient"));

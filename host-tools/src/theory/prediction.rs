@@ -12,6 +12,8 @@ use std::fmt;
 pub enum NoTheory {
     /// The statistics of the norm are differentiated.
     FullStatistics,
+    /// The inputs are vectors.
+    SeveralInputs,
     /// The weights are given.
     StoredWeights,
     /// Nobody asked.
@@ -34,6 +36,7 @@ impl fmt::Display for NoTheory {
                 "with full statistics the gradient at one point runs through all others, and no closed recursion is known; \
                  --statistics detached has one"
             }
+            NoTheory::SeveralInputs => "the recursion is that of a scalar input; --inputs 1 has one",
             NoTheory::StoredWeights => "the weights are given, not drawn: there is nothing to average over",
             NoTheory::NotAsked => "left out by --no-theory",
             NoTheory::ZeroGradient => "the gradient tends to zero, or leaves the range of binary64",
@@ -96,6 +99,9 @@ fn walk(
     progress: &Progress,
     prepare: impl Fn(Moments) -> Moments + Sync,
 ) -> Result<Vec<Walked>, NoTheory> {
+    if spec.inputs > 1 {
+        return Err(NoTheory::SeveralInputs);
+    }
     let network = spec.network();
     network.check().map_err(|_| NoTheory::Refused)?;
     let sampled = is_sampled(&network);

@@ -66,7 +66,7 @@ impl Remote {
     }
 
     fn base(&self, spec: &Spec, run: u32) -> Result<Run> {
-        let run = request(spec, run, self.ram);
+        let run = request(spec, run, self.ram)?;
         let choice = self.choose(&run)?;
         Ok(Run { schedule: choice.schedule, ..run })
     }
@@ -83,7 +83,7 @@ impl Place for Remote {
 
     fn gradient(&mut self, spec: &Spec, run: u32) -> Result<Measured> {
         let start = Instant::now();
-        let whole = request(spec, run, self.ram);
+        let whole = request(spec, run, self.ram)?;
         let choice = self.choose(&whole)?;
         let name = self.link.identity().board.clone();
         let (mut gradient, mut outputs) = (Vec::new(), Vec::new());
