@@ -52,6 +52,19 @@ impl Rule {
     }
 }
 
+/// Theorem 3: (variance, correlation) of the gradients at the stem of a resnet with batch norm, `depth` layers with the stem:
+/// prod_{l=1}^{depth-1} (1 + beta^2 / v_l) and (1 + beta^2 / (2 v_l)) / (1 + beta^2 / v_l), v_l = 1 + growth beta^2 (l - 1).
+///
+/// With growth 1 this is the paper's count, whose variance is beta^2 (depth - 1) + 1; batch norm divides by the centred variance,
+/// which is growth 1 - 1/pi.
+pub fn normed_resnet(beta: f64, growth: f64, depth: u32) -> (f64, f64) {
+    let square = beta * beta;
+    (1..depth).fold((1.0, 1.0), |(variance, correlation), layer| {
+        let share = square / (1.0 + growth * square * f64::from(layer - 1));
+        (variance * (1.0 + share), correlation * (1.0 + share / 2.0) / (1.0 + share))
+    })
+}
+
 /// Behind a number of layers: means over runs and units, with standard errors over runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Moment {
@@ -222,6 +235,14 @@ mod tests {
             // The same spread, too: not only the same mean.
             assert!((drawn.covariance_error / error - 1.0).abs() < 0.1, "{} {error}", drawn.covariance_error);
         }
+    }
+
+    #[test]
+    fn theorem_3_as_printed_and_corrected() {
+        let (variance, correlation) = normed_resnet(1.0, 1.0, 50);
+        assert!((variance - 50.0).abs() < 1e-9 && (correlation - 0.159).abs() < 5e-4, "{variance} {correlation}");
+        let (variance, correlation) = normed_resnet(1.0, 1.0 - 1.0 / std::f64::consts::PI, 50);
+        assert!((variance - 149.1).abs() < 0.05 && (correlation - 0.0955).abs() < 5e-5, "{variance} {correlation}");
     }
 
     #[test]

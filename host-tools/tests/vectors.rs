@@ -2,6 +2,7 @@
 use shatterscope_host::engine::{Engine, Isa};
 use shatterscope_host::spec::{Acf, Derivative, Family, Init, Norm, Overrides, Readout};
 use shatterscope_host::statistics::{NoRank, Statistics};
+use shatterscope_host::theorem::normed_resnet;
 
 const INPUTS: usize = 24;
 
@@ -86,12 +87,7 @@ fn a_batch_norm_resnet_follows_the_corrected_product() {
     let engine = Engine::new(None, Isa::Auto, true).unwrap();
     let measured = engine.runs(&overrides.resolve().unwrap(), "theorem 3").unwrap().unwrap();
     let measured = Statistics::of_vectors(&measured, 200).unwrap();
-    let (mut variance, mut correlation) = (1.0, 1.0);
-    for layer in 1..6 {
-        let v = 1.0 + (1.0 - 1.0 / std::f64::consts::PI) * f64::from(layer - 1);
-        variance *= 1.0 + 1.0 / v;
-        correlation *= (1.0 + 0.5 / v) / (1.0 + 1.0 / v);
-    }
+    let (variance, correlation) = normed_resnet(1.0, 1.0 - 1.0 / std::f64::consts::PI, 6);
     let (pairs, square) = (measured.pairs.unwrap(), measured.gradient_mean_square);
     println!("{square} {variance}, {pairs:?} {correlation}");
     let (by_4, by_4_square) = (4.0 * pairs.error.unwrap(), 4.0 * pairs.mean_square_error.unwrap());

@@ -3,7 +3,7 @@ use super::{print, print_json};
 use crate::cli::{Common, Figures};
 use crate::device::{Target, open as open_place};
 use crate::engine::Engine;
-use crate::figure::{FIGURES, Setting, figure1, figure2, figure3, figure4};
+use crate::figure::{FIGURES, Setting, figure1, figure2, figure3, figure4, statistics_mode, textbook, theorems, width};
 use crate::plot::{write_figure, write_index};
 use crate::{Failure, Result};
 use serde_json::json;
@@ -37,7 +37,11 @@ pub fn run(figures: &Figures, engine: &Engine, common: &Common) -> Result<()> {
             "1" => figure1(&setting)?,
             "2" => figure2(&setting)?,
             "3" => figure3(&setting)?,
-            _ => figure4(&setting)?,
+            "4" => figure4(&setting)?,
+            "theorems" => theorems(&setting)?,
+            "textbook" => textbook(&setting)?,
+            "statistics-mode" => statistics_mode(&setting)?,
+            _ => width(&setting)?,
         };
         files.extend(write_figure(&figure, &figures.out)?);
         drawn.push(figure);
@@ -79,7 +83,7 @@ fn chosen(which: &[String], on_device: bool) -> Result<Vec<&'static str>> {
     if let Some(figure) = FIGURES.iter().filter(here).find(|f| which.iter().any(|w| w == f.name)) {
         let name = figure.name;
         return Err(Failure::usage(format!(
-            "figure {name} looks inside networks, which devices do not show: leave out --target"
+            "figure {name} takes more than gradients from a device: leave out --target"
         )));
     }
     let all = which.iter().any(|w| w == "all");

@@ -64,6 +64,7 @@ pub fn figure2(setting: &Setting) -> Result<Figure> {
         columns: 4,
         panels,
         provenance,
+        tables: Vec::new(),
     })
 }
 

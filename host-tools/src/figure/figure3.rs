@@ -46,6 +46,7 @@ pub fn figure3(setting: &Setting) -> Result<Figure> {
         columns: 3,
         panels,
         provenance,
+        tables: Vec::new(),
     })
 }
 

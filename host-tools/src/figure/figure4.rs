@@ -54,6 +54,7 @@ pub fn figure4(setting: &Setting) -> Result<Figure> {
         columns: 3,
         panels: rows.into_iter().flatten().collect(),
         provenance,
+        tables: Vec::new(),
     })
 }
 

@@ -4,11 +4,19 @@ mod figure2;
 mod figure3;
 mod figure4;
 mod networks;
+mod statistics_mode;
+mod textbook;
+mod theorems;
+mod width;
 
 pub use figure1::figure1;
 pub use figure2::figure2;
 pub use figure3::figure3;
 pub use figure4::figure4;
+pub use statistics_mode::{invariants, statistics_mode};
+pub use textbook::textbook;
+pub use theorems::theorems;
+pub use width::width;
 
 use crate::device::{Outcome, Place, Target};
 use crate::engine::{Engine, Run};
@@ -31,15 +39,24 @@ pub struct Listed {
 }
 
 /// All figures of this version.
-pub const FIGURES: [Listed; 4] = [
+pub const FIGURES: [Listed; 8] = [
     listed("1", "gradients of one draw and their covariance, against noise", true),
     listed("2", "autocorrelation against lag, by depth", true),
     listed("3", "how often neurons are active, by layer, with and without batch norm", false),
     listed("4", "which neurons are active where: rasters and histograms", false),
+    longer("theorems", "theorems 1 to 4: measured, stated, and at infinite width"),
+    longer("textbook", "why the textbook's reproduction does not shatter, one change at a time"),
+    longer("statistics-mode", "batch statistics held constant in the derivative, or differentiated"),
+    longer("width", "distance from infinite width, and the log-normal law"),
 ];
 
 const fn listed(name: &'static str, about: &'static str, on_device: bool) -> Listed {
     Listed { name, about, by_default: true, on_device }
+}
+
+/// Drawn when it is named.
+const fn longer(name: &'static str, about: &'static str) -> Listed {
+    Listed { name, about, by_default: false, on_device: false }
 }
 
 /// What figures share: seed and size.

@@ -18,6 +18,19 @@ pub struct Figure {
     pub panels: Vec<Panel>,
     /// How the numbers were made.
     pub provenance: Vec<(String, String)>,
+    /// Numbers and text beside the picture.
+    pub tables: Vec<Table>,
+}
+
+/// Rows below a figure.
+#[derive(Clone, Debug, Serialize)]
+pub struct Table {
+    /// Heading.
+    pub title: String,
+    /// Of the columns.
+    pub head: Vec<String>,
+    /// Each as long as the head; text between backquotes is code.
+    pub rows: Vec<Vec<String>>,
 }
 
 /// A choice that the paper does not print.
@@ -115,6 +128,12 @@ impl Figure {
         }
         if self.columns == 0 || self.panels.is_empty() {
             return Err(refused("", "a figure has at least one column and one panel".into()));
+        }
+        if let Some(table) = self.tables.iter().find(|t| t.rows.iter().any(|row| row.len() != t.head.len())) {
+            return Err(refused(
+                "",
+                format!("the table \"{}\" has a row that is not as long as its head", table.title),
+            ));
         }
         self.panels.iter().try_for_each(|panel| panel.check().map_err(|why| refused(&panel.title, why)))
     }

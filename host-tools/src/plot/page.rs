@@ -35,8 +35,17 @@ pub(super) fn escape(text: &str) -> String {
     text.replace('"', "&quot;").replace('\'', "&#39;")
 }
 
+/// Text between backquotes as code.
+fn with_code(text: &str) -> String {
+    let part = |(index, part): (usize, &str)| match index % 2 {
+        0 => escape(part),
+        _ => format!("<code>{}</code>", escape(part)),
+    };
+    text.split('`').enumerate().map(part).collect()
+}
+
 fn table(class: &str, head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let cell = |cell: &String| format!("<td>{}</td>", escape(cell));
+    let cell = |cell: &String| format!("<td>{}</td>", with_code(cell));
     let rows: String = rows.map(|row| format!("<tr>{}</tr>\n", row.iter().map(cell).collect::<String>())).collect();
     let head: String = head.iter().map(|cell| format!("<th scope=\"col\">{}</th>", escape(cell))).collect();
     format!(
@@ -62,6 +71,11 @@ fn section(figure: &Figure) -> Result<String, PlotError> {
          <p class=\"narrow\">Scroll the figure sideways, or open the SVG.</p>\n<figcaption>\n{caption}</figcaption>\n</figure>\n\
          <p>Pictures and data: {links}</p>\n"
     );
+    for listed in &figure.tables {
+        let head: Vec<&str> = listed.head.iter().map(String::as_str).collect();
+        text += &format!("<h3>{}</h3>\n", escape(&listed.title));
+        text += &table("listed", &head, listed.rows.iter().cloned());
+    }
     if !figure.choices.is_empty() {
         let rows = figure.choices.iter().map(|c| vec![c.what.clone(), c.value.clone(), c.why.clone()]);
         text += "<h3>Choices the paper does not print</h3>\n";
