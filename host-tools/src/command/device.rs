@@ -150,7 +150,7 @@ fn text(ran: &Ran) -> String {
     }
     text += &format!(
         "network   {}\n\nrun  digest                            instructions   arena   stack  seconds\n",
-        super::probe::describe(ran.spec)
+        ran.spec.describe()
     );
     for (i, run) in ran.runs.iter().enumerate() {
         let number = |value: Option<u64>| value.map_or("-".to_owned(), |value| value.to_string());

@@ -29,7 +29,7 @@ pub fn run(figures: &Figures, engine: &Engine, common: &Common) -> Result<()> {
         None => None,
         Some(target) => Some((target, RefCell::new(open_place(target, &figures.devices.settings()?, engine)?))),
     };
-    let setting = Setting { engine, device, seed: figures.seed, runs: figures.runs };
+    let setting = Setting { engine, device, seed: figures.seed, runs: figures.runs, ran: RefCell::default() };
     let start = Instant::now();
     let (mut drawn, mut files) = (Vec::new(), Vec::new());
     for name in names {

@@ -19,7 +19,7 @@ fn table(planned: &Planned) -> String {
     let Planned { spec, memory, .. } = planned;
     let mut text = format!(
         "network  {}, {} points, {} weights\nboard    {}, {}, register tile {} x {}\n\n",
-        super::probe::describe(spec),
+        spec.describe(),
         spec.points,
         planned.parameters,
         planned.board,

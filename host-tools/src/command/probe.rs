@@ -105,7 +105,7 @@ fn table(record: &Record) -> String {
         record.contract,
         record.generator,
         record.target,
-        describe(&record.spec),
+        record.spec.describe(),
         record.runs,
         record.seed,
         match record.spec.inputs {
@@ -177,24 +177,6 @@ fn table(record: &Record) -> String {
     }
     if let Some(digest) = &record.digest {
         text += &format!("\ndigest     {digest}\n");
-    }
-    text
-}
-
-/// A network in half a line.
-pub fn describe(spec: &Spec) -> String {
-    let mut text = format!("{:?} {} x {}", spec.family, spec.depth, spec.width).to_lowercase();
-    let mut add = |name: &str, value: Option<f32>| {
-        if let Some(value) = value {
-            text += &format!(", {name} {value}");
-        }
-    };
-    add("alpha", spec.alpha);
-    add("beta", spec.beta);
-    add("carry", spec.carry);
-    add("transform", spec.transform);
-    if let Some(statistics) = spec.statistics {
-        text += &format!(", norm {:?} ({statistics:?} statistics)", spec.norm).to_lowercase();
     }
     text
 }

@@ -1,7 +1,6 @@
 //! `theory`: the wide limit of a spec, without running it.
 use super::{print, print_json};
 use crate::cli::Common;
-use crate::command::probe::describe;
 use crate::progress::Progress;
 use crate::spec::Spec;
 use crate::theory::{Draws, NoTheory, predict};
@@ -58,7 +57,7 @@ pub fn run(spec: &Spec, lags: u32, draws: Draws, common: &Common) -> Result<()> 
 }
 
 fn table(limit: &Limit) -> String {
-    let mut text = format!("network    {}\ngrid       {} points\n", describe(limit.spec), limit.spec.points);
+    let mut text = format!("network    {}\ngrid       {} points\n", limit.spec.describe(), limit.spec.points);
     text += &match limit.draws {
         None => "method     exact recursion over the layers\n".to_owned(),
         Some(draws) => format!("method     batch norm averaged over {draws} drawn units a layer\n"),

@@ -1,12 +1,11 @@
 use super::{Comparison, Told};
-use crate::command::probe::describe;
 
 /// A table for people: target, digest, time, instructions, peak of the stack, verdict.
 pub fn table(comparison: &Comparison) -> String {
     let Comparison { spec, targets, .. } = comparison;
     let name = comparison.name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
     let mut text =
-        format!("{name}{}, {} points, {} runs, {}\n", describe(spec), spec.points, spec.runs, spec.contract());
+        format!("{name}{}, {} points, {} runs, {}\n", spec.describe(), spec.points, spec.runs, spec.contract());
     let wide = targets.iter().map(|told| told.name.len()).max().unwrap_or(0).max(6);
     text += &format!(
         "{:wide$}  {:32} {:>9} {:>14} {:>7}  verdict\n",

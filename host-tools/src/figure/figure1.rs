@@ -81,6 +81,7 @@ pub fn figure1(setting: &Setting) -> Result<Figure> {
         columns: 5,
         panels: above,
         provenance,
+        ran: setting.ran.take(),
         tables: Vec::new(),
     })
 }

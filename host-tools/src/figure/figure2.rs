@@ -1,7 +1,6 @@
 use super::{Setting, choice, common_choices, provenance};
 use crate::Result;
 use crate::plot::{Body, Curve, Figure, Panel};
-use crate::record::record_digest;
 use crate::spec::{Acf, Family, Norm, Overrides};
 use crate::statistics::{Statistics, autocorrelation_of, mean_and_deviation};
 use shatterscope::probe::{brown_noise, white_noise};
@@ -31,13 +30,13 @@ pub fn figure2(setting: &Setting) -> Result<Figure> {
         ("(b) Resnet, beta = 1.0", resnet(1.0)),
         ("(c) Resnet, beta = 0.1", resnet(0.1)),
     ] {
-        panels.push(family(setting, title, overrides, &mut provenance)?);
+        panels.push(family(setting, title, overrides)?);
     }
     panels.push(panel("(d) Noise", noise(setting)?));
     for (title, overrides) in
         [("(e) Feedforward, plain", feedforward(Norm::None)), ("(f) Feedforward, batch norm", feedforward(Norm::Batch))]
     {
-        panels.push(family(setting, title, overrides, &mut provenance)?);
+        panels.push(family(setting, title, overrides)?);
     }
     let mut choices = common_choices();
     choices.push(choice(
@@ -64,21 +63,16 @@ pub fn figure2(setting: &Setting) -> Result<Figure> {
         columns: 4,
         panels,
         provenance,
+        ran: setting.ran.take(),
         tables: Vec::new(),
     })
 }
 
-fn family(
-    setting: &Setting,
-    title: &str,
-    overrides: Overrides,
-    provenance: &mut Vec<(String, String)>,
-) -> Result<Panel> {
+fn family(setting: &Setting, title: &str, overrides: Overrides) -> Result<Panel> {
     let mut curves = Vec::new();
     for depth in DEPTHS {
         let overrides = Overrides { depth: Some(depth), ..overrides.clone() };
         let (_, runs) = setting.run(overrides, setting.runs, &format!("figure 2 {title}, depth {depth}"))?;
-        provenance.push((format!("digest of {title}, depth {depth}"), record_digest(&runs)));
         let statistics = Statistics::of(&runs, Acf::MeanRemoved, LAGS)?;
         let label = format!("{depth} layers");
         let count = runs.len() - statistics.constant_runs;

@@ -2,7 +2,6 @@ use super::networks::{DEPTH, NETWORKS, WIDTH, over_networks, three};
 use super::{Setting, choice, provenance};
 use crate::plot::{Body, Curve, Figure, Panel};
 use crate::progress::Progress;
-use crate::record::record_digest;
 use crate::spec::Spec;
 use crate::theory::{Draws, predict_coactivation};
 use crate::{Failure, Result};
@@ -16,7 +15,7 @@ pub fn figure3(setting: &Setting) -> Result<Figure> {
     provenance.push(("networks".into(), NETWORKS.to_string()));
     let mut panels = Vec::new();
     for (title, spec) in three(setting)? {
-        panels.push(panel(setting, title, &spec, &mut provenance)?);
+        panels.push(panel(setting, title, &spec)?);
     }
     Ok(Figure {
         name: "figure-3".into(),
@@ -46,16 +45,16 @@ pub fn figure3(setting: &Setting) -> Result<Figure> {
         columns: 3,
         panels,
         provenance,
+        ran: setting.ran.take(),
         tables: Vec::new(),
     })
 }
 
-fn panel(setting: &Setting, title: &str, spec: &Spec, provenance: &mut Vec<(String, String)>) -> Result<Panel> {
+fn panel(setting: &Setting, title: &str, spec: &Spec) -> Result<Panel> {
     let mean = |shares: Vec<f64>| shares.iter().sum::<f64>() / shares.len() as f64;
-    let (runs, shares) = over_networks(setting, &format!("figure 3 {title}"), spec, |rasters| {
+    let shares = over_networks(setting, &format!("figure 3 {title}"), spec, |rasters| {
         rasters.iter().map(|raster| [mean(raster.activation()), mean(raster.coactivation())]).collect::<Vec<_>>()
     })?;
-    provenance.push((format!("digest of {title}"), record_digest(&runs)));
     let limit =
         predict_coactivation(spec, Draws::BESIDE_RUNS, &Progress::new("figure 3, wide limit", 0, setting.engine.quiet))
             .map_err(|why| Failure::failed(format!("figure 3: {why}")))?;

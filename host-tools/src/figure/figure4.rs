@@ -2,7 +2,6 @@ use super::networks::{NETWORKS, WIDTH, over_networks, three};
 use super::{Setting, choice, provenance};
 use crate::Result;
 use crate::plot::{Body, Figure, Panel};
-use crate::record::record_digest;
 use crate::spec::Spec;
 use crate::usage::Raster;
 
@@ -20,8 +19,7 @@ pub fn figure4(setting: &Setting) -> Result<Figure> {
     let mut rows: [Vec<Panel>; 3] = Default::default();
     for (title, spec) in three(setting)? {
         let what = format!("figure 4 {title}");
-        let (runs, layers) = over_networks(setting, &what, &spec, |rasters| rasters[LAYER - 1].clone())?;
-        provenance.push((format!("digest of {title}"), record_digest(&runs)));
+        let layers = over_networks(setting, &what, &spec, |rasters| rasters[LAYER - 1].clone())?;
         let activation: Vec<f64> = layers.iter().flat_map(Raster::activation).collect();
         let lengths: Vec<f64> =
             layers.iter().flat_map(Raster::run_lengths).map(|length| (length as f64).log2()).collect();
@@ -54,6 +52,7 @@ pub fn figure4(setting: &Setting) -> Result<Figure> {
         columns: 3,
         panels: rows.into_iter().flatten().collect(),
         provenance,
+        ran: setting.ran.take(),
         tables: Vec::new(),
     })
 }

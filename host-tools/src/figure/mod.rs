@@ -20,7 +20,8 @@ pub use width::width;
 
 use crate::device::{Outcome, Place, Target};
 use crate::engine::{Engine, Run};
-use crate::plot::Choice;
+use crate::plot::{Choice, Ran};
+use crate::record::record_digest;
 use crate::spec::{Overrides, Spec};
 use crate::{Failure, Result};
 use shatterscope::contract::Digest;
@@ -69,6 +70,8 @@ pub struct Setting<'a> {
     pub seed: u64,
     /// Runs that Figure 2 averages over.
     pub runs: u32,
+    /// What has run since a figure was begun.
+    pub ran: RefCell<Vec<Ran>>,
 }
 
 impl Setting<'_> {
@@ -77,13 +80,28 @@ impl Setting<'_> {
         let spec = Overrides { seed: Some(self.seed), runs: Some(runs), ..overrides }.resolve()?;
         if let Some((_, place)) = &self.device {
             let run = |run| on_device(&mut **place.borrow_mut(), &spec, run, what);
-            let runs = (0..runs).map(run).collect::<Result<_>>()?;
+            let runs = (0..runs).map(run).collect::<Result<Vec<_>>>()?;
+            self.note(what, &spec, &runs);
             return Ok((spec, runs));
         }
         match self.engine.runs(&spec, what)? {
-            Ok(result) => Ok((spec, result)),
+            Ok(runs) => {
+                self.note(what, &spec, &runs);
+                Ok((spec, runs))
+            }
             Err(fault) => Err(non_finite(what, fault.run, fault.fault)),
         }
+    }
+
+    /// Keeps what ran for the figure's provenance.
+    fn note(&self, what: &str, spec: &Spec, runs: &[Run]) {
+        self.ran.borrow_mut().push(Ran {
+            what: what.to_owned(),
+            network: spec.describe(),
+            runs: spec.runs,
+            digest: record_digest(runs),
+            spec: serde_json::to_value(spec).unwrap_or_default(),
+        });
     }
 }
 

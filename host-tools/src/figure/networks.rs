@@ -1,6 +1,6 @@
 use super::{Setting, non_finite};
 use crate::Result;
-use crate::engine::{Engine, Run};
+use crate::engine::Engine;
 use crate::progress::Progress;
 use crate::spec::{Family, Norm, Overrides, Spec};
 use crate::usage::{Raster, rasters};
@@ -28,13 +28,13 @@ pub(super) fn three(setting: &Setting) -> Result<[(&'static str, Spec); 3]> {
     ])
 }
 
-/// All runs of a spec, and what `measure` sees in their rasters, one a rectifier.
+/// What `measure` sees in the rasters, one a rectifier, of each run of a spec.
 pub(super) fn over_networks<T: Send>(
     setting: &Setting,
     what: &str,
     spec: &Spec,
     measure: impl Fn(&[Raster]) -> T + Sync,
-) -> Result<(Vec<Run>, Vec<T>)> {
+) -> Result<Vec<T>> {
     // Networks beside each other, so that each needs one thread.
     let engine = Engine { threads: 1, quiet: true, ..setting.engine.clone() };
     let progress = Progress::new(what, u64::from(spec.runs), setting.engine.quiet);
@@ -44,5 +44,7 @@ pub(super) fn over_networks<T: Send>(
         Ok((result, measure(&rasters)))
     };
     let all = setting.engine.install(|| (0..spec.runs).into_par_iter().map(one).collect::<Result<Vec<_>>>())?;
-    Ok(all?.into_iter().unzip())
+    let (runs, measured): (Vec<_>, _) = all?.into_iter().unzip();
+    setting.note(what, spec, &runs);
+    Ok(measured)
 }

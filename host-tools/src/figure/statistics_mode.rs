@@ -2,7 +2,6 @@ use super::{Setting, choice, provenance};
 use crate::Result;
 use crate::engine::Run;
 use crate::plot::{Body, Curve, Figure, Panel, Table};
-use crate::record::record_digest;
 use crate::spec::{Acf, Family, Norm, Overrides, Spec, Statistics as Mode};
 use crate::statistics::Statistics;
 
@@ -25,7 +24,7 @@ pub fn statistics_mode(setting: &Setting) -> Result<Figure> {
         ("Resnet 50, beta = 1", resnet(1.0)),
         ("Resnet 50, beta = 0.1", resnet(0.1)),
     ] {
-        panels.push(panel(setting, title, &overrides, &mut provenance)?);
+        panels.push(panel(setting, title, &overrides)?);
     }
     let mut rows = Vec::new();
     for (name, norm) in [("centred", Norm::Centre), ("batch norm", Norm::Batch)] {
@@ -63,6 +62,7 @@ pub fn statistics_mode(setting: &Setting) -> Result<Figure> {
         columns: 4,
         panels,
         provenance,
+        ran: setting.ran.take(),
         tables: vec![Table {
             title: "What must vanish".into(),
             head: head.iter().map(|&cell| cell.into()).collect(),
@@ -75,16 +75,10 @@ fn run(setting: &Setting, overrides: Overrides, mode: Mode, what: &str) -> Resul
     setting.run(Overrides { statistics: Some(mode), ..overrides }, RUNS, &format!("statistics-mode, {what}"))
 }
 
-fn panel(
-    setting: &Setting,
-    title: &str,
-    overrides: &Overrides,
-    provenance: &mut Vec<(String, String)>,
-) -> Result<Panel> {
+fn panel(setting: &Setting, title: &str, overrides: &Overrides) -> Result<Panel> {
     let mut curves = Vec::new();
     for (label, mode) in [("detached", Mode::Detached), ("full", Mode::Full)] {
         let (_, runs) = run(setting, overrides.clone(), mode, title)?;
-        provenance.push((format!("digest of {title}, {label}"), record_digest(&runs)));
         let statistics = Statistics::of(&runs, Acf::MeanRemoved, LAGS)?;
         let root = f64::from(RUNS).sqrt();
         let y = statistics.autocorrelation.unwrap_or_default();

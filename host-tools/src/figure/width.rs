@@ -1,9 +1,8 @@
-use super::{Setting, choice, non_finite, provenance};
-use crate::engine::{Engine, Run};
+use super::{Setting, choice, provenance};
+use crate::engine::Run;
 use crate::plot::{Body, Curve, Figure, Panel, Table};
 use crate::progress::Progress;
-use crate::record::record_digest;
-use crate::spec::{Acf, Family, Norm, Overrides, Spec};
+use crate::spec::{Acf, Family, Norm, Overrides};
 use crate::statistics::Statistics;
 use crate::theory::{Draws, predict};
 use crate::{Failure, Result};
@@ -21,31 +20,34 @@ const LOG_NORMAL_RUNS: u32 = 8000;
 /// # Errors
 /// A run that meets NaN or infinity.
 pub fn width(setting: &Setting) -> Result<Figure> {
-    let mut provenance = provenance(setting);
+    let provenance = provenance(setting);
     let plain = Overrides { points: Some(POINTS), ..Overrides::default() };
     let centred = Overrides { norm: Some(Norm::Centre), ..plain.clone() };
+    let highway = Overrides { family: Some(Family::Highway), ..plain.clone() };
     let resnet = Overrides { family: Some(Family::Resnet), ..plain.clone() };
     let (mut deviations, mut rows, mut shapes) = (Vec::new(), Vec::new(), Vec::new());
     for (label, depth, overrides) in [
-        ("centred, 24", 24, &centred),
         ("centred, 10", 10, &centred),
         ("plain, 24", 24, &plain),
         ("resnet, 10", 10, &resnet),
+        ("highway, 24", 24, &highway),
     ] {
-        let mut points = Vec::new();
+        let (mut points, mut lag) = (Vec::new(), None);
         for (width, runs) in WIDTHS {
             let spec = Overrides { depth: Some(depth), width: Some(width), ..overrides.clone() };
-            let found = deviation(setting, spec, runs, label, &mut provenance)?;
-            if label.starts_with("centred, 24") {
+            let found = deviation(setting, spec, runs, label, lag)?;
+            lag = Some(found.lag);
+            if label.starts_with("centred") {
                 shapes.push(found.clone());
             }
             let at = f64::from(depth) / f64::from(width);
-            points.push((at, found.largest, found.error));
+            points.push((at, found.distance, found.error));
             rows.push(vec![
                 label.to_owned(),
                 width.to_string(),
                 format!("{at:.3}"),
-                format!("{:.4} \u{b1} {:.4}", found.largest, found.error),
+                found.lag.to_string(),
+                format!("{:.4} \u{b1} {:.4}", found.distance, found.error),
                 format!("{:.3}", 0.3 * at),
             ]);
         }
@@ -53,17 +55,17 @@ pub fn width(setting: &Setting) -> Result<Figure> {
     }
     let ratios: Vec<f64> = (0..=15).map(|i| 0.05 * f64::from(i)).collect();
     deviations.push(dashed("0.3 depth / width", &ratios, |at| 0.3 * at));
-    let [spread, typical] = log_normal(setting, &mut provenance)?;
+    let [spread, typical] = log_normal(setting)?;
     Ok(Figure {
         name: "width".into(),
         title: "Finite width: when to trust the theory".into(),
         caption: format!(
-            "(a) Largest distance over lags 1, 2, 5 and 15 between the ensemble correlation of networks and the limit of infinite \
-             width, against depth over width (bands of one standard error; the largest of four noisy distances is above zero even \
-             for an exact theory). Every family falls in proportion to depth over width, below 0.3 of it, the bound that `probe` and \
-             `theory` print. (b) The same networks lag by lag for 24 centred layers.\n\n\
+            "(a) Distance between the ensemble correlation of networks and the limit of infinite width, against depth over width, \
+             at the lag of 1, 2, 5 and 15 that is the most off in the narrowest network (bands of one standard error). Every family \
+             falls with depth over width and stays, up to noise, below 0.3 of it: the bound that probe and theory print. (b) The same networks lag by lag for 10 centred layers.\n\n\
              (c, d) Plain He networks at one input: log |dh/dx|^2 is near normal with variance 5 depth / width and mean \
-             log(1/2) less half of that, because E[g^2] stays 1/2 at every width. What is measured is log g^2 of the scalar gradient, \
+             log(1/2) less half of that, because E[g^2] stays 1/2 at every width: the first order of a law that holds while the depth \
+             is below the width, and that the measurement leaves towards more spread where they are equal. What is measured is log g^2 of the scalar gradient, \
              whose readout adds pi^2/2 = 4.93 to the variance and -1.27 to the mean. A network as deep as it is wide typically has \
              a gradient e^(-5/2) = 0.08 of the mean: the expectation is carried by few. The law does not hold for centred or \
              batch-normalised networks, nor for the mean of g^2 over the grid."
@@ -78,15 +80,16 @@ pub fn width(setting: &Setting) -> Result<Figure> {
         ],
         columns: 4,
         panels: vec![
-            panel("(a) Distance from the limit", "depth / width", "largest |measured \u{2212} exact|", deviations),
+            panel("(a) Distance from the limit", "depth / width", "|measured \u{2212} exact|", deviations),
             shape(&shapes),
             spread,
             typical,
         ],
         provenance,
+        ran: setting.ran.take(),
         tables: vec![Table {
             title: "Distance from the limit".into(),
-            head: ["Network, layers", "Width", "Depth / width", "Largest distance", "0.3 depth / width"]
+            head: ["Network, layers", "Width", "Depth / width", "Lag", "Distance", "0.3 depth / width"]
                 .map(String::from)
                 .into(),
             rows,
@@ -97,22 +100,17 @@ pub fn width(setting: &Setting) -> Result<Figure> {
 /// A network's distance from its limit.
 #[derive(Clone)]
 struct Deviation {
-    largest: f64,
+    lag: usize,
+    distance: f64,
     error: f64,
     width: u32,
     measured: Vec<f64>,
     exact: Vec<f64>,
 }
 
-fn deviation(
-    setting: &Setting,
-    overrides: Overrides,
-    runs: u32,
-    what: &str,
-    provenance: &mut Vec<(String, String)>,
-) -> Result<Deviation> {
+/// At a lag, or at the one that is the most off.
+fn deviation(setting: &Setting, overrides: Overrides, runs: u32, what: &str, lag: Option<usize>) -> Result<Deviation> {
     let (spec, runs) = setting.run(overrides, runs, &format!("width, {what}"))?;
-    provenance.push((format!("digest of {what} x {}", spec.width), record_digest(&runs)));
     let statistics = Statistics::of(&runs, Acf::MeanRemoved, 15)?;
     let exact = predict(&spec, Draws::BESIDE_RUNS, &Progress::new("width", 0, true));
     let exact = exact.ok().and_then(|prediction| prediction.correlation(15)).map(|(correlation, _)| correlation);
@@ -120,8 +118,9 @@ fn deviation(
     let measured = statistics.ensemble_correlation.unwrap_or_default();
     let errors = statistics.ensemble_correlation_se.unwrap_or_default();
     let distance = |lag: usize| (measured[lag] - exact[lag]).abs();
-    let at = LAGS.into_iter().max_by(|&a, &b| distance(a).total_cmp(&distance(b))).unwrap_or(1);
-    Ok(Deviation { largest: distance(at), error: errors[at], width: spec.width, measured, exact })
+    let most = LAGS.into_iter().max_by(|&a, &b| distance(a).total_cmp(&distance(b)));
+    let lag = lag.or(most).unwrap_or(1);
+    Ok(Deviation { lag, distance: distance(lag), error: errors[lag], width: spec.width, measured, exact })
 }
 
 fn shape(networks: &[Deviation]) -> Panel {
@@ -130,11 +129,11 @@ fn shape(networks: &[Deviation]) -> Panel {
     let mut curves: Vec<_> =
         networks.iter().map(|network| line(format!("{} units", network.width), &network.measured, false)).collect();
     curves.extend(networks.first().map(|network| line("infinite".into(), &network.exact, true)));
-    panel("(b) Centred, 24 layers", "lag (1/16 of x)", "ensemble correlation", curves)
+    panel("(b) Centred, 10 layers", "lag (1/16 of x)", "ensemble correlation", curves)
 }
 
 /// Variance and mean of log g^2 at x = 1.
-fn log_normal(setting: &Setting, provenance: &mut Vec<(String, String)>) -> Result<[Panel; 2]> {
+fn log_normal(setting: &Setting) -> Result<[Panel; 2]> {
     let (mut variances, mut means) = (Vec::new(), Vec::new());
     for (depth, width) in [(1, 64), (4, 64), (8, 64), (16, 64), (32, 64), (24, 32), (32, 32)] {
         let overrides = Overrides {
@@ -142,14 +141,10 @@ fn log_normal(setting: &Setting, provenance: &mut Vec<(String, String)>) -> Resu
             width: Some(width),
             points: Some(1),
             from: Some(1.0),
-            runs: Some(LOG_NORMAL_RUNS),
-            seed: Some(setting.seed),
             ..Overrides::default()
         };
-        let spec = overrides.resolve()?;
         let what = format!("width, log-normal, {depth} x {width}");
-        let runs = runs(setting.engine, &spec, &what)?;
-        provenance.push((format!("digest of log-normal {depth} x {width}"), record_digest(&runs)));
+        let (_, runs) = setting.run(overrides, LOG_NORMAL_RUNS, &what)?;
         let [mean, variance] = log_squares(&runs);
         let at = f64::from(depth) / f64::from(width);
         means.push((at, mean.0, mean.1));
@@ -175,10 +170,6 @@ fn log_normal(setting: &Setting, provenance: &mut Vec<(String, String)>) -> Resu
             vec![curve("measured", &means), typical],
         ),
     ])
-}
-
-fn runs(engine: &Engine, spec: &Spec, what: &str) -> Result<Vec<Run>> {
-    engine.runs(spec, what)?.map_err(|fault| non_finite(what, fault.run, fault.fault))
 }
 
 /// (mean, its error) and (variance, its error) of log g^2 over runs; a gradient of zero, a network that died, is left out.

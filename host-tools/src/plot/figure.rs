@@ -18,8 +18,25 @@ pub struct Figure {
     pub panels: Vec<Panel>,
     /// How the numbers were made.
     pub provenance: Vec<(String, String)>,
+    /// The networks that were run for it.
+    pub ran: Vec<Ran>,
     /// Numbers and text beside the picture.
     pub tables: Vec<Table>,
+}
+
+/// A network that was run, and what it gave.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ran {
+    /// What for.
+    pub what: String,
+    /// The network in half a line.
+    pub network: String,
+    /// Runs.
+    pub runs: u32,
+    /// Digest of their gradients.
+    pub digest: String,
+    /// Every field resolved.
+    pub spec: serde_json::Value,
 }
 
 /// Rows below a figure.

@@ -82,8 +82,18 @@ fn section(figure: &Figure) -> Result<String, PlotError> {
         text += &table("choices", &["What", "Taken here", "Why"], rows);
     }
     if !figure.provenance.is_empty() {
-        text +=
-            &format!("<details><summary>Provenance of {title}</summary>\n{}</details>\n", pairs(&figure.provenance));
+        text += &format!("<details><summary>Provenance of {title}</summary>\n{}", pairs(&figure.provenance));
+        if !figure.ran.is_empty() {
+            let rows = figure.ran.iter();
+            let rows =
+                rows.map(|r| vec![r.what.clone(), r.network.clone(), r.runs.to_string(), format!("`{}`", r.digest)]);
+            text += &format!(
+                "<p>Resolved specs, with every field, stand under <code>ran</code> in <a href=\"{name}.json\">{name}.json</a>; \
+                 <code>probe</code> with the same options gives the same digests on every machine.</p>\n"
+            );
+            text += &table("listed", &["For", "Network", "Runs", "Digest of the gradients"], rows);
+        }
+        text += "</details>\n";
     }
     Ok(text + "</section>\n")
 }

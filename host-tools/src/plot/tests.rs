@@ -30,6 +30,7 @@ fn figure() -> Figure {
             panel("none", Body::Series { x: vec![], y: vec![] }),
         ],
         provenance: vec![("seed".into(), "1".into())],
+        ran: Vec::new(),
         tables: Vec::new(),
     }
 }

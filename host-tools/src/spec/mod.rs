@@ -131,6 +131,27 @@ impl Spec {
         toml::to_string(self).map_err(|error| Failure::failed(format!("cannot print the spec: {error}")))
     }
 
+    /// The network in half a line.
+    pub fn describe(&self) -> String {
+        let mut text = format!("{:?} {} x {}", self.family, self.depth, self.width).to_lowercase();
+        let mut add = |name: &str, value: Option<f32>| {
+            if let Some(value) = value {
+                text += &format!(", {name} {value}");
+            }
+        };
+        add("alpha", self.alpha);
+        add("beta", self.beta);
+        add("carry", self.carry);
+        add("transform", self.transform);
+        if let Some(statistics) = self.statistics {
+            text += &format!(", norm {:?} ({statistics:?} statistics)", self.norm).to_lowercase();
+        }
+        if self.inputs > 1 {
+            text += &format!(", {} inputs", self.inputs);
+        }
+        text
+    }
+
     /// The network in the core's terms.
     pub fn network(&self) -> network::Spec {
         let family = match self.family {

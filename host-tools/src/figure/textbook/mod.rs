@@ -23,7 +23,7 @@ pub fn textbook(setting: &Setting) -> Result<Figure> {
     let mut panels = Vec::new();
     let mut answers = Vec::new();
     for change in changes() {
-        let answer = answer(setting, &change, &mut provenance)?;
+        let answer = answer(setting, &change)?;
         panels.extend(row(change.title, &answer));
         answers.push((change, answer));
     }
@@ -52,6 +52,7 @@ pub fn textbook(setting: &Setting) -> Result<Figure> {
         columns: 4,
         panels,
         provenance,
+        ran: setting.ran.take(),
         tables: words::tables(&answers),
     })
 }

@@ -3,7 +3,6 @@ use super::{DEPTHS, LAGS, RUNS};
 use crate::figure::Setting;
 use crate::preset::find;
 use crate::progress::Progress;
-use crate::record::record_digest;
 use crate::spec::{Acf, Init, Norm, Overrides};
 use crate::statistics::Statistics;
 use crate::theory::{Draws, predict};
@@ -76,13 +75,12 @@ pub(super) struct Depth {
 }
 
 /// Runs and predicts a network at all depths.
-pub(super) fn answer(setting: &Setting, change: &Change, provenance: &mut Vec<(String, String)>) -> Result<Answer> {
+pub(super) fn answer(setting: &Setting, change: &Change) -> Result<Answer> {
     let (mut depths, mut grid) = (Vec::new(), Vec::new());
     for depth in DEPTHS {
         let overrides = Overrides { depth: Some(depth), ..change.overrides.clone() };
         let what = format!("{}, depth {depth}", change.title);
         let (spec, runs) = setting.run(overrides, RUNS, &format!("textbook, {what}"))?;
-        provenance.push((format!("digest of {what}"), record_digest(&runs)));
         let removed = Statistics::of(&runs, Acf::MeanRemoved, LAGS)?;
         let raw = Statistics::of(&runs, Acf::Raw, LAGS)?;
         let progress = Progress::new(&format!("textbook, {what}, infinite width"), 0, setting.engine.quiet);

@@ -1,16 +1,15 @@
 //! What the paper says beside its theorems: CReLU without looks-linear weights, and Donsker's limit of one layer.
 use super::{measured, panel, reference};
-use crate::figure::{Setting, non_finite};
+use crate::figure::Setting;
 use crate::plot::{Curve, Panel};
 use crate::progress::Progress;
-use crate::record::record_digest;
 use crate::spec::{Acf, Family, Init, Norm, Overrides};
 use crate::statistics::Statistics;
 use crate::theory::{self, Draws, predict};
 use crate::{Failure, Result};
 
 /// Ensemble correlation at lag 1 against depth: CReLU with He weights, with and without centring, and looks-linear.
-pub(super) fn crelu(setting: &Setting, provenance: &mut Vec<(String, String)>) -> Result<Panel> {
+pub(super) fn crelu(setting: &Setting) -> Result<Panel> {
     let depths = [1, 2, 4, 7, 12, 18, 24, 36, 50];
     let crelu = Overrides { family: Some(Family::Crelu), ..Overrides::default() };
     let mut curves = Vec::new();
@@ -24,7 +23,6 @@ pub(super) fn crelu(setting: &Setting, provenance: &mut Vec<(String, String)>) -
             let overrides = Overrides { depth: Some(depth), points: Some(256), ..overrides.clone() };
             let what = format!("CReLU, {label}, depth {depth}");
             let (spec, runs) = setting.run(overrides, 16, &what)?;
-            provenance.push((format!("digest of {what}"), record_digest(&runs)));
             let statistics = Statistics::of(&runs, Acf::MeanRemoved, 1)?;
             let at = |series: Option<Vec<f64>>| series.and_then(|series| series.get(1).copied()).unwrap_or(0.0);
             points.push((
@@ -45,25 +43,15 @@ pub(super) fn crelu(setting: &Setting, provenance: &mut Vec<(String, String)>) -
 }
 
 /// One layer: correlation against distance at two widths, and excess kurtosis against width.
-pub(super) fn one_layer(setting: &Setting, provenance: &mut Vec<(String, String)>) -> Result<[Panel; 2]> {
-    let correlation = one_layer_correlation(setting, provenance)?;
+pub(super) fn one_layer(setting: &Setting) -> Result<[Panel; 2]> {
+    let correlation = one_layer_correlation(setting)?;
     let (mut points, mut x) = (Vec::new(), Vec::new());
     for log in 1..=9 {
         let width = 1 << log;
-        let engine = &setting.engine;
         // Points far apart, whose gradients share little.
-        let overrides = Overrides {
-            depth: Some(1),
-            width: Some(width),
-            points: Some(4),
-            runs: Some(6000),
-            seed: Some(setting.seed),
-            ..Overrides::default()
-        };
+        let overrides = Overrides { depth: Some(1), width: Some(width), points: Some(4), ..Overrides::default() };
         let what = format!("one layer, width {width}");
-        let runs =
-            engine.runs(&overrides.resolve()?, &what)?.map_err(|fault| non_finite(&what, fault.run, fault.fault))?;
-        provenance.push((format!("digest of {what}"), record_digest(&runs)));
+        let (_, runs) = setting.run(overrides, 6000, &what)?;
         let (kurtosis, error) = excess_kurtosis(runs.iter().map(|run| run.gradient.as_slice()));
         let ten = std::f64::consts::LN_10;
         if kurtosis > super::INTERVAL * error {
@@ -76,7 +64,7 @@ pub(super) fn one_layer(setting: &Setting, provenance: &mut Vec<(String, String)
     Ok([correlation, kurtosis])
 }
 
-fn one_layer_correlation(setting: &Setting, provenance: &mut Vec<(String, String)>) -> Result<Panel> {
+fn one_layer_correlation(setting: &Setting) -> Result<Panel> {
     const LAGS: u32 = 15;
     let mut curves = Vec::new();
     let mut grid = None;
@@ -84,7 +72,6 @@ fn one_layer_correlation(setting: &Setting, provenance: &mut Vec<(String, String
         let overrides = Overrides { depth: Some(1), width: Some(width), points: Some(32), ..Overrides::default() };
         let what = format!("one layer on 32 points, width {width}");
         let (spec, runs) = setting.run(overrides, 2000, &what)?;
-        provenance.push((format!("digest of {what}"), record_digest(&runs)));
         let statistics = Statistics::of(&runs, Acf::MeanRemoved, LAGS)?;
         let step = f64::from(spec.grid().step());
         let series = statistics.ensemble_correlation.unwrap_or_default().into_iter();

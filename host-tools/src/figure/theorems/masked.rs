@@ -4,7 +4,6 @@ use crate::Result;
 use crate::engine::Engine;
 use crate::figure::Setting;
 use crate::plot::{Curve, Panel};
-use crate::record::record_digest;
 use crate::spec::{Family, Overrides, Readout};
 use crate::statistics::Statistics;
 use crate::theorem::{Moment, Rule, simulate};
@@ -13,9 +12,9 @@ use crate::theorem::{Moment, Rule, simulate};
 pub(super) const WIDTH: usize = 100;
 const DEPTH: usize = 100;
 /// Runs through all layers, and through the first ones, whose intervals can be narrow.
-const RUNS: u32 = 1500;
+pub(super) const RUNS: u32 = 1500;
 const FEW: u32 = 500;
-const SHALLOW: (usize, u32) = (12, 20_000);
+pub(super) const SHALLOW: (usize, u32) = (12, 20_000);
 
 /// The rows of the figure that masks draw.
 pub(super) struct Masked {
@@ -24,8 +23,7 @@ pub(super) struct Masked {
     pub scaled: Vec<Panel>,
 }
 
-pub(super) fn panels(setting: &Setting, provenance: &mut Vec<(String, String)>) -> Result<Masked> {
-    provenance.push(("runs of masks".into(), format!("{RUNS}; {} to layer {}", SHALLOW.1, SHALLOW.0)));
+pub(super) fn panels(setting: &Setting) -> Result<Masked> {
     let highway = Rule::Residual { skip: 0.9f64.sqrt(), branch: 0.1f64.sqrt() };
     let network = |family| Overrides { family: Some(family), ..Overrides::default() };
     let thin = Overrides { transform: Some(0.1f64.sqrt()), ..network(Family::Highway) };
@@ -37,7 +35,7 @@ pub(super) fn panels(setting: &Setting, provenance: &mut Vec<(String, String)>) 
     ] {
         let moments = moments(setting.engine, rule, setting.seed.wrapping_add(correlations.len() as u64))?;
         let mut curves = powers("measured, masks", &correlation(rule, &moments));
-        curves.extend(powers("measured, networks", &networks(setting, title, network, provenance)?));
+        curves.extend(powers("measured, networks", &networks(setting, title, network)?));
         let depths: Vec<f64> = (1..=DEPTH).map(|l| l as f64).collect();
         let (variance, covariance) = rule.factors();
         let wide = rule.wide_limit(0.0, DEPTH);
@@ -97,12 +95,7 @@ fn ratio(label: &str, factor: f64, moments: &[Moment], of: impl Fn(&Moment) -> (
 }
 
 /// Real networks of 200 units: pairs of points whose preactivations do not correlate at first.
-fn networks(
-    setting: &Setting,
-    what: &str,
-    network: Overrides,
-    provenance: &mut Vec<(String, String)>,
-) -> Result<Vec<(f64, f64, f64)>> {
+fn networks(setting: &Setting, what: &str, network: Overrides) -> Result<Vec<(f64, f64, f64)>> {
     let mut points = Vec::new();
     for layers in [1, 2, 4, 7, 12, 20, 33, 55, 100] {
         // Rectifiers between the stem and the output: all of a feedforward network, the blocks of the others.
@@ -121,7 +114,6 @@ fn networks(
         let (_, runs) = setting.run(overrides, 16, &format!("{what}, {layers} layers"))?;
         let pairs = Statistics::of_vectors(&runs, 200)?.pairs;
         points.extend(pairs.map(|pairs| (f64::from(layers), pairs.correlation, pairs.error.unwrap_or(0.0))));
-        provenance.push((format!("digest of networks, {what}, L = {layers}"), record_digest(&runs)));
     }
     Ok(points)
 }

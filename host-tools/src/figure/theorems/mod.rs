@@ -18,14 +18,16 @@ const LEAST: f64 = -4.0;
 /// A run that meets NaN or infinity.
 pub fn theorems(setting: &Setting) -> Result<Figure> {
     let mut provenance = provenance(setting);
-    let masked = masked::panels(setting, &mut provenance)?;
+    let (layers, first) = masked::SHALLOW;
+    provenance.push(("runs of masks".into(), format!("{}; {first} to layer {layers}", masked::RUNS)));
+    let masked = masked::panels(setting)?;
     let mut rows = vec![masked.correlations, masked.ratios, masked.scaled];
-    let [correlation, variance, sweep] = normed::panels(setting, &mut provenance)?;
+    let [correlation, variance, sweep] = normed::panels(setting)?;
     rows[0].insert(2, correlation);
     rows[1].insert(2, variance);
     rows[2].push(sweep);
-    rows[2].push(limits::crelu(setting, &mut provenance)?);
-    rows.push(limits::one_layer(setting, &mut provenance)?.into());
+    rows[2].push(limits::crelu(setting)?);
+    rows.push(limits::one_layer(setting)?.into());
     Ok(Figure {
         name: "theorems".into(),
         title: "Theorems 1 to 4: measured, stated, and at infinite width".into(),
@@ -62,6 +64,7 @@ pub fn theorems(setting: &Setting) -> Result<Figure> {
         columns: 4,
         panels: rows.into_iter().flatten().collect(),
         provenance,
+        ran: setting.ran.take(),
         tables: Vec::new(),
     })
 }
