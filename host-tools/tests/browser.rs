@@ -59,7 +59,8 @@ fn look(folder: &Path, page: &str, width: u32) -> Value {
 }
 
 fn faults(seen: &Value) -> Vec<String> {
-    let list = |key: &str| seen[key].as_array().unwrap().iter().map(|item| format!("{key}: {item}")).collect::<Vec<_>>();
+    let list =
+        |key: &str| seen[key].as_array().unwrap().iter().map(|item| format!("{key}: {item}")).collect::<Vec<_>>();
     let mut all: Vec<String> = ["errors", "broken", "dangling"].into_iter().flat_map(list).collect();
     if seen["sideways"].as_i64().unwrap() > 0 {
         all.push(format!("scrolls sideways by {} at width {}", seen["sideways"], seen["width"]));

@@ -2,7 +2,7 @@
 use shatterscope::probe::{brown_noise, white_noise};
 use shatterscope::random::Normal;
 use shatterscope_host::engine::{Engine, Isa, Run};
-use shatterscope_host::figure::{Setting, figure3, figure4};
+use shatterscope_host::figure::{Setting, figure3, figure4, textbook, theorems};
 use shatterscope_host::plot::Body;
 use shatterscope_host::spec::{Acf, Family, Norm, Overrides};
 use shatterscope_host::statistics::{Statistics, autocorrelation_of, mean_and_deviation};
@@ -85,7 +85,7 @@ fn the_paper_s_claims_hold_at_lag_5() {
 #[ignore = "long: three hundred networks of 50 layers"]
 fn neurons_are_active_for_half_of_the_points() {
     let engine = Engine::new(None, Isa::Auto, true).unwrap();
-    let figure = figure3(&Setting { engine: &engine, device: None, seed: 1, runs: 1 }).unwrap();
+    let figure = figure3(&Setting::new(&engine, 1, 1)).unwrap();
     assert_eq!(figure.panels.len(), 3);
     for panel in figure.panels {
         let Body::Curves { curves } = panel.body else { panic!("{}: no curves", panel.title) };
@@ -105,7 +105,7 @@ fn neurons_are_active_for_half_of_the_points() {
 #[ignore = "long: three hundred networks of 50 layers"]
 fn neurons_of_deep_networks_are_used_as_the_paper_says() {
     let engine = Engine::new(None, Isa::Auto, true).unwrap();
-    let figure = figure4(&Setting { engine: &engine, device: None, seed: 1, runs: 1 }).unwrap();
+    let figure = figure4(&Setting::new(&engine, 1, 1)).unwrap();
     let bars: Vec<_> = figure.panels[3..]
         .iter()
         .map(|panel| match &panel.body {
@@ -140,4 +140,67 @@ fn noise_has_its_autocorrelation() {
         let (mean, error) = (mean.unwrap()[5], sd.unwrap()[5] / 20.0);
         assert!((mean - expected).abs() < 4.0 * error, "{mean} +- {error}, expected {expected}");
     }
+}
+
+/// The answer to the textbook's question: each sentence of the page by its number.
+#[test]
+#[ignore = "long: 300 networks, and their wide limits"]
+fn the_textbook_has_its_answer() {
+    let engine = Engine::new(None, Isa::Auto, true).unwrap();
+    let setting = Setting::new(&engine, 1, 20);
+    let figure = textbook(&setting).unwrap();
+    assert_eq!((figure.panels.len(), figure.ran.len()), (20, 15));
+    // (ensemble, exact) at lag 1.
+    let at = |network: &str, depth: &str| -> (f64, f64, f64) {
+        let row = figure.tables[0].rows.iter().find(|row| row[0] == network && row[1] == depth).unwrap();
+        let number = |cell: &str| cell.split(' ').next().unwrap().parse().unwrap();
+        (number(&row[3]), number(&row[4]), number(&row[5]))
+    };
+    for depth in ["24", "50"] {
+        let (removed, ensemble, exact) = at("Notebook", depth);
+        assert!((exact - 0.982).abs() < 0.001 && (ensemble - exact).abs() < 0.01, "{depth}: {ensemble} {exact}");
+        assert!((removed - 0.961).abs() < 0.02, "{depth}: {removed}");
+        for cure in ["Centring", "Batch norm"] {
+            let (_, ensemble, exact) = at(cure, depth);
+            assert!(ensemble.abs() < 0.1 && exact.abs() < 0.04, "{cure} {depth}: {ensemble} {exact}");
+        }
+        for no_cure in ["Zero bias", "He"] {
+            let (_, ensemble, exact) = at(no_cure, depth);
+            assert!(ensemble > 0.88 && exact > 0.88, "{no_cure} {depth}: {ensemble} {exact}");
+        }
+    }
+}
+
+/// Theorem by theorem: what was measured lies within its interval of what holds.
+#[test]
+#[ignore = "long: masks, and networks of 100 layers"]
+fn theorems_are_drawn_as_they_hold() {
+    let engine = Engine::new(None, Isa::Auto, true).unwrap();
+    let setting = Setting::new(&engine, 1, 20);
+    let figure = theorems(&setting).unwrap();
+    let curves = |title: &str| match &figure.panels.iter().find(|panel| panel.title == title).unwrap().body {
+        Body::Curves { curves } => curves.clone(),
+        _ => panic!("{title} has curves"),
+    };
+    for theorem in ["Theorem 1: over theorem", "Theorem 2: over theorem", "Theorem 4: over theorem"] {
+        for curve in curves(theorem) {
+            assert!(curve.x.len() >= 5, "{theorem}");
+            for ((layer, ratio), interval) in curve.x.iter().zip(&curve.y).zip(curve.spread.as_ref().unwrap()) {
+                // Twice the interval of 95%: there are a hundred of them.
+                assert!(
+                    (ratio - 1.0).abs() < 2.0 * interval + 1e-9,
+                    "{theorem} {}, {layer}: {ratio} {interval}",
+                    curve.label
+                );
+            }
+        }
+    }
+    let third = curves("Theorem 3: resnet, batch norm");
+    let (measured, corrected) = (&third[0], third.iter().find(|curve| curve.label == "corrected").unwrap());
+    for ((layer, value), interval) in measured.x.iter().zip(&measured.y).zip(measured.spread.as_ref().unwrap()) {
+        let exact = corrected.y[*layer as usize - 1];
+        assert!((value - exact).abs() < 2.0 * interval + 0.03, "theorem 3, {layer}: {value} {exact}");
+    }
+    let limit = curves("Highway, transform\u{b2} = 1/L");
+    assert!((limit[0].y.last().unwrap() - (-0.5f64).exp()).abs() < 0.03);
 }

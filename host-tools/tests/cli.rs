@@ -347,3 +347,36 @@ fn theory_is_a_prediction_or_a_reason() {
     let record = json(&format!("probe {SMALL} --no-theory --json"));
     assert!(record["theory_reason"].as_str().unwrap().contains("--no-theory"));
 }
+
+#[test]
+fn vectors_and_ranks_are_said_for_what_they_are() {
+    let one = json(&format!("probe {SMALL} --runs 1 --json"));
+    assert!(one["effective_rank"].is_null() && one["effective_rank_reason"].as_str().unwrap().contains("rank 1"));
+    let stacked = json(&format!("probe {SMALL} --runs 6 --json"));
+    assert_eq!(
+        (&stacked["effective_rank"]["rows_are"], &stacked["effective_rank"]["rows"]),
+        (&"runs".into(), &6.into())
+    );
+    assert!(stacked["effective_rank"]["relative"].as_f64().unwrap() > 0.0);
+    let vectors = json(&format!("probe {SMALL} --inputs 5 --json"));
+    assert!(
+        vectors["grid"].is_null() && vectors["autocorrelation"].is_null() && vectors["theory_correlation"].is_null()
+    );
+    assert_eq!((&vectors["effective_rank"]["rows_are"], &vectors["spec"]["inputs"]), (&"inputs".into(), &5.into()));
+    assert!(vectors["pair_correlation"].as_f64().unwrap() < 1.0 && vectors["pair_correlation_se"].is_number());
+    let text = stdout(&format!("probe {SMALL} --inputs 5"));
+    assert!(
+        text.contains("vectors of 5 standard normals") && text.contains("pairs") && !text.contains("constant"),
+        "{text}"
+    );
+    for (line, part) in [
+        (format!("probe {SMALL} --inputs 5 --from 0"), "--inputs 1"),
+        (format!("probe {SMALL} --inputs 0"), "--inputs 0"),
+        (format!("compare {SMALL} --inputs 5 --targets host,qemu:microbit"), "one input"),
+        (format!("plan --board microbit {SMALL} --inputs 5"), "one input"),
+        (format!("export {SMALL} --inputs 5 --out never"), "one input"),
+    ] {
+        let text = one_line(&line, 2);
+        assert!(text.contains(part), "{line}: {text}");
+    }
+}

@@ -1,7 +1,8 @@
 //! Averages over runs, by hand.
 use shatterscope::contract::Digest;
-use shatterscope_host::engine::Run;
-use shatterscope_host::spec::Acf;
+use shatterscope_host::engine::{Engine, Isa, Run};
+use shatterscope_host::figure::invariants;
+use shatterscope_host::spec::{Acf, Norm, Overrides, Statistics as Mode};
 use shatterscope_host::statistics::{Statistics, mean_and_deviation};
 
 fn run(gradient: &[f32]) -> Run {
@@ -35,4 +36,31 @@ fn constant_runs_are_counted_and_left_out_of_the_average() {
     assert_eq!((constant.autocorrelation, constant.constant_runs), (None, 1));
     assert_eq!(of(&[run(&[0.0; 4])]).ensemble_correlation, None);
     assert!(Statistics::of(&[run(&varying)], Acf::Raw, 4).is_err());
+}
+
+/// Full statistics straight behind the first affine map: f does not feel a shift of all inputs, behind batch norm nor their scale.
+#[test]
+fn full_statistics_make_sums_vanish() {
+    let sums = |norm, mode, depth| {
+        let overrides = Overrides {
+            norm: Some(norm),
+            statistics: Some(mode),
+            eps: Some(0.0),
+            depth: Some(depth),
+            width: Some(64),
+            points: Some(64),
+            runs: Some(4),
+            ..Overrides::default()
+        };
+        let spec = overrides.resolve().unwrap();
+        let runs = Engine::new(None, Isa::Auto, true).unwrap().runs(&spec, "sums").unwrap().unwrap();
+        invariants(&spec, &runs)
+    };
+    for depth in [2, 8] {
+        let [centred, _] = sums(Norm::Centre, Mode::Full, depth);
+        let [shift, scale] = sums(Norm::Batch, Mode::Full, depth);
+        assert!(centred < 1e-4 && shift < 1e-4 && scale < 1e-4, "{depth}: {centred} {shift} {scale}");
+        let [detached, with_x] = sums(Norm::Batch, Mode::Detached, depth);
+        assert!(detached > 1e-2 && with_x > 1e-2, "{depth}: {detached} {with_x}");
+    }
 }

@@ -29,7 +29,7 @@ pub fn run(figures: &Figures, engine: &Engine, common: &Common) -> Result<()> {
         None => None,
         Some(target) => Some((target, RefCell::new(open_place(target, &figures.devices.settings()?, engine)?))),
     };
-    let setting = Setting { engine, device, seed: figures.seed, runs: figures.runs, ran: RefCell::default() };
+    let setting = Setting { device, ..Setting::new(engine, figures.seed, figures.runs) };
     let start = Instant::now();
     let (mut drawn, mut files) = (Vec::new(), Vec::new());
     for name in names {
@@ -50,6 +50,7 @@ pub fn run(figures: &Figures, engine: &Engine, common: &Common) -> Result<()> {
         ("program", format!("shatterscope {}, commit {}", env!("CARGO_PKG_VERSION"), env!("SHATTERSCOPE_COMMIT"))),
         ("compiled for", env!("SHATTERSCOPE_TARGET").to_owned()),
         ("kernel, threads", format!("{:?}, {}", engine.isa, engine.threads).to_lowercase()),
+        ("drawn", chrono::Utc::now().format("%Y-%m-%d %H:%M UTC").to_string()),
         ("time to draw", format!("{:.1} s", start.elapsed().as_secs_f64())),
     ]
     .map(|(what, value)| (what.to_owned(), value));

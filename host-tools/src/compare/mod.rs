@@ -75,6 +75,7 @@ type Runs = std::result::Result<Vec<Measured>, String>;
 /// # Errors
 /// The first target cannot run: there is nothing to compare with.
 pub fn compare(entries: &[Entry], targets: &[Target], settings: &Settings, engine: &Engine) -> Result<Vec<Comparison>> {
+    entries.iter().try_for_each(|entry| entry.spec.one_input("compare"))?;
     let results = run_all(entries, targets, settings, engine);
     let mut comparisons = Vec::new();
     for (i, entry) in entries.iter().enumerate() {

@@ -74,7 +74,12 @@ pub struct Setting<'a> {
     pub ran: RefCell<Vec<Ran>>,
 }
 
-impl Setting<'_> {
+impl<'a> Setting<'a> {
+    /// Networks that run on this machine.
+    pub fn new(engine: &'a Engine, seed: u64, runs: u32) -> Self {
+        Self { engine, device: None, seed, runs, ran: RefCell::default() }
+    }
+
     /// The runs of a spec given by what differs from the defaults.
     fn run(&self, overrides: Overrides, runs: u32, what: &str) -> Result<(Spec, Vec<Run>)> {
         let spec = Overrides { seed: Some(self.seed), runs: Some(runs), ..overrides }.resolve()?;

@@ -59,17 +59,17 @@ pub fn width(setting: &Setting) -> Result<Figure> {
     Ok(Figure {
         name: "width".into(),
         title: "Finite width: when to trust the theory".into(),
-        caption: format!(
-            "(a) Distance between the ensemble correlation of networks and the limit of infinite width, against depth over width, \
-             at the lag of 1, 2, 5 and 15 that is the most off in the narrowest network (bands of one standard error). Every family \
-             falls with depth over width and stays, up to noise, below 0.3 of it: the bound that probe and theory print. (b) The same networks lag by lag for 10 centred layers.\n\n\
-             (c, d) Plain He networks at one input: log |dh/dx|^2 is near normal with variance 5 depth / width and mean \
-             log(1/2) less half of that, because E[g^2] stays 1/2 at every width: the first order of a law that holds while the depth \
-             is below the width, and that the measurement leaves towards more spread where they are equal. What is measured is log g^2 of the scalar gradient, \
-             whose readout adds pi^2/2 = 4.93 to the variance and -1.27 to the mean. A network as deep as it is wide typically has \
-             a gradient e^(-5/2) = 0.08 of the mean: the expectation is carried by few. The law does not hold for centred or \
-             batch-normalised networks, nor for the mean of g^2 over the grid."
-        ),
+        caption: "(a) Distance between the ensemble correlation of networks and the limit of infinite width, against depth over \
+                  width, at the lag of 1, 2, 5 and 15 that is the most off in the narrowest network (bands of one standard error). \
+                  Every family falls with depth over width and stays, up to noise, below 0.3 of it: the bound that probe and theory \
+                  print. (b) The same networks lag by lag for 10 centred layers.\n\n\
+                  (c, d) Plain He networks at one input: log |dh/dx|^2 is near normal with variance 5 depth / width and mean \
+                  log(1/2) less half of that, because E[g^2] stays 1/2 at every width: the first order of a law that holds while the \
+                  depth is below the width, and that the measurement leaves towards more spread where they are equal. What is \
+                  measured is log g^2 of the scalar gradient, whose readout adds pi^2/2 = 4.93 to the variance and -1.27 to the \
+                  mean. A network as deep as it is wide typically has a gradient e^(-5/2) = 0.08 of the mean: the expectation is \
+                  carried by few. The law does not hold for centred or batch-normalised networks, nor for the mean of g^2 over the grid."
+            .into(),
         choices: vec![
             choice(
                 "Grid",

@@ -24,9 +24,11 @@ details{margin-top:1rem}summary{cursor:pointer;padding:.25rem 0}
 .choices td{min-width:9rem}.choices td:first-child{font-weight:600}
 .pairs td:first-child{width:16rem;color:var(--dim)}.pairs td+td{font-family:ui-monospace,monospace;overflow-wrap:anywhere}
 @media(max-width:1131px){.narrow{display:block}}
-@media(max-width:600px){.choices td{min-width:11rem}.pairs td:first-child{width:40%}}
+@media(max-width:600px){.choices thead{display:none}.choices tr,.choices td{display:block}.choices td{border:0;padding:.15rem 0}
+.choices tr{border-bottom:1px solid var(--line);padding:.5rem 0}.pairs td:first-child{width:40%}}
 @media print{:root{--text:#000;--back:#fff;--line:#bbb;--dim:#333;--head:#eee;--link:#000}body{max-width:none;padding:0;font-size:10pt}
-.wide{overflow:visible}.figure{break-inside:avoid}.figure svg{max-width:100%}.narrow{display:none}h2,h3{break-after:avoid}tr{break-inside:avoid}}
+.wide{overflow:visible}.figure{break-inside:avoid}.figure svg{max-width:100%;max-height:215mm}
+section{break-before:page}section:first-of-type{break-before:auto}h2{break-inside:avoid;margin-top:0}.narrow{display:none}h2,h3{break-after:avoid}tr{break-inside:avoid}}
 ";
 
 /// Text that HTML and SVG show as it is, also within quoted attributes.

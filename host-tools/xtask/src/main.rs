@@ -100,6 +100,7 @@ fn test(tree: &Tree, report: &mut Report, long: bool) {
     rust::tests(tree, report);
     rust::targets(tree, report, &tools);
     qemu::steps(tree, report, &tools);
+    rust::report(tree, report, &tools);
     wrong::steps(tree, report, &tools);
     boards::steps(tree, report, &tools);
     panics::steps(tree, report, &tools);

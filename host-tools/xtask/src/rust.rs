@@ -51,6 +51,17 @@ pub fn tests(tree: &Tree, report: &mut Report) {
     }
 }
 
+/// The figures as a user draws them, and their page in a browser.
+pub fn report(tree: &Tree, report: &mut Report, tools: &Tools) {
+    if let Err(reason) = tools.browser() {
+        report.skip("report in a browser", &reason);
+        return;
+    }
+    report.step("report in a browser", || {
+        succeed(&mut tree.cargo("test --quiet --release -p shatterscope-host --test browser -- --ignored --nocapture"))
+    });
+}
+
 /// The core on every target, with and without logs.
 pub fn targets(tree: &Tree, report: &mut Report, tools: &Tools) {
     for target in TARGETS {

@@ -33,20 +33,32 @@ impl Tools {
 
     /// Every emulator, and node.
     pub fn emulators(&self) -> Result<(), String> {
-        match self.missing_programs.first() {
+        self.program(|program| program != BROWSER)
+    }
+
+    /// The browser.
+    pub fn browser(&self) -> Result<(), String> {
+        self.program(|program| program == BROWSER)
+    }
+
+    fn program(&self, wanted: impl Fn(&str) -> bool) -> Result<(), String> {
+        match self.missing_programs.iter().find(|program| wanted(program)) {
             None => Ok(()),
             Some(program) => Err(format!("{program} cannot be installed")),
         }
     }
 }
 
-/// Programs that run firmware, and the Debian packages that they are in.
-const PROGRAMS: [(&str, &str); 5] = [
+const BROWSER: &str = "chromium";
+
+/// Programs that run firmware, and the browser that looks at the report, with the Debian packages that they are in.
+const PROGRAMS: [(&str, &str); 6] = [
     ("qemu-system-arm", "qemu-system-arm"),
     ("qemu-system-aarch64", "qemu-system-arm"),
     ("qemu-system-riscv32", "qemu-system-misc"),
     ("qemu-system-riscv64", "qemu-system-misc"),
     ("node", "nodejs"),
+    (BROWSER, "chromium"),
 ];
 
 /// Installs what is missing. What only the user may install fails the step and says how.
