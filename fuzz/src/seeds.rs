@@ -46,7 +46,7 @@ fn runs() -> Vec<Run> {
     ];
     let entries = suite().expect("the suite resolves").into_iter().zip(parts.into_iter().cycle());
     let small = |(entry, part): (shatterscope_host::compare::Entry, Part)| {
-        let run = request(&entry.spec, 0, 0);
+        let run = request(&entry.spec, 0, 0).expect("the suite has one input");
         let schedule = entry.schedule.unwrap_or(Schedule::WholeBatch);
         let spec = shatterscope::network::Spec { depth: run.spec.depth.min(4), ..run.spec };
         Run { spec, points: 9, count: 9, schedule, part, report_every: 64, ..run }
