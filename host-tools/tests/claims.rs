@@ -202,5 +202,10 @@ fn theorems_are_drawn_as_they_hold() {
         assert!((value - exact).abs() < 2.0 * interval + 0.03, "theorem 3, {layer}: {value} {exact}");
     }
     let limit = curves("Highway, transform\u{b2} = 1/L");
+    assert_eq!(limit[0].x, limit[1].x, "a network for every L");
+    for ((layers, value), interval) in limit[0].x.iter().zip(&limit[0].y).zip(limit[0].spread.as_ref().unwrap()) {
+        let exact = (1.0 - 0.5 / layers).powf(*layers);
+        assert!((value - exact).abs() < 2.0 * interval, "1/L, {layers}: {value} {exact} {interval}");
+    }
     assert!((limit[0].y.last().unwrap() - (-0.5f64).exp()).abs() < 0.03);
 }

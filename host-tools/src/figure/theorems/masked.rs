@@ -66,14 +66,15 @@ fn moments(engine: &Engine, rule: Rule, seed: u64) -> Result<Vec<Moment>> {
     })
 }
 
-/// Covariance over the variance that the theorem states, which is exact, with its error.
+/// Covariance over the variance that the theorem states, which is exact, with its error: the layers that are drawn.
 fn correlation(rule: Rule, moments: &[Moment]) -> Vec<(f64, f64, f64)> {
-    let factor = rule.factors().0;
-    let at = |(layer, moment): (usize, &Moment)| {
-        let variance = factor.powi(layer as i32);
-        (layer as f64, moment.covariance / variance, moment.covariance_error / variance)
-    };
+    let at = |(layer, moment)| correlation_at(rule, layer, moment);
     moments.iter().enumerate().filter(|(layer, _)| shown(*layer)).map(at).collect()
+}
+
+fn correlation_at(rule: Rule, layer: usize, moment: &Moment) -> (f64, f64, f64) {
+    let variance = rule.factors().0.powi(layer as i32);
+    (layer as f64, moment.covariance / variance, moment.covariance_error / variance)
 }
 
 /// The first layers, and every fifth.
@@ -141,7 +142,7 @@ fn shrinking_highway(setting: &Setting) -> Result<Panel> {
         let square = 1.0 / layers as f64;
         let rule = Rule::Residual { skip: (1.0 - square).sqrt(), branch: square.sqrt() };
         let moments = setting.engine.install(|| simulate(rule, WIDTH, layers, FEW, seed))?;
-        points.extend(correlation(rule, &moments).last());
+        points.extend(moments.last().map(|moment| correlation_at(rule, layers, moment)));
         x.push(layers as f64);
     }
     let curves = vec![

@@ -34,7 +34,7 @@ pub fn theorems(setting: &Setting) -> Result<Figure> {
         caption: format!(
             "First row: correlation of the gradients of two inputs with respect to a neuron, L layers below the output, as a power \
              of ten. Second row: what was measured over what the theorem states (for theorem 3, powers of ten of the variance). \
-             Bands are 95% intervals; where an interval reaches zero, its upper end is drawn alone, and where it is wider than the \
+             Bands are 95% intervals; from where one reaches zero its upper end is drawn alone, and where it is wider than the \
              value itself nothing is claimed and the ratio is left out.\n\n\
              Theorems 1, 2 and 4 take every unit to be active for half of the inputs and for a quarter of the pairs, whatever its \
              weights. With masks that are drawn so ({} units) they hold at every width: that is \"measured, masks\". In real networks \
@@ -90,15 +90,16 @@ fn measured(label: &str, points: &[(f64, f64, f64)]) -> Curve {
     }
 }
 
-/// (x, value, standard error) as powers of ten: where the interval is above zero, a curve with its band; elsewhere the upper end.
+/// (x, value, standard error) as powers of ten: a curve with its band up to the first interval that reaches zero; from there
+/// on, where nothing is claimed, the upper end of the interval of what cannot be negative.
 fn powers(label: &str, points: &[(f64, f64, f64)]) -> Vec<Curve> {
-    let (seen, unseen): (Vec<_>, Vec<_>) = points.iter().partition(|(_, value, error)| value - INTERVAL * error > 0.0);
+    let reaches_zero = |(_, value, error): &(f64, f64, f64)| value - INTERVAL * error <= 0.0;
+    let (seen, unseen) = points.split_at(points.iter().position(reaches_zero).unwrap_or(points.len()));
     let ten = std::f64::consts::LN_10;
-    let seen: Vec<_> = seen.into_iter().map(|(x, y, e)| (x, y.log10(), e / (y * ten))).collect();
+    let seen: Vec<_> = seen.iter().map(|&(x, y, e)| (x, y.log10(), e / (y * ten))).collect();
     let mut curves = vec![measured(label, &seen)];
-    let unseen: Vec<_> = unseen.into_iter().filter(|(_, y, e)| y + INTERVAL * e > 0.0).collect();
     if !unseen.is_empty() {
-        let y = unseen.iter().map(|(_, y, e)| (y + INTERVAL * e).log10()).collect();
+        let y = unseen.iter().map(|(_, y, e)| (y.max(0.0) + INTERVAL * e).log10()).collect();
         let label = format!("{label}: upper end");
         curves.push(Curve { label, x: unseen.iter().map(|point| point.0).collect(), y, spread: None, dashed: true });
     }
