@@ -53,8 +53,26 @@ fn tiles<const R: usize, const T: usize>(c: &mut Criterion, name: &str, isa: Isa
 fn dense(c: &mut Criterion) {
     tiles::<1, 1>(c, "portable 1x1", Isa::Portable);
     tiles::<2, 16>(c, "portable 2x16", Isa::Portable);
-    if Isa::Avx.is_available() {
-        tiles::<6, 16>(c, "avx 6x16", Isa::Avx);
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available() && *isa != Isa::Portable) {
+        match isa {
+            Isa::Avx512 => {
+                tiles::<8, 32>(c, "avx512 8x32", isa);
+                tiles::<10, 32>(c, "avx512 10x32", isa);
+                tiles::<12, 32>(c, "avx512 12x32", isa);
+            }
+            Isa::Avx => {
+                tiles::<4, 16>(c, "avx 4x16", isa);
+                tiles::<5, 16>(c, "avx 5x16", isa);
+                tiles::<6, 16>(c, "avx 6x16", isa);
+            }
+            Isa::Sse2 => {
+                tiles::<4, 8>(c, "sse2 4x8", isa);
+                tiles::<5, 8>(c, "sse2 5x8", isa);
+                tiles::<6, 8>(c, "sse2 6x8", isa);
+                tiles::<4, 16>(c, "sse2 4x16", isa);
+            }
+            _ => tiles::<4, 16>(c, "neon 4x16", isa),
+        }
     }
     let (weight, x) = (values(WIDTH * WIDTH, 0), values(WIDTH * POINTS, 1));
     let mut y = vec![0.0; WIDTH * POINTS];

@@ -92,9 +92,10 @@ fn schedules_panels_and_budgets_change_no_bit() {
 
 #[test]
 fn instruction_sets_change_no_bit() {
-    for isa in [Isa::Avx].into_iter().filter(|isa| isa.is_available()) {
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
         for (name, case, digest) in cases() {
             let how = How { isa, ..How::default() };
+            assert_eq!(answer(record::<5, 8>(&case, how)), digest, "{name}, {isa:?}");
             assert_eq!(answer(record::<6, 16>(&case, how)), digest, "{name}, {isa:?}");
             assert_eq!(answer(record::<8, 32>(&case, how)), digest, "{name}, {isa:?}");
         }
@@ -108,6 +109,12 @@ fn stored_weights_give_the_bits_of_seeded_ones() {
         for panel in [1, 37, 1 << 16] {
             let stored = run_stored::<4, 8>(&case, 0, How { panel, ..How::default() }).map(|run| run.bits());
             assert_eq!(seeded, stored, "{name}, panel {panel}");
+        }
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+            let how = How { isa, ..How::default() };
+            let wide = run_stored::<8, 32>(&case, 0, how).map(|run| run.bits());
+            let narrow = run_stored::<3, 4>(&case, 0, how).map(|run| run.bits());
+            assert!(seeded == wide && seeded == narrow, "{name}, {isa:?}");
         }
     }
 }

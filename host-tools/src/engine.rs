@@ -19,8 +19,14 @@ pub enum Isa {
     Auto,
     /// What every processor of this architecture has.
     Portable,
-    /// AVX.
+    /// Four lanes, on x86-64.
+    Sse2,
+    /// Eight lanes, on x86-64.
     Avx,
+    /// Sixteen lanes, on x86-64.
+    Avx512,
+    /// Four lanes, on AArch64.
+    Neon,
 }
 
 impl Isa {
@@ -32,7 +38,10 @@ impl Isa {
         let isa = match self {
             Isa::Auto => kernel::Isa::detect(),
             Isa::Portable => kernel::Isa::Portable,
+            Isa::Sse2 => kernel::Isa::Sse2,
             Isa::Avx => kernel::Isa::Avx,
+            Isa::Avx512 => kernel::Isa::Avx512,
+            Isa::Neon => kernel::Isa::Neon,
         };
         if isa.is_available() {
             Ok(isa)
@@ -228,7 +237,12 @@ impl Engine {
                     kernel::Isa::Portable => {
                         run::<W, _, _, 2, 16>(network, weights, $workers, options, progress, observer)
                     }
-                    kernel::Isa::Avx => run::<W, _, _, 6, 16>(network, weights, $workers, options, progress, observer),
+                    kernel::Isa::Sse2 => run::<W, _, _, 5, 8>(network, weights, $workers, options, progress, observer),
+                    kernel::Isa::Neon => run::<W, _, _, 4, 16>(network, weights, $workers, options, progress, observer),
+                    kernel::Isa::Avx => run::<W, _, _, 5, 16>(network, weights, $workers, options, progress, observer),
+                    kernel::Isa::Avx512 => {
+                        run::<W, _, _, 8, 32>(network, weights, $workers, options, progress, observer)
+                    }
                 }
             };
         }

@@ -1,4 +1,5 @@
 //! The tile kernel in safe Rust, which the compiler vectorises for whatever the target has.
+use super::Matrix;
 
 /// See [`super::chain`].
 #[inline(always)]
@@ -7,18 +8,46 @@ pub fn chain<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]], y: &
     let (groups, rest) = y.as_chunks_mut::<R>();
     let Some((whole, tail)) = panel.split_at_checked(groups.len() * R * columns) else { return };
     for (w, y) in whole.chunks_exact((R * columns).max(1)).zip(groups) {
-        rows::<R, T>(w, x, y);
+        rows::<R, T>(w.as_chunks::<R>().0, x, y);
     }
     for (w, y) in tail.chunks_exact(columns).zip(rest) {
-        rows::<1, T>(w, x, core::array::from_mut(y));
+        rows::<1, T>(w.as_chunks::<1>().0, x, core::array::from_mut(y));
     }
+}
+
+/// See [`super::chain_matrix`].
+#[inline(always)]
+pub fn chain_matrix<const R: usize, const T: usize>(w: Matrix, x: &[[f32; T]], y: &mut [[f32; T]]) {
+    let (groups, rest) = y.as_chunks_mut::<R>();
+    let done = groups.len() * R;
+    for (group, y) in groups.iter_mut().enumerate() {
+        rows_of::<R, T>(w, group * R, x, y);
+    }
+    for (row, y) in rest.iter_mut().enumerate() {
+        rows_of::<1, T>(w, done + row, x, core::array::from_mut(y));
+    }
+}
+
+/// R rows of a matrix where it stands.
+#[inline(always)]
+fn rows_of<const R: usize, const T: usize>(w: Matrix, row: usize, x: &[[f32; T]], y: &mut [[f32; T]; R]) {
+    let mut sums = *y;
+    for (k, x) in x.iter().enumerate() {
+        for (lane, sums) in sums.iter_mut().enumerate() {
+            let w = w.at(row + lane, k);
+            for (sum, &x) in sums.iter_mut().zip(x) {
+                *sum += w * x;
+            }
+        }
+    }
+    *y = sums;
 }
 
 /// R rows by T points whose sums stay in registers.
 #[inline(always)]
-fn rows<const R: usize, const T: usize>(w: &[f32], x: &[[f32; T]], y: &mut [[f32; T]; R]) {
+fn rows<const R: usize, const T: usize>(w: &[[f32; R]], x: &[[f32; T]], y: &mut [[f32; T]; R]) {
     let mut sums = *y;
-    for (w, x) in w.as_chunks::<R>().0.iter().zip(x) {
+    for (w, x) in w.iter().zip(x) {
         for (sums, &w) in sums.iter_mut().zip(w) {
             for (sum, &x) in sums.iter_mut().zip(x) {
                 *sum += w * x;

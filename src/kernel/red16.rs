@@ -30,19 +30,30 @@ impl Red16 {
         self.lanes[p % 16] += term;
     }
 
-    /// Adds the terms of the first `count` lanes of a tile whose first point is p.
+    /// Adds the terms of the first `count` points of tiles, the first of which stands at point p.
     #[inline(always)]
-    pub fn add_tile<const T: usize>(&mut self, p: usize, count: usize, terms: [f32; T]) {
-        if p.is_multiple_of(16) && count >= T && T.is_multiple_of(16) {
-            for terms in terms.as_chunks::<16>().0 {
-                for (lane, term) in self.lanes.iter_mut().zip(terms) {
-                    *lane += term;
+    pub fn add_series<const T: usize>(&mut self, p: usize, count: usize, mut tiles: impl Iterator<Item = [f32; T]>) {
+        let mut done = 0;
+        if p.is_multiple_of(16) && T.is_multiple_of(16) {
+            // A copy that no variable indexes stays in registers.
+            let mut lanes = self.lanes;
+            while done + T <= count
+                && let Some(terms) = tiles.next()
+            {
+                for terms in terms.as_chunks::<16>().0 {
+                    for (lane, term) in lanes.iter_mut().zip(terms) {
+                        *lane += term;
+                    }
                 }
+                done += T;
             }
-        } else {
-            for (i, term) in terms.into_iter().take(count).enumerate() {
-                self.add(p + i, term);
+            self.lanes = lanes;
+        }
+        for terms in tiles {
+            for (i, term) in terms.iter().enumerate().take(count.saturating_sub(done)) {
+                self.add(p + done + i, *term);
             }
+            done += T;
         }
     }
 

@@ -42,13 +42,14 @@ impl Tiles<'_> {
     #[inline(always)]
     pub(crate) fn mean_product<const T: usize>(self, xhat: Tiles<'_>) -> f32 {
         let mut lanes = Red16::new();
-        for ((p, count, q), (_, _, xhat)) in self.lanes::<T>().zip(xhat.lanes::<T>()) {
+        let product = |(q, xhat): (&[f32; T], &[f32; T])| {
             let mut products = *q;
             for (q, xhat) in products.iter_mut().zip(xhat) {
                 *q *= xhat;
             }
-            lanes.add_tile(p, count, products);
-        }
+            products
+        };
+        lanes.add_series(self.first, self.count, self.lanes::<T>().zip(xhat.lanes::<T>()).map(product));
         lanes.fold() / self.count as f32
     }
 }

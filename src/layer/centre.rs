@@ -5,9 +5,7 @@ impl Tiles<'_> {
     /// RED16 over the points, continued in `lanes`.
     #[inline(always)]
     pub(crate) fn sum_into<const T: usize>(self, lanes: &mut Red16, f: impl Fn(f32) -> f32) {
-        for (p, count, &tile) in self.lanes::<T>() {
-            lanes.add_tile(p, count, tile.map(&f));
-        }
+        lanes.add_series(self.first, self.count, self.lanes::<T>().map(|tile| tile.map(&f)));
     }
 
     /// RED16 / points over the whole batch.

@@ -9,6 +9,7 @@ use crate::math::negate;
 /// # References
 /// Shang et al., "Understanding and improving convolutional neural networks via concatenated rectified linear units",
 /// ICML 2016.
+#[inline(always)]
 pub fn crelu_forward<const T: usize>(x: &mut [[f32; T]], tape: &mut [u8]) {
     tape.fill(0);
     // From the last unit down, so that no unit is overwritten before it is read.
@@ -30,6 +31,7 @@ pub fn crelu_forward<const T: usize>(x: &mut [[f32; T]], tape: &mut [u8]) {
 /// `grad_input[k] = bit ? g[2k] : -g[2k+1]`, in place: the result stands in the first half.
 ///
 /// Under mirrored weights both are the same number, at x = 0 too: a looks-linear gradient is constant to the bit.
+#[inline(always)]
 pub fn crelu_backward<const T: usize>(g: &mut [[f32; T]], tape: &[u8]) {
     for k in 0..g.len() / 2 {
         let Some(&[even, odd]) = g.get(2 * k..).and_then(|g| g.first_chunk()) else { return };
@@ -43,6 +45,7 @@ pub fn crelu_backward<const T: usize>(g: &mut [[f32; T]], tape: &[u8]) {
 }
 
 /// Value and tangent in place: the tangent of feature 2k is `bit ? t : +0`, of 2k+1 `bit ? +0 : -t`.
+#[inline(always)]
 pub fn crelu_tangent<const T: usize>(x: &mut [[f32; T]], t: &mut [[f32; T]]) {
     for k in (0..x.len().min(t.len()) / 2).rev() {
         let (Some(&value), Some(&tangent)) = (x.get(k), t.get(k)) else { return };

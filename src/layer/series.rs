@@ -14,14 +14,11 @@ pub(crate) struct Tiles<'a> {
 }
 
 impl<'a> Tiles<'a> {
-    /// The unit's lanes in each tile, with the index of the tile's first point and its number of valid points.
+    /// The unit's lanes in each tile.
     #[inline(always)]
-    pub fn lanes<const T: usize>(self) -> impl Iterator<Item = (usize, usize, &'a [f32; T])> + Clone {
-        let tiles = self.data.as_chunks::<T>().0;
-        (0..self.count.div_ceil(T)).filter_map(move |tile| {
-            let at = tiles.get(tile * self.stride + self.unit)?;
-            Some((self.first + tile * T, (self.count - tile * T).min(T), at))
-        })
+    pub fn lanes<const T: usize>(self) -> impl Iterator<Item = &'a [f32; T]> {
+        let tiles = self.data.as_chunks::<T>().0.get(self.unit..).unwrap_or_default();
+        tiles.iter().step_by(self.stride.max(1)).take(self.count.div_ceil(T))
     }
 }
 

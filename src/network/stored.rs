@@ -61,6 +61,10 @@ impl Weights for Stored<'_> {
         });
     }
 
+    fn matrix(&self, dense: &Dense) -> Option<&[f32]> {
+        Some(self.parameters(dense).weight)
+    }
+
     fn bias(&self, dense: &Dense, row: u32) -> f32 {
         self.parameters(dense).bias.get(row as usize).map_or(0.0, |bias| bias + 0.0)
     }

@@ -71,6 +71,12 @@ pub trait Weights: Sync {
     /// Fills the panel with a block that [`Weights::block`] gave, rows in groups of R.
     fn fill<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32]);
 
+    /// The whole matrix `[out][in]` where it stands in memory: it is then used from there, in one step, and no panel is filled.
+    fn matrix(&self, dense: &Dense) -> Option<&[f32]> {
+        let _ = dense;
+        None
+    }
+
     /// The bias of one output, canonical (never -0.0).
     fn bias(&self, dense: &Dense, row: u32) -> f32;
 

@@ -120,12 +120,14 @@ fn chains() {
         let mut y = [f32::NAN];
         naive::dense(&a, &[init], a.len(), 1, &b, &mut y);
         same(&y, &[expected], &case);
-        for isa in [Isa::Portable, Isa::Avx].into_iter().filter(|isa| isa.is_available()) {
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
             for ours in [
                 tiled::<1, 1>(isa, init, &a, &b),
                 tiled::<2, 4>(isa, init, &a, &b),
                 tiled::<2, 16>(isa, init, &a, &b),
                 tiled::<6, 16>(isa, init, &a, &b),
+                tiled::<8, 32>(isa, init, &a, &b),
+                tiled::<5, 64>(isa, init, &a, &b),
             ] {
                 same(&ours, &vec![expected; ours.len()], &case);
             }
@@ -140,7 +142,7 @@ fn red16() {
         for (i, tile) in values.chunks(T).enumerate() {
             let mut lanes = [f32::NAN; T];
             lanes[..tile.len()].copy_from_slice(tile);
-            sum.add_tile(first + i * T, tile.len(), lanes);
+            sum.add_series(first + i * T, tile.len(), [lanes].into_iter());
         }
         sum.fold()
     }

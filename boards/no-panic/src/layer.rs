@@ -1,7 +1,7 @@
 //! Every layer function, and the kernels.
 use crate::{buffer, slice};
 use core::hint::black_box;
-use shatterscope::kernel::{Isa, Red16, chain, naive, panel_index, portable};
+use shatterscope::kernel::{Isa, Matrix, Red16, chain, chain_matrix, naive, panel_index, portable};
 use shatterscope::layer::*;
 use shatterscope::math::Math;
 
@@ -27,11 +27,13 @@ fn kernels<const R: usize, const T: usize>() {
     black_box(isa.is_available());
     chain::<R, T>(isa, panel, x, buffer(&mut y));
     portable::chain::<R, T>(panel, x, buffer(&mut y));
+    let matrix = Matrix { data: panel, stride: black_box(4), transposed: black_box(false) };
+    chain_matrix::<R, T>(isa, matrix, x, buffer(&mut y));
     let (rows, columns, row) = shape();
     black_box(panel_index::<R>(rows, columns, row, black_box(0)));
     let mut sum = black_box(Red16::new());
     sum.add(black_box(3), black_box(1.0));
-    sum.add_tile::<T>(black_box(16), black_box(T), black_box([1.0; T]));
+    sum.add_series::<T>(black_box(16), black_box(T), black_box([[1.0; T]]).into_iter());
     black_box((sum.fold(), Red16::sum(slice(&[1.0; 4]).iter().copied())));
 }
 

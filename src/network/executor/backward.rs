@@ -1,7 +1,8 @@
 use super::Executor;
 use super::activations::{elements_of, units_of};
 use crate::error::Error;
-use crate::layer::{crelu_backward, join_backward_branch, join_backward_input, relu_backward};
+use crate::kernel::relu_backward;
+use crate::layer::{crelu_backward, join_backward_branch, join_backward_input};
 use crate::network::{Layer, Weights, Workers};
 
 impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, R, T> {
@@ -9,19 +10,19 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
     pub(super) fn backward(&mut self, layer: Layer) -> Result<Option<bool>, Error> {
         let tiles = self.tiles();
         let (tile_len, tape_len) = (self.values.tile_len, self.plan.tape_tile_len as usize);
-        let at = self.cursor.tape as usize;
+        let (at, isa) = (self.cursor.tape as usize, self.options.isa);
         match layer {
             Layer::Dense(dense) => return self.dense(&dense, true),
             Layer::Relu { width } => {
                 self.workers.any2(self.values.used(tiles), tile_len, self.tape, tape_len, |_, g, tape| {
-                    relu_backward(elements_of::<T>(g, width as usize), tape.get(at..).unwrap_or_default());
+                    relu_backward(isa, elements_of::<T>(g, width as usize), tape.get(at..).unwrap_or_default());
                     false
                 });
             }
             Layer::Crelu { width } => {
                 self.workers.any2(self.values.used(tiles), tile_len, self.tape, tape_len, |_, g, tape| {
                     let g = units_of::<T>(g, 2 * width as usize);
-                    crelu_backward::<T>(g, tape.get(at..).unwrap_or_default());
+                    isa.compiled(crelu_backward::<T>, g, tape.get(at..).unwrap_or_default());
                     false
                 });
             }
@@ -30,7 +31,7 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
                 self.values.keep(tiles);
                 self.carry = a;
                 self.workers.any(self.values.used(tiles), tile_len, |_, g| {
-                    join_backward_branch(b, elements_of::<T>(g, width as usize));
+                    isa.compiled(join_backward_branch, b, elements_of::<T>(g, width as usize));
                     false
                 });
                 return Ok(Some(self.finite(width as usize, tiles)));
@@ -40,7 +41,7 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
                 let carry = self.carry;
                 self.workers.any2(self.values.used(tiles), tile_len, kept, tile_len, |_, g, kept| {
                     let width = width as usize;
-                    join_backward_input(carry, elements_of::<T>(kept, width), elements_of::<T>(g, width));
+                    isa.compiled(join_back, elements_of::<T>(g, width), (carry, elements_of::<T>(kept, width)));
                     false
                 });
                 self.values.kept = kept;
@@ -49,4 +50,9 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
         }
         Ok(Some(true))
     }
+}
+
+#[inline(always)]
+fn join_back(through_branch: &mut [f32], (carry, g): (f32, &[f32])) {
+    join_backward_input(carry, g, through_branch);
 }

@@ -1,9 +1,29 @@
 use super::Executor;
-use super::activations::{Activations, all_finite, elements_of, units_of};
+use super::activations::{Activations, elements_of, finite_elements, units_of};
 use crate::error::Error;
-use crate::kernel::chain;
+use crate::kernel::{Isa, Matrix, chain, chain_matrix};
 use crate::network::weights::product_shape;
 use crate::network::{Block, Dense, Weights, Workers};
+
+/// Where the weights of a block stand.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    /// In the panel, filled for this block.
+    Panel(&'a [f32]),
+    /// In memory, as the whole matrix.
+    Memory(Matrix<'a>),
+}
+
+/// One block of a product, for one buffer.
+struct Product<'a> {
+    isa: Isa,
+    source: Source<'a>,
+    block: &'a Block,
+    /// Chains start from +0.0 here, not from what a bias or an earlier block left.
+    from_zero: bool,
+    /// The chains of these rows end here.
+    ends: bool,
+}
 
 impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, R, T> {
     /// One panel of a dense product, forward or transposed; None while panels are to come.
@@ -11,21 +31,38 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
         let (rows, columns) = product_shape(dense, transposed);
         let tiles = self.tiles();
         let two = !self.reverse() && !self.moments();
+        let biased = dense.bias && !transposed;
         if self.cursor.row == 0 && self.cursor.column == 0 {
-            self.start_chains(dense, transposed, tiles);
+            self.bad = false;
+            if biased {
+                self.fill_biases(dense, tiles);
+            }
         }
-        let from = (self.cursor.row, self.cursor.column);
-        let block = self.weights.block(dense, transposed, from, self.panel.len(), R as u32)?;
-        self.weights.fill::<R>(dense, &block, self.panel);
-        let panel = self.panel.get(..block.len()).unwrap_or_default();
-        multiply::<K, R, T>(self.workers, self.options.isa, panel, &block, &mut self.values, tiles);
+        let weights = self.weights;
+        let (block, source) = match weights.matrix(dense) {
+            Some(data) => {
+                let matrix = Matrix { data, stride: dense.fan_in as usize, transposed };
+                (Block { transposed, rows: 0..rows, columns: 0..columns }, Source::Memory(matrix))
+            }
+            None => {
+                let from = (self.cursor.row, self.cursor.column);
+                let block = weights.block(dense, transposed, from, self.panel.len(), R as u32)?;
+                weights.fill::<R>(dense, &block, self.panel);
+                let panel = self.panel.get(..block.len()).unwrap_or_default();
+                (block, Source::Panel(panel))
+            }
+        };
+        let (first, ends) = (block.columns.start == 0, block.columns.end >= columns);
+        let product =
+            |from_zero| Product { isa: self.options.isa, source, block: &block, from_zero: first && from_zero, ends };
+        self.bad |= product(!biased).run::<K, R, T>(self.workers, &mut self.values, tiles);
         if two {
-            multiply::<K, R, T>(self.workers, self.options.isa, panel, &block, &mut self.tangents, tiles);
+            self.bad |= product(true).run::<K, R, T>(self.workers, &mut self.tangents, tiles);
         }
         let products = block.len() as u64 * self.count() as u64;
         self.done = self.done.saturating_add(if two { 2 * products } else { products });
         (self.cursor.row, self.cursor.column) =
-            if block.columns.end < columns { (block.rows.start, block.columns.end) } else { (block.rows.end, 0) };
+            if ends { (block.rows.end, 0) } else { (block.rows.start, block.columns.end) };
         if self.cursor.row < rows {
             return Ok(None);
         }
@@ -33,61 +70,51 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
         if two {
             self.tangents.swap();
         }
-        Ok(Some(self.finite(rows as usize, tiles)))
+        Ok(Some(!self.bad))
     }
 
-    /// Every chain starts from its bias or from +0.0.
-    fn start_chains(&mut self, dense: &Dense, transposed: bool, tiles: usize) {
-        let rows = product_shape(dense, transposed).0;
-        if dense.bias && !transposed {
-            for row in 0..rows {
-                let bias = self.weights.bias(dense, row);
-                self.values.fill(row as usize, tiles, bias);
-            }
-        } else {
-            zero::<K, T>(self.workers, &mut self.values, rows as usize, tiles);
-        }
-        if !self.reverse() {
-            zero::<K, T>(self.workers, &mut self.tangents, rows as usize, tiles);
+    /// Every chain starts from its bias.
+    fn fill_biases(&mut self, dense: &Dense, tiles: usize) {
+        for row in 0..dense.fan_out {
+            let bias = self.weights.bias(dense, row);
+            self.values.fill(row as usize, tiles, bias);
         }
     }
 
     /// Whether all values (and tangents) of the first `units` units are finite.
     pub(super) fn finite(&mut self, units: usize, tiles: usize) -> bool {
-        let tile_len = self.values.tile_len;
-        let bad = |_: usize, tile: &mut [f32]| !all_finite(elements_of::<T>(tile, units));
+        let (isa, tile_len) = (self.options.isa, self.values.tile_len);
+        let bad = |_: usize, tile: &mut [f32]| !finite_elements(isa, elements_of::<T>(tile, units));
         let values = self.workers.any(self.values.used(tiles), tile_len, bad);
         let tangents = !self.reverse() && !self.moments() && self.workers.any(self.tangents.used(tiles), tile_len, bad);
         !values && !tangents
     }
 }
 
-fn zero<K: Workers, const T: usize>(workers: &K, buffers: &mut Activations<'_, T>, rows: usize, tiles: usize) {
-    let tile_len = buffers.tile_len;
-    let there = buffers.there.get_mut(..tiles * tile_len).unwrap_or_default();
-    workers.any(there, tile_len, |_, tile| {
-        elements_of::<T>(tile, rows).fill(0.0);
-        false
-    });
-}
-
-/// Continues the chains of the block's rows in every tile.
-fn multiply<K: Workers, const R: usize, const T: usize>(
-    workers: &K,
-    isa: crate::kernel::Isa,
-    panel: &[f32],
-    block: &Block,
-    buffers: &mut Activations<'_, T>,
-    tiles: usize,
-) {
-    let tile_len = buffers.tile_len;
-    let Some(there) = buffers.there.get_mut(..tiles * tile_len) else { return };
-    let here = &*buffers.here;
-    workers.any(there, tile_len, |i, y| {
-        let x = here.get(i * tile_len..).unwrap_or_default().as_chunks::<T>().0;
-        let x = x.get(block.columns.start as usize..block.columns.end as usize).unwrap_or_default();
-        let y = units_of::<T>(y, block.rows.end as usize);
-        chain::<R, T>(isa, panel, x, y.get_mut(block.rows.start as usize..).unwrap_or_default());
-        false
-    });
+impl Product<'_> {
+    /// Continues the chains of the block's rows in every tile; whether one ended in NaN or infinity.
+    fn run<K: Workers, const R: usize, const T: usize>(
+        &self,
+        workers: &K,
+        buffers: &mut Activations<'_, T>,
+        tiles: usize,
+    ) -> bool {
+        let tile_len = buffers.tile_len;
+        let Some(there) = buffers.there.get_mut(..tiles * tile_len) else { return false };
+        let here = &*buffers.here;
+        workers.any(there, tile_len, |i, y| {
+            let x = here.get(i * tile_len..).unwrap_or_default().as_chunks::<T>().0;
+            let x = x.get(self.block.columns.start as usize..self.block.columns.end as usize).unwrap_or_default();
+            let y = units_of::<T>(y, self.block.rows.end as usize);
+            let y = y.get_mut(self.block.rows.start as usize..).unwrap_or_default();
+            if self.from_zero {
+                y.as_flattened_mut().fill(0.0);
+            }
+            match self.source {
+                Source::Panel(panel) => chain::<R, T>(self.isa, panel, x, y),
+                Source::Memory(matrix) => chain_matrix::<R, T>(self.isa, matrix, x, y),
+            }
+            self.ends && !finite_elements(self.isa, y.as_flattened())
+        })
+    }
 }

@@ -2,7 +2,8 @@ use super::Executor;
 use super::activations::{elements_of, units_of};
 use super::cursor::Phase;
 use crate::error::Error;
-use crate::layer::{crelu_forward, crelu_tangent, join_forward, relu_forward, relu_tangent};
+use crate::kernel::relu_forward;
+use crate::layer::{crelu_forward, crelu_tangent, join_forward, relu_tangent};
 use crate::network::{Input, Layer, Weights, Workers};
 
 impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, R, T> {
@@ -33,15 +34,16 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
 
     fn relu(&mut self, width: usize, tiles: usize) {
         let (tile_len, tape_len) = (self.values.tile_len, self.plan.tape_tile_len as usize);
+        let isa = self.options.isa;
         if self.reverse() {
             let at = self.cursor.tape as usize;
             self.workers.any2(self.values.used(tiles), tile_len, self.tape, tape_len, |_, x, tape| {
-                relu_forward(elements_of::<T>(x, width), tape.get_mut(at..).unwrap_or_default());
+                relu_forward(isa, elements_of::<T>(x, width), tape.get_mut(at..).unwrap_or_default());
                 false
             });
         } else {
             self.workers.any2(self.values.used(tiles), tile_len, self.tangents.used(tiles), tile_len, |_, x, t| {
-                relu_tangent(elements_of::<T>(x, width), elements_of::<T>(t, width));
+                isa.compiled(relu_tangent, elements_of::<T>(x, width), elements_of::<T>(t, width));
                 false
             });
         }
@@ -49,28 +51,29 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
 
     fn crelu(&mut self, width: usize, tiles: usize) {
         let (tile_len, tape_len) = (self.values.tile_len, self.plan.tape_tile_len as usize);
+        let isa = self.options.isa;
         if self.reverse() {
             let at = self.cursor.tape as usize;
             let bytes = (width * T).div_ceil(8);
             self.workers.any2(self.values.used(tiles), tile_len, self.tape, tape_len, |_, x, tape| {
                 let tape = tape.get_mut(at..at + bytes).unwrap_or_default();
-                crelu_forward::<T>(units_of::<T>(x, 2 * width), tape);
+                isa.compiled(crelu_forward::<T>, units_of::<T>(x, 2 * width), tape);
                 false
             });
         } else {
             self.workers.any2(self.values.used(tiles), tile_len, self.tangents.used(tiles), tile_len, |_, x, t| {
-                crelu_tangent::<T>(units_of::<T>(x, 2 * width), units_of::<T>(t, 2 * width));
+                isa.compiled(crelu_tangent::<T>, units_of::<T>(x, 2 * width), units_of::<T>(t, 2 * width));
                 false
             });
         }
     }
 
     fn join(&mut self, width: usize, a: f32, b: f32, tiles: usize) {
-        let tile_len = self.values.tile_len;
+        let (isa, tile_len) = (self.options.isa, self.values.tile_len);
         for buffers in [&mut self.values, &mut self.tangents] {
             let kept = core::mem::take(&mut buffers.kept);
             self.workers.any2(buffers.used(tiles), tile_len, kept, tile_len, |_, branch, kept| {
-                join_forward(a, elements_of::<T>(kept, width), b, elements_of::<T>(branch, width));
+                isa.compiled(join, (elements_of::<T>(branch, width), b), (elements_of::<T>(kept, width), a));
                 false
             });
             buffers.kept = kept;
@@ -116,6 +119,11 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
         let (block, slice) = ((self.cursor.first, self.count()), (self.options.first, self.options.count));
         store::<T>(self.values.here, self.values.tile_len, block, slice, units, self.gradient);
     }
+}
+
+#[inline(always)]
+fn join((branch, b): (&mut [f32], f32), (kept, a): (&[f32], f32)) {
+    join_forward(a, kept, b, branch);
 }
 
 fn seeded(seed: Option<&[f32]>, at: usize) -> f32 {

@@ -9,6 +9,7 @@ mod cursor;
 mod dense;
 mod forward;
 mod norm;
+mod scale;
 
 use super::plan::cut;
 use super::weights::Weights;
@@ -90,6 +91,8 @@ pub struct Executor<'a, W, K, const R: usize, const T: usize> {
     cursor: Cursor,
     /// Scale of the kept input at the join last met on the way back.
     carry: f32,
+    /// Whether a panel of the dense product at hand gave NaN or infinity.
+    bad: bool,
     forward_fault: Option<u32>,
     backward_fault: Option<u32>,
     done: u64,
@@ -165,6 +168,7 @@ impl<'a, W: Weights, K: Workers, const R: usize, const T: usize> Executor<'a, W,
             gradient: cut(Buffer::Gradient, gradient, plan.gradient_len)?,
             cursor: Cursor::start(&network, &options),
             carry: 1.0,
+            bad: false,
             forward_fault: None,
             backward_fault: None,
             done: 0,

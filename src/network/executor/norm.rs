@@ -1,9 +1,10 @@
 use super::Executor;
-use super::activations::{elements_of, unit_of, units_of};
+use super::activations::{elements_of, finite_elements, unit_of, units_of};
 use super::cursor::{Phase, keeps_normalised};
+use super::scale::{mean, mean_product, moments, normalise, scale, sum, sum_squares, through_mean, through_statistics};
 use crate::error::{Error, Fault, Pass};
 use crate::kernel::Red16;
-use crate::layer::{Moments, inverse_deviation, through_batch};
+use crate::layer::{Moments, inverse_deviation};
 use crate::math::is_finite;
 use crate::network::{Layer, Statistics, Weights, Workers};
 
@@ -48,7 +49,7 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
         let width = layer.shape().0 as usize;
         let (first, count, tiles) = (self.cursor.first as usize, self.count(), self.tiles());
         let rows = self.rows(statistics, layer, self.cursor.statistics);
-        let math = self.options.math;
+        let (math, isa) = (self.options.math, self.options.isa);
         if self.moments() && self.cursor.layer == self.cursor.norm {
             let second = self.cursor.phase == Phase::Moments { second: true };
             let (values, means) = (&self.values, &*rows.means);
@@ -56,9 +57,9 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
                 let series = values.unit(unit, first, count);
                 let mean = means.get(unit).copied().unwrap_or(0.0);
                 if second {
-                    series.sum_into::<T>(lanes, |z| (z - mean) * (z - mean));
+                    isa.compiled(sum_squares::<T>, (series, mean), lanes);
                 } else {
-                    series.sum_into::<T>(lanes, |z| z);
+                    isa.compiled(sum::<T>, series, lanes);
                 }
             });
             return true;
@@ -72,8 +73,8 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
             let bad = self.workers.any(scratch, 2, |unit, pair| {
                 let series = values.unit(unit, first, count);
                 let moments = match layer {
-                    Layer::BatchNorm { eps, .. } => series.moments::<T>(eps, math),
-                    _ => Moments { mean: series.mean::<T>(|z| z), variance: 0.0, inv: 1.0 },
+                    Layer::BatchNorm { eps, .. } => isa.compiled(moments::<T>, series, (eps, math)),
+                    _ => Moments { mean: isa.compiled(mean::<T>, series, ()), variance: 0.0, inv: 1.0 },
                 };
                 for (to, from) in pair.iter_mut().zip([moments.mean, moments.inv]) {
                     *to = from;
@@ -92,65 +93,70 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
             }
         }
         let (means, inverse) = (&*rows.means, &*rows.inverse);
-        let of = |unit: usize| match found {
-            Some(found) => found.as_chunks::<2>().0.get(unit).map_or((0.0, 1.0), |pair| (pair[0], pair[1])),
-            None => (means.get(unit).copied().unwrap_or(0.0), inverse.get(unit).copied().unwrap_or(1.0)),
-        };
         let tile_len = self.values.tile_len;
-        self.workers.any(self.values.used(tiles), tile_len, |_, tile| {
-            for (unit, lanes) in units_of::<T>(tile, width).iter_mut().enumerate() {
-                let (mean, inv) = of(unit);
-                *lanes = if batch { lanes.map(|z| (z - mean) * inv) } else { lanes.map(|z| z - mean) };
+        let bad = self.workers.any(self.values.used(tiles), tile_len, |_, tile| {
+            let units = units_of::<T>(tile, width);
+            match found {
+                Some(found) => {
+                    let of = found.as_chunks::<2>().0.iter().map(|pair| (pair[0], pair[1]));
+                    isa.compiled(normalise::<T>, units, (of, batch));
+                }
+                None => {
+                    // Centring divides by nothing.
+                    let inverse = if batch { inverse } else { means };
+                    let of = means.iter().copied().zip(inverse.iter().copied());
+                    isa.compiled(normalise::<T>, units, (of, batch));
+                }
             }
-            false
+            !finite_elements(isa, units.as_flattened())
         });
-        if !self.reverse() && !self.moments() {
-            self.norm_tangent(layer, found.unwrap_or_default(), inverse);
-        }
+        let tangents = self.reverse() || self.moments() || self.norm_tangent(layer, inverse);
         if batch && keeps_normalised(&self.options) {
             self.keep_normalised(width, tiles);
         }
-        self.finite(width, tiles)
+        tangents && !bad
     }
 
-    /// The tangent through a norm: detached it is scaled, full it loses its mean too.
-    fn norm_tangent(&mut self, layer: Layer, found: &[f32], inverse: &[f32]) {
+    /// The tangent through a norm: detached it is scaled, full it loses its mean too. Whether it is finite.
+    fn norm_tangent(&mut self, layer: Layer, inverse: &[f32]) -> bool {
         let width = layer.shape().0 as usize;
         let (first, count, tiles) = (self.cursor.first as usize, self.count(), self.tiles());
         let batch = matches!(layer, Layer::BatchNorm { .. });
-        let of = |unit: usize| match found.as_chunks::<2>().0.get(unit) {
-            Some(pair) => pair[1],
-            None => inverse.get(unit).copied().unwrap_or(1.0),
-        };
+        let isa = self.options.isa;
         if self.options.statistics == Statistics::Detached {
             if batch {
                 let tile_len = self.tangents.tile_len;
-                self.workers.any(self.tangents.used(tiles), tile_len, |_, tile| {
-                    for (unit, lanes) in units_of::<T>(tile, width).iter_mut().enumerate() {
-                        let inv = of(unit);
-                        *lanes = lanes.map(|t| t * inv);
-                    }
-                    false
+                return !self.workers.any(self.tangents.used(tiles), tile_len, |_, tile| {
+                    let units = units_of::<T>(tile, width);
+                    isa.compiled(scale::<T>, units, inverse.iter().copied());
+                    !finite_elements(isa, units.as_flattened())
                 });
             }
-            return;
+            return true;
         }
         for unit in 0..width {
             let t = self.tangents.unit(unit, first, count);
             let xhat = self.values.unit(unit, first, count);
             let c1 = t.mean::<T>(|t| t);
             let c2 = if batch { t.mean_product::<T>(xhat) } else { 0.0 };
-            let (inv, tile_len) = (of(unit), self.values.tile_len.max(1));
-            for (t, xhat) in
-                self.tangents.used(tiles).chunks_exact_mut(tile_len).zip(self.values.here.chunks_exact(tile_len))
-            {
-                let xhat = xhat.as_chunks::<T>().0.get(unit).copied().unwrap_or([0.0; T]);
-                let Some(t) = t.as_chunks_mut::<T>().0.get_mut(unit) else { continue };
-                for (t, xhat) in t.iter_mut().zip(xhat) {
-                    *t = if batch { through_batch(*t, xhat, c1, c2, inv) } else { *t - c1 };
+            let inv = inverse.get(unit).copied().unwrap_or(1.0);
+            let tile_len = self.values.tile_len.max(1);
+            let tiles =
+                self.tangents.used(tiles).chunks_exact_mut(tile_len).zip(self.values.here.chunks_exact(tile_len));
+            for (t, xhat) in tiles {
+                let xhat = xhat.as_chunks::<T>().0.get(unit..).unwrap_or_default();
+                let Some(t) = t.as_chunks_mut::<T>().0.get_mut(unit..=unit) else { continue };
+                if batch {
+                    through_statistics(t, (xhat, core::iter::once((c1, c2, inv))));
+                } else {
+                    through_mean(t, core::iter::once(c1));
                 }
             }
         }
+        let tile_len = self.tangents.tile_len;
+        !self
+            .workers
+            .any(self.tangents.used(tiles), tile_len, |_, tile| !finite_elements(isa, elements_of::<T>(tile, width)))
     }
 
     fn keep_normalised(&mut self, width: usize, tiles: usize) {
@@ -179,24 +185,23 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
         let tile_len = self.values.tile_len;
         let rows = self.rows(statistics, layer, self.cursor.statistics);
         let batch = matches!(layer, Layer::BatchNorm { .. });
+        let isa = self.options.isa;
         if self.cursor.phase == Phase::GradientMeans && self.cursor.layer == self.cursor.norm {
             let values = &self.values;
             accumulate(self.workers, rows.scratch, width, first, |unit, lanes| {
-                values.unit(unit, first, count).sum_into::<T>(lanes, |g| g);
+                isa.compiled(sum::<T>, values.unit(unit, first, count), lanes);
             });
             return true;
         }
         if self.options.statistics == Statistics::Detached {
             let inverse = &*rows.inverse;
-            if batch {
-                self.workers.any(self.values.used(tiles), tile_len, |_, tile| {
-                    for (lanes, &inv) in units_of::<T>(tile, width).iter_mut().zip(inverse) {
-                        *lanes = lanes.map(|g| g * inv);
-                    }
-                    false
+            // Detached centring is the identity.
+            return !batch
+                || !self.workers.any(self.values.used(tiles), tile_len, |_, tile| {
+                    let units = units_of::<T>(tile, width);
+                    isa.compiled(scale::<T>, units, inverse.iter().copied());
+                    !finite_elements(isa, units.as_flattened())
                 });
-            }
-            return self.finite(width, tiles);
         }
         let (kept_len, at) = (self.plan.normalised_tile_len as usize, self.cursor.normalised as usize);
         let normalised = self.normalised.get(at..).unwrap_or_default();
@@ -208,8 +213,8 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
             self.workers.any(scratch, 2, |unit, pair| {
                 let q = values.unit(unit, first, count);
                 let xhat = unit_of::<T>(normalised, kept_len, unit, first, count);
-                let c2 = if batch { q.mean_product::<T>(xhat) } else { 0.0 };
-                for (to, from) in pair.iter_mut().zip([q.mean::<T>(|q| q), c2]) {
+                let c2 = if batch { isa.compiled(mean_product::<T>, q, xhat) } else { 0.0 };
+                for (to, from) in pair.iter_mut().zip([isa.compiled(mean::<T>, q, ()), c2]) {
                     *to = from;
                 }
                 false
@@ -217,26 +222,22 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
             Some(&*scratch)
         };
         let (means, inverse) = (&*rows.gradient_means, &*rows.inverse);
-        self.workers.any(self.values.used(tiles), tile_len, |i, tile| {
-            let xhat = normalised.get(i * kept_len..).unwrap_or_default().as_chunks::<T>().0;
-            for (unit, lanes) in units_of::<T>(tile, width).iter_mut().enumerate() {
-                let (c1, c2) = match found {
-                    Some(found) => found.as_chunks::<2>().0.get(unit).map_or((0.0, 0.0), |pair| (pair[0], pair[1])),
-                    None => (means.get(unit).copied().unwrap_or(0.0), 0.0),
-                };
-                if batch {
-                    let inv = inverse.get(unit).copied().unwrap_or(1.0);
-                    let xhat = xhat.get(unit).copied().unwrap_or([0.0; T]);
-                    for (g, xhat) in lanes.iter_mut().zip(xhat) {
-                        *g = through_batch(*g, xhat, c1, c2, inv);
-                    }
-                } else {
-                    *lanes = lanes.map(|g| g - c1);
+        !self.workers.any(self.values.used(tiles), tile_len, |i, tile| {
+            let units = units_of::<T>(tile, width);
+            match found {
+                Some(found) if batch => {
+                    let xhat = normalised.get(i * kept_len..).unwrap_or_default().as_chunks::<T>().0;
+                    let of = found.as_chunks::<2>().0.iter().zip(inverse).map(|(pair, &inv)| (pair[0], pair[1], inv));
+                    isa.compiled(through_statistics::<T>, units, (xhat, of));
                 }
+                Some(found) => {
+                    isa.compiled(through_mean::<T>, units, found.as_chunks::<2>().0.iter().map(|pair| pair[0]));
+                }
+                // Blocks: full batch norm is refused.
+                None => isa.compiled(through_mean::<T>, units, means.iter().copied()),
             }
-            false
-        });
-        self.finite(width, tiles)
+            !finite_elements(isa, units.as_flattened())
+        })
     }
 
     /// At the end of a sweep for statistics: folds the lanes of every unit into the row the sweep was for.

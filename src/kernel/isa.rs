@@ -1,0 +1,98 @@
+use super::lanes::{Job, Lanes};
+#[cfg(target_arch = "aarch64")]
+use super::neon;
+#[cfg(target_arch = "x86_64")]
+use super::x86;
+
+/// Which instructions the kernels use; the bits are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Isa {
+    /// What the compiler makes of safe Rust for its target.
+    #[default]
+    Portable,
+    /// Four lanes, on every x86-64.
+    Sse2,
+    /// Eight lanes.
+    Avx,
+    /// Sixteen lanes.
+    Avx512,
+    /// Four lanes, on every AArch64.
+    Neon,
+}
+
+impl Isa {
+    /// All of them, the widest last.
+    pub const ALL: [Self; 5] = [Self::Portable, Self::Neon, Self::Sse2, Self::Avx, Self::Avx512];
+
+    /// Whether this processor has the instructions.
+    pub fn is_available(self) -> bool {
+        match self {
+            Isa::Portable => true,
+            Isa::Sse2 => cfg!(target_arch = "x86_64"),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx => x86::Avx::found().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => x86::Avx512::found().is_some(),
+            #[cfg(not(target_arch = "x86_64"))]
+            Isa::Avx | Isa::Avx512 => false,
+            Isa::Neon => cfg!(target_arch = "aarch64"),
+        }
+    }
+
+    /// The widest instructions that this processor has.
+    pub fn detect() -> Self {
+        Self::ALL.into_iter().rev().find(|isa| isa.is_available()).unwrap_or_default()
+    }
+
+    /// Does a job with these instructions where the processor has them, otherwise portably.
+    #[inline(always)]
+    pub(super) fn run<J: Job>(self, job: J) -> J::Output {
+        #[cfg(target_arch = "x86_64")]
+        match self {
+            Isa::Sse2 => return job.on(x86::Sse2),
+            Isa::Avx => {
+                if let Some(lanes) = x86::Avx::found() {
+                    return x86::run_avx(lanes, job);
+                }
+            }
+            Isa::Avx512 => {
+                if let Some(lanes) = x86::Avx512::found() {
+                    return x86::run_avx512(lanes, job);
+                }
+            }
+            Isa::Portable | Isa::Neon => {}
+        }
+        #[cfg(target_arch = "aarch64")]
+        if self == Isa::Neon {
+            return job.on(neon::Neon);
+        }
+        job.portable()
+    }
+
+    /// `f(a, b)`, where f is always inlined, as the compiler makes it for these instructions.
+    #[inline(always)]
+    pub(crate) fn compiled<A, B, Y>(self, f: impl FnOnce(A, B) -> Y, a: A, b: B) -> Y {
+        self.run(Compiled { f, a, b })
+    }
+}
+
+struct Compiled<F, A, B> {
+    f: F,
+    a: A,
+    b: B,
+}
+
+impl<F: FnOnce(A, B) -> Y, A, B, Y> Job for Compiled<F, A, B> {
+    type Output = Y;
+
+    #[inline(always)]
+    fn portable(self) -> Y {
+        (self.f)(self.a, self.b)
+    }
+
+    #[inline(always)]
+    fn on<L: Lanes>(self, _: L) -> Y {
+        (self.f)(self.a, self.b)
+    }
+}

@@ -1,0 +1,98 @@
+/// A register of N independent f32 lanes, and the instructions on it that the contract allows.
+///
+/// A value of such a type is the proof that this processor has the instructions: it is made only where they were found,
+/// or where the target always has them. The methods become single instructions in a function that is compiled for them.
+pub(super) trait Lanes: Copy {
+    /// Lanes.
+    const N: usize;
+    /// Registers of points that the dense kernel holds beside each other, where the tile is that wide.
+    const ABREAST: usize;
+    /// A register.
+    type Register: Copy;
+
+    /// The same value in every lane.
+    fn splat(self, x: f32) -> Self::Register;
+    /// Lanes `N * at ..` of a row; +0.0 where they do not exist.
+    fn load<const T: usize>(self, from: &[f32; T], at: usize) -> Self::Register;
+    /// The reverse of [`Lanes::load`].
+    fn store<const T: usize>(self, x: Self::Register, to: &mut [f32; T], at: usize);
+    /// x + y, rounded.
+    fn add(self, x: Self::Register, y: Self::Register) -> Self::Register;
+    /// x * y, rounded.
+    fn mul(self, x: Self::Register, y: Self::Register) -> Self::Register;
+    /// Bit i: lane i is above zero.
+    fn positive(self, x: Self::Register) -> u32;
+    /// The lanes whose bit is set, +0.0 in the others.
+    fn keep(self, x: Self::Register, bits: u32) -> Self::Register;
+}
+
+/// [`Lanes`] by the intrinsics of one instruction set, whose file defines `positive` and `keep` besides.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! lanes {
+    ($lanes:ty, $n:literal, $abreast:literal, $register:ty, $splat:ident, $load:ident, $store:ident, $add:ident, $mul:ident) => {
+        impl crate::kernel::lanes::Lanes for $lanes {
+            const N: usize = $n;
+            const ABREAST: usize = $abreast;
+            type Register = $register;
+
+            #[inline(always)]
+            fn splat(self, x: f32) -> $register {
+                // SAFETY: `self` is the proof that the processor has this instruction.
+                unsafe { $splat(x) }
+            }
+
+            #[inline(always)]
+            fn load<const T: usize>(self, from: &[f32; T], at: usize) -> $register {
+                match from.get(at * $n..).and_then(|from| from.first_chunk::<$n>()) {
+                    // SAFETY: as above; N elements stand behind the pointer, which need not be aligned.
+                    Some(from) => unsafe { $load(from.as_ptr()) },
+                    None => self.splat(0.0),
+                }
+            }
+
+            #[inline(always)]
+            fn store<const T: usize>(self, x: $register, to: &mut [f32; T], at: usize) {
+                if let Some(to) = to.get_mut(at * $n..).and_then(|to| to.first_chunk_mut::<$n>()) {
+                    // SAFETY: as above; N elements stand behind the pointer, which need not be aligned.
+                    unsafe { $store(to.as_mut_ptr(), x) }
+                }
+            }
+
+            #[inline(always)]
+            fn add(self, x: $register, y: $register) -> $register {
+                // SAFETY: `self` is the proof that the processor has this instruction.
+                unsafe { $add(x, y) }
+            }
+
+            #[inline(always)]
+            fn mul(self, x: $register, y: $register) -> $register {
+                // SAFETY: `self` is the proof that the processor has this instruction.
+                unsafe { $mul(x, y) }
+            }
+
+            #[inline(always)]
+            fn positive(self, x: $register) -> u32 {
+                // SAFETY: `self` is the proof that the processor has these instructions.
+                unsafe { positive(x) }
+            }
+
+            #[inline(always)]
+            fn keep(self, x: $register, bits: u32) -> $register {
+                // SAFETY: `self` is the proof that the processor has these instructions.
+                unsafe { keep(x, bits) }
+            }
+        }
+    };
+}
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(super) use lanes;
+
+/// Work that is compiled once for every instruction set.
+pub(super) trait Job {
+    /// What it comes to.
+    type Output;
+    /// In safe Rust, for what the compiler's target has.
+    fn portable(self) -> Self::Output;
+    /// On registers. Always inlined, so that all of it is compiled for the instructions.
+    fn on<L: Lanes>(self, lanes: L) -> Self::Output;
+}

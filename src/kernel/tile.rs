@@ -1,0 +1,162 @@
+//! The dense kernel on registers: R rows by as many registers of points as stay in the register file.
+use super::Matrix;
+use super::lanes::Lanes;
+
+/// The columns of R rows of weights.
+trait Columns<const R: usize> {
+    /// Weight of row `row` of the R in column k; k is below what the columns were cut to.
+    fn at(&self, k: usize, row: usize) -> f32;
+}
+
+/// R weights of each column beside each other.
+impl<const R: usize> Columns<R> for &[[f32; R]] {
+    #[inline(always)]
+    fn at(&self, k: usize, row: usize) -> f32 {
+        self.get(k).and_then(|column| column.get(row)).copied().unwrap_or(0.0)
+    }
+}
+
+/// Rows that stand one after the other.
+impl<const R: usize> Columns<R> for [&[f32]; R] {
+    #[inline(always)]
+    fn at(&self, k: usize, row: usize) -> f32 {
+        self.get(row).and_then(|row| row.get(k)).copied().unwrap_or(0.0)
+    }
+}
+
+/// Columns that stand one after the other, a stride apart: rows of the transposed matrix.
+struct Transposed<'a> {
+    data: &'a [f32],
+    stride: usize,
+}
+
+impl<const R: usize> Columns<R> for Transposed<'_> {
+    #[inline(always)]
+    fn at(&self, k: usize, row: usize) -> f32 {
+        self.data.get(k * self.stride..).and_then(|column| column.first_chunk::<R>()).map_or(0.0, |column| column[row])
+    }
+}
+
+/// [`super::chain`] on registers.
+#[inline(always)]
+pub(super) fn chain<L: Lanes, const R: usize, const T: usize>(
+    lanes: L,
+    panel: &[f32],
+    x: &[[f32; T]],
+    y: &mut [[f32; T]],
+) {
+    let columns = x.len().max(1);
+    let (groups, rest) = y.as_chunks_mut::<R>();
+    let Some((whole, tail)) = panel.split_at_checked(groups.len() * R * columns) else { return };
+    for (w, y) in whole.chunks_exact((R * columns).max(1)).zip(groups) {
+        rows::<L, _, R, T>(lanes, w.as_chunks::<R>().0, x, y);
+    }
+    rows_of(lanes, Matrix { data: tail, stride: columns, transposed: false }, x, rest);
+}
+
+/// [`super::chain_matrix`] on registers.
+#[inline(always)]
+pub(super) fn chain_matrix<L: Lanes, const R: usize, const T: usize>(
+    lanes: L,
+    w: Matrix,
+    x: &[[f32; T]],
+    y: &mut [[f32; T]],
+) {
+    let (groups, rest) = y.as_chunks_mut::<R>();
+    let done = groups.len() * R;
+    for (i, y) in groups.iter_mut().enumerate() {
+        group::<L, R, T>(lanes, w, i * R, x, y);
+    }
+    let data = w.data.get(if w.transposed { done } else { done * w.stride }..).unwrap_or_default();
+    rows_of(lanes, Matrix { data, ..w }, x, rest);
+}
+
+/// The rows that fill no group of R, by groups of four and one.
+#[inline(always)]
+fn rows_of<L: Lanes, const T: usize>(lanes: L, w: Matrix, x: &[[f32; T]], y: &mut [[f32; T]]) {
+    let (fours, ones) = y.as_chunks_mut::<4>();
+    let done = fours.len() * 4;
+    for (i, y) in fours.iter_mut().enumerate() {
+        group::<L, 4, T>(lanes, w, i * 4, x, y);
+    }
+    for (i, y) in ones.iter_mut().enumerate() {
+        group::<L, 1, T>(lanes, w, done + i, x, core::array::from_mut(y));
+    }
+}
+
+/// R rows of a matrix where it stands.
+#[inline(always)]
+fn group<L: Lanes, const R: usize, const T: usize>(
+    lanes: L,
+    w: Matrix,
+    row: usize,
+    x: &[[f32; T]],
+    y: &mut [[f32; T]; R],
+) {
+    if w.transposed {
+        let data = w.data.get(row..).unwrap_or_default();
+        return rows::<L, _, R, T>(lanes, Transposed { data, stride: w.stride }, x, y);
+    }
+    let rows_of_w: [&[f32]; R] =
+        core::array::from_fn(|i| w.data.get((row + i) * w.stride..).and_then(|w| w.get(..x.len())).unwrap_or_default());
+    rows::<L, _, R, T>(lanes, rows_of_w, x, y);
+}
+
+/// All T points of R rows.
+#[inline(always)]
+fn rows<L: Lanes, C: Columns<R>, const R: usize, const T: usize>(
+    lanes: L,
+    w: C,
+    x: &[[f32; T]],
+    y: &mut [[f32; T]; R],
+) {
+    let registers = T / L::N;
+    let mut at = 0;
+    if L::ABREAST >= 4 {
+        while at + 4 <= registers {
+            sums::<L, C, R, 4, T>(lanes, &w, at, x, y);
+            at += 4;
+        }
+    }
+    while at + 2 <= registers {
+        sums::<L, C, R, 2, T>(lanes, &w, at, x, y);
+        at += 2;
+    }
+    if at < registers {
+        sums::<L, C, R, 1, T>(lanes, &w, at, x, y);
+    }
+}
+
+/// R rows by V registers whose sums stay in registers: the chains of [`super::naive::dense`], side by side.
+#[inline(always)]
+fn sums<L: Lanes, C: Columns<R>, const R: usize, const V: usize, const T: usize>(
+    lanes: L,
+    w: &C,
+    at: usize,
+    x: &[[f32; T]],
+    y: &mut [[f32; T]; R],
+) {
+    let mut sums = [[lanes.splat(0.0); V]; R];
+    for (sums, y) in sums.iter_mut().zip(y.iter()) {
+        for (v, sum) in sums.iter_mut().enumerate() {
+            *sum = lanes.load(y, at + v);
+        }
+    }
+    for (k, x) in x.iter().enumerate() {
+        let mut points = [lanes.splat(0.0); V];
+        for (v, points) in points.iter_mut().enumerate() {
+            *points = lanes.load(x, at + v);
+        }
+        for (row, sums) in sums.iter_mut().enumerate() {
+            let weight = lanes.splat(w.at(k, row));
+            for (sum, &points) in sums.iter_mut().zip(&points) {
+                *sum = lanes.add(*sum, lanes.mul(weight, points));
+            }
+        }
+    }
+    for (sums, y) in sums.iter().zip(y.iter_mut()) {
+        for (v, &sum) in sums.iter().enumerate() {
+            lanes.store(sum, y, at + v);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Eight lanes.
+use crate::kernel::lanes::Job;
+use core::arch::x86_64::{
+    __m256, _CMP_GT_OQ, _CMP_NEQ_UQ, _mm256_add_ps, _mm256_and_ps, _mm256_castps_si256, _mm256_castsi256_ps,
+    _mm256_cmp_ps, _mm256_cvtepi32_ps, _mm256_loadu_ps, _mm256_movemask_ps, _mm256_mul_ps, _mm256_set_epi32,
+    _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+};
+
+/// The proof that this processor has AVX.
+#[derive(Clone, Copy)]
+pub(in crate::kernel) struct Avx(());
+
+cpufeatures::new!(features, "avx");
+
+impl Avx {
+    /// The proof, where it holds.
+    pub fn found() -> Option<Self> {
+        features::get().then_some(Self(()))
+    }
+}
+
+crate::kernel::lanes::lanes!(
+    Avx,
+    8,
+    2,
+    __m256,
+    _mm256_set1_ps,
+    _mm256_loadu_ps,
+    _mm256_storeu_ps,
+    _mm256_add_ps,
+    _mm256_mul_ps
+);
+
+/// Does a job with these instructions.
+pub(in crate::kernel) fn run<J: Job>(lanes: Avx, job: J) -> J::Output {
+    #[target_feature(enable = "avx")]
+    fn inner<J: Job>(lanes: Avx, job: J) -> J::Output {
+        job.on(lanes)
+    }
+    // SAFETY: `lanes` is the proof that the processor has them.
+    unsafe { inner(lanes, job) }
+}
+
+#[inline]
+#[target_feature(enable = "avx")]
+fn positive(x: __m256) -> u32 {
+    _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(x, _mm256_setzero_ps())) as u32
+}
+
+/// AVX compares no integers: a lane's bit, as a number, is compared with zero.
+#[inline]
+#[target_feature(enable = "avx")]
+fn keep(x: __m256, bits: u32) -> __m256 {
+    let each = _mm256_set_epi32(128, 64, 32, 16, 8, 4, 2, 1);
+    let bits = _mm256_and_ps(_mm256_castsi256_ps(_mm256_set1_epi32(bits as i32)), _mm256_castsi256_ps(each));
+    let numbers = _mm256_cvtepi32_ps(_mm256_castps_si256(bits));
+    _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_NEQ_UQ>(numbers, _mm256_setzero_ps()))
+}

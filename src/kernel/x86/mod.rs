@@ -1,0 +1,18 @@
+//! What x86-64 has: three widths of registers, chosen at run time. No FMA: the contract rounds products.
+#![allow(unsafe_code)]
+
+mod avx;
+mod avx512;
+mod sse2;
+
+pub(super) use avx::{Avx, run as run_avx};
+pub(super) use avx512::{Avx512, run as run_avx512};
+pub(super) use sse2::Sse2;
+
+/// MXCSR: denormals are zero (bit 6), rounding mode (13, 14), flush to zero (15).
+pub fn control_bits() -> u32 {
+    let mut mxcsr = 0u32;
+    // SAFETY: stores one register to a local of its size.
+    unsafe { core::arch::asm!("stmxcsr [{}]", in(reg) &raw mut mxcsr, options(nostack, preserves_flags)) };
+    mxcsr & 0xe040
+}
