@@ -66,3 +66,9 @@ pub(crate) const fn negate(x: f32) -> f32 {
 pub(crate) const fn is_finite(x: f32) -> bool {
     x.to_bits() & 0x7f80_0000 != 0x7f80_0000
 }
+
+/// Whether all are. Inlined into each instruction set.
+#[inline(always)]
+pub(crate) fn all_finite(values: &[f32], (): ()) -> bool {
+    !values.iter().fold(false, |any, x| any | (x.to_bits() & 0x7f80_0000 == 0x7f80_0000))
+}

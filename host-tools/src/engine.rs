@@ -158,7 +158,7 @@ impl Engine {
     ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
         let layers = spec.layers();
         let network = network_of(spec, &layers);
-        let seeded = spec.seeded(run);
+        let seeded = spec.seeded(run).with_isa(self.isa);
         let vectors = spec.vectors(run);
         let input = vectors.as_deref().map_or(spec.grid().input(), Input::Points);
         if weights_len(&network) <= self.keep_weights {

@@ -1,6 +1,7 @@
 use super::lanes::{Job, Lanes};
 #[cfg(target_arch = "aarch64")]
 use super::neon;
+use super::words::WordJob;
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 
@@ -68,6 +69,23 @@ impl Isa {
             return job.on(neon::Neon);
         }
         job.portable()
+    }
+
+    /// Does a job on words with these instructions where the processor has them, otherwise portably.
+    #[inline(always)]
+    pub(super) fn run_words<J: WordJob>(self, job: J) {
+        #[cfg(target_arch = "x86_64")]
+        match (self, x86::Avx2::found(), x86::Avx512::found()) {
+            (Isa::Avx512, _, Some(words)) => return x86::run_words(words, job),
+            (Isa::Avx | Isa::Avx512, Some(words), _) => return x86::run_avx2(words, job),
+            (Isa::Sse2 | Isa::Avx | Isa::Avx512, ..) => return job.on(x86::Sse2),
+            (Isa::Portable | Isa::Neon, ..) => {}
+        }
+        #[cfg(target_arch = "aarch64")]
+        if self == Isa::Neon {
+            return job.on(neon::Neon);
+        }
+        job.portable();
     }
 
     /// `f(a, b)`, where f is always inlined, as the compiler makes it for these instructions.

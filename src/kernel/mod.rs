@@ -6,6 +6,7 @@
 mod chain;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod cortex_m;
+mod draw;
 mod isa;
 mod lanes;
 pub mod naive;
@@ -15,10 +16,12 @@ pub mod portable;
 mod rectify;
 mod red16;
 mod tile;
+mod words;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub use chain::{Matrix, chain, chain_matrix};
+pub use draw::{Along, draw};
 pub use isa::Isa;
 pub(crate) use rectify::{relu_backward, relu_forward};
 pub use red16::Red16;

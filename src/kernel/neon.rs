@@ -1,8 +1,11 @@
 //! Four lanes, which every AArch64 has.
 #![allow(unsafe_code)]
+use super::words::Words;
 use core::arch::aarch64::{
-    float32x4_t, vaddq_f32, vaddvq_u32, vandq_u32, vcgtzq_f32, vdupq_n_f32, vdupq_n_u32, vld1q_f32, vld1q_u32,
-    vmulq_f32, vreinterpretq_f32_u32, vreinterpretq_u32_f32, vst1q_f32, vtstq_u32,
+    float32x4_t, uint32x4_t, vaddq_f32, vaddq_u32, vaddvq_u32, vandq_u32, vcgtzq_f32, vcvtq_f32_s32, vdupq_n_f32,
+    vdupq_n_u32, veorq_u32, vld1q_f32, vld1q_u32, vmovn_u64, vmull_u32, vmulq_f32, vreinterpretq_f32_u32,
+    vreinterpretq_s32_u32, vreinterpretq_u32_f32, vreinterpretq_u32_u64, vreinterpretq_u64_u32, vshlq_n_u32,
+    vshrq_n_u32, vshrq_n_u64, vst1q_f32, vtrn1q_u32, vtstq_u32,
 };
 
 /// The proof that this is AArch64 with NEON.
@@ -28,4 +31,84 @@ fn keep(x: float32x4_t, bits: u32) -> float32x4_t {
     // SAFETY: four elements stand behind the pointer.
     let each = unsafe { vld1q_u32(EACH.as_ptr()) };
     vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(x), vtstq_u32(vdupq_n_u32(bits), each)))
+}
+
+impl Words for Neon {
+    const N: usize = 4;
+    type Word = uint32x4_t;
+
+    #[inline(always)]
+    fn words(self, x: u32) -> uint32x4_t {
+        // SAFETY: here and below, `self` is the proof that the processor has this instruction.
+        unsafe { vdupq_n_u32(x) }
+    }
+
+    #[inline(always)]
+    fn count(self, first: u32, step: u32) -> uint32x4_t {
+        let words: [u32; 4] = core::array::from_fn(|i| first.wrapping_add(step.wrapping_mul(i as u32)));
+        // SAFETY: as above; four words stand behind the pointer.
+        unsafe { vld1q_u32(words.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn plus(self, x: uint32x4_t, y: uint32x4_t) -> uint32x4_t {
+        // SAFETY: as above.
+        unsafe { vaddq_u32(x, y) }
+    }
+
+    #[inline(always)]
+    fn both(self, x: uint32x4_t, y: uint32x4_t) -> uint32x4_t {
+        // SAFETY: as above.
+        unsafe { vandq_u32(x, y) }
+    }
+
+    #[inline(always)]
+    fn either(self, x: uint32x4_t, y: uint32x4_t) -> uint32x4_t {
+        // SAFETY: as above.
+        unsafe { veorq_u32(x, y) }
+    }
+
+    #[inline(always)]
+    fn left<const BY: i32>(self, x: uint32x4_t) -> uint32x4_t {
+        // SAFETY: as above.
+        unsafe { vshlq_n_u32::<BY>(x) }
+    }
+
+    #[inline(always)]
+    fn right<const BY: i32>(self, x: uint32x4_t) -> uint32x4_t {
+        // SAFETY: as above.
+        unsafe { vshrq_n_u32::<BY>(x) }
+    }
+
+    #[inline(always)]
+    fn product(self, x: uint32x4_t, y: uint32x4_t) -> uint32x4_t {
+        // SAFETY: as above.
+        unsafe {
+            let (x, y) = (vmovn_u64(vreinterpretq_u64_u32(x)), vmovn_u64(vreinterpretq_u64_u32(y)));
+            vreinterpretq_u32_u64(vmull_u32(x, y))
+        }
+    }
+
+    #[inline(always)]
+    fn high(self, x: uint32x4_t) -> uint32x4_t {
+        // SAFETY: as above.
+        unsafe { vreinterpretq_u32_u64(vshrq_n_u64::<32>(vreinterpretq_u64_u32(x))) }
+    }
+
+    #[inline(always)]
+    fn pairs(self, x: uint32x4_t, y: uint32x4_t) -> uint32x4_t {
+        // SAFETY: as above.
+        unsafe { vtrn1q_u32(x, y) }
+    }
+
+    #[inline(always)]
+    fn scaled(self, x: uint32x4_t, unit: f32, scale: f32, to: &mut [f32; 16], at: usize) {
+        if let Some(to) = to.get_mut(at * 4..).and_then(|to| to.first_chunk_mut::<4>()) {
+            // SAFETY: as above; four elements stand behind the pointer.
+            unsafe {
+                let numbers = vcvtq_f32_s32(vreinterpretq_s32_u32(x));
+                vst1q_f32(to.as_mut_ptr(), vmulq_f32(vmulq_f32(numbers, vdupq_n_f32(unit)), vdupq_n_f32(scale)));
+            }
+        }
+    }
 }

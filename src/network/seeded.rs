@@ -2,6 +2,7 @@ use super::orthogonal::Orthogonal;
 use super::weights::{Block, Weights, rows_first};
 use super::{Dense, Family, Init, Readout, Role, Spec};
 use crate::error::Error;
+use crate::kernel::{Along, Isa, draw};
 use crate::math::{Math, negate};
 use crate::random::{Normal, Purpose, Stream};
 
@@ -20,6 +21,7 @@ pub struct Seeded {
     first_weight_std: f32,
     first_bias_std: f32,
     readout_std: f32,
+    isa: Isa,
 }
 
 impl Seeded {
@@ -43,7 +45,13 @@ impl Seeded {
             first_weight_std: spec.first_weight_std,
             first_bias_std: spec.first_bias_std,
             readout_std: spec.resolved_readout_std(),
+            isa: Isa::Portable,
         }
+    }
+
+    /// The same, drawn by other instructions.
+    pub fn with_isa(self, isa: Isa) -> Self {
+        Self { isa, ..self }
     }
 
     fn stream(&self, purpose: Purpose, layer: u32) -> Stream {
@@ -101,8 +109,13 @@ impl Weights for Seeded {
                 let weight = stream.value(row, column / 2) * deviation;
                 if column % 2 == 0 { weight } else { negate(weight) }
             });
-        } else {
+        } else if self.isa == Isa::Portable {
             block.fill::<R>(panel, |row, column| stream.value(row, column) * deviation);
+        } else {
+            let along = if block.transposed { Along::Column } else { Along::Row };
+            block.fill_pieces::<R>(panel, |row, column, out| {
+                draw(self.isa, &stream, (row, column), along, deviation, out);
+            });
         }
     }
 

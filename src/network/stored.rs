@@ -1,7 +1,8 @@
 use super::weights::{Block, Weights};
 use super::{Dense, Layer, Network};
 use crate::error::{Buffer, Error};
-use crate::math::is_finite;
+use crate::kernel::Isa;
+use crate::math::{all_finite, is_finite};
 
 /// The parameters of one dense layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -45,6 +46,10 @@ impl<'a> Stored<'a> {
 fn check(buffer: Buffer, tensor: &[f32], layer: u32, need: u64) -> Result<(), Error> {
     if (tensor.len() as u64) < need {
         return Err(Error::TooShort { buffer, need, have: tensor.len() as u64 });
+    }
+    // All of them in one go first: to search for the one takes many times as long.
+    if Isa::detect().compiled(all_finite, tensor, ()) {
+        return Ok(());
     }
     match tensor.iter().position(|&x| !is_finite(x)) {
         Some(index) => Err(Error::NotFinite { buffer, layer, index: index as u64 }),

@@ -49,6 +49,40 @@ impl Block {
     }
 }
 
+impl Block {
+    /// The same, where weights come in pieces of rows of the product: `piece(row of W, column of W, out)` writes those from there
+    /// on, along the row of the product.
+    pub(super) fn fill_pieces<const R: usize>(&self, panel: &mut [f32], piece: impl Fn(u32, u32, &mut [f32])) {
+        const LEN: usize = 64;
+        let columns = self.columns.len();
+        let whole = self.rows.len() / R * R;
+        let at = |row, column, out: &mut [f32]| {
+            if self.transposed { piece(column, row, out) } else { piece(row, column, out) }
+        };
+        let Some((groups, rest)) = panel.split_at_mut_checked(whole * columns) else { return };
+        for (group, panel) in (0..).zip(groups.chunks_exact_mut((R * columns).max(1))) {
+            for lane in 0..R {
+                let row = self.rows.start + group * R as u32 + lane as u32;
+                for (first, panel) in
+                    self.columns.clone().step_by(LEN).zip(panel.as_chunks_mut::<R>().0.chunks_mut(LEN))
+                {
+                    let mut drawn = [0.0; LEN];
+                    let drawn = drawn.get_mut(..panel.len()).unwrap_or_default();
+                    at(row, first, drawn);
+                    for (to, weight) in panel.iter_mut().zip(drawn) {
+                        if let Some(to) = to.get_mut(lane) {
+                            *to = *weight;
+                        }
+                    }
+                }
+            }
+        }
+        for (row, panel) in (self.rows.start + whole as u32..self.rows.end).zip(rest.chunks_exact_mut(columns.max(1))) {
+            at(row, self.columns.start, panel);
+        }
+    }
+}
+
 /// Where weights come from. A weight is a function of its address: any panel, in any order, gives the same bits.
 pub trait Weights: Sync {
     /// The next block of a product with `rows` outputs and `columns` inputs, from (row, column) on: as much as

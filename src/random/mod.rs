@@ -3,6 +3,8 @@ mod normal;
 mod philox;
 
 pub use normal::Normal;
+pub(crate) use normal::{OFFSET, UNIT};
+pub(crate) use philox::{MULTIPLIERS, WEYL};
 pub use philox::{Stream, philox4x32_10};
 
 /// What a value is drawn for; part of its address.

@@ -28,6 +28,11 @@ impl Normal {
     }
 }
 
+/// What centres the sum of twelve ten-bit numbers, and makes it odd.
+pub(crate) const OFFSET: u32 = 3_142_911;
+/// 2^-19: the sum to deviation 1.
+pub(crate) const UNIT: f32 = 1.0 / 524_288.0;
+
 #[inline]
 fn irwin_hall(words: [u32; 4]) -> f32 {
     let (mut sum, mut rest, mut shift) = (0u32, 0u32, 0);
@@ -37,8 +42,8 @@ fn irwin_hall(words: [u32; 4]) -> f32 {
         shift += 2;
     }
     // Odd, so never zero: the sign of a weight is always defined.
-    let odd = 2 * (256 * sum + rest) as i32 - 3_142_911;
-    odd as f32 * (1.0 / 524_288.0)
+    let odd = 2 * (256 * sum + rest) as i32 - OFFSET as i32;
+    odd as f32 * UNIT
 }
 
 fn horner<const N: usize>(coefficients: [f32; N], x: f32) -> f32 {

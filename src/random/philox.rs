@@ -1,8 +1,8 @@
 use super::{Normal, Purpose};
 use crate::math::Math;
 
-const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
-const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+pub(crate) const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+pub(crate) const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
 /// Philox4x32-10: four random words from a counter and a key.
 ///
@@ -49,6 +49,16 @@ impl Stream {
     /// The same stream with another maths library behind as241.
     pub const fn with_math(self, math: Math) -> Self {
         Self { math, ..self }
+    }
+
+    /// How normals are made of words.
+    pub(crate) const fn normal(&self) -> Normal {
+        self.normal
+    }
+
+    /// ([layer and purpose, run], key): what all values share.
+    pub(crate) const fn address(&self) -> ([u32; 2], [u32; 2]) {
+        ([self.layer, self.run], self.key)
     }
 
     /// The four words at (row, column).

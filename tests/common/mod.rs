@@ -87,7 +87,14 @@ impl Run {
 
 pub fn run<const R: usize, const T: usize>(case: &Case, run: u32, how: How) -> Result<Run, Error> {
     let options = Options { isa: how.isa, ..case.options(how.schedule) };
-    run_with::<_, R, T>(Network::Family(case.spec), &case.seeded(run), case.grid.input(), options, how, None)
+    run_with::<_, R, T>(
+        Network::Family(case.spec),
+        &case.seeded(run).with_isa(how.isa),
+        case.grid.input(),
+        options,
+        how,
+        None,
+    )
 }
 
 pub fn run_with<W: Weights, const R: usize, const T: usize>(

@@ -1,8 +1,11 @@
 //! Sixteen lanes.
 use crate::kernel::lanes::Job;
+use crate::kernel::words::WordJob;
 use core::arch::x86_64::{
-    __m512, _CMP_GT_OQ, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_loadu_ps, _mm512_maskz_mov_ps, _mm512_mul_ps,
-    _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    __m512, __m512i, _CMP_GT_OQ, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_cmp_ps_mask,
+    _mm512_cvtepi32_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_maskz_mov_ps, _mm512_mul_epu32, _mm512_mul_ps,
+    _mm512_or_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_slli_epi64, _mm512_sllv_epi32,
+    _mm512_srli_epi64, _mm512_srlv_epi32, _mm512_storeu_ps, _mm512_xor_si512,
 };
 
 /// The proof that this processor has AVX-512, its foundation and what came with Skylake.
@@ -50,4 +53,46 @@ fn positive(x: __m512) -> u32 {
 #[target_feature(enable = "avx512f")]
 fn keep(x: __m512, bits: u32) -> __m512 {
     _mm512_maskz_mov_ps(bits as u16, x)
+}
+
+super::words::words!(
+    Avx512,
+    __m512i,
+    16,
+    _mm512_set1_epi32,
+    _mm512_loadu_si512,
+    _mm512_add_epi32,
+    _mm512_and_si512,
+    _mm512_xor_si512,
+    _mm512_or_si512,
+    _mm512_mul_epu32,
+    _mm512_slli_epi64,
+    _mm512_srli_epi64,
+    _mm512_cvtepi32_ps,
+    _mm512_set1_ps,
+    _mm512_mul_ps,
+    _mm512_storeu_ps
+);
+
+/// Does a job on words with these instructions.
+pub(in crate::kernel) fn run_words<J: WordJob>(words: Avx512, job: J) {
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    fn inner<J: WordJob>(words: Avx512, job: J) {
+        job.on(words);
+    }
+    // SAFETY: `words` is the proof that the processor has them.
+    unsafe { inner(words, job) }
+}
+
+/// The intrinsic of this width takes its distance as another type; the compiler finds the constant again.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn left<const BY: i32>(x: __m512i) -> __m512i {
+    _mm512_sllv_epi32(x, _mm512_set1_epi32(BY))
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn right<const BY: i32>(x: __m512i) -> __m512i {
+    _mm512_srlv_epi32(x, _mm512_set1_epi32(BY))
 }

@@ -2,11 +2,14 @@
 #![allow(unsafe_code)]
 
 mod avx;
+mod avx2;
 mod avx512;
 mod sse2;
+mod words;
 
 pub(super) use avx::{Avx, run as run_avx};
-pub(super) use avx512::{Avx512, run as run_avx512};
+pub(super) use avx2::{Avx2, run as run_avx2};
+pub(super) use avx512::{Avx512, run as run_avx512, run_words};
 pub(super) use sse2::Sse2;
 
 /// MXCSR: denormals are zero (bit 6), rounding mode (13, 14), flush to zero (15).

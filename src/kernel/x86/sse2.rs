@@ -1,7 +1,9 @@
 //! Four lanes: what every x86-64 has.
 use core::arch::x86_64::{
-    __m128, _mm_add_ps, _mm_and_ps, _mm_and_si128, _mm_castsi128_ps, _mm_cmpeq_epi32, _mm_cmpgt_ps, _mm_loadu_ps,
-    _mm_movemask_ps, _mm_mul_ps, _mm_set_epi32, _mm_set1_epi32, _mm_set1_ps, _mm_setzero_ps, _mm_storeu_ps,
+    __m128, __m128i, _mm_add_epi32, _mm_add_ps, _mm_and_ps, _mm_and_si128, _mm_castsi128_ps, _mm_cmpeq_epi32,
+    _mm_cmpgt_ps, _mm_cvtepi32_ps, _mm_loadu_ps, _mm_loadu_si128, _mm_movemask_ps, _mm_mul_epu32, _mm_mul_ps,
+    _mm_or_si128, _mm_set_epi32, _mm_set1_epi32, _mm_set1_ps, _mm_setzero_ps, _mm_slli_epi32, _mm_slli_epi64,
+    _mm_srli_epi32, _mm_srli_epi64, _mm_storeu_ps, _mm_xor_si128,
 };
 
 /// The proof that this is x86-64.
@@ -22,4 +24,35 @@ fn keep(x: __m128, bits: u32) -> __m128 {
     let each = _mm_set_epi32(8, 4, 2, 1);
     let set = _mm_cmpeq_epi32(_mm_and_si128(_mm_set1_epi32(bits as i32), each), each);
     _mm_and_ps(x, _mm_castsi128_ps(set))
+}
+
+super::words::words!(
+    Sse2,
+    __m128i,
+    4,
+    _mm_set1_epi32,
+    _mm_loadu_si128,
+    _mm_add_epi32,
+    _mm_and_si128,
+    _mm_xor_si128,
+    _mm_or_si128,
+    _mm_mul_epu32,
+    _mm_slli_epi64,
+    _mm_srli_epi64,
+    _mm_cvtepi32_ps,
+    _mm_set1_ps,
+    _mm_mul_ps,
+    _mm_storeu_ps
+);
+
+#[inline]
+#[target_feature(enable = "sse2")]
+fn left<const BY: i32>(x: __m128i) -> __m128i {
+    _mm_slli_epi32::<BY>(x)
+}
+
+#[inline]
+#[target_feature(enable = "sse2")]
+fn right<const BY: i32>(x: __m128i) -> __m128i {
+    _mm_srli_epi32::<BY>(x)
 }

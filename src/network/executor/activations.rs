@@ -1,5 +1,6 @@
 use crate::kernel::Isa;
 use crate::layer::Tiles;
+use crate::math::all_finite;
 
 /// The activation buffers of a block, `[tile][unit][T]`: an operation reads `here` and writes in place or `there`.
 pub(super) struct Activations<'a, const T: usize> {
@@ -76,9 +77,4 @@ pub(super) fn elements_of<const T: usize>(tile: &mut [f32], units: usize) -> &mu
 /// Whether every element is finite.
 pub(super) fn finite_elements(isa: Isa, values: &[f32]) -> bool {
     isa.compiled(all_finite, values, ())
-}
-
-#[inline(always)]
-fn all_finite(values: &[f32], (): ()) -> bool {
-    !values.iter().fold(false, |any, x| any | (x.to_bits() & 0x7f80_0000 == 0x7f80_0000))
 }
