@@ -14,6 +14,12 @@ fn values(len: usize, column: u32) -> Vec<f32> {
     (0..len as u32).map(|row| stream.value(row, column)).collect()
 }
 
+/// Registers of 64 bytes are loaded fastest from where lines of the cache begin.
+fn aligned(store: &mut [f32], len: usize) -> &mut [f32] {
+    let first = store.as_ptr().align_offset(64);
+    &mut store[first..first + len]
+}
+
 /// The product of 200 x 200 by 200 x 256, tile by tile as the executor does it; its digest stands beside the time.
 fn tiles<const R: usize, const T: usize>(c: &mut Criterion, name: &str, isa: Isa) {
     let weight = values(WIDTH * WIDTH, 0);
@@ -25,20 +31,20 @@ fn tiles<const R: usize, const T: usize>(c: &mut Criterion, name: &str, isa: Isa
         }
     }
     // [tile][unit][T] from [unit][point].
-    let mut inputs = vec![[0.0f32; T]; WIDTH * POINTS / T];
+    let mut store = [vec![0.0f32; WIDTH * POINTS + 16], vec![0.0f32; WIDTH * POINTS + 16]];
+    let [inputs, outputs] = store.each_mut().map(|store| aligned(store, WIDTH * POINTS).as_chunks_mut::<T>().0);
     for (unit, row) in x.chunks(POINTS).enumerate() {
         for (p, x) in row.iter().enumerate() {
             inputs[p / T * WIDTH + unit][p % T] = *x;
         }
     }
-    let mut outputs = vec![[0.0f32; T]; inputs.len()];
     let run = |outputs: &mut [[f32; T]]| {
         outputs.fill([0.0; T]);
         for (x, y) in inputs.chunks(WIDTH).zip(outputs.chunks_mut(WIDTH)) {
             chain::<R, T>(isa, black_box(&panel), x, y);
         }
     };
-    run(&mut outputs);
+    run(outputs);
     let mut digest = Digest::new();
     for unit in 0..WIDTH {
         for p in 0..POINTS {
@@ -47,7 +53,7 @@ fn tiles<const R: usize, const T: usize>(c: &mut Criterion, name: &str, isa: Isa
     }
     let mut group = c.benchmark_group("dense 200x200 by 200x256");
     group.throughput(Throughput::Elements((WIDTH * WIDTH * POINTS) as u64));
-    group.bench_function(BenchmarkId::new(name, digest), |b| b.iter(|| run(black_box(&mut outputs))));
+    group.bench_function(BenchmarkId::new(name, digest), |b| b.iter(|| run(black_box(outputs))));
 }
 
 fn dense(c: &mut Criterion) {
@@ -55,22 +61,9 @@ fn dense(c: &mut Criterion) {
     tiles::<2, 16>(c, "portable 2x16", Isa::Portable);
     for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available() && *isa != Isa::Portable) {
         match isa {
-            Isa::Avx512 => {
-                tiles::<8, 32>(c, "avx512 8x32", isa);
-                tiles::<10, 32>(c, "avx512 10x32", isa);
-                tiles::<12, 32>(c, "avx512 12x32", isa);
-            }
-            Isa::Avx => {
-                tiles::<4, 16>(c, "avx 4x16", isa);
-                tiles::<5, 16>(c, "avx 5x16", isa);
-                tiles::<6, 16>(c, "avx 6x16", isa);
-            }
-            Isa::Sse2 => {
-                tiles::<4, 8>(c, "sse2 4x8", isa);
-                tiles::<5, 8>(c, "sse2 5x8", isa);
-                tiles::<6, 8>(c, "sse2 6x8", isa);
-                tiles::<4, 16>(c, "sse2 4x16", isa);
-            }
+            Isa::Avx512 => tiles::<8, 32>(c, "avx512 8x32", isa),
+            Isa::Avx => tiles::<5, 16>(c, "avx 5x16", isa),
+            Isa::Sse2 => tiles::<2, 16>(c, "sse2 2x16", isa),
             _ => tiles::<4, 16>(c, "neon 4x16", isa),
         }
     }

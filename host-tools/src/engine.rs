@@ -237,7 +237,7 @@ impl Engine {
                     kernel::Isa::Portable => {
                         run::<W, _, _, 2, 16>(network, weights, $workers, options, progress, observer)
                     }
-                    kernel::Isa::Sse2 => run::<W, _, _, 5, 8>(network, weights, $workers, options, progress, observer),
+                    kernel::Isa::Sse2 => run::<W, _, _, 2, 16>(network, weights, $workers, options, progress, observer),
                     kernel::Isa::Neon => run::<W, _, _, 4, 16>(network, weights, $workers, options, progress, observer),
                     kernel::Isa::Avx => run::<W, _, _, 5, 16>(network, weights, $workers, options, progress, observer),
                     kernel::Isa::Avx512 => {

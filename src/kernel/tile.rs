@@ -1,41 +1,7 @@
 //! The dense kernel on registers: R rows by as many registers of points as stay in the register file.
 use super::Matrix;
 use super::lanes::Lanes;
-
-/// The columns of R rows of weights.
-trait Columns<const R: usize> {
-    /// Weight of row `row` of the R in column k; k is below what the columns were cut to.
-    fn at(&self, k: usize, row: usize) -> f32;
-}
-
-/// R weights of each column beside each other.
-impl<const R: usize> Columns<R> for &[[f32; R]] {
-    #[inline(always)]
-    fn at(&self, k: usize, row: usize) -> f32 {
-        self.get(k).and_then(|column| column.get(row)).copied().unwrap_or(0.0)
-    }
-}
-
-/// Rows that stand one after the other.
-impl<const R: usize> Columns<R> for [&[f32]; R] {
-    #[inline(always)]
-    fn at(&self, k: usize, row: usize) -> f32 {
-        self.get(row).and_then(|row| row.get(k)).copied().unwrap_or(0.0)
-    }
-}
-
-/// Columns that stand one after the other, a stride apart: rows of the transposed matrix.
-struct Transposed<'a> {
-    data: &'a [f32],
-    stride: usize,
-}
-
-impl<const R: usize> Columns<R> for Transposed<'_> {
-    #[inline(always)]
-    fn at(&self, k: usize, row: usize) -> f32 {
-        self.data.get(k * self.stride..).and_then(|column| column.first_chunk::<R>()).map_or(0.0, |column| column[row])
-    }
-}
+use core::borrow::Borrow;
 
 /// [`super::chain`] on registers.
 #[inline(always)]
@@ -49,7 +15,7 @@ pub(super) fn chain<L: Lanes, const R: usize, const T: usize>(
     let (groups, rest) = y.as_chunks_mut::<R>();
     let Some((whole, tail)) = panel.split_at_checked(groups.len() * R * columns) else { return };
     for (w, y) in whole.chunks_exact((R * columns).max(1)).zip(groups) {
-        rows::<L, _, R, T>(lanes, w.as_chunks::<R>().0, x, y);
+        rows::<L, _, R, T>(lanes, w.as_chunks::<R>().0.iter(), x, y);
     }
     rows_of(lanes, Matrix { data: tail, stride: columns, transposed: false }, x, rest);
 }
@@ -94,19 +60,24 @@ fn group<L: Lanes, const R: usize, const T: usize>(
     y: &mut [[f32; T]; R],
 ) {
     if w.transposed {
-        let data = w.data.get(row..).unwrap_or_default();
-        return rows::<L, _, R, T>(lanes, Transposed { data, stride: w.stride }, x, y);
+        let columns = w.data.get(row..).unwrap_or_default().chunks(w.stride.max(1));
+        return rows::<L, _, R, T>(lanes, columns.map_while(|column| column.first_chunk::<R>()), x, y);
     }
-    let rows_of_w: [&[f32]; R] =
-        core::array::from_fn(|i| w.data.get((row + i) * w.stride..).and_then(|w| w.get(..x.len())).unwrap_or_default());
-    rows::<L, _, R, T>(lanes, rows_of_w, x, y);
+    let mut rows_of_w = [<&[f32]>::default(); R];
+    for (i, row_of_w) in rows_of_w.iter_mut().enumerate() {
+        // Rows of one known length are read without looking at it again.
+        let Some(found) = w.data.get((row + i) * w.stride..).and_then(|w| w.get(..x.len())) else { return };
+        *row_of_w = found;
+    }
+    let columns = (0..x.len()).map(|k| core::array::from_fn(|row| rows_of_w[row][k]));
+    rows::<L, _, R, T>(lanes, columns, x, y);
 }
 
 /// All T points of R rows.
 #[inline(always)]
-fn rows<L: Lanes, C: Columns<R>, const R: usize, const T: usize>(
+fn rows<L: Lanes, W: Borrow<[f32; R]>, const R: usize, const T: usize>(
     lanes: L,
-    w: C,
+    w: impl Iterator<Item = W> + Clone,
     x: &[[f32; T]],
     y: &mut [[f32; T]; R],
 ) {
@@ -114,24 +85,24 @@ fn rows<L: Lanes, C: Columns<R>, const R: usize, const T: usize>(
     let mut at = 0;
     if L::ABREAST >= 4 {
         while at + 4 <= registers {
-            sums::<L, C, R, 4, T>(lanes, &w, at, x, y);
+            sums::<L, W, R, 4, T>(lanes, w.clone(), at, x, y);
             at += 4;
         }
     }
     while at + 2 <= registers {
-        sums::<L, C, R, 2, T>(lanes, &w, at, x, y);
+        sums::<L, W, R, 2, T>(lanes, w.clone(), at, x, y);
         at += 2;
     }
     if at < registers {
-        sums::<L, C, R, 1, T>(lanes, &w, at, x, y);
+        sums::<L, W, R, 1, T>(lanes, w, at, x, y);
     }
 }
 
 /// R rows by V registers whose sums stay in registers: the chains of [`super::naive::dense`], side by side.
 #[inline(always)]
-fn sums<L: Lanes, C: Columns<R>, const R: usize, const V: usize, const T: usize>(
+fn sums<L: Lanes, W: Borrow<[f32; R]>, const R: usize, const V: usize, const T: usize>(
     lanes: L,
-    w: &C,
+    w: impl Iterator<Item = W>,
     at: usize,
     x: &[[f32; T]],
     y: &mut [[f32; T]; R],
@@ -142,13 +113,13 @@ fn sums<L: Lanes, C: Columns<R>, const R: usize, const V: usize, const T: usize>
             *sum = lanes.load(y, at + v);
         }
     }
-    for (k, x) in x.iter().enumerate() {
+    for (w, x) in w.zip(x) {
         let mut points = [lanes.splat(0.0); V];
         for (v, points) in points.iter_mut().enumerate() {
             *points = lanes.load(x, at + v);
         }
-        for (row, sums) in sums.iter_mut().enumerate() {
-            let weight = lanes.splat(w.at(k, row));
+        for (sums, &weight) in sums.iter_mut().zip(w.borrow()) {
+            let weight = lanes.splat(weight);
             for (sum, &points) in sums.iter_mut().zip(&points) {
                 *sum = lanes.add(*sum, lanes.mul(weight, points));
             }

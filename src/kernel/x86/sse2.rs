@@ -10,7 +10,7 @@ use core::arch::x86_64::{
 #[derive(Clone, Copy)]
 pub(in crate::kernel) struct Sse2;
 
-crate::kernel::lanes::lanes!(Sse2, 4, 2, __m128, _mm_set1_ps, _mm_loadu_ps, _mm_storeu_ps, _mm_add_ps, _mm_mul_ps);
+crate::kernel::lanes::lanes!(Sse2, 4, 4, __m128, _mm_set1_ps, _mm_loadu_ps, _mm_storeu_ps, _mm_add_ps, _mm_mul_ps);
 
 #[inline]
 #[target_feature(enable = "sse2")]
