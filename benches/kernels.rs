@@ -2,7 +2,7 @@
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use shatterscope::contract::Digest;
-use shatterscope::kernel::{Isa, Red16, chain, naive};
+use shatterscope::kernel::{Along, Isa, Red16, chain, draw, naive};
 use shatterscope::random::{Normal, Purpose, Stream};
 use std::hint::black_box;
 
@@ -82,6 +82,19 @@ fn reductions(c: &mut Criterion) {
     c.bench_function("RED16 of 256", |b| b.iter(|| Red16::sum(black_box(&series).iter().copied())));
 }
 
+fn draws(c: &mut Criterion) {
+    let mut group = c.benchmark_group("1024 weights");
+    group.throughput(Throughput::Elements(1024));
+    let stream = Stream::new(1, 0, Purpose::Weight, 1, Normal::IrwinHall);
+    let mut weights = vec![0.0; 1024];
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+        draw(isa, &stream, (0, 0), Along::Row, 0.1, &mut weights);
+        group.bench_function(BenchmarkId::new(format!("{isa:?}"), Digest::of(&weights)), |b| {
+            b.iter(|| draw(isa, black_box(&stream), (0, 0), Along::Row, 0.1, &mut weights))
+        });
+    }
+}
+
 fn normals(c: &mut Criterion) {
     let mut group = c.benchmark_group("1000 normals");
     group.throughput(Throughput::Elements(1000));
@@ -93,5 +106,5 @@ fn normals(c: &mut Criterion) {
     }
 }
 
-criterion_group!(kernels, dense, reductions, normals);
+criterion_group!(kernels, dense, reductions, draws, normals);
 criterion_main!(kernels);

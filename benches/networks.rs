@@ -60,7 +60,7 @@ fn bench<const R: usize, const T: usize>(c: &mut Criterion, name: &str, spec: Sp
         outputs: vec![0.0; plan.outputs_len as usize],
         gradient: vec![0.0; plan.gradient_len as usize],
     };
-    let seeded = Seeded::new(&spec, 1, 0);
+    let seeded = Seeded::new(&spec, 1, 0).with_isa(isa);
     let drawn: Vec<(Vec<f32>, Vec<f32>)> = (0..network.len())
         .filter_map(|i| match network.layer(i) {
             Some(Layer::Dense(dense)) => Some(dense),
@@ -91,9 +91,14 @@ fn bench<const R: usize, const T: usize>(c: &mut Criterion, name: &str, spec: Sp
 fn networks(c: &mut Criterion) {
     let centred = |depth| Spec::feedforward(depth, 200).with_norm(Norm::Centre);
     for (name, spec) in [("24 x 200, centred", centred(24)), ("50 x 200, plain", Spec::feedforward(50, 200))] {
-        bench::<2, 16>(c, &format!("{name}, portable"), spec, Isa::Portable);
-        if Isa::Avx.is_available() {
-            bench::<6, 16>(c, &format!("{name}, avx"), spec, Isa::Avx);
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+            let name = format!("{name}, {isa:?}");
+            match isa {
+                Isa::Portable | Isa::Sse2 => bench::<2, 16>(c, &name, spec, isa),
+                Isa::Neon => bench::<4, 16>(c, &name, spec, isa),
+                Isa::Avx => bench::<5, 16>(c, &name, spec, isa),
+                Isa::Avx512 => bench::<8, 32>(c, &name, spec, isa),
+            }
         }
     }
 }

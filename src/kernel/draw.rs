@@ -90,7 +90,10 @@ impl Draw<'_> {
     fn philox<W: Words>(&self, words: W, row: u32, column: u32) -> [W::Word; 4] {
         let ([layer, run], [mut k0, mut k1]) = self.stream.address();
         let [m0, m1] = MULTIPLIERS.map(|m| words.words(m));
-        let (mut c0, mut c1) = (words.count(column, self.across), words.count(row, self.down));
+        // 0, 1, .. along the series, 0 across it.
+        let steps = |step: u32| words.both(words.places(), words.words(step.wrapping_neg()));
+        let mut c0 = words.plus(words.words(column), steps(self.across));
+        let mut c1 = words.plus(words.words(row), steps(self.down));
         let (mut c2, mut c3) = (words.words(layer), words.words(run));
         for _ in 0..10 {
             let (p0, p1) = (words.product(c0, m0), words.product(c2, m1));

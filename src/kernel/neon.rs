@@ -1,6 +1,6 @@
 //! Four lanes, which every AArch64 has.
 #![allow(unsafe_code)]
-use super::words::Words;
+use super::words::{PLACES, Words};
 use core::arch::aarch64::{
     float32x4_t, uint32x4_t, vaddq_f32, vaddq_u32, vaddvq_u32, vandq_u32, vcgtzq_f32, vcvtq_f32_s32, vdupq_n_f32,
     vdupq_n_u32, veorq_u32, vld1q_f32, vld1q_u32, vmovn_u64, vmull_u32, vmulq_f32, vreinterpretq_f32_u32,
@@ -44,10 +44,9 @@ impl Words for Neon {
     }
 
     #[inline(always)]
-    fn count(self, first: u32, step: u32) -> uint32x4_t {
-        let words: [u32; 4] = core::array::from_fn(|i| first.wrapping_add(step.wrapping_mul(i as u32)));
+    fn places(self) -> uint32x4_t {
         // SAFETY: as above; four words stand behind the pointer.
-        unsafe { vld1q_u32(words.as_ptr()) }
+        unsafe { vld1q_u32(PLACES.as_ptr()) }
     }
 
     #[inline(always)]

@@ -9,8 +9,8 @@ pub(super) trait Words: Copy {
 
     /// The same word everywhere.
     fn words(self, x: u32) -> Self::Word;
-    /// first, first + step, ..
-    fn count(self, first: u32, step: u32) -> Self::Word;
+    /// 0, 1, ..
+    fn places(self) -> Self::Word;
     /// x + y, modulo 2^32.
     fn plus(self, x: Self::Word, y: Self::Word) -> Self::Word;
     /// x and y.
@@ -30,6 +30,10 @@ pub(super) trait Words: Copy {
     /// `(x * unit) * scale` of signed words, each step rounded, to the places `N * at ..`.
     fn scaled(self, x: Self::Word, unit: f32, scale: f32, to: &mut [f32; 16], at: usize);
 }
+
+/// The numbers of the places of the widest register.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(super) static PLACES: [u32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// Work on words that is compiled once for every instruction set.
 pub(super) trait WordJob {

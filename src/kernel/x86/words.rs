@@ -18,10 +18,9 @@ macro_rules! words {
             }
 
             #[inline(always)]
-            fn count(self, first: u32, step: u32) -> $word {
-                let words: [u32; $n] = core::array::from_fn(|i| first.wrapping_add(step.wrapping_mul(i as u32)));
+            fn places(self) -> $word {
                 // SAFETY: as many words as a register has stand behind the pointer, which need not be aligned.
-                unsafe { $load(words.as_ptr().cast()) }
+                unsafe { $load(crate::kernel::words::PLACES.as_ptr().cast()) }
             }
 
             #[inline(always)]

@@ -1,55 +1,20 @@
 //! Runs the kernel on the desktop's threads: runs beside each other, or the tiles and units of one run.
+mod isa;
+mod threads;
+
+pub use isa::Isa;
+pub use threads::Threads;
+
 use crate::progress::Progress;
 use crate::spec::Spec;
 use crate::weights::{Drawn, dense_layers, weights_len, with_stored};
 use crate::{Failure, Result};
-use clap::ValueEnum;
 use rayon::prelude::*;
 use shatterscope::contract::Digest;
 use shatterscope::kernel;
 use shatterscope::network::{
     Buffers, Executor, Input, Layer, Network, Norm, Observer, Options, Schedule, Serial, Stored, Weights, Workers,
 };
-
-/// The instructions of the dense kernel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Isa {
-    /// The widest this processor has.
-    #[default]
-    Auto,
-    /// What every processor of this architecture has.
-    Portable,
-    /// Four lanes, on x86-64.
-    Sse2,
-    /// Eight lanes, on x86-64.
-    Avx,
-    /// Sixteen lanes, on x86-64.
-    Avx512,
-    /// Four lanes, on AArch64.
-    Neon,
-}
-
-impl Isa {
-    /// The kernel to use.
-    ///
-    /// # Errors
-    /// Wrong use where this processor lacks it.
-    pub fn kernel(self) -> Result<kernel::Isa> {
-        let isa = match self {
-            Isa::Auto => kernel::Isa::detect(),
-            Isa::Portable => kernel::Isa::Portable,
-            Isa::Sse2 => kernel::Isa::Sse2,
-            Isa::Avx => kernel::Isa::Avx,
-            Isa::Avx512 => kernel::Isa::Avx512,
-            Isa::Neon => kernel::Isa::Neon,
-        };
-        if isa.is_available() {
-            Ok(isa)
-        } else {
-            Err(Failure::usage(format!("--isa {isa:?}: this processor does not have it, use --isa auto")))
-        }
-    }
-}
 
 /// How to compute; none of it changes a bit.
 #[derive(Clone, Debug)]
@@ -272,19 +237,23 @@ fn run<W: Weights, K: Workers, O: Observer, const R: usize, const T: usize>(
 ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
     /// A whole matrix is one panel up to this many elements (4 MB).
     const PANEL: u64 = 1 << 20;
+    /// f32 elements of a line of the cache.
+    const LINE: usize = 16;
     let plan = network.plan(&options, T as u32)?;
     let dense = dense_layers(&network);
     let matrix = dense.iter().map(|dense| dense.fan_in as u64 * dense.fan_out as u64).max().unwrap_or(1);
     let least = dense.iter().map(|dense| weights.panel_len(dense)).max().unwrap_or(1);
-    let mut activations = vec![0.0; plan.activations_len as usize];
+    let mut activations = vec![0.0; plan.activations_len as usize + LINE];
     let mut tape = vec![0; plan.tape_len as usize];
     let mut statistics = vec![0.0; plan.statistics_len as usize];
     let mut normalised = vec![0.0; plan.normalised_len as usize];
     let mut panel = vec![0.0; (matrix.min(PANEL) + least) as usize];
     let mut outputs = vec![0.0; plan.outputs_len as usize];
     let mut gradient = vec![0.0; plan.gradient_len as usize];
+    // Registers as wide as a line of the cache load fastest from where a line begins.
+    let first = activations.as_ptr().align_offset(4 * LINE);
     let buffers = Buffers {
-        activations: &mut activations,
+        activations: activations.get_mut(first..).unwrap_or_default(),
         tape: &mut tape,
         statistics: &mut statistics,
         normalised: &mut normalised,
@@ -306,25 +275,4 @@ fn run<W: Weights, K: Workers, O: Observer, const R: usize, const T: usize>(
     }
     let digest = Digest::of(&gradient);
     Ok(Ok(Run { outputs, gradient, digest }))
-}
-
-/// The threads of the current pool as the core's workers.
-pub struct Threads;
-
-impl Workers for Threads {
-    fn any2<A: Send, B: Send>(
-        &self,
-        a: &mut [A],
-        a_len: usize,
-        b: &mut [B],
-        b_len: usize,
-        part: impl Fn(usize, &mut [A], &mut [B]) -> bool + Sync,
-    ) -> bool {
-        let a = a.par_chunks_exact_mut(a_len.max(1)).enumerate();
-        if b_len == 0 {
-            a.map(|(i, a)| part(i, a, &mut [])).reduce(|| false, |x, y| x | y)
-        } else {
-            a.zip(b.par_chunks_exact_mut(b_len)).map(|((i, a), b)| part(i, a, b)).reduce(|| false, |x, y| x | y)
-        }
-    }
 }
