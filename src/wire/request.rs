@@ -67,8 +67,8 @@ pub enum Part {
 }
 
 impl Run {
-    /// The executor's options.
-    pub const fn options(&self) -> Options {
+    /// The executor's options, with the widest instructions of whoever runs it.
+    pub fn options(&self) -> Options {
         Options {
             points: self.points,
             first: self.first,
@@ -77,7 +77,7 @@ impl Run {
             statistics: self.statistics,
             schedule: self.schedule,
             math: self.math,
-            isa: crate::kernel::Isa::Portable,
+            isa: crate::kernel::Isa::detect(),
         }
     }
 }
