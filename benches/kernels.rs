@@ -2,7 +2,7 @@
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use shatterscope::contract::Digest;
-use shatterscope::kernel::{Along, Isa, Red16, chain, draw, naive};
+use shatterscope::kernel::{Along, Isa, Red16, chain, draw, naive, weight_gradient};
 use shatterscope::random::{Normal, Purpose, Stream};
 use std::hint::black_box;
 
@@ -77,6 +77,21 @@ fn dense(c: &mut Criterion) {
     });
 }
 
+fn weight_gradients(c: &mut Criterion) {
+    let (x, g) = (values(WIDTH * POINTS, 1), values(WIDTH * POINTS, 3));
+    let mut group = c.benchmark_group("weight gradient 200x256 by 256x200");
+    group.throughput(Throughput::Elements((WIDTH * WIDTH * POINTS) as u64));
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+        let run = |y: &mut [f32]| {
+            y.fill(0.0);
+            weight_gradient(isa, (WIDTH, WIDTH, POINTS), black_box(&x), black_box(&g), y);
+        };
+        let mut y = vec![0.0; WIDTH * WIDTH];
+        run(&mut y);
+        group.bench_function(BenchmarkId::new(format!("{isa:?}"), Digest::of(&y)), |b| b.iter(|| run(&mut y)));
+    }
+}
+
 fn reductions(c: &mut Criterion) {
     let series = values(POINTS, 2);
     c.bench_function("RED16 of 256", |b| b.iter(|| Red16::sum(black_box(&series).iter().copied())));
@@ -106,5 +121,5 @@ fn normals(c: &mut Criterion) {
     }
 }
 
-criterion_group!(kernels, dense, reductions, draws, normals);
+criterion_group!(kernels, dense, weight_gradients, reductions, draws, normals);
 criterion_main!(kernels);

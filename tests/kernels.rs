@@ -1,6 +1,7 @@
 //! Every instruction set that this machine has, against the plain loops and the plain draws: the same bits.
 use proptest::prelude::*;
-use shatterscope::kernel::{Along, Isa, Matrix, chain, chain_matrix, draw, naive, panel_index};
+use shatterscope::kernel::{Along, Isa, Matrix, chain, chain_matrix, draw, naive, panel_index, weight_gradient};
+use shatterscope::layer::dense_backward_parameters;
 use shatterscope::random::{Normal, Purpose, Stream};
 
 fn available() -> impl Iterator<Item = Isa> {
@@ -74,6 +75,23 @@ proptest! {
         products::<8, 32>(rows, columns, &values);
         products::<3, 48>(rows, columns, &values);
         products::<6, 12>(rows, columns, &values);
+    }
+
+    #[test]
+    fn weight_gradients_of_every_shape(
+        shape in (1usize..12, 1usize..70, 1usize..150), values in prop::collection::vec(value(), 97)
+    ) {
+        let (fan_out, fan_in, points) = shape;
+        let mut values = values.iter().copied().cycle();
+        let mut take = |n: usize| -> Vec<f32> { values.by_ref().take(n).map(|x| x + 0.0).collect() };
+        let (x, grad_output, start) = (take(fan_in * points), take(fan_out * points), take(fan_out * fan_in));
+        let mut expected = start.clone();
+        dense_backward_parameters(shape, &x, &grad_output, &mut expected, &mut []).unwrap();
+        for isa in available() {
+            let mut grad_weight = start.clone();
+            weight_gradient(isa, shape, &x, &grad_output, &mut grad_weight);
+            prop_assert_eq!(bits(&grad_weight), bits(&expected), "{:?}, {:?}", isa, shape);
+        }
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! [`naive`] is the definition. The faster kernels must equal it bit for bit, which they do because speed comes only
 //! from lanes that are independent outputs: no chain is ever split. [`portable`] is safe Rust for every target; where a
 //! processor has registers of lanes, `tile` is written once for all of them, and an [`Isa`] chooses at run time.
+// Where no registers of lanes are known, what is written on them is compiled all the same, and not used.
+#![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
+
 mod chain;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod cortex_m;
@@ -16,6 +19,7 @@ pub mod portable;
 mod rectify;
 mod red16;
 mod tile;
+mod weight_gradient;
 mod words;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -25,6 +29,7 @@ pub use draw::{Along, draw};
 pub use isa::Isa;
 pub(crate) use rectify::{relu_backward, relu_forward};
 pub use red16::Red16;
+pub use weight_gradient::weight_gradient;
 
 /// Where element (row, column) of a block stands in its panel, see [`chain`].
 #[inline]

@@ -1,9 +1,12 @@
 //! Every layer function, and the kernels.
 use crate::{buffer, slice};
 use core::hint::black_box;
-use shatterscope::kernel::{Isa, Matrix, Red16, chain, chain_matrix, naive, panel_index, portable};
+use shatterscope::kernel::{
+    Along, Isa, Matrix, Red16, chain, chain_matrix, draw, naive, panel_index, portable, weight_gradient,
+};
 use shatterscope::layer::*;
 use shatterscope::math::Math;
+use shatterscope::random::{Normal, Purpose, Stream};
 
 pub fn everything() {
     kernels::<1, 1>();
@@ -29,6 +32,10 @@ fn kernels<const R: usize, const T: usize>() {
     portable::chain::<R, T>(panel, x, buffer(&mut y));
     let matrix = Matrix { data: panel, stride: black_box(4), transposed: black_box(false) };
     chain_matrix::<R, T>(isa, matrix, x, buffer(&mut y));
+    let mut gradient = [0.0; 4];
+    weight_gradient(isa, shape(), panel, panel, buffer(&mut gradient));
+    let stream = Stream::new(black_box(1), black_box(2), Purpose::Weight, black_box(3), black_box(Normal::IrwinHall));
+    draw(isa, &stream, black_box((4, 5)), black_box(Along::Column), black_box(0.5), buffer(&mut gradient));
     let (rows, columns, row) = shape();
     black_box(panel_index::<R>(rows, columns, row, black_box(0)));
     let mut sum = black_box(Red16::new());

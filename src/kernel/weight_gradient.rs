@@ -1,0 +1,73 @@
+use super::{Isa, Matrix, chain_matrix};
+
+/// Points to a block; with the widest tile its transposed inputs take 8 kB of stack.
+const BLOCK: usize = 64;
+
+/// `grad_weight[i][k] = chain(grad_weight[i][k]; grad_output[i][p] * x[k][p], p ascending)`: accumulates.
+///
+/// # Shapes
+/// `x` `[in][points]`, `grad_output` `[out][points]`, `grad_weight` `[out][in]`; what a slice lacks is left alone.
+///
+/// # Numerics
+/// Equal to [`dense_backward_parameters`](crate::layer::dense_backward_parameters) for every instruction set: its lanes are
+/// inputs k, and points go through them in order.
+pub fn weight_gradient(
+    isa: Isa,
+    (fan_out, fan_in, points): (usize, usize, usize),
+    x: &[f32],
+    grad_output: &[f32],
+    grad_weight: &mut [f32],
+) {
+    let shape = (fan_out, fan_in, points);
+    match isa {
+        Isa::Avx512 => tiles::<8, 32>(isa, shape, x, grad_output, grad_weight),
+        Isa::Avx => tiles::<5, 16>(isa, shape, x, grad_output, grad_weight),
+        Isa::Neon => tiles::<4, 16>(isa, shape, x, grad_output, grad_weight),
+        Isa::Sse2 | Isa::Portable => tiles::<2, 16>(isa, shape, x, grad_output, grad_weight),
+    }
+}
+
+/// R outputs by T inputs at a time: a product of grad_output with the transposed inputs of a block of points.
+fn tiles<const R: usize, const T: usize>(
+    isa: Isa,
+    (fan_out, fan_in, points): (usize, usize, usize),
+    x: &[f32],
+    grad_output: &[f32],
+    grad_weight: &mut [f32],
+) {
+    let mut inputs = [[0.0; T]; BLOCK];
+    for k in (0..fan_in).step_by(T) {
+        for p in (0..points).step_by(BLOCK) {
+            let count = BLOCK.min(points - p);
+            transpose(x, points, (k, fan_in), p, inputs.get_mut(..count).unwrap_or_default());
+            let block = inputs.get(..count).unwrap_or_default();
+            for i in (0..fan_out).step_by(R) {
+                let mut sums = [[0.0; T]; R];
+                let Some(sums) = sums.get_mut(..R.min(fan_out - i)) else { return };
+                for (row, sums) in (i..).zip(sums.iter_mut()) {
+                    let weights = grad_weight.get(row * fan_in + k..(row + 1) * fan_in).unwrap_or_default();
+                    sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum = *weight);
+                }
+                let data = grad_output.get(i * points + p..).unwrap_or_default();
+                chain_matrix::<R, T>(isa, Matrix { data, stride: points, transposed: false }, block, sums);
+                for (row, sums) in (i..).zip(sums) {
+                    let weights = grad_weight.get_mut(row * fan_in + k..(row + 1) * fan_in).unwrap_or_default();
+                    weights.iter_mut().zip(sums).for_each(|(weight, sum)| *weight = *sum);
+                }
+            }
+        }
+    }
+}
+
+/// `block[point][lane] = x[k + lane][p + point]`, +0.0 past the last input.
+fn transpose<const T: usize>(x: &[f32], points: usize, (k, fan_in): (usize, usize), p: usize, block: &mut [[f32; T]]) {
+    for lane in 0..T {
+        let row = if k + lane < fan_in { x.get((k + lane) * points + p..) } else { None }.unwrap_or_default();
+        let row = row.iter().copied().chain(core::iter::repeat(0.0));
+        for (lanes, x) in block.iter_mut().zip(row) {
+            if let Some(to) = lanes.get_mut(lane) {
+                *to = x;
+            }
+        }
+    }
+}
