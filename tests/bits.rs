@@ -98,6 +98,11 @@ fn instruction_sets_change_no_bit() {
             assert_eq!(answer(record::<5, 8>(&case, how)), digest, "{name}, {isa:?}");
             assert_eq!(answer(record::<6, 16>(&case, how)), digest, "{name}, {isa:?}");
             assert_eq!(answer(record::<8, 32>(&case, how)), digest, "{name}, {isa:?}");
+            // Panels of whole groups, of single rows, of pieces of a row.
+            for panel in [0, 13, 700] {
+                let how = How { panel, ..how };
+                assert_eq!(answer(record::<3, 16>(&case, how)), digest, "{name}, {isa:?}, panel {panel}");
+            }
         }
     }
 }
