@@ -2,7 +2,7 @@
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use shatterscope::contract::Digest;
-use shatterscope::kernel::{Along, Isa, Red16, chain, draw, naive, weight_gradient};
+use shatterscope::kernel::{Along, Isa, Matrix, Red16, chain, chain_matrix, draw, naive, weight_gradient};
 use shatterscope::random::{Normal, Purpose, Stream};
 use std::hint::black_box;
 
@@ -54,6 +54,17 @@ fn tiles<const R: usize, const T: usize>(c: &mut Criterion, name: &str, isa: Isa
     let mut group = c.benchmark_group("dense 200x200 by 200x256");
     group.throughput(Throughput::Elements((WIDTH * WIDTH * POINTS) as u64));
     group.bench_function(BenchmarkId::new(name, digest), |b| b.iter(|| run(black_box(outputs))));
+    for (how, transposed) in [("where it stands", false), ("transposed", true)] {
+        let matrix = Matrix { data: &weight, stride: WIDTH, transposed };
+        group.bench_function(format!("{name}, {how}"), |b| {
+            b.iter(|| {
+                outputs.as_flattened_mut().fill(0.0);
+                for (x, y) in inputs.chunks(WIDTH).zip(outputs.chunks_mut(WIDTH)) {
+                    chain_matrix::<R, T>(isa, black_box(matrix), x, y);
+                }
+            })
+        });
+    }
 }
 
 fn dense(c: &mut Criterion) {
