@@ -34,9 +34,9 @@ fn rows_of<const R: usize, const T: usize>(w: Matrix, row: usize, x: &[[f32; T]]
     let mut sums = *y;
     for (k, x) in x.iter().enumerate() {
         for (lane, sums) in sums.iter_mut().enumerate() {
-            let w = w.at(row + lane, k);
+            let weight = w.at(row + lane, k);
             for (sum, &x) in sums.iter_mut().zip(x) {
-                *sum += w * x;
+                *sum += weight * x;
             }
         }
     }

@@ -27,7 +27,7 @@ const OPT3: &[&str] = &["opt3"];
 /// An x86-64 that optimises happens to take its zero from the right side: no test there can tell max from a comparison.
 const OPT0: &[&str] = &["opt0"];
 
-const MUTANTS: [Mutant; 15] = [
+const MUTANTS: [Mutant; 17] = [
     Mutant {
         name: "dense chains by fused multiply-add",
         file: "src/kernel/portable.rs",
@@ -38,8 +38,22 @@ const MUTANTS: [Mutant; 15] = [
     Mutant {
         name: "dense chains in descending order",
         file: "src/kernel/portable.rs",
-        from: "w.as_chunks::<R>().0.iter().zip(x)",
-        to: "w.as_chunks::<R>().0.iter().zip(x).rev()",
+        from: "in w.iter().zip(x) {",
+        to: "in w.iter().zip(x).rev() {",
+        profiles: OPT3,
+    },
+    Mutant {
+        name: "dense chains on registers without their bias",
+        file: "src/kernel/tile.rs",
+        from: "*sum = lanes.load(y, at + v);",
+        to: "*sum = lanes.splat(0.0);",
+        profiles: OPT3,
+    },
+    Mutant {
+        name: "nine rounds of Philox on registers",
+        file: "src/kernel/draw.rs",
+        from: "for _ in 0..10 {",
+        to: "for _ in 0..9 {",
         profiles: OPT3,
     },
     Mutant {
@@ -93,7 +107,7 @@ const MUTANTS: [Mutant; 15] = [
     },
     Mutant {
         name: "batch norm multiplied out",
-        file: "src/network/executor/norm.rs",
+        file: "src/network/executor/scale.rs",
         from: "lanes.map(|z| (z - mean) * inv)",
         to: "lanes.map(|z| (z * inv) - (mean * inv))",
         profiles: OPT3,
