@@ -97,7 +97,7 @@ fn networks(c: &mut Criterion) {
                 Isa::Portable | Isa::Sse2 => bench::<2, 16>(c, &name, spec, isa),
                 Isa::Neon => bench::<4, 16>(c, &name, spec, isa),
                 Isa::Avx => bench::<5, 16>(c, &name, spec, isa),
-                Isa::Avx512 => bench::<8, 32>(c, &name, spec, isa),
+                Isa::Avx512 => bench::<12, 32>(c, &name, spec, isa),
             }
         }
     }

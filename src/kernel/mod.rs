@@ -24,6 +24,7 @@ mod words;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use chain::chain_matrix_ahead;
 pub use chain::{Matrix, chain, chain_matrix};
 pub use draw::{Along, draw};
 pub use isa::Isa;

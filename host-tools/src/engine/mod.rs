@@ -206,7 +206,7 @@ impl Engine {
                     kernel::Isa::Neon => run::<W, _, _, 4, 16>(network, weights, $workers, options, progress, observer),
                     kernel::Isa::Avx => run::<W, _, _, 5, 16>(network, weights, $workers, options, progress, observer),
                     kernel::Isa::Avx512 => {
-                        run::<W, _, _, 8, 32>(network, weights, $workers, options, progress, observer)
+                        run::<W, _, _, 12, 32>(network, weights, $workers, options, progress, observer)
                     }
                 }
             };
