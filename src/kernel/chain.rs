@@ -1,3 +1,5 @@
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+use super::cortex_m;
 use super::lanes::{Job, Lanes};
 use super::{Isa, portable, tile};
 
@@ -31,12 +33,20 @@ impl Matrix<'_> {
 /// Equal to [`naive::dense`](super::naive::dense) for any R, T and instruction set: k ascends, each operation is rounded.
 #[inline]
 pub fn chain<const R: usize, const T: usize>(isa: Isa, panel: &[f32], x: &[[f32; T]], y: &mut [[f32; T]]) {
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    if isa == Isa::Vfp {
+        return cortex_m::chain::<R, T>(panel, x, y);
+    }
     isa.run(Packed::<R, T> { panel, x, y });
 }
 
 /// The same with a matrix where it stands, which needs no panel.
 #[inline]
 pub fn chain_matrix<const R: usize, const T: usize>(isa: Isa, w: Matrix, x: &[[f32; T]], y: &mut [[f32; T]]) {
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    if isa == Isa::Vfp {
+        return cortex_m::chain_matrix::<R, T>(w, x, y);
+    }
     isa.run(Standing::<R, T> { w, x, y });
 }
 

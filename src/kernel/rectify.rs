@@ -1,5 +1,7 @@
 //! The rectifier of [`crate::layer::relu_forward`] on registers, with its tape of one bit an element.
 use super::Isa;
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+use super::cortex_m;
 use super::lanes::{Job, Lanes};
 use crate::layer;
 
@@ -8,11 +10,19 @@ const STEP: usize = 16;
 
 /// [`layer::relu_forward`] by the instructions given.
 pub(crate) fn relu_forward(isa: Isa, x: &mut [f32], tape: &mut [u8]) {
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    if isa == Isa::Vfp {
+        return cortex_m::relu_forward(x, tape);
+    }
     isa.run(Forward { x, tape });
 }
 
 /// [`layer::relu_backward`] by the instructions given.
 pub(crate) fn relu_backward(isa: Isa, g: &mut [f32], tape: &[u8]) {
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    if isa == Isa::Vfp {
+        return cortex_m::relu_backward(g, tape);
+    }
     isa.run(Backward { g, tape });
 }
 

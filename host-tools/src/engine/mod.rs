@@ -199,7 +199,7 @@ impl Engine {
         macro_rules! with {
             ($workers:expr) => {
                 match self.isa {
-                    kernel::Isa::Portable => {
+                    kernel::Isa::Portable | kernel::Isa::Vfp => {
                         run::<W, _, _, 2, 16>(network, weights, $workers, options, progress, observer)
                     }
                     kernel::Isa::Sse2 => run::<W, _, _, 2, 16>(network, weights, $workers, options, progress, observer),
