@@ -30,6 +30,10 @@ pub fn weight_gradient(
         Isa::Neon => tiles::<4, 16>(isa, shape, x, grad_output, grad_weight),
         #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
         Isa::Vfp => cortex_m::weight_gradient(shape, x, grad_output, grad_weight),
+        // Where nothing is wide and stacks are small.
+        _ if cfg!(any(target_arch = "arm", target_arch = "riscv32", target_arch = "riscv64")) => {
+            tiles::<4, 4>(isa, shape, x, grad_output, grad_weight)
+        }
         _ => tiles::<2, 16>(isa, shape, x, grad_output, grad_weight),
     }
 }

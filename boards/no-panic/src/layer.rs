@@ -37,6 +37,9 @@ fn kernels<const R: usize, const T: usize>() {
     let stream = Stream::new(black_box(1), black_box(2), Purpose::Weight, black_box(3), black_box(Normal::IrwinHall));
     draw(isa, &stream, black_box((4, 5)), black_box(Along::Column), black_box(0.5), buffer(&mut gradient));
     let (rows, columns, row) = shape();
+    let mut tape = [0; 2];
+    shatterscope::kernel::relu_forward(isa, buffer(&mut gradient), buffer(&mut tape));
+    shatterscope::kernel::relu_backward(isa, buffer(&mut gradient), slice(&tape));
     black_box(panel_index::<R>(rows, columns, row, black_box(0)));
     let mut sum = black_box(Red16::new());
     sum.add(black_box(3), black_box(1.0));

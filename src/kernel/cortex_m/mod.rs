@@ -67,7 +67,7 @@ pub fn chain<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]], y: &
     } else if !whole.is_empty() {
         // Four rows by one point are one row by four points, with the factors exchanged.
         let walk = Walk { rows: 1, columns: x.len(), row_step: 0, column_step: 4 };
-        for (four_weights, y) in whole.chunks_exact(4 * x.len()).zip(groups) {
+        for (four_weights, y) in whole.chunks_exact((4 * x.len()).max(1)).zip(groups) {
             // SAFETY: the group holds four weights for each column, y its four sums, x one point a column.
             unsafe { points::one_by_four(x.as_ptr().cast(), four_weights.as_ptr(), y.as_mut_ptr().cast(), &walk) };
         }
@@ -96,7 +96,7 @@ pub fn chain_matrix<const R: usize, const T: usize>(w: Matrix, x: &[[f32; T]], y
         // SAFETY: y holds the sums of these rows, x a row of points for each column, and `holds` saw a weight for each pair.
         unsafe { kernel(w, x.as_ptr().cast(), y.as_mut_ptr().cast(), &walk) }
     };
-    let (whole, rest) = y.split_at_mut(4 * groups);
+    let (whole, rest) = y.split_at_mut_checked(4 * groups).unwrap_or_default();
     if let (Some(kernel), 1..) = (fours, groups) {
         run(kernel, 0, groups, whole);
     }

@@ -8,7 +8,8 @@ const STEP: usize = 8;
 /// [`layer::relu_forward`], bit for bit.
 pub fn relu_forward(x: &mut [f32], tape: &mut [u8]) {
     let bytes = (x.len() / STEP).min(tape.len());
-    let ((x, rest), (tape, rest_of_tape)) = (x.split_at_mut(bytes * STEP), tape.split_at_mut(bytes));
+    let (x, rest) = x.split_at_mut_checked(bytes * STEP).unwrap_or_default();
+    let (tape, rest_of_tape) = tape.split_at_mut_checked(bytes).unwrap_or_default();
     if bytes > 0 {
         // SAFETY: there are so many bytes of tape, and eight elements for each.
         unsafe { forward(x.as_mut_ptr(), tape.as_mut_ptr(), bytes) }
@@ -19,7 +20,8 @@ pub fn relu_forward(x: &mut [f32], tape: &mut [u8]) {
 /// [`layer::relu_backward`], bit for bit.
 pub fn relu_backward(g: &mut [f32], tape: &[u8]) {
     let bytes = (g.len() / STEP).min(tape.len());
-    let ((g, rest), (tape, rest_of_tape)) = (g.split_at_mut(bytes * STEP), tape.split_at(bytes));
+    let (g, rest) = g.split_at_mut_checked(bytes * STEP).unwrap_or_default();
+    let (tape, rest_of_tape) = tape.split_at_checked(bytes).unwrap_or_default();
     if bytes > 0 {
         // SAFETY: there are so many bytes of tape, and eight elements for each.
         unsafe { backward(g.as_mut_ptr(), tape.as_ptr(), bytes) }

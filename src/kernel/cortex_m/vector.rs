@@ -125,10 +125,14 @@ pub unsafe extern "C" fn rows(weights: *const f32, x: *const f32, y: *mut f32, w
 macro_rules! strips {
     ($count:literal, $last:literal, $column:expr) => {
         concat!(
-            "subs r3, #", $count, "\n",
+            "subs r3, #",
+            $count,
+            "\n",
             "blt 3f\n",
             "1:\n",
-            "vldm r2, {{s0-s", $last, "}}\n",
+            "vldm r2, {{s0-s",
+            $last,
+            "}}\n",
             "mov r7, r0\n",
             "mov r8, r1\n",
             "mov r9, r4\n",
@@ -137,12 +141,20 @@ macro_rules! strips {
             "subs r9, #1\n",
             $column,
             "bne 2b\n",
-            "vstm r2!, {{s0-s", $last, "}}\n",
-            "add r0, #4*", $count, "\n",
-            "subs r3, #", $count, "\n",
+            "vstm r2!, {{s0-s",
+            $last,
+            "}}\n",
+            "add r0, #4*",
+            $count,
+            "\n",
+            "subs r3, #",
+            $count,
+            "\n",
             "bge 1b\n",
             "3:\n",
-            "adds r3, #", $count, "\n",
+            "adds r3, #",
+            $count,
+            "\n",
         )
     };
 }
@@ -156,18 +168,26 @@ pub unsafe extern "C" fn columns(weights: *const f32, x: *const f32, y: *mut f32
         "vpush {{s16-s24}}",
         "ldm r3, {{r3-r6}}",
         "sub r5, r6, #64",
-        strips!(16, 15, concat!(
-            "vldm r7!, {{s16-s23}}\n",
-            multiply_add!(0 1 2 3 4 5 6 7 += 24 * 16 17 18 19 20 21 22 23 in 16 17 18 19 20 21 22 23),
-            "vldm r7!, {{s16-s23}}\n",
-            multiply_add!(8 9 10 11 12 13 14 15 += 24 * 16 17 18 19 20 21 22 23 in 16 17 18 19 20 21 22 23),
-            "add r7, r5\n",
-        )),
-        strips!(4, 3, concat!(
-            "vldm r7, {{s16-s19}}\n",
-            "add r7, r6\n",
-            multiply_add!(0 1 2 3 += 24 * 16 17 18 19 in 16 17 18 19),
-        )),
+        strips!(
+            16,
+            15,
+            concat!(
+                "vldm r7!, {{s16-s23}}\n",
+                multiply_add!(0 1 2 3 4 5 6 7 += 24 * 16 17 18 19 20 21 22 23 in 16 17 18 19 20 21 22 23),
+                "vldm r7!, {{s16-s23}}\n",
+                multiply_add!(8 9 10 11 12 13 14 15 += 24 * 16 17 18 19 20 21 22 23 in 16 17 18 19 20 21 22 23),
+                "add r7, r5\n",
+            )
+        ),
+        strips!(
+            4,
+            3,
+            concat!(
+                "vldm r7, {{s16-s19}}\n",
+                "add r7, r6\n",
+                multiply_add!(0 1 2 3 += 24 * 16 17 18 19 in 16 17 18 19),
+            )
+        ),
         strips!(1, 0, concat!("vldm r7, {{s16}}\n", "add r7, r6\n", multiply_add!(0 += 24 * 16 in 16))),
         "vpop {{s16-s24}}",
         "pop {{r4-r9, pc}}",

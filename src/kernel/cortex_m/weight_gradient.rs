@@ -46,7 +46,9 @@ macro_rules! inputs {
 macro_rules! strips {
     ($count:literal, $inputs:expr, $row:expr) => {
         concat!(
-            "subs r4, #", $count, "\n",
+            "subs r4, #",
+            $count,
+            "\n",
             "blt 3f\n",
             "1:\n",
             $inputs,
@@ -59,11 +61,17 @@ macro_rules! strips {
             "subs r9, #1\n",
             $row,
             "bne 2b\n",
-            "add r2, #4*", $count, "\n",
-            "subs r4, #", $count, "\n",
+            "add r2, #4*",
+            $count,
+            "\n",
+            "subs r4, #",
+            $count,
+            "\n",
             "bge 1b\n",
             "3:\n",
-            "adds r4, #", $count, "\n",
+            "adds r4, #",
+            $count,
+            "\n",
         )
     };
 }
@@ -89,23 +97,26 @@ unsafe extern "C" fn outer(x: *const f32, grad_output: *const f32, grad_weight: 
         "vpush {{s16-s31}}",
         "ldm r3, {{r3-r6}}",
         "sub r10, r5, #64",
-        strips!(16, inputs!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15), concat!(
-            eight!(0 1 2 3 4 5 6 7),
-            eight!(8 9 10 11 12 13 14 15),
-            "add r7, r10\n",
-        )),
-        strips!(4, inputs!(0 1 2 3), concat!(
-            "vldm r7, {{s24-s27}}\n",
-            multiply_add!(24 25 26 27 += 16 * 0 1 2 3 in 17 18 19 20),
-            "vstm r7, {{s24-s27}}\n",
-            "add r7, r5\n",
-        )),
-        strips!(1, inputs!(0), concat!(
-            "vldr s24, [r7]\n",
-            multiply_add!(24 += 16 * 0 in 17),
-            "vstr s24, [r7]\n",
-            "add r7, r5\n",
-        )),
+        strips!(
+            16,
+            inputs!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15),
+            concat!(eight!(0 1 2 3 4 5 6 7), eight!(8 9 10 11 12 13 14 15), "add r7, r10\n",)
+        ),
+        strips!(
+            4,
+            inputs!(0 1 2 3),
+            concat!(
+                "vldm r7, {{s24-s27}}\n",
+                multiply_add!(24 25 26 27 += 16 * 0 1 2 3 in 17 18 19 20),
+                "vstm r7, {{s24-s27}}\n",
+                "add r7, r5\n",
+            )
+        ),
+        strips!(
+            1,
+            inputs!(0),
+            concat!("vldr s24, [r7]\n", multiply_add!(24 += 16 * 0 in 17), "vstr s24, [r7]\n", "add r7, r5\n",)
+        ),
         "vpop {{s16-s31}}",
         "pop {{r4-r10, pc}}",
     )
