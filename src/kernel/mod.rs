@@ -10,6 +10,7 @@ mod chain;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod cortex_m;
 mod draw;
+mod finite;
 mod isa;
 mod lanes;
 pub mod naive;
@@ -26,6 +27,7 @@ mod x86;
 
 pub use chain::{Matrix, chain, chain_matrix};
 pub use draw::{Along, draw};
+pub use finite::all_finite;
 pub use isa::Isa;
 pub use rectify::{relu_backward, relu_forward};
 pub use red16::Red16;

@@ -4,6 +4,7 @@
 #![no_main]
 
 mod draws;
+mod finite;
 mod gradients;
 mod products;
 mod rectifiers;
@@ -30,6 +31,7 @@ entry!({
             products::check::<3, 2>(isa, Room(room)),
             gradients::check(isa, Room(room)),
             rectifiers::check(isa, Room(room)),
+            finite::check(isa, Room(room)),
             draws::check(isa, Room(room)),
         ];
         println!("{isa:?}{}: {compared:?} values are right", if isa == Isa::detect() { ", chosen" } else { "" });

@@ -5,12 +5,14 @@
 //! here, and because the compiler keeps no tile in registers where it is asked for small code.
 #![allow(unsafe_code)]
 
+mod finite;
 mod points;
 mod rectify;
 mod vector;
 mod weight_gradient;
 
 use super::{Matrix, portable};
+pub use finite::all_finite;
 pub use rectify::{relu_backward, relu_forward};
 pub use weight_gradient::weight_gradient;
 
