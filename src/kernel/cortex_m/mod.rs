@@ -1,8 +1,8 @@
 //! Kernels for Cortex-M with an FPU of single precision: up to sixteen sums stay in registers, weights come in runs.
 //!
-//! They multiply and add with a rounding each: VFMA would round once, and VMLA takes longer than VMUL and VADD. No sum waits
-//! for the instruction before it, which would cost a cycle. They are assembly because inline assembly takes no FPU registers
-//! here, and because the compiler keeps no tile in registers where it is asked for small code.
+//! They multiply and add with a rounding each: VFMA would round once, and VMLA takes longer than VMUL and VADD. In the wide loops
+//! no instruction needs the result of the one before it, which would cost a cycle. They are assembly because inline assembly
+//! takes no FPU registers here, and because the compiler keeps no tile in registers where it is asked for small code.
 #![allow(unsafe_code)]
 
 mod finite;
