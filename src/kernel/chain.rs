@@ -1,3 +1,5 @@
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+use super::cortex_m;
 use super::lanes::{Job, Lanes};
 use super::{Isa, portable, tile};
 
@@ -31,6 +33,10 @@ impl Matrix<'_> {
 /// Equal to [`naive::dense`](super::naive::dense) for any R, T and instruction set: k ascends, each operation is rounded.
 #[inline]
 pub fn chain<const R: usize, const T: usize>(isa: Isa, panel: &[f32], x: &[[f32; T]], y: &mut [[f32; T]]) {
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    if isa == Isa::Vfp {
+        return cortex_m::chain::<R, T>(panel, x, y);
+    }
     isa.run(Packed::<R, T> { panel, x, y });
 }
 
@@ -49,6 +55,10 @@ pub(crate) fn chain_matrix_ahead<const R: usize, const T: usize>(
     y: &mut [[f32; T]],
     ahead: &[f32],
 ) {
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    if isa == Isa::Vfp {
+        return cortex_m::chain_matrix::<R, T>(w, x, y);
+    }
     isa.run(Standing::<R, T> { w, x, y, ahead });
 }
 
