@@ -18,6 +18,8 @@ pub(super) trait Lanes: Copy {
     fn store<const T: usize>(self, x: Self::Register, to: &mut [f32; T], at: usize);
     /// x + y, rounded.
     fn add(self, x: Self::Register, y: Self::Register) -> Self::Register;
+    /// x - y, rounded.
+    fn sub(self, x: Self::Register, y: Self::Register) -> Self::Register;
     /// x * y, rounded.
     fn mul(self, x: Self::Register, y: Self::Register) -> Self::Register;
     /// Asks for the line of the cache in which element `at` stands; nothing where there is none.
@@ -31,7 +33,7 @@ pub(super) trait Lanes: Copy {
 /// [`Lanes`] by the intrinsics of one instruction set, whose file defines `positive` and `keep` besides.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! lanes {
-    ($lanes:ty, $n:literal, $abreast:literal, $register:ty, $splat:ident, $load:ident, $store:ident, $add:ident, $mul:ident) => {
+    ($lanes:ty, $n:literal, $abreast:literal, $register:ty, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident) => {
         impl crate::kernel::lanes::Lanes for $lanes {
             const N: usize = $n;
             const ABREAST: usize = $abreast;
@@ -64,6 +66,12 @@ macro_rules! lanes {
             fn add(self, x: $register, y: $register) -> $register {
                 // SAFETY: `self` is the proof that the processor has this instruction.
                 unsafe { $add(x, y) }
+            }
+
+            #[inline(always)]
+            fn sub(self, x: $register, y: $register) -> $register {
+                // SAFETY: `self` is the proof that the processor has this instruction.
+                unsafe { $sub(x, y) }
             }
 
             #[inline(always)]

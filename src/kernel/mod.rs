@@ -21,6 +21,7 @@ pub mod portable;
 mod rectify;
 mod red16;
 mod tile;
+mod units;
 mod weight_gradient;
 mod words;
 #[cfg(target_arch = "x86_64")]
@@ -33,6 +34,7 @@ pub use finite::all_finite;
 pub use isa::Isa;
 pub use rectify::{relu_backward, relu_forward};
 pub use red16::Red16;
+pub(crate) use units::{ABREAST, red16_abreast, shift_and_scale};
 pub use weight_gradient::weight_gradient;
 
 /// Where element (row, column) of a block stands in its panel, see [`chain`].

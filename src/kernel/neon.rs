@@ -5,14 +5,14 @@ use core::arch::aarch64::{
     float32x4_t, uint32x4_t, vaddq_f32, vaddq_u32, vaddvq_u32, vandq_u32, vcgtzq_f32, vcvtq_f32_s32, vdupq_n_f32,
     vdupq_n_u32, veorq_u32, vld1q_f32, vld1q_u32, vmovn_u64, vmull_u32, vmulq_f32, vreinterpretq_f32_u32,
     vreinterpretq_s32_u32, vreinterpretq_u32_f32, vreinterpretq_u32_u64, vreinterpretq_u64_u32, vshlq_n_u32,
-    vshrq_n_u32, vshrq_n_u64, vst1q_f32, vtrn1q_u32, vtstq_u32,
+    vshrq_n_u32, vshrq_n_u64, vst1q_f32, vsubq_f32, vtrn1q_u32, vtstq_u32,
 };
 
 /// The proof that this is AArch64 with NEON.
 #[derive(Clone, Copy)]
 pub(super) struct Neon;
 
-super::lanes::lanes!(Neon, 4, 4, float32x4_t, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vmulq_f32);
+super::lanes::lanes!(Neon, 4, 4, float32x4_t, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32, vmulq_f32);
 
 /// The bit of each lane.
 static EACH: [u32; 4] = [1, 2, 4, 8];

@@ -6,7 +6,7 @@ use core::arch::x86_64::{
     __m512, __m512i, _CMP_GT_OQ, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_cmp_ps_mask,
     _mm512_cvtepi32_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_maskz_mov_ps, _mm512_mul_epu32, _mm512_mul_ps,
     _mm512_or_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_slli_epi64, _mm512_sllv_epi32,
-    _mm512_srli_epi64, _mm512_srlv_epi32, _mm512_storeu_ps, _mm512_xor_si512,
+    _mm512_srli_epi64, _mm512_srlv_epi32, _mm512_storeu_ps, _mm512_sub_ps, _mm512_xor_si512,
 };
 
 /// The proof that this processor has AVX-512, its foundation and what came with Skylake.
@@ -31,6 +31,7 @@ crate::kernel::lanes::lanes!(
     _mm512_loadu_ps,
     _mm512_storeu_ps,
     _mm512_add_ps,
+    _mm512_sub_ps,
     _mm512_mul_ps
 );
 

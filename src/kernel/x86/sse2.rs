@@ -4,14 +4,25 @@ use core::arch::x86_64::{
     __m128, __m128i, _mm_add_epi32, _mm_add_ps, _mm_and_ps, _mm_and_si128, _mm_castsi128_ps, _mm_cmpeq_epi32,
     _mm_cmpgt_ps, _mm_cvtepi32_ps, _mm_loadu_ps, _mm_loadu_si128, _mm_movemask_ps, _mm_mul_epu32, _mm_mul_ps,
     _mm_or_si128, _mm_set_epi32, _mm_set1_epi32, _mm_set1_ps, _mm_setzero_ps, _mm_slli_epi32, _mm_slli_epi64,
-    _mm_srli_epi32, _mm_srli_epi64, _mm_storeu_ps, _mm_xor_si128,
+    _mm_srli_epi32, _mm_srli_epi64, _mm_storeu_ps, _mm_sub_ps, _mm_xor_si128,
 };
 
 /// The proof that this is x86-64.
 #[derive(Clone, Copy)]
 pub(in crate::kernel) struct Sse2;
 
-crate::kernel::lanes::lanes!(Sse2, 4, 4, __m128, _mm_set1_ps, _mm_loadu_ps, _mm_storeu_ps, _mm_add_ps, _mm_mul_ps);
+crate::kernel::lanes::lanes!(
+    Sse2,
+    4,
+    4,
+    __m128,
+    _mm_set1_ps,
+    _mm_loadu_ps,
+    _mm_storeu_ps,
+    _mm_add_ps,
+    _mm_sub_ps,
+    _mm_mul_ps
+);
 
 #[inline]
 #[target_feature(enable = "sse2")]

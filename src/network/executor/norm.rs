@@ -1,9 +1,11 @@
 use super::Executor;
 use super::activations::{elements_of, finite_elements, unit_of, units_of};
 use super::cursor::{Phase, keeps_normalised};
-use super::scale::{mean, mean_product, moments, normalise, scale, sum, sum_squares, through_mean, through_statistics};
+use super::scale::{
+    mean, mean_product, moments, moments_abreast, normalise, scale, sum, sum_squares, through_mean, through_statistics,
+};
 use crate::error::{Error, Fault, Pass};
-use crate::kernel::Red16;
+use crate::kernel::{ABREAST, Red16};
 use crate::layer::{Moments, inverse_deviation};
 use crate::math::is_finite;
 use crate::network::{Layer, Statistics, Weights, Workers};
@@ -49,7 +51,7 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
         let width = layer.shape().0 as usize;
         let (first, count, tiles) = (self.cursor.first as usize, self.count(), self.tiles());
         let rows = self.rows(statistics, layer, self.cursor.statistics);
-        let (math, isa) = (self.options.math, self.options.isa);
+        let isa = self.options.isa;
         if self.moments() && self.cursor.layer == self.cursor.norm {
             let second = self.cursor.phase == Phase::Moments { second: true };
             let (values, means) = (&self.values, &*rows.means);
@@ -68,19 +70,8 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
         let found = if self.blocks() {
             None
         } else {
-            let values = &self.values;
             let scratch = rows.scratch.get_mut(..2 * width).unwrap_or_default();
-            let bad = self.workers.any(scratch, 2, |unit, pair| {
-                let series = values.unit(unit, first, count);
-                let moments = match layer {
-                    Layer::BatchNorm { eps, .. } => isa.compiled(moments::<T>, series, (eps, math)),
-                    _ => Moments { mean: isa.compiled(mean::<T>, series, ()), variance: 0.0, inv: 1.0 },
-                };
-                for (to, from) in pair.iter_mut().zip([moments.mean, moments.inv]) {
-                    *to = from;
-                }
-                ![moments.mean, moments.variance, moments.inv].into_iter().all(is_finite)
-            });
+            let bad = self.moments_of(layer, scratch);
             if bad {
                 return false;
             }
@@ -99,13 +90,13 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
             match found {
                 Some(found) => {
                     let of = found.as_chunks::<2>().0.iter().map(|pair| (pair[0], pair[1]));
-                    isa.compiled(normalise::<T>, units, (of, batch));
+                    normalise(isa, batch, units, of);
                 }
                 None => {
                     // Centring divides by nothing.
                     let inverse = if batch { inverse } else { means };
                     let of = means.iter().copied().zip(inverse.iter().copied());
-                    isa.compiled(normalise::<T>, units, (of, batch));
+                    normalise(isa, batch, units, of);
                 }
             }
             !finite_elements(isa, units.as_flattened())
@@ -115,6 +106,38 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
             self.keep_normalised(width, tiles);
         }
         tangents && !bad
+    }
+
+    /// (mean, inverse deviation) of every unit over the whole batch; whether one is not finite.
+    fn moments_of(&self, layer: Layer, found: &mut [f32]) -> bool {
+        let (values, first, count) = (&self.values, self.cursor.first as usize, self.count());
+        let (isa, math) = (self.options.isa, self.options.math);
+        let eps = match layer {
+            Layer::BatchNorm { eps, .. } => Some(eps),
+            _ => None,
+        };
+        let put = |pair: &mut [f32], moments: Moments| {
+            for (to, from) in pair.iter_mut().zip([moments.mean, moments.inv]) {
+                *to = from;
+            }
+            ![moments.mean, moments.variance, moments.inv].into_iter().all(is_finite)
+        };
+        let whole = T.is_multiple_of(16) && first == 0 && count.is_multiple_of(T);
+        let beside = if whole { found.len() / (2 * ABREAST) } else { 0 };
+        let (groups, rest) = found.split_at_mut_checked(beside * 2 * ABREAST).unwrap_or_default();
+        let bad = self.workers.any(groups, 2 * ABREAST, |group, pairs| {
+            let units = values.unit(group * ABREAST, first, count);
+            let all = moments_abreast::<T>(isa, units, eps, math);
+            pairs.chunks_exact_mut(2).zip(all).fold(false, |bad, (pair, moments)| bad | put(pair, moments))
+        });
+        bad | self.workers.any(rest, 2, |unit, pair| {
+            let series = values.unit(beside * ABREAST + unit, first, count);
+            let moments = match eps {
+                Some(eps) => isa.compiled(moments::<T>, series, (eps, math)),
+                None => Moments { mean: isa.compiled(mean::<T>, series, ()), variance: 0.0, inv: 1.0 },
+            };
+            put(pair, moments)
+        })
     }
 
     /// The tangent through a norm: detached it is scaled, full it loses its mean too. Whether it is finite.
@@ -128,7 +151,7 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
                 let tile_len = self.tangents.tile_len;
                 return !self.workers.any(self.tangents.used(tiles), tile_len, |_, tile| {
                     let units = units_of::<T>(tile, width);
-                    isa.compiled(scale::<T>, units, inverse.iter().copied());
+                    scale(isa, units, inverse.iter().copied());
                     !finite_elements(isa, units.as_flattened())
                 });
             }
@@ -149,7 +172,7 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
                 if batch {
                     through_statistics(t, (xhat, core::iter::once((c1, c2, inv))));
                 } else {
-                    through_mean(t, core::iter::once(c1));
+                    through_mean(isa, t, core::iter::once(c1));
                 }
             }
         }
@@ -199,7 +222,7 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
             return !batch
                 || !self.workers.any(self.values.used(tiles), tile_len, |_, tile| {
                     let units = units_of::<T>(tile, width);
-                    isa.compiled(scale::<T>, units, inverse.iter().copied());
+                    scale(isa, units, inverse.iter().copied());
                     !finite_elements(isa, units.as_flattened())
                 });
         }
@@ -231,10 +254,10 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
                     isa.compiled(through_statistics::<T>, units, (xhat, of));
                 }
                 Some(found) => {
-                    isa.compiled(through_mean::<T>, units, found.as_chunks::<2>().0.iter().map(|pair| pair[0]));
+                    through_mean(isa, units, found.as_chunks::<2>().0.iter().map(|pair| pair[0]));
                 }
                 // Blocks: full batch norm is refused.
-                None => isa.compiled(through_mean::<T>, units, means.iter().copied()),
+                None => through_mean(isa, units, means.iter().copied()),
             }
             !finite_elements(isa, units.as_flattened())
         })

@@ -1,39 +1,31 @@
 //! The arithmetic of norms: what they find of a unit, and what they do to the units of a tile. Inlined into each
 //! instruction set.
-use crate::kernel::Red16;
-use crate::layer::{Moments, Tiles, through_batch};
+use crate::kernel::{ABREAST, Isa, Red16, red16_abreast, shift_and_scale};
+use crate::layer::{Moments, Tiles, inverse_deviation, through_batch};
 use crate::math::Math;
 
-/// A loop, and no `map`: what the standard library does not inline would be compiled for the baseline.
-#[inline(always)]
-fn each<const T: usize>(lanes: &mut [f32; T], f: impl Fn(f32) -> f32) {
-    for x in lanes {
-        *x = f(*x);
-    }
-}
-
 /// `z - mean`, or `(z - mean) * inv` for batch norm; `of` is (mean, inv) by unit.
-#[inline(always)]
-pub(super) fn normalise<const T: usize>(units: &mut [[f32; T]], (of, batch): (impl Iterator<Item = (f32, f32)>, bool)) {
-    for (lanes, (mean, inv)) in units.iter_mut().zip(of) {
-        each(lanes, |z| if batch { (z - mean) * inv } else { z - mean });
+pub(super) fn normalise<const T: usize>(
+    isa: Isa,
+    batch: bool,
+    units: &mut [[f32; T]],
+    of: impl Iterator<Item = (f32, f32)>,
+) {
+    if batch {
+        shift_and_scale::<true, true, T>(isa, units, of)
+    } else {
+        shift_and_scale::<true, false, T>(isa, units, of)
     }
 }
 
 /// `g * inv`: the statistics held constant.
-#[inline(always)]
-pub(super) fn scale<const T: usize>(units: &mut [[f32; T]], inverse: impl Iterator<Item = f32>) {
-    for (lanes, inv) in units.iter_mut().zip(inverse) {
-        each(lanes, |g| g * inv);
-    }
+pub(super) fn scale<const T: usize>(isa: Isa, units: &mut [[f32; T]], inverse: impl Iterator<Item = f32>) {
+    shift_and_scale::<false, true, T>(isa, units, inverse.map(|inv| (0.0, inv)));
 }
 
 /// `g - c1`: through the mean.
-#[inline(always)]
-pub(super) fn through_mean<const T: usize>(units: &mut [[f32; T]], c1: impl Iterator<Item = f32>) {
-    for (lanes, c1) in units.iter_mut().zip(c1) {
-        each(lanes, |g| g - c1);
-    }
+pub(super) fn through_mean<const T: usize>(isa: Isa, units: &mut [[f32; T]], c1: impl Iterator<Item = f32>) {
+    shift_and_scale::<true, false, T>(isa, units, c1.map(|c1| (c1, 1.0)));
 }
 
 /// `((q - c1) - (xhat * c2)) * inv`: through the statistics of batch norm; `of` is (c1, c2, inv) by unit.
@@ -77,4 +69,25 @@ pub(super) fn mean_product<const T: usize>(q: Tiles<'_>, xhat: Tiles<'_>) -> f32
 #[inline(always)]
 pub(super) fn moments<const T: usize>(unit: Tiles<'_>, (eps, math): (f32, Math)) -> Moments {
     unit.moments::<T>(eps, math)
+}
+
+/// [`moments`] of ABREAST units from `units.unit` on, [`mean`] alone without eps; T a multiple of 16, whole tiles from point 0.
+pub(super) fn moments_abreast<const T: usize>(
+    isa: Isa,
+    units: Tiles<'_>,
+    eps: Option<f32>,
+    math: Math,
+) -> [Moments; ABREAST] {
+    let n = units.count as f32;
+    let shape = (units.stride, units.count / T);
+    let data = units.data.as_chunks::<T>().0.get(units.unit..).unwrap_or_default();
+    let means = red16_abreast::<false, T>(isa, data, shape, &[0.0; ABREAST]).map(|sum| sum.fold() / n);
+    let mut all = means.map(|mean| Moments { mean, variance: 0.0, inv: 1.0 });
+    if let Some(eps) = eps {
+        for (moments, sum) in all.iter_mut().zip(&red16_abreast::<true, T>(isa, data, shape, &means)) {
+            moments.variance = sum.fold() / n;
+            moments.inv = inverse_deviation(moments.variance, eps, math);
+        }
+    }
+    all
 }
