@@ -13,6 +13,8 @@ pub struct Counts {
     pub stores: u64,
     /// Lowest address stored to within the stack; 0 unless followed.
     pub lowest: u64,
+    /// Modelled cycles of a Cortex-M4; 0 on cores that are not Arm's.
+    pub cycles: u64,
 }
 
 /// The file that the plugin appends to.
@@ -60,6 +62,6 @@ fn escaped(path: &Path) -> String {
 
 fn counts(line: &str) -> Option<Counts> {
     let numbers: Vec<u64> = line.split(' ').map(|word| word.parse().ok()).collect::<Option<_>>()?;
-    let [instructions, loads, stores, lowest] = numbers[..] else { return None };
-    Some(Counts { instructions, loads, stores, lowest })
+    let [instructions, loads, stores, lowest, cycles] = numbers[..] else { return None };
+    Some(Counts { instructions, loads, stores, lowest, cycles })
 }
