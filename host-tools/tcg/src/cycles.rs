@@ -50,6 +50,15 @@ pub enum Jump {
     Perhaps,
 }
 
+/// The first instruction of some bytes.
+pub fn instruction(bytes: &[u8]) -> &[u8] {
+    match bytes {
+        // The first five bits of the first halfword tell the long ones.
+        [_, high, ..] if *high < 0xe8 => &bytes[..2],
+        _ => bytes,
+    }
+}
+
 /// The class of an instruction, from its bytes as they stand in memory. What is not known is simple.
 pub fn decode(bytes: &[u8]) -> (Class, Jump) {
     match *bytes {

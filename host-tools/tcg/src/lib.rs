@@ -117,13 +117,15 @@ extern "C" fn translated(_: Id, block: *mut Tb) {
         for i in 0..api::qemu_plugin_tb_n_insns(block) {
             let insn: *mut Insn = api::qemu_plugin_tb_get_insn(block, i);
             let bytes = std::slice::from_raw_parts(api::qemu_plugin_insn_data(insn), api::qemu_plugin_insn_size(insn));
-            if bytes == options.markers.begin {
+            // The last instruction of a page may come with two bytes of the next, at which QEMU has looked.
+            if bytes.starts_with(options.markers.begin) {
                 api::qemu_plugin_register_vcpu_insn_exec_cb(insn, begin, 0, null_mut());
-            } else if bytes == options.markers.end {
+            } else if bytes.starts_with(options.markers.end) {
                 api::qemu_plugin_register_vcpu_insn_exec_cb(insn, end, 0, null_mut());
             }
             add(insn, &INSTRUCTIONS, 1);
             if options.cycles {
+                let bytes = cycles::instruction(bytes);
                 let (class, mut jump) = cycles::decode(bytes);
                 if conditional > 0 && jump == Jump::Always {
                     jump = Jump::Perhaps;

@@ -5,7 +5,7 @@ mod cycles;
 
 use cycles::Class::{Access, Divide, FloatAccumulate, FloatDivide, Multiple, Pair, PairMove, Simple};
 use cycles::Jump::{Always, No, Perhaps};
-use cycles::{Class, Jump, TAKEN, conditional_after, decode};
+use cycles::{Class, Jump, TAKEN, conditional_after, decode, instruction};
 
 #[rustfmt::skip]
 const ASSEMBLED: &[(&[u8], &str, Class, Jump)] = &[
@@ -137,6 +137,14 @@ const ASSEMBLED: &[(&[u8], &str, Class, Jump)] = &[
 fn instructions_have_their_class() {
     for (bytes, text, class, jump) in ASSEMBLED {
         assert_eq!(decode(bytes), (*class, *jump), "{text}: {bytes:02x?}");
+    }
+}
+
+#[test]
+fn an_instruction_ends_where_it_ends() {
+    for (bytes, text, ..) in ASSEMBLED {
+        let followed = [bytes, &[0x44, 0x4b][..]].concat();
+        assert_eq!(instruction(&followed[..bytes.len().max(4)]), *bytes, "{text}");
     }
 }
 
