@@ -27,7 +27,7 @@ mod x86;
 pub use chain::{Matrix, chain, chain_matrix};
 pub use draw::{Along, draw};
 pub use isa::Isa;
-pub(crate) use rectify::{relu_backward, relu_forward};
+pub use rectify::{relu_backward, relu_forward};
 pub use red16::Red16;
 pub use weight_gradient::weight_gradient;
 

@@ -7,12 +7,12 @@ use crate::layer;
 const STEP: usize = 16;
 
 /// [`layer::relu_forward`] by the instructions given.
-pub(crate) fn relu_forward(isa: Isa, x: &mut [f32], tape: &mut [u8]) {
+pub fn relu_forward(isa: Isa, x: &mut [f32], tape: &mut [u8]) {
     isa.run(Forward { x, tape });
 }
 
 /// [`layer::relu_backward`] by the instructions given.
-pub(crate) fn relu_backward(isa: Isa, g: &mut [f32], tape: &[u8]) {
+pub fn relu_backward(isa: Isa, g: &mut [f32], tape: &[u8]) {
     isa.run(Backward { g, tape });
 }
 

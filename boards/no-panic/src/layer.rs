@@ -2,7 +2,7 @@
 use crate::{buffer, slice};
 use core::hint::black_box;
 use shatterscope::kernel::{
-    Along, Isa, Matrix, Red16, chain, chain_matrix, draw, naive, panel_index, portable, weight_gradient,
+    self, Along, Isa, Matrix, Red16, chain, chain_matrix, draw, naive, panel_index, portable, weight_gradient,
 };
 use shatterscope::layer::*;
 use shatterscope::math::Math;
@@ -61,6 +61,8 @@ fn rectifiers<const T: usize>() {
     black_box(relu(black_box(1.0)));
     relu_forward(buffer(&mut x), buffer(&mut tape));
     relu_backward(buffer(&mut x), slice(&tape));
+    kernel::relu_forward(black_box(Isa::detect()), buffer(&mut x), buffer(&mut tape));
+    kernel::relu_backward(black_box(Isa::detect()), buffer(&mut x), slice(&tape));
     relu_tangent(buffer(&mut x), buffer(&mut t));
     let (mut x, mut t) = ([[1.0; T]; 4], [[1.0; T]; 4]);
     crelu_forward::<T>(buffer(&mut x), buffer(&mut tape));

@@ -23,13 +23,27 @@ macro_rules! marker {
     };
 }
 
-impl Clock for Region {
-    fn start(&mut self) {
+impl Region {
+    /// A counted region begins.
+    #[inline(always)]
+    pub fn begin() {
         marker!(".inst.n 0xbfd0", "slti x0, x0, 0xd0", "hint #0x6d");
     }
 
-    fn stop(&mut self) -> Option<u64> {
+    /// It ends.
+    #[inline(always)]
+    pub fn end() {
         marker!(".inst.n 0xbfe0", "slti x0, x0, 0xe0", "hint #0x6e");
+    }
+}
+
+impl Clock for Region {
+    fn start(&mut self) {
+        Self::begin();
+    }
+
+    fn stop(&mut self) -> Option<u64> {
+        Self::end();
         None
     }
 }
