@@ -1,9 +1,12 @@
 //! What `plan` says before, against what emulated boards say after. Needs QEMU: `cargo xtask test` runs it.
 use rayon::prelude::*;
+use shatterscope::network::Schedule;
 use shatterscope_host::compare::{Entry, suite};
+use shatterscope_host::device::Target;
 use shatterscope_host::device::board::{Board, emulated};
 use shatterscope_host::device::firmware::Firmware;
-use shatterscope_host::device::place::{Place, Settings, emulated_place};
+use shatterscope_host::device::place::{Counting, Place, Settings, emulated_place, open};
+use shatterscope_host::device::profile::Spent;
 use shatterscope_host::engine::{Engine, Isa};
 use shatterscope_host::plan::{Image, Planned, plan_for, tables::stack_bound};
 use shatterscope_host::spec::Overrides;
@@ -25,7 +28,13 @@ const LARGER: [&str; 8] = [
 ];
 
 fn settings(entry: &Entry) -> Settings {
-    Settings { firmware: None, timeout: Duration::from_secs(60), schedule: entry.schedule, ram: 0, count: true }
+    Settings {
+        firmware: None,
+        timeout: Duration::from_secs(60),
+        schedule: entry.schedule,
+        ram: 0,
+        count: Counting::Instructions,
+    }
 }
 
 fn engine() -> Engine {
@@ -89,6 +98,48 @@ fn the_plan_is_what_the_device_reports() {
     };
     let wrong: Vec<_> = boards.par_iter().filter_map(generous).collect();
     assert!(wrong.is_empty(), "the stack table is too generous for {wrong:?}");
+}
+
+/// Operations and what is in none of them make up the whole; the marks cost next to nothing and change no bit.
+#[test]
+#[ignore = "needs QEMU"]
+fn a_profile_adds_up() {
+    for (name, text, schedule) in [
+        ("microbit", "depth = 3\nwidth = 8\npoints = 6", None),
+        ("mps2-an386", "depth = 3\nwidth = 24\npoints = 20\nnorm = 'batch'", Some(Schedule::Blocks { resident: 8 })),
+        ("riscv32imac", "depth = 4\nwidth = 9\npoints = 10\nfamily = 'resnet'\nnorm = 'batch'", None),
+        ("aarch64", "depth = 3\nwidth = 24\npoints = 40\nfamily = 'highway'\nderivative = 'forward'", None),
+    ] {
+        let board = Board::find(name).unwrap();
+        let overrides: Overrides = toml::from_str(text).unwrap();
+        let spec = Overrides { runs: Some(1), ..overrides }.resolve().unwrap();
+        let settings =
+            Settings { count: Counting::Memory, ..settings(&Entry { name: None, spec: spec.clone(), schedule }) };
+        let mut place = emulated_place(board, &settings, &engine()).unwrap();
+        let profile = place.profile(&spec, 0).unwrap();
+        let measured = place.gradient(&spec, 0).unwrap();
+        let total = profile.total.counts;
+        let sum: Spent = profile.operations.iter().flatten().copied().sum();
+        let rest = profile.rest().counts;
+        assert_eq!(sum.counts.instructions + rest.instructions, total.instructions, "{name}: {profile:?}");
+        assert_eq!(sum.counts.loads + rest.loads, total.loads, "{name}");
+        assert!(rest.instructions < 1000 + total.instructions / 50, "{name}: {rest:?}");
+        let cost = total.instructions as f64 / measured.instructions.unwrap() as f64 - 1.0;
+        assert!((0.0..0.001).contains(&cost), "{name}: marks cost {cost}");
+        assert_eq!(total.cycles > 0, name != "riscv32imac" && name != "aarch64");
+        let ways = if text.contains("forward") { 1 } else { 2 };
+        for (i, operation) in profile.operations.iter().enumerate() {
+            let work = operation.map(|spent| spent.counts);
+            assert!(
+                work[..ways].iter().all(|counts| counts.instructions > 0 && counts.loads > 0),
+                "{name} {i}: {work:?}"
+            );
+        }
+        let host = open(&Target::Host, &settings, &engine()).unwrap().gradient(&spec, 0).unwrap();
+        assert_eq!(host.outcome, measured.outcome, "{name}");
+        assert!(!profile.kernel.is_empty());
+        println!("{name}: {} instructions, marks {:.4}%, kernel {}", total.instructions, 100.0 * cost, profile.kernel);
+    }
 }
 
 /// 128 KB for everything: the recompute schedule, within the budget to the byte.

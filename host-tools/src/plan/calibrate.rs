@@ -5,7 +5,7 @@ use super::work::work;
 use crate::compare::Entry;
 use crate::device::board::{Board, emulated};
 use crate::device::fit::request;
-use crate::device::place::{Place, Settings, emulated_place};
+use crate::device::place::{Counting, Place, Settings, emulated_place};
 use crate::engine::Engine;
 use crate::spec::Overrides;
 use crate::{Failure, Result};
@@ -89,7 +89,7 @@ pub fn measure(
     settings: &Settings,
     engine: &Engine,
 ) -> Result<Option<(Work, f64)>> {
-    let settings = Settings { schedule: entry.schedule, ram: *ram, count: true, ..settings.clone() };
+    let settings = Settings { schedule: entry.schedule, ram: *ram, count: Counting::Instructions, ..settings.clone() };
     let mut place = emulated_place(board, &settings, engine)?;
     let run = request(&entry.spec, 0, settings.ram)?;
     let Ok(choice) = place.choose(&run) else { return Ok(None) };

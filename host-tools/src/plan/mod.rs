@@ -9,5 +9,5 @@ mod work;
 
 pub use image::Image;
 pub use kinds::Work;
-pub use report::{Considered, Memory, Planned, plan, plan_for};
+pub use report::{Considered, Memory, Planned, name_of, plan, plan_for};
 pub use work::work;
