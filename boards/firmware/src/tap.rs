@@ -26,6 +26,7 @@ pub(crate) struct Tap<'a, 'b, M> {
 const NAME: usize = 1;
 
 impl<'a, 'b, M: Machine> Tap<'a, 'b, M> {
+    #[inline(never)]
     pub fn new(run: &'a Run, words: &'a mut [u32], answer: &'a mut Answer<'b, M>) -> Self {
         let first = match run.part {
             Part::Digests { .. } => Digest::new().hash,
@@ -114,6 +115,8 @@ impl<M: Machine> Observer for Tap<'_, '_, M> {
         }
     }
 
+    // The stack of what it does is not to be that of the executor's steps.
+    #[inline(never)]
     fn worked(&mut self, pass: Pass, operation: u32) {
         let Part::Profile { first, count } = self.run.part else { return };
         let Some(now) = self.answer.machine().mark(pass, operation) else { return };
@@ -126,6 +129,7 @@ impl<M: Machine> Observer for Tap<'_, '_, M> {
 }
 
 /// The first eight letters of an instruction set's name, zeros behind.
+#[inline(never)]
 fn letters(isa: Isa) -> u64 {
     let mut name = Name::default();
     // What is too long is cut.
