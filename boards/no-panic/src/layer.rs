@@ -2,7 +2,7 @@
 use crate::{buffer, slice};
 use core::hint::black_box;
 use shatterscope::kernel::{
-    self, Along, Isa, Matrix, Red16, chain, chain_matrix, draw, naive, panel_index, portable, weight_gradient,
+    Along, Isa, Matrix, Red16, all_finite, chain, chain_matrix, draw, naive, panel_index, portable, weight_gradient,
 };
 use shatterscope::layer::*;
 use shatterscope::math::Math;
@@ -37,6 +37,10 @@ fn kernels<const R: usize, const T: usize>() {
     let stream = Stream::new(black_box(1), black_box(2), Purpose::Weight, black_box(3), black_box(Normal::IrwinHall));
     draw(isa, &stream, black_box((4, 5)), black_box(Along::Column), black_box(0.5), buffer(&mut gradient));
     let (rows, columns, row) = shape();
+    black_box(all_finite(isa, slice(&[1.0; 20])));
+    let mut tape = [0; 2];
+    shatterscope::kernel::relu_forward(isa, buffer(&mut gradient), buffer(&mut tape));
+    shatterscope::kernel::relu_backward(isa, buffer(&mut gradient), slice(&tape));
     black_box(panel_index::<R>(rows, columns, row, black_box(0)));
     let mut sum = black_box(Red16::new());
     sum.add(black_box(3), black_box(1.0));
@@ -61,8 +65,6 @@ fn rectifiers<const T: usize>() {
     black_box(relu(black_box(1.0)));
     relu_forward(buffer(&mut x), buffer(&mut tape));
     relu_backward(buffer(&mut x), slice(&tape));
-    kernel::relu_forward(black_box(Isa::detect()), buffer(&mut x), buffer(&mut tape));
-    kernel::relu_backward(black_box(Isa::detect()), buffer(&mut x), slice(&tape));
     relu_tangent(buffer(&mut x), buffer(&mut t));
     let (mut x, mut t) = ([[1.0; T]; 4], [[1.0; T]; 4]);
     crelu_forward::<T>(buffer(&mut x), buffer(&mut tape));
