@@ -136,6 +136,7 @@ fn the_page_numbers_the_variants() {
                 Part::Outputs,
                 Part::Digests { first: 0, count: 1 },
                 Part::Values { pass: Pass::Forward, operation: 0 },
+                Part::Profile { first: 0, count: 1 },
             ]),
         ),
         (

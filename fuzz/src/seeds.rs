@@ -51,7 +51,9 @@ fn runs() -> Vec<Run> {
         let spec = shatterscope::network::Spec { depth: run.spec.depth.min(4), ..run.spec };
         Run { spec, points: 9, count: 9, schedule, part, report_every: 64, ..run }
     };
-    entries.map(small).collect()
+    let mut runs: Vec<Run> = entries.map(small).collect();
+    runs.extend(runs.first().map(|run| Run { part: Part::Profile { first: 0, count: 3 }, ..*run }));
+    runs
 }
 
 /// Bodies of frames: every message.

@@ -30,6 +30,7 @@ fn wrong_use_is_told_from_failure() {
         ("device run --target serial:/dev/null@fast", "bits a second"),
         ("device run --target pipe:", "pipe:COMMAND"),
         ("device flash --target qemu:microbit", "no flash"),
+        ("device profile --target host", "no counter"),
         ("compare --targets ,", "no target is named"),
         ("compare --targets host --ram 3x", "128K"),
         ("compare --targets host --schedule blocks:0", "blocks:N"),

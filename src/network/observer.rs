@@ -5,6 +5,10 @@ pub trait Observer {
     /// Called once for each operation, direction and block of resident points, in the order of the work. Sweeps that only
     /// find statistics are not shown.
     fn see(&mut self, seen: &Seen<'_>);
+
+    /// Called when an operation is done with a block of resident points, in every sweep, before what left it is shown. The
+    /// work between two calls is that of the second one's operation.
+    fn worked(&mut self, _pass: Pass, _operation: u32) {}
 }
 
 /// Looks away.

@@ -64,6 +64,15 @@ pub enum Part {
         /// Which operation.
         operation: u32,
     },
+    /// The name of the kernel's instruction set, the first 8 letters, zeros behind; then for operations `first..first + count`
+    /// the ticks of the device's clock that each took in all, forward, then backward; 8 bytes each. Under an emulator that
+    /// counts, every operation is marked, whatever `count` is.
+    Profile {
+        /// First operation.
+        first: u32,
+        /// Number of operations.
+        count: u32,
+    },
 }
 
 impl Run {
@@ -86,7 +95,7 @@ impl Part {
     /// Bytes of one element.
     pub const fn element_bytes(&self) -> usize {
         match self {
-            Part::Digests { .. } => 8,
+            Part::Digests { .. } | Part::Profile { .. } => 8,
             _ => 4,
         }
     }

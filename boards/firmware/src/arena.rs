@@ -46,6 +46,8 @@ impl Layout {
             Part::Gradient | Part::Outputs => 0,
             // Two directions of two words each.
             Part::Digests { count, .. } => count as u64 * 4,
+            // Behind a name of two words.
+            Part::Profile { count, .. } => 2 + count as u64 * 4,
             Part::Values { .. } => VALUE_BYTES as u64 / 4,
         };
         let mut layout = Self {

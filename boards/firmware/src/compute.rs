@@ -52,7 +52,7 @@ fn prepare<M: Machine>(run: &Run, tile: u32, words: u64, answer: &mut Answer<M>)
     let network = Network::Family(run.spec);
     let end = match run.part {
         Part::Gradient | Part::Outputs => 0,
-        Part::Digests { first, count } => first.saturating_add(count),
+        Part::Digests { first, count } | Part::Profile { first, count } => first.saturating_add(count),
         Part::Values { operation, .. } => operation.saturating_add(1),
     };
     let refused = match layout(run, tile, words) {
@@ -95,7 +95,7 @@ fn execute<const R: usize, const T: usize, M: Machine>(
     let outcome = steps(executor, run, decoder, &mut tap);
     done.ticks = tap.answer.machine().end(matches!(outcome, Ok(Outcome::Complete)));
     match run.part {
-        Part::Digests { .. } => tap.say_digests(),
+        Part::Digests { .. } | Part::Profile { .. } => tap.say_words(),
         _ => tap.flush(),
     }
     tap.outcome?;

@@ -1,16 +1,20 @@
 use crate::answer::Answer;
 use crate::device::{Gone, Machine};
+use core::fmt::Write;
 use shatterscope::Pass;
 use shatterscope::contract::{Digest, canonical_bits};
+use shatterscope::kernel::Isa;
 use shatterscope::network::{Observer, Seen};
 use shatterscope::wire::{Message, Part, Run, VALUE_BYTES};
 
-/// Takes what a part asks for out of a run: digests of operations are kept, values of one are sent at once.
+/// Takes what a part asks for out of a run: digests and ticks of operations are kept, values of one are sent at once.
 pub(crate) struct Tap<'a, 'b, M> {
     run: &'a Run,
-    /// Two words a digest, or the values of the frame at hand.
+    /// Two words a digest or number of ticks, or the values of the frame at hand.
     words: &'a mut [u32],
     len: usize,
+    /// The clock at the last mark.
+    ticks: u64,
     pub answer: &'a mut Answer<'b, M>,
     /// Elements said.
     pub said: u32,
@@ -18,14 +22,23 @@ pub(crate) struct Tap<'a, 'b, M> {
     pub outcome: Result<(), Gone>,
 }
 
+/// A profile's ticks stand behind one other pair, the name of the instruction set.
+const NAME: usize = 1;
+
 impl<'a, 'b, M: Machine> Tap<'a, 'b, M> {
+    #[inline(never)]
     pub fn new(run: &'a Run, words: &'a mut [u32], answer: &'a mut Answer<'b, M>) -> Self {
-        if let Part::Digests { .. } = run.part {
-            for digest in words.as_chunks_mut::<2>().0 {
-                *digest = halves(Digest::new().hash);
-            }
+        let first = match run.part {
+            Part::Digests { .. } => Digest::new().hash,
+            _ => 0,
+        };
+        for pair in words.as_chunks_mut::<2>().0 {
+            *pair = halves(first);
         }
-        Self { run, words, len: 0, answer, said: 0, digest: Digest::new(), outcome: Ok(()) }
+        if let (Part::Profile { .. }, Some(name)) = (run.part, words.first_chunk_mut()) {
+            *name = halves(letters(run.options().isa));
+        }
+        Self { run, words, len: 0, ticks: 0, answer, said: 0, digest: Digest::new(), outcome: Ok(()) }
     }
 
     /// One more value of the answer.
@@ -51,11 +64,11 @@ impl<'a, 'b, M: Machine> Tap<'a, 'b, M> {
         self.len = 0;
     }
 
-    /// Says the digests of all operations.
-    pub fn say_digests(&mut self) {
+    /// Says the digests or ticks of all operations.
+    pub fn say_words(&mut self) {
         for (i, frame) in self.words.chunks(VALUE_BYTES / 4).enumerate() {
-            for digest in frame.as_chunks::<2>().0 {
-                self.digest.push_hash(digest[0] as u64 | (digest[1] as u64) << 32);
+            for pair in frame.as_chunks::<2>().0 {
+                self.digest.push_hash(whole(pair));
             }
             let first = (i * VALUE_BYTES / 8) as u32;
             if self.outcome.is_ok() {
@@ -63,6 +76,12 @@ impl<'a, 'b, M: Machine> Tap<'a, 'b, M> {
             }
         }
         self.said = (self.words.len() / 2) as u32;
+    }
+
+    /// The two words of one operation and direction, of `count` operations from `first` on, behind so many other pairs.
+    fn pair(&mut self, skip: usize, (pass, operation): (Pass, u32), first: u32, count: u32) -> Option<&mut [u32; 2]> {
+        let at = operation.checked_sub(first).filter(|at| *at < count)?;
+        self.words.as_chunks_mut::<2>().0.get_mut(skip + 2 * at as usize + usize::from(pass == Pass::Backward))
     }
 
     /// The points of the slice, as indices into the block seen.
@@ -76,13 +95,11 @@ impl<'a, 'b, M: Machine> Tap<'a, 'b, M> {
 impl<M: Machine> Observer for Tap<'_, '_, M> {
     fn see(&mut self, seen: &Seen<'_>) {
         match self.run.part {
-            Part::Gradient | Part::Outputs => {}
+            Part::Gradient | Part::Outputs | Part::Profile { .. } => {}
             Part::Digests { first, count } => {
-                let Some(at) = seen.operation.checked_sub(first).filter(|at| *at < count) else { return };
-                let at = 2 * at as usize + usize::from(seen.pass == Pass::Backward);
                 let slice = self.slice(seen);
-                let Some(kept) = self.words.as_chunks_mut::<2>().0.get_mut(at) else { return };
-                let mut digest = Digest { hash: kept[0] as u64 | (kept[1] as u64) << 32, bytes: 0 };
+                let Some(kept) = self.pair(0, (seen.pass, seen.operation), first, count) else { return };
+                let mut digest = Digest { hash: whole(kept), bytes: 0 };
                 for point in slice {
                     seen.point(point).for_each(|x| digest.push(x));
                 }
@@ -97,6 +114,47 @@ impl<M: Machine> Observer for Tap<'_, '_, M> {
             }
         }
     }
+
+    // The stack of what it does is not to be that of the executor's steps.
+    #[inline(never)]
+    fn worked(&mut self, pass: Pass, operation: u32) {
+        let Part::Profile { first, count } = self.run.part else { return };
+        let Some(now) = self.answer.machine().mark(pass, operation) else { return };
+        let took = now.saturating_sub(self.ticks);
+        self.ticks = now;
+        if let Some(kept) = self.pair(NAME, (pass, operation), first, count) {
+            *kept = halves(whole(kept).saturating_add(took));
+        }
+    }
+}
+
+/// The first eight letters of an instruction set's name, zeros behind.
+#[inline(never)]
+fn letters(isa: Isa) -> u64 {
+    let mut name = Name::default();
+    // What is too long is cut.
+    let _ = write!(name, "{isa:?}");
+    u64::from_le_bytes(name.letters)
+}
+
+#[derive(Default)]
+struct Name {
+    letters: [u8; 8],
+    len: usize,
+}
+
+impl Write for Name {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        for (to, from) in self.letters.iter_mut().skip(self.len).zip(text.bytes()) {
+            *to = from;
+            self.len += 1;
+        }
+        Ok(())
+    }
+}
+
+fn whole(halves: &[u32; 2]) -> u64 {
+    halves[0] as u64 | (halves[1] as u64) << 32
 }
 
 /// Low word first.

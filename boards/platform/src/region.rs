@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use core::arch::asm;
+use shatterscope::Pass;
 use shatterscope_firmware::device::Clock;
 
 /// A clock that the emulator reads, not the firmware.
@@ -23,13 +24,43 @@ macro_rules! marker {
     };
 }
 
-impl Clock for Region {
-    fn start(&mut self) {
+impl Region {
+    /// A counted region begins.
+    #[inline(always)]
+    pub fn begin() {
         marker!(".inst.n 0xbfd0", "slti x0, x0, 0xd0", "hint #0x6d");
     }
 
-    fn stop(&mut self) -> Option<u64> {
+    /// It ends.
+    #[inline(always)]
+    pub fn end() {
         marker!(".inst.n 0xbfe0", "slti x0, x0, 0xe0", "hint #0x6e");
+    }
+}
+
+impl Clock for Region {
+    fn start(&mut self) {
+        Self::begin();
+    }
+
+    fn stop(&mut self) -> Option<u64> {
+        Self::end();
+        None
+    }
+
+    /// The counter stands still while it is told which operation it was, bit by bit from the lowest: that of the direction.
+    fn mark(&mut self, pass: Pass, operation: u32) -> Option<u64> {
+        marker!(".inst.n 0xbfa0", "slti x0, x0, 0xa0", "hint #0x6a");
+        let mut rest = operation << 1 | u32::from(pass == Pass::Backward);
+        while rest > 0 {
+            if rest & 1 == 1 {
+                marker!(".inst.n 0xbf90", "slti x0, x0, 0x90", "hint #0x69");
+            } else {
+                marker!(".inst.n 0xbf80", "slti x0, x0, 0x80", "hint #0x68");
+            }
+            rest >>= 1;
+        }
+        marker!(".inst.n 0xbfb0", "slti x0, x0, 0xb0", "hint #0x6b");
         None
     }
 }

@@ -1,4 +1,5 @@
 use embassy_time::Instant;
+use shatterscope::Pass;
 use shatterscope_firmware::device::Clock;
 
 /// Microseconds of the HAL's timer: for cores that do not count their cycles.
@@ -26,6 +27,10 @@ impl Clock for Micros {
     fn stop(&mut self) -> Option<u64> {
         Some(self.0.elapsed().as_micros())
     }
+
+    fn mark(&mut self, _: Pass, _: u32) -> Option<u64> {
+        self.stop()
+    }
 }
 
 #[cfg(not(armv6m))]
@@ -33,7 +38,7 @@ pub use cycles::Cycles;
 
 #[cfg(not(armv6m))]
 mod cycles {
-    use super::{Clock, Instant};
+    use super::{Clock, Instant, Pass};
     use cortex_m::peripheral::{DCB, DWT};
 
     /// Cycles of the core. Its counter has 32 bits and turns over within a minute: the HAL's timer says how often it did.
@@ -63,6 +68,10 @@ mod cycles {
             let low = DWT::cycle_count().wrapping_sub(self.start.1);
             let about = self.start.0.elapsed().as_micros().saturating_mul(self.hertz as u64) / 1_000_000;
             Some(nearest(about, low))
+        }
+
+        fn mark(&mut self, _: Pass, _: u32) -> Option<u64> {
+            self.stop()
         }
     }
 

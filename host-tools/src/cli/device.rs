@@ -28,6 +28,21 @@ pub enum DeviceCommand {
         #[command(flatten)]
         computing: Computing,
     },
+    /// What each operation of a run takes: instructions, loads and stores in the emulator, ticks on a chip with a clock
+    Profile {
+        /// `qemu:NAME`, or a device with a clock: `serial:PORT[@BAUD]`, `probe:NAME`, `pipe:COMMAND`
+        #[arg(long)]
+        target: String,
+        /// Which run
+        #[arg(long, default_value_t = 0)]
+        run: u32,
+        /// The network
+        #[command(flatten)]
+        network: Box<Network>,
+        /// How to reach it
+        #[command(flatten)]
+        devices: Devices,
+    },
     /// Ask a device who it is; it tests its arithmetic at its start
     Selftest {
         /// `host`, `wasm`, `qemu:NAME`, `serial:PORT[@BAUD]`, `probe:NAME` or `pipe:COMMAND`
@@ -56,6 +71,10 @@ impl DeviceCommand {
             DeviceCommand::Run { target, network, devices, computing } => {
                 let (target, spec) = (Target::parse(target)?, network.resolve_over(None)?);
                 command::device::run(&spec, &target, devices, &computing.engine(common)?, common)
+            }
+            DeviceCommand::Profile { target, run, network, devices } => {
+                let (target, spec) = (Target::parse(target)?, network.resolve_over(None)?);
+                command::profile::run(&spec, *run, &target, devices, &engine()?, common)
             }
             DeviceCommand::Selftest { target, devices } => {
                 command::device::self_test(&Target::parse(target)?, devices, &engine()?, common)

@@ -1,6 +1,6 @@
 //! Options that several commands share.
 use super::Common;
-use crate::device::Settings;
+use crate::device::{Counting, Settings};
 use crate::engine::{Engine, Isa};
 use crate::preset::{Preset, find};
 use crate::spec::{Overrides, Spec};
@@ -114,8 +114,9 @@ impl Devices {
         if !(self.timeout > 0.0 && self.timeout < 1e6) {
             return Err(Failure::usage(format!("--timeout {}: give seconds above 0", self.timeout)));
         }
+        let count = if self.no_count { Counting::Off } else { Counting::Instructions };
         let timeout = Duration::from_secs_f64(self.timeout);
-        Ok(Settings { firmware: self.firmware.clone(), timeout, schedule, ram, count: !self.no_count })
+        Ok(Settings { firmware: self.firmware.clone(), timeout, schedule, ram, count })
     }
 }
 

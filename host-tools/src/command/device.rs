@@ -71,7 +71,7 @@ pub fn list(common: &Common) -> Result<()> {
 }
 
 /// The first line that a program says of its version; None where it is not installed.
-fn version(program: &str) -> Option<String> {
+pub(super) fn version(program: &str) -> Option<String> {
     let output = Command::new(program).arg("--version").output().ok().filter(|output| output.status.success())?;
     String::from_utf8_lossy(&output.stdout).lines().next().map(|line| line.replace("QEMU emulator version", "QEMU"))
 }
@@ -172,7 +172,7 @@ fn text(ran: &Ran) -> String {
     text
 }
 
-fn describe(device: &Identity) -> String {
+pub(super) fn describe(device: &Identity) -> String {
     let floats = if device.fpu { "floats in hardware" } else { "floats in software" };
     format!(
         "device    {}, {}, {floats}, tile {} x {}, arena {} of {} B\nfirmware  commit {}, {}\n",

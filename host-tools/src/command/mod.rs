@@ -7,6 +7,7 @@ pub mod pack;
 pub mod plan;
 pub mod preset;
 pub mod probe;
+pub mod profile;
 pub mod spec;
 pub mod theory;
 

@@ -58,6 +58,16 @@ fn table(planned: &Planned) -> String {
             one.verdict
         );
     }
+    if !planned.layers.is_empty() {
+        text += "\n      layer kind              forward        backward   share\n";
+    }
+    let total = planned.instructions.unwrap_or(0).max(1) as f64;
+    for part in planned.layers.iter().chain(&planned.kinds) {
+        let layer = part.layer.map_or(String::new(), |layer| layer.to_string());
+        let share = 100.0 * (part.forward + part.backward) as f64 / total;
+        let kind = part.kind.unwrap_or("");
+        text += &format!("{layer:>11} {kind:10} {:>14} {:>15} {share:>6.1}%\n", part.forward, part.backward);
+    }
     if planned.slice < spec.points {
         text += &format!("in requests of {} points\n", planned.slice);
     }

@@ -1,10 +1,11 @@
 //! Where two places part: two questions, the digests of all operations and the values of one.
 use crate::device::place::{Outcome, Place};
+use crate::device::profile::kind_of;
 use crate::spec::Spec;
 use crate::{Failure, Result};
 use serde::Serialize;
 use shatterscope::Pass;
-use shatterscope::network::{Layer, Network};
+use shatterscope::network::Network;
 
 /// The first element that differs, in the order of the computation.
 #[derive(Clone, Debug, Serialize)]
@@ -98,7 +99,7 @@ pub(super) fn locate(
         Pass::Backward => ("backward", units_in),
     };
     let named =
-        Difference { direction, layer: network.layer_number(operation as u32), operation: name_of(&layer), ..bare };
+        Difference { direction, layer: network.layer_number(operation as u32), operation: kind_of(&layer), ..bare };
     Ok(found(named, &here, &there, units))
 }
 
@@ -119,17 +120,5 @@ fn describe(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Results { .. } => "a result".to_owned(),
         Outcome::NonFinite(fault) => shatterscope::Error::NonFinite(*fault).to_string(),
-    }
-}
-
-fn name_of(layer: &Layer) -> &'static str {
-    match layer {
-        Layer::Dense(_) => "dense",
-        Layer::Relu { .. } => "relu",
-        Layer::Crelu { .. } => "crelu",
-        Layer::Centre { .. } => "centre",
-        Layer::BatchNorm { .. } => "batch norm",
-        Layer::Fork { .. } => "fork",
-        Layer::Join { .. } => "join",
     }
 }

@@ -8,9 +8,10 @@ pub mod link;
 pub mod map;
 pub mod place;
 pub mod probe;
+pub mod profile;
 pub mod serial;
 pub mod target;
 
 pub use board::{BOARDS, Board};
-pub use place::{Measured, Outcome, Place, Settings, open};
+pub use place::{Counting, Measured, Outcome, Place, Settings, open};
 pub use target::Target;

@@ -1,14 +1,16 @@
 //! Fits the prices of work to counted instructions.
 use super::kinds::Work;
 use super::tables::Costs;
-use super::work::work;
+use super::work::work_of;
+use super::zeros::Zeros;
 use crate::compare::Entry;
 use crate::device::board::{Board, emulated};
 use crate::device::fit::request;
-use crate::device::place::{Place, Settings, emulated_place};
+use crate::device::place::{Counting, Place, Settings, emulated_place};
 use crate::engine::Engine;
 use crate::spec::Overrides;
 use crate::{Failure, Result};
+use rayon::prelude::*;
 use shatterscope::network::Schedule;
 
 /// Specs of 10^5 to some 10^6 multiply-adds, in which each kind of work weighs something somewhere: schedule, and what
@@ -79,7 +81,18 @@ pub fn samples() -> Result<Vec<Sample>> {
     all.chain(LIMITS.iter().map(|&ram| sample(four, "width = 100", ram))).collect()
 }
 
-/// The counts of work and the instructions of one spec on an emulated board; None where it does not fit there.
+/// A count to fit: the work, its instructions, and those of the whole run.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Work of one operation each way, or of the whole.
+    pub work: Work,
+    /// Counted.
+    pub instructions: f64,
+    /// Counted of the run: errors are shares of it.
+    pub whole: f64,
+}
+
+/// The counts of one spec on an emulated board, operation by operation and then the whole; None where it does not fit there.
 ///
 /// # Errors
 /// The board cannot run it.
@@ -88,15 +101,27 @@ pub fn measure(
     Sample { entry, ram }: &Sample,
     settings: &Settings,
     engine: &Engine,
-) -> Result<Option<(Work, f64)>> {
-    let settings = Settings { schedule: entry.schedule, ram: *ram, count: true, ..settings.clone() };
+) -> Result<Option<Vec<Row>>> {
+    let settings = Settings { schedule: entry.schedule, ram: *ram, count: Counting::Instructions, ..settings.clone() };
     let mut place = emulated_place(board, &settings, engine)?;
     let run = request(&entry.spec, 0, settings.ram)?;
     let Ok(choice) = place.choose(&run) else { return Ok(None) };
-    let (rows, tile) = place.identity().map_or((1, 1), |identity| (identity.rows, identity.tile));
-    let counted = place.gradient(&entry.spec, 0)?.instructions;
-    let counted = counted.ok_or_else(|| Failure::failed(format!("{}: nothing was counted", board.name)))?;
-    Ok(Some((work(&run, &choice, rows, tile), counted as f64)))
+    let tile = place.identity().map_or((1, 1), |identity| (identity.rows, identity.tile));
+    let zeros = if board.fpu() { Zeros::none() } else { Zeros::counted(&entry.spec, &run, engine)? };
+    let profile = place.profile(&entry.spec, 0)?;
+    let whole = profile.total.counts.instructions as f64;
+    if whole == 0.0 {
+        return Err(Failure::failed(format!("{}: nothing was counted", board.name)));
+    }
+    let work = work_of(&run, &choice, tile, &zeros);
+    let mut all = Row { work: Work::default(), instructions: whole, whole };
+    let mut rows = Vec::new();
+    for (work, spent) in work.iter().flatten().zip(profile.operations.iter().flatten()) {
+        all.work += *work;
+        rows.push(Row { work: *work, instructions: spent.counts.instructions as f64, whole });
+    }
+    rows.push(all);
+    Ok(Some(rows))
 }
 
 /// Fits every emulated board.
@@ -105,32 +130,40 @@ pub fn measure(
 /// A board that cannot run.
 pub fn calibrate(settings: &Settings, engine: &Engine) -> Result<Costs> {
     let samples = samples()?;
-    let mut fitted = Vec::new();
-    for board in emulated() {
-        let mut rows = Vec::new();
+    let boards: Vec<_> = emulated().collect();
+    let fitted = boards.par_iter().map(|&board| {
+        let (mut rows, mut wholes) = (Vec::new(), Vec::new());
         for sample in &samples {
-            rows.extend(measure(board, sample, settings, engine)?);
+            if let Some(measured) = measure(board, sample, settings, engine)? {
+                wholes.extend(measured.last().map(|whole| (sample, *whole)));
+                rows.extend(measured);
+            }
         }
         let prices = fit(&rows);
-        let worst =
-            rows.iter().map(|(work, counted)| (dot(&work.counts(), &prices) / counted - 1.0).abs()).fold(0.0, f64::max);
-        eprintln!("{}: {} specs, off by at most {:.1}%", board.name, rows.len(), 100.0 * worst);
-        fitted.push((board, prices));
-    }
-    Ok(Costs::of(fitted))
+        let off = |row: &Row| (dot(&row.work.counts(), &prices) / row.instructions - 1.0).abs();
+        let worst = wholes.iter().max_by(|(_, a), (_, b)| off(a).total_cmp(&off(b)));
+        if let Some((sample, row)) = worst {
+            let (spec, schedule) = (sample.entry.spec.describe(), sample.entry.schedule);
+            let (name, worst) = (board.name, 100.0 * off(row));
+            eprintln!("{name}: {} specs, off by at most {worst:.1}% ({spec}, {schedule:?})", wholes.len());
+        }
+        Ok((board, prices))
+    });
+    Ok(Costs::of(fitted.collect::<Result<Vec<_>>>()?))
 }
 
-/// Prices, none negative, with the least sum of squared relative errors: coordinate descent on the normal equations.
-pub fn fit(rows: &[(Work, f64)]) -> Vec<f64> {
-    let scaled: Vec<Vec<f64>> = rows.iter().map(|(work, y)| work.counts().iter().map(|x| x / y).collect()).collect();
+/// Prices, none negative, with the least sum of squared errors, each as a share of its run: coordinate descent on the normal
+/// equations.
+pub fn fit(rows: &[Row]) -> Vec<f64> {
     let n = Work::KINDS.len();
     let mut gram = vec![vec![0.0; n]; n];
     let mut target = vec![0.0; n];
-    for row in &scaled {
-        for i in 0..n {
-            target[i] += row[i];
+    for row in rows {
+        let scaled: Vec<f64> = row.work.counts().iter().map(|count| count / row.whole).collect();
+        for i in (0..n).filter(|&i| scaled[i] != 0.0) {
+            target[i] += scaled[i] * row.instructions / row.whole;
             for j in 0..n {
-                gram[i][j] += row[i] * row[j];
+                gram[i][j] += scaled[i] * scaled[j];
             }
         }
     }

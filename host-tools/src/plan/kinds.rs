@@ -30,14 +30,22 @@ macro_rules! kinds {
 kinds! {
     /// R rows by one column by T points of a dense product.
     groups,
+    /// The same where the column's points are zero, on cores without FPU: a product with zero is done at once.
+    zero_groups,
     /// One row by one column by T points, of the rows left over.
     singles,
+    /// The same where the points are zero.
+    zero_singles,
     /// Starts of such chains: rows or groups of rows, each with one tile.
     chains,
     /// One tile with one panel of weights.
     tile_panels,
     /// Panels of weights.
     panels,
+    /// Rows of panels that are drawn.
+    drawn_rows,
+    /// Steps of sixteen values in which registers draw them, the last of a row begun or not.
+    drawn_steps,
     /// Weights drawn by Irwin-Hall.
     weights,
     /// Weights drawn by the inverse of the distribution.
@@ -52,26 +60,62 @@ kinds! {
     outputs,
     /// Elements rectified forward.
     rectified,
+    /// Elements rectified with their tangents.
+    tangents,
     /// Elements masked backward.
     masked,
-    /// Elements of doubling rectifiers, either way.
+    /// Elements of doubling rectifiers forward.
     doubled,
-    /// Elements added up for statistics.
+    /// Elements of doubling rectifiers with their tangents.
+    doubled_tangents,
+    /// Elements of doubling rectifiers backward.
+    halved,
+    /// Elements added up for means.
     summed,
+    /// Elements whose squared deviations are added up.
+    squared,
     /// Elements multiplied and added up for full statistics.
     products,
-    /// Units times blocks whose sums are started and folded.
+    /// Units whose sums over the whole batch are begun, folded and divided.
     sums,
-    /// Elements normalised, centred or scaled.
+    /// Units times blocks whose sums are gone on with.
+    continued,
+    /// Units whose sums are folded at the end of a sweep.
+    folded,
+    /// Units whose deviations are found.
+    roots,
+    /// Elements that lose a mean.
+    centred,
+    /// Elements that lose a mean and are scaled.
     normalised,
-    /// Elements of full gradients through a norm.
+    /// Elements scaled.
+    scaled,
+    /// Elements of full gradients through batch norm.
     through,
-    /// Elements joined or kept.
+    /// Elements copied.
+    copied,
+    /// Elements joined: two products and a sum.
     joined,
+    /// Elements to which a scaled one is added.
+    added,
     /// Elements checked for NaN and infinity.
     checked,
     /// Points loaded and stored.
     points,
     /// Operations on a block of points.
     operations,
+}
+
+impl std::ops::AddAssign for Work {
+    fn add_assign(&mut self, other: Self) {
+        let counts: Vec<f64> = self.counts().iter().zip(other.counts()).map(|(a, b)| a + b).collect();
+        *self = Self::of(&counts);
+    }
+}
+
+impl Work {
+    /// So many times the work.
+    pub fn times(&self, times: f64) -> Self {
+        Self::of(&self.counts().iter().map(|count| count * times).collect::<Vec<_>>())
+    }
 }

@@ -6,8 +6,10 @@ mod product;
 mod report;
 pub mod tables;
 mod work;
+mod zeros;
 
 pub use image::Image;
 pub use kinds::Work;
-pub use report::{Considered, Memory, Planned, plan, plan_for};
-pub use work::work;
+pub use report::{Considered, Memory, Part, Planned, name_of, plan, plan_for};
+pub use work::{work, work_of};
+pub use zeros::Zeros;

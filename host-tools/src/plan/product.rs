@@ -4,6 +4,9 @@ use super::work::Walk;
 use shatterscope::network::{Dense, Family, Init, Role};
 use shatterscope::random::Normal;
 
+/// Values that registers draw at once.
+const STEP: u64 = 16;
+
 impl Walk<'_> {
     /// One product with its panels.
     pub(super) fn product(&self, dense: &Dense, transposed: bool, tiles: u64) -> Work {
@@ -44,6 +47,12 @@ impl Walk<'_> {
         work.chains += times * ((groups + singles) * tiles) as f64;
         work.tile_panels += times * tiles as f64;
         work.panels += times;
+        let orthogonal = matches!(self.run.spec.init, Init::Orthogonal | Init::LooksLinear);
+        // Orthogonal panels are not drawn by rows; what little the other layers draw there goes with the weights.
+        if !orthogonal && self.run.normal == Normal::IrwinHall {
+            work.drawn_rows += times * rows as f64;
+            work.drawn_steps += times * (rows * columns.div_ceil(STEP)) as f64;
+        }
     }
 
     /// Panels of whole columns of Q, each with all reflectors up to it.

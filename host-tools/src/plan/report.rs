@@ -1,14 +1,17 @@
 use super::image::Image;
 use super::tables::{Costs, stack_bound, twin};
-use super::work::{parameters, work};
+use super::work::{parameters, work, work_of};
+use super::zeros::Zeros;
 use crate::device::Board;
 use crate::device::firmware::Firmware;
 use crate::device::fit::{Choice, Room, Unfit, request};
 use crate::device::place::Settings;
+use crate::device::profile::{grouped, kind_of};
+use crate::engine::{Engine, Isa};
 use crate::spec::Spec;
 use crate::{Failure, Result};
 use serde::Serialize;
-use shatterscope::network::Schedule;
+use shatterscope::network::{Network, Schedule};
 
 /// Bytes of memory by purpose.
 #[derive(Clone, Debug, Serialize)]
@@ -54,6 +57,24 @@ pub struct Considered {
     pub verdict: String,
 }
 
+/// Instructions of an operation, a layer, or a kind of operation.
+#[derive(Clone, Debug, Serialize)]
+pub struct Part {
+    /// Operation, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<u32>,
+    /// Layer as in the paper, readout = depth + 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<u32>,
+    /// dense, relu, ...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
+    /// Instructions forward.
+    pub forward: u64,
+    /// Instructions backward.
+    pub backward: u64,
+}
+
 /// A plan for one board.
 #[derive(Clone, Debug, Serialize)]
 pub struct Planned {
@@ -83,6 +104,12 @@ pub struct Planned {
     pub weights_drawn: u64,
     /// Of one run.
     pub instructions: Option<u64>,
+    /// The same operation by operation, as `device profile` measures it; empty where the board's prices are not known.
+    pub operations: Vec<Part>,
+    /// By layer.
+    pub layers: Vec<Part>,
+    /// By kind of operation.
+    pub kinds: Vec<Part>,
     /// The board whose counts these are, where it is another.
     pub instructions_of: Option<&'static str>,
     /// All schedules.
@@ -108,7 +135,9 @@ pub fn plan_for(spec: &Spec, board: &Board, image: &Image, settings: &Settings) 
     let room = Room { words: image.arena / 4, rows, tile, ram: settings.ram };
     let run = request(spec, 0, settings.ram)?;
     let costs = Costs::committed()?;
-    let price = |choice: &Choice| costs.instructions(board, &work(&run, choice, rows, tile));
+    let zeros =
+        if board.fpu() { Zeros::none() } else { Zeros::counted(spec, &run, &Engine::new(None, Isa::Auto, true)?)? };
+    let price = |choice: &Choice| costs.instructions(board, &work(&run, choice, (rows, tile), &zeros));
     let chosen = match settings.schedule {
         None => room.choose(&run, |choice| costs.of_choice(Some(board), board.fpu(), &run, choice, &room))?,
         Some(schedule) => room.choice(&run, schedule, run.count).map_err(unfit)?,
@@ -152,9 +181,28 @@ pub fn plan_for(spec: &Spec, board: &Board, image: &Image, settings: &Settings) 
         }
     });
     let layout = chosen.layout;
+    let network = Network::Family(run.spec);
+    let priced: Option<Vec<[f64; 2]>> = work_of(&run, &chosen, (rows, tile), &zeros)
+        .iter()
+        .map(|[forward, backward]| Some([costs.instructions(board, forward)?, costs.instructions(board, backward)?]))
+        .collect();
+    let priced = priced.unwrap_or_default();
+    let part = |[forward, backward]: [f64; 2]| {
+        let [forward, backward] = [forward, backward].map(|count| count.round() as u64);
+        Part { operation: None, layer: None, kind: None, forward, backward }
+    };
+    let operations = (0..).zip(&priced).filter_map(|(i, spent)| {
+        let (layer, kind) = (Some(network.layer_number(i)), Some(kind_of(&network.layer(i)?)));
+        Some(Part { operation: Some(i), layer, kind, ..part(*spent) })
+    });
+    let layers = grouped(&network, &priced, |i, _| network.layer_number(i));
+    let kinds = grouped(&network, &priced, |_, layer| kind_of(layer));
     let prices = twin(board).filter(|twin| twin.name != board.name).map(|twin| twin.name);
     Ok(Planned {
         schedules: considered.collect(),
+        operations: operations.collect(),
+        layers: layers.into_iter().map(|(layer, spent)| Part { layer: Some(layer), ..part(spent) }).collect(),
+        kinds: kinds.into_iter().map(|(kind, spent)| Part { kind: Some(kind), ..part(spent) }).collect(),
         spec: spec.clone(),
         contract: spec.contract(),
         board: board.name.to_owned(),

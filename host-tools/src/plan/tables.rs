@@ -1,6 +1,7 @@
 //! The committed tables of boards: bounds of the stack, and prices of work in instructions.
 use super::kinds::Work;
 use super::work::work;
+use super::zeros::Zeros;
 use crate::device::Board;
 use crate::device::fit::{Choice, Room};
 use crate::{Failure, Result};
@@ -52,7 +53,9 @@ impl Costs {
     /// What a choice costs, to be compared with other choices for the same run: instructions, or a rough guess for a
     /// board whose core is not in the table.
     pub fn of_choice(&self, board: Option<&Board>, fpu: bool, run: &Run, choice: &Choice, room: &Room) -> f64 {
-        let counted = board.and_then(|board| self.instructions(board, &work(run, choice, room.rows, room.tile)));
+        let zeros = if fpu { Zeros::none() } else { Zeros::assumed(run) };
+        let counted =
+            board.and_then(|board| self.instructions(board, &work(run, choice, (room.rows, room.tile), &zeros)));
         counted.unwrap_or_else(|| choice.cost(fpu))
     }
 

@@ -46,6 +46,13 @@ unsafe extern "C" {
         accesses: c_int,
         data: *mut c_void,
     );
+    pub fn qemu_plugin_register_vcpu_tb_exec_cb(
+        block: *mut Tb,
+        callback: extern "C" fn(c_uint, *mut c_void),
+        flags: c_int,
+        data: *mut c_void,
+    );
+    pub fn qemu_plugin_tb_vaddr(block: *const Tb) -> u64;
     pub fn qemu_plugin_tb_n_insns(block: *const Tb) -> usize;
     pub fn qemu_plugin_tb_get_insn(block: *const Tb, i: usize) -> *mut Insn;
     pub fn qemu_plugin_insn_data(insn: *const Insn) -> *const u8;

@@ -1,6 +1,7 @@
 #![allow(dead_code, reason = "each test uses its part")]
 //! A device on a line whose faults are chosen: the real firmware in a thread, frames carried by channels.
 use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write};
+use shatterscope::Pass;
 use shatterscope_firmware::device::{Board, Clock, Device, NoDelay, NoPin, NoStack, Status};
 use shatterscope_firmware::serve;
 use shatterscope_host::device::channel::{Channel, Received};
@@ -89,16 +90,22 @@ impl Write for Line {
     }
 }
 
-/// Counts the runs of the executor.
-struct Runs(Arc<AtomicU64>);
+/// Counts the runs of the executor, and ten ticks an operation.
+struct Runs(Arc<AtomicU64>, u64);
 
 impl Clock for Runs {
     fn start(&mut self) {
         self.0.fetch_add(1, Ordering::SeqCst);
+        self.1 = 0;
     }
 
     fn stop(&mut self) -> Option<u64> {
         Some(self.0.load(Ordering::SeqCst))
+    }
+
+    fn mark(&mut self, _: Pass, _: u32) -> Option<u64> {
+        self.1 += 10;
+        Some(self.1)
     }
 }
 
@@ -152,7 +159,7 @@ impl Made {
         let made = self.clone();
         std::thread::spawn(move || {
             let status = Status { lamp: NoPin, timing: NoPin, delay: NoDelay };
-            let mut device = Device { board: made.board, bytes, clock: Runs(made.runs), stack: NoStack, status };
+            let mut device = Device { board: made.board, bytes, clock: Runs(made.runs, 0), stack: NoStack, status };
             serve::<2, 16, _, _, _, _, _, _>(&mut device, &mut vec![0.0; made.words]);
         });
     }

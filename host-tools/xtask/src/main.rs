@@ -1,6 +1,7 @@
 //! `cargo xtask test` proves the whole: formats, lints, documentation, tests at every optimisation level, every target,
 //! devices in the emulator, the absence of panics, and that a broken contract would be found.
 
+mod bench;
 mod boards;
 mod fuzz;
 mod mutants;
@@ -51,12 +52,27 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
+    /// Counts the core's kernels on emulated boards, and writes boards/kernels.csv and its table
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
     /// No symbol of core::panicking in a program that uses the whole core
     Panics,
     /// Breaks the contract, one place at a time, and wants the golden tests to notice
     Mutants,
     /// Writes goldens and vectors anew with docs/strict1.py: for a change of the contract only
     Bless,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Every kernel on every emulated board
+    Boards {
+        /// Measure again, and hold what is committed to it
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -85,6 +101,10 @@ fn run(task: &Task, tree: &Tree, report: &mut Report) {
             }
         }
         Task::Fuzz { runs, keep } => fuzz::steps(tree, report, *runs, *keep),
+        Task::Bench { what: Bench::Boards { check } } => {
+            let tools = tools::provide(report);
+            bench::steps(tree, report, &tools, *check);
+        }
         Task::Panics => {
             let tools = tools::provide(report);
             panics::steps(tree, report, &tools);
@@ -103,6 +123,7 @@ fn test(tree: &Tree, report: &mut Report, long: bool) {
     rust::report(tree, report, &tools);
     wrong::steps(tree, report, &tools);
     boards::steps(tree, report, &tools);
+    bench::steps(tree, report, &tools, true);
     panics::steps(tree, report, &tools);
     mutants::steps(tree, report);
     if long {

@@ -10,24 +10,38 @@ use std::time::Duration;
 /// An emulated board and what it is built for.
 pub struct Board {
     pub name: &'static str,
+    pub core: &'static str,
     pub target: &'static str,
+    /// The emulator, and the words for its machine.
+    pub program: &'static str,
+    pub machine: &'static [&'static str],
 }
 
-const fn board(name: &'static str, target: &'static str) -> Board {
-    Board { name, target }
+const fn arm(name: &'static str, core: &'static str, target: &'static str, machine: &'static [&'static str]) -> Board {
+    Board { name, core, target, program: "qemu-system-arm", machine }
+}
+
+const fn riscv(name: &'static str, core: &'static str, target: &'static str, program: &'static str) -> Board {
+    Board { name, core, target, program, machine: &["-M", "virt", "-bios", "none"] }
 }
 
 pub const BOARDS: [Board; 10] = [
-    board("microbit", "thumbv6m-none-eabi"),
-    board("mps2-an385", "thumbv7m-none-eabi"),
-    board("mps2-an386", "thumbv7em-none-eabihf"),
-    board("mps2-an500", "thumbv7em-none-eabihf"),
-    board("mps2-an505", "thumbv8m.main-none-eabihf"),
-    board("mps3-an547", "thumbv8m.main-none-eabihf"),
-    board("riscv32imac", "riscv32imac-unknown-none-elf"),
-    board("riscv32imafc", "riscv32imafc-unknown-none-elf"),
-    board("riscv64gc", "riscv64gc-unknown-none-elf"),
-    board("aarch64", "aarch64-unknown-none"),
+    arm("microbit", "Cortex-M0", "thumbv6m-none-eabi", &["-M", "microbit"]),
+    arm("mps2-an385", "Cortex-M3", "thumbv7m-none-eabi", &["-M", "mps2-an385"]),
+    arm("mps2-an386", "Cortex-M4F", "thumbv7em-none-eabihf", &["-M", "mps2-an386"]),
+    arm("mps2-an500", "Cortex-M7", "thumbv7em-none-eabihf", &["-M", "mps2-an500"]),
+    arm("mps2-an505", "Cortex-M33", "thumbv8m.main-none-eabihf", &["-M", "mps2-an505"]),
+    arm("mps3-an547", "Cortex-M55", "thumbv8m.main-none-eabihf", &["-M", "mps3-an547"]),
+    riscv("riscv32imac", "RV32IMAC", "riscv32imac-unknown-none-elf", "qemu-system-riscv32"),
+    riscv("riscv32imafc", "RV32IMAFC", "riscv32imafc-unknown-none-elf", "qemu-system-riscv32"),
+    riscv("riscv64gc", "RV64GC", "riscv64gc-unknown-none-elf", "qemu-system-riscv64"),
+    Board {
+        name: "aarch64",
+        core: "Cortex-A53",
+        target: "aarch64-unknown-none",
+        program: "qemu-system-aarch64",
+        machine: &["-M", "virt", "-cpu", "cortex-a53", "-nic", "none"],
+    },
 ];
 
 /// The longest that one comparison may take; in the long tier, where a Cortex-M0 multiplies for a quarter of an hour.

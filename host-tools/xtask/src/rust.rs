@@ -12,7 +12,7 @@ pub fn style(tree: &Tree, report: &mut Report, tools: &Tools) {
         succeed(&mut tree.cargo_of_boards(".", "fmt --all --check"))
     });
     report.step("lints", || succeed(&mut tree.cargo("clippy --quiet --workspace --all-targets -- -D warnings")));
-    for Board { name, target } in BOARDS {
+    for Board { name, target, .. } in BOARDS {
         let step = format!("lints of {name}");
         if let Err(reason) = tools.target(target) {
             report.skip(step, &reason);
@@ -24,7 +24,7 @@ pub fn style(tree: &Tree, report: &mut Report, tools: &Tools) {
                 succeed(&mut tree.cargo_of_boards("qemu", &words))
             };
             lint(&format!("-p qemu-boards --bin {name}"))?;
-            lint("-p shatterscope-firmware -p shatterscope-platform -p no-panic -p kernel-check")
+            lint("-p shatterscope-firmware -p shatterscope-platform -p no-panic -p kernel-check -p kernels")
         });
     }
     match tools.target(WASM) {

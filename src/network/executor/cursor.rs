@@ -1,3 +1,4 @@
+use crate::error::Pass;
 use crate::layer::tape_bytes;
 use crate::network::{Layer, Network, Options, Schedule, Statistics};
 
@@ -85,6 +86,11 @@ impl Cursor {
             normalised: 0,
             ..*self
         };
+    }
+
+    /// Which way it goes.
+    pub fn pass(&self) -> Pass {
+        if self.backward { Pass::Backward } else { Pass::Forward }
     }
 
     /// Whether the block's inputs are to be loaded.

@@ -255,6 +255,9 @@ impl<'a, W: Weights, K: Workers, const R: usize, const T: usize> Executor<'a, W,
             self.load_inputs();
         }
         let finite = if self.cursor.backward { self.backward(layer)? } else { self.forward(layer)? };
+        if finite.is_some() {
+            observer.worked(self.cursor.pass(), self.cursor.layer);
+        }
         match finite {
             Some(true) => {
                 self.show(layer, observer);
@@ -276,7 +279,7 @@ impl<'a, W: Weights, K: Workers, const R: usize, const T: usize> Executor<'a, W,
         }
         let (units_in, units_out) = layer.shape();
         let seen = Seen {
-            pass: if self.cursor.backward { Pass::Backward } else { Pass::Forward },
+            pass: self.cursor.pass(),
             operation: self.cursor.layer,
             first: self.cursor.first,
             count: self.count() as u32,

@@ -1,6 +1,7 @@
 use super::{Board, Clock, Device, Stack, Transport};
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::OutputPin;
+use shatterscope::Pass;
 
 /// The transport has failed or was closed: nobody is left to answer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub(crate) trait Machine {
     fn begin(&mut self);
     /// It ends; its ticks.
     fn end(&mut self, good: bool) -> Option<u64>;
+    /// An operation ends within the stretch; ticks since its beginning.
+    fn mark(&mut self, pass: Pass, operation: u32) -> Option<u64>;
     fn stack(&self) -> Option<u32>;
 }
 
@@ -56,6 +59,10 @@ impl<B: Transport, C: Clock, S: Stack, L: OutputPin, P: OutputPin, D: DelayNs> M
             self.status.error()
         }
         ticks
+    }
+
+    fn mark(&mut self, pass: Pass, operation: u32) -> Option<u64> {
+        self.clock.mark(pass, operation)
     }
 
     fn stack(&self) -> Option<u32> {

@@ -80,7 +80,7 @@ fn digest(part: Part, elements: &[u64]) -> Digest {
     let mut digest = Digest::new();
     for &element in elements {
         match part {
-            Part::Digests { .. } => digest.push_hash(element),
+            Part::Digests { .. } | Part::Profile { .. } => digest.push_hash(element),
             _ => digest.push(f32::from_bits(element as u32)),
         }
     }

@@ -4,11 +4,12 @@ mod remote;
 mod start;
 
 pub use remote::Remote;
-pub use start::{Settings, emulated_place, open};
+pub use start::{Counting, Settings, emulated_place, open};
 
 use super::link::{Identity, Mended};
-use crate::Result;
+use crate::device::profile::Profile;
 use crate::spec::Spec;
+use crate::{Failure, Result};
 use shatterscope::contract::Digest;
 use shatterscope::{Fault, Pass};
 
@@ -78,6 +79,24 @@ pub trait Place {
     /// What went wrong on the line and was mended.
     fn mended(&self) -> Mended {
         Mended::default()
+    }
+
+    /// The schedule of runs of this spec, as `--schedule` takes it; None for this machine.
+    ///
+    /// # Errors
+    /// None fits.
+    fn schedule(&self, _spec: &Spec) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// What each operation of one run takes.
+    ///
+    /// # Errors
+    /// The place cannot run it, or nothing there can say it.
+    fn profile(&mut self, _spec: &Spec, _run: u32) -> Result<Profile> {
+        Err(Failure::usage(
+            "this machine has no counter: `device profile` is for devices, `cargo bench` times the host",
+        ))
     }
 
     /// Gradient and outputs of one run.

@@ -3,6 +3,8 @@ use crate::device::Board;
 use crate::device::counter::Counter;
 use crate::device::fit::{Choice, Room, Unfit, request};
 use crate::device::link::{Answer, Identity, Link, LinkError, Mended};
+use crate::device::profile::Profile;
+use crate::plan::name_of;
 use crate::plan::tables::Costs;
 use crate::progress::Progress;
 use crate::spec::Spec;
@@ -79,6 +81,55 @@ impl Place for Remote {
 
     fn mended(&self) -> Mended {
         self.link.mended()
+    }
+
+    fn schedule(&self, spec: &Spec) -> Result<Option<String>> {
+        Ok(Some(name_of(self.choose(&request(spec, 0, self.ram)?)?.schedule)))
+    }
+
+    fn profile(&mut self, spec: &Spec, run: u32) -> Result<Profile> {
+        let whole = request(spec, run, self.ram)?;
+        let choice = self.choose(&whole)?;
+        let name = self.link.identity().board.clone();
+        if self.counter.is_none() && self.link.identity().clock == 0 {
+            return Err(Failure::failed(format!(
+                "{name} has no clock to profile with; emulated boards, qemu:NAME, count"
+            )));
+        }
+        let operations = Network::Family(whole.spec).len();
+        // An emulator is told of every operation in one run; a device keeps the ticks of some.
+        let window = if self.counter.is_some() { operations } else { OPERATIONS };
+        let mut profile = Profile::of(operations);
+        if let Some(counter) = &mut self.counter {
+            counter.marked();
+        }
+        for first in (0..operations).step_by(window as usize) {
+            let count = if self.counter.is_some() { 0 } else { window.min(operations - first) };
+            for point in (0..whole.count).step_by(choice.slice as usize) {
+                let slice = Run {
+                    schedule: choice.schedule,
+                    first: point,
+                    count: choice.slice.min(whole.count - point),
+                    ..whole
+                };
+                let answer = self.ask(&Run { part: Part::Profile { first, count }, ..slice }, &name)?;
+                profile.clock(first, &answer.elements);
+                if first == 0 && self.counter.is_none() {
+                    profile.total.ticks += answer.done.ticks.unwrap_or(0);
+                }
+            }
+        }
+        match &mut self.counter {
+            Some(counter) => {
+                let (total, marks) = counter.marked();
+                profile.count(total, &marks);
+            }
+            None if profile.operations.iter().flatten().all(|spent| spent.ticks == 0) => {
+                return Err(Failure::failed(format!("the clock of {name} cannot be read in the middle of a run")));
+            }
+            None => {}
+        }
+        Ok(profile)
     }
 
     fn gradient(&mut self, spec: &Spec, run: u32) -> Result<Measured> {

@@ -24,8 +24,19 @@ pub struct Settings {
     pub schedule: Option<Schedule>,
     /// Bytes of memory that the firmware may use; 0 for all.
     pub ram: u32,
-    /// Count instructions under the emulator.
-    pub count: bool,
+    /// What is counted under the emulator.
+    pub count: Counting,
+}
+
+/// What the emulator's plugin follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting {
+    /// Nothing.
+    Off,
+    /// Instructions, and cycles on Arm.
+    Instructions,
+    /// Loads and stores as well.
+    Memory,
 }
 
 /// Opens a place: starts the emulator, or finds the device.
@@ -77,12 +88,12 @@ fn remote(
 ///
 /// # Errors
 /// Firmware that cannot be built, an emulator that is not installed.
-pub fn emulator(board: &Board, firmware: &Firmware, count: bool) -> Result<(Process, Option<Counter>)> {
+pub fn emulator(board: &Board, firmware: &Firmware, count: Counting) -> Result<(Process, Option<Counter>)> {
     let Kind::Qemu { program, words } = board.kind else {
         return Err(Failure::usage(format!("{} is no emulated board", board.name)));
     };
     let image = firmware.program(board)?;
-    let counter = if count {
+    let counter = if count != Counting::Off {
         let made = Counter::new(firmware.counter()?);
         Some(made.map_err(|error| Failure::failed(format!("cannot make a temporary folder: {error}")))?)
     } else {
@@ -93,7 +104,7 @@ pub fn emulator(board: &Board, firmware: &Firmware, count: bool) -> Result<(Proc
     command.args(words).args(["-display", "none", "-monitor", "none", "-serial", "none"]);
     command.args(["-semihosting-config", "enable=on,target=native"]);
     if let Some(counter) = &counter {
-        command.args(counter.words(None));
+        command.args(counter.words((count == Counting::Memory).then_some((0, 0))));
     }
     command.arg("-kernel").arg(image);
     Ok((Process::start(&mut command)?, counter))

@@ -1,0 +1,137 @@
+//! What each operation of a run takes, each way.
+use super::counter::{Counts, Mark};
+use shatterscope::Pass;
+use shatterscope::network::{Layer, Network};
+use std::ops::AddAssign;
+
+/// What was measured: counts under an emulator, ticks on a chip; the other is 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Counts.
+    pub counts: Counts,
+    /// Ticks of the device's clock.
+    pub ticks: u64,
+}
+
+impl Spent {
+    /// What is compared: ticks where there are some, otherwise instructions.
+    pub fn work(&self) -> u64 {
+        if self.ticks > 0 { self.ticks } else { self.counts.instructions }
+    }
+
+    /// What is left of it without the other.
+    pub fn less(&self, other: &Spent) -> Spent {
+        let less = |this: u64, other: u64| this.saturating_sub(other);
+        let (a, b) = (self.counts, other.counts);
+        let counts = Counts {
+            instructions: less(a.instructions, b.instructions),
+            loads: less(a.loads, b.loads),
+            stores: less(a.stores, b.stores),
+            lowest: 0,
+            cycles: less(a.cycles, b.cycles),
+        };
+        Spent { counts, ticks: less(self.ticks, other.ticks) }
+    }
+}
+
+impl AddAssign for Spent {
+    fn add_assign(&mut self, other: Self) {
+        self.counts = self.counts.plus(other.counts);
+        self.ticks += other.ticks;
+    }
+}
+
+impl std::iter::Sum for Spent {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        let mut sum = Self::default();
+        all.for_each(|one| sum += one);
+        sum
+    }
+}
+
+/// A run, operation by operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Of each operation: forward, backward. What loads and stores points counts to the operation after it.
+    pub operations: Vec<[Spent; 2]>,
+    /// All of it, from the first point loaded to the end.
+    pub total: Spent,
+    /// Blocks of points that went through operations.
+    pub marks: u64,
+    /// The instruction set of the device's kernel.
+    pub kernel: String,
+}
+
+impl Profile {
+    /// Nothing measured yet.
+    pub(super) fn of(operations: u32) -> Self {
+        let operations = vec![[Spent::default(); 2]; operations as usize];
+        Self { operations, total: Spent::default(), marks: 0, kernel: String::new() }
+    }
+
+    /// Takes what an emulator counted.
+    pub(super) fn count(&mut self, total: Counts, marks: &[Mark]) {
+        self.total.counts = total;
+        for mark in marks {
+            self.marks += mark.times;
+            if let Some(operation) = self.operations.get_mut((mark.number >> 1) as usize) {
+                operation[(mark.number & 1) as usize] += Spent { counts: mark.counts, ticks: 0 };
+            }
+        }
+    }
+
+    /// Takes the elements of one answer: the kernel's name, then ticks from operation `first` on.
+    pub(super) fn clock(&mut self, first: u32, elements: &[u64]) {
+        let Some((name, ticks)) = elements.split_first() else { return };
+        self.kernel = name.to_le_bytes().into_iter().take_while(|&letter| letter != 0).map(char::from).collect();
+        let operations = self.operations.iter_mut().skip(first as usize);
+        for (operation, ticks) in operations.zip(ticks.as_chunks::<2>().0) {
+            for (spent, &ticks) in operation.iter_mut().zip(ticks) {
+                spent.ticks += ticks;
+            }
+        }
+    }
+
+    /// One way of one operation.
+    pub fn spent(&self, operation: u32, pass: Pass) -> Spent {
+        let both = self.operations.get(operation as usize).copied().unwrap_or_default();
+        both[usize::from(pass == Pass::Backward)]
+    }
+
+    /// What is in no operation: storing the last gradient.
+    pub fn rest(&self) -> Spent {
+        self.total.less(&self.operations.iter().flatten().copied().sum())
+    }
+}
+
+/// Operations that belong together: their name and what they took, each way.
+pub fn grouped<K: PartialEq, S: Copy + Default + AddAssign>(
+    network: &Network,
+    operations: &[[S; 2]],
+    key: impl Fn(u32, &Layer) -> K,
+) -> Vec<(K, [S; 2])> {
+    let mut groups: Vec<(K, [S; 2])> = Vec::new();
+    for (i, spent) in (0..).zip(operations) {
+        let Some(layer) = network.layer(i) else { continue };
+        let key = key(i, &layer);
+        let at = groups.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
+            groups.push((key, [S::default(); 2]));
+            groups.len() - 1
+        });
+        groups[at].1.iter_mut().zip(spent).for_each(|(sum, one)| *sum += *one);
+    }
+    groups
+}
+
+/// What an operation is called.
+pub fn kind_of(layer: &Layer) -> &'static str {
+    match layer {
+        Layer::Dense(_) => "dense",
+        Layer::Relu { .. } => "relu",
+        Layer::Crelu { .. } => "crelu",
+        Layer::Centre { .. } => "centre",
+        Layer::BatchNorm { .. } => "batch norm",
+        Layer::Fork { .. } => "fork",
+        Layer::Join { .. } => "join",
+    }
+}
