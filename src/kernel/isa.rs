@@ -20,16 +20,18 @@ pub enum Isa {
     Avx512,
     /// Four lanes, on every AArch64.
     Neon,
+    /// Integers, for cores without an FPU; on every processor.
+    SoftFloat,
 }
 
 impl Isa {
     /// All of them, the widest last.
-    pub const ALL: [Self; 5] = [Self::Portable, Self::Neon, Self::Sse2, Self::Avx, Self::Avx512];
+    pub const ALL: [Self; 6] = [Self::SoftFloat, Self::Portable, Self::Neon, Self::Sse2, Self::Avx, Self::Avx512];
 
     /// Whether this processor has the instructions.
     pub fn is_available(self) -> bool {
         match self {
-            Isa::Portable => true,
+            Isa::Portable | Isa::SoftFloat => true,
             Isa::Sse2 => cfg!(target_arch = "x86_64"),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx => x86::Avx::found().is_some(),
@@ -41,14 +43,20 @@ impl Isa {
         }
     }
 
-    /// The widest instructions that this processor has.
+    /// The widest instructions that this processor has; without an FPU, integers.
     pub fn detect() -> Self {
+        if cfg!(soft_float) {
+            return Self::SoftFloat;
+        }
         Self::ALL.into_iter().rev().find(|isa| isa.is_available()).unwrap_or_default()
     }
 
     /// Does a job with these instructions where the processor has them, otherwise portably.
     #[inline(always)]
     pub(super) fn run<J: Job>(self, job: J) -> J::Output {
+        if self == Isa::SoftFloat {
+            return job.soft_float();
+        }
         #[cfg(target_arch = "x86_64")]
         match self {
             Isa::Sse2 => return job.on(x86::Sse2),
@@ -62,7 +70,7 @@ impl Isa {
                     return x86::run_avx512(lanes, job);
                 }
             }
-            Isa::Portable | Isa::Neon => {}
+            Isa::Portable | Isa::Neon | Isa::SoftFloat => {}
         }
         #[cfg(target_arch = "aarch64")]
         if self == Isa::Neon {
@@ -79,7 +87,7 @@ impl Isa {
             (Isa::Avx512, _, Some(words)) => return x86::run_words(words, job),
             (Isa::Avx | Isa::Avx512, Some(words), _) => return x86::run_avx2(words, job),
             (Isa::Sse2 | Isa::Avx | Isa::Avx512, ..) => return job.on(x86::Sse2),
-            (Isa::Portable | Isa::Neon, ..) => {}
+            (Isa::Portable | Isa::Neon | Isa::SoftFloat, ..) => {}
         }
         #[cfg(target_arch = "aarch64")]
         if self == Isa::Neon {

@@ -18,6 +18,7 @@ mod neon;
 pub mod portable;
 mod rectify;
 mod red16;
+mod soft_float;
 mod tile;
 mod weight_gradient;
 mod words;

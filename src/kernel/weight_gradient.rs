@@ -1,4 +1,4 @@
-use super::{Isa, Matrix, chain_matrix};
+use super::{Isa, Matrix, chain_matrix, soft_float};
 
 /// Points to a block; with the widest tile its transposed inputs take 8 kB of stack.
 const BLOCK: usize = 64;
@@ -23,6 +23,7 @@ pub fn weight_gradient(
         Isa::Avx512 => tiles::<8, 32>(isa, shape, x, grad_output, grad_weight),
         Isa::Avx => tiles::<5, 16>(isa, shape, x, grad_output, grad_weight),
         Isa::Neon => tiles::<4, 16>(isa, shape, x, grad_output, grad_weight),
+        Isa::SoftFloat => soft_float::weight_gradient(shape, x, grad_output, grad_weight),
         Isa::Sse2 | Isa::Portable => tiles::<2, 16>(isa, shape, x, grad_output, grad_weight),
     }
 }

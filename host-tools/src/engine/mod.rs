@@ -203,6 +203,9 @@ impl Engine {
                         run::<W, _, _, 2, 16>(network, weights, $workers, options, progress, observer)
                     }
                     kernel::Isa::Sse2 => run::<W, _, _, 2, 16>(network, weights, $workers, options, progress, observer),
+                    kernel::Isa::SoftFloat => {
+                        run::<W, _, _, 1, 1>(network, weights, $workers, options, progress, observer)
+                    }
                     kernel::Isa::Neon => run::<W, _, _, 4, 16>(network, weights, $workers, options, progress, observer),
                     kernel::Isa::Avx => run::<W, _, _, 5, 16>(network, weights, $workers, options, progress, observer),
                     kernel::Isa::Avx512 => {
