@@ -11,19 +11,23 @@
 //! where the weight is in the range, thus finite: the product is a zero. Adding a zero changes no sum but -0.0, and
 //! [`Sum::of`] leaves -0.0 to the ordinary operators. A later sum is never -0.0: round to nearest makes it from two negative
 //! zeros only. So this holds for gradients of parameters, too, which start from old values and may have infinite factors.
+#[cfg_attr(thumb, allow(dead_code, reason = "the reference; for tiles of one point, registers are assigned by hand"))]
 mod portable;
 mod range;
 mod sum;
 mod terms;
+#[cfg(thumb = "v6m")]
+mod thumbv6m;
+#[cfg(thumb = "v7m")]
+mod thumbv7m;
 
 use super::{Matrix, portable as ordinary};
-use portable::advance;
 use range::Range;
 use sum::Sum;
 use terms::Terms;
 
 /// `chain(y; w_k * x_k)`.
-fn dot(y: f32, mut terms: Terms, range: Option<Range>) -> f32 {
+fn dot<const T: usize>(y: f32, mut terms: Terms<T>, range: Option<Range>) -> f32 {
     let mut y = y;
     while !terms.is_empty() {
         if let Some(range) = range
@@ -38,6 +42,20 @@ fn dot(y: f32, mut terms: Terms, range: Option<Range>) -> f32 {
         }
     }
     y
+}
+
+/// Adds terms to a sum until one has its weight outside of the range, or so many are done that the sum needs a look.
+#[inline(always)]
+fn advance<const T: usize>(sum: &mut Sum, terms: &mut Terms<T>, range: Range) {
+    #[cfg(thumb = "v6m")]
+    if T == 1 {
+        return thumbv6m::advance(sum, terms, range);
+    }
+    #[cfg(thumb = "v7m")]
+    if T == 1 {
+        return thumbv7m::advance(sum, terms, range);
+    }
+    portable::advance(sum, terms, range);
 }
 
 /// See [`super::chain`].
@@ -75,9 +93,8 @@ pub(super) fn chain_matrix<const T: usize>(w: Matrix, x: &[[f32; T]], y: &mut [[
 #[inline(always)]
 fn row<const T: usize>(w: &[f32], step: usize, x: &[[f32; T]], y: &mut [f32; T], range: Option<Range>) -> bool {
     for (p, y) in y.iter_mut().enumerate() {
-        let Some(terms) = Terms::new((w, step), (x.as_flattened().get(p..).unwrap_or_default(), T), x.len()) else {
-            return false;
-        };
+        let inputs = x.as_flattened().get(p..).unwrap_or_default();
+        let Some(terms) = Terms::<T>::new((w, step), inputs, x.len()) else { return false };
         *y = dot(*y, terms, range);
     }
     true
@@ -95,7 +112,7 @@ pub(super) fn weight_gradient(
     let range = Range::of(x);
     for (g, row) in grad_output.chunks_exact(points).zip(grad_weight.chunks_exact_mut(fan_in.max(1))).take(fan_out) {
         for (x, weight) in x.chunks_exact(points).zip(row) {
-            if let Some(terms) = Terms::new((g, 1), (x, 1), points) {
+            if let Some(terms) = Terms::<1>::new((g, 1), x, points) {
                 *weight = dot(*weight, terms, range);
             }
         }

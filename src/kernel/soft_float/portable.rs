@@ -1,14 +1,14 @@
+//! The reference in safe Rust, for any target.
 use super::{Range, Sum, Terms};
 
-/// Adds terms to a sum until one has its weight outside of the range, or so many are done that the sum needs a look.
+/// See [`super::advance`].
 #[inline(never)]
-pub(super) fn advance(sum: &mut Sum, terms: &mut Terms, range: Range) {
-    let len = if terms.len < Terms::LONGEST { terms.len } else { Terms::LONGEST };
-    let done = if terms.weight_step == 1 && terms.input_step == 1 {
-        add(sum, terms.weights.iter().zip(terms.inputs).take(len), range)
-    } else {
-        let inputs = terms.inputs.iter().step_by(terms.input_step.max(1));
-        add(sum, terms.weights.iter().step_by(terms.weight_step.max(1)).zip(inputs).take(len), range)
+pub(super) fn advance<const T: usize>(sum: &mut Sum, terms: &mut Terms<T>, range: Range) {
+    let (weights, inputs, len) = (terms.weights.iter(), terms.inputs.iter(), terms.at_once());
+    let done = match (terms.step, T) {
+        (1, 1) => add(sum, weights.zip(inputs).take(len), range),
+        (step, 1) => add(sum, weights.step_by(step.max(1)).zip(inputs).take(len), range),
+        (step, _) => add(sum, weights.step_by(step.max(1)).zip(inputs.step_by(T.max(1))).take(len), range),
     };
     terms.skip(done);
 }

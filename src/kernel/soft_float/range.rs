@@ -2,7 +2,7 @@
 const FIELD: u32 = 0xff << 23;
 /// Fields of a [`Range`]; a power of two, so that the test is one sign.
 const WIDTH: u32 = 128;
-/// No product may have a larger field than this, so that 2^24 of them stay below 2^126: see [`super::Terms::LONGEST`].
+/// No product may have a larger field than this, so that 2^24 of them stay below 2^126: see [`super::Terms`].
 const LARGEST: u32 = 227;
 
 /// The weights whose products with all of the given inputs need no care: factors and product are normal numbers (or the

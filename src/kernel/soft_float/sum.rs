@@ -5,22 +5,23 @@ const LEADING: u32 = 1 << 23;
 const SIGN: u32 = 1 << 31;
 /// Half of the last place, where the places below it fill a word.
 const HALF: u32 = 1 << 31;
-/// The exponent of zero, below that of any product: then it is zero that gets shifted, by any number of places.
+/// The exponent of zero, not above that of any product: so zero is shifted, by any number of places, or nothing is.
 const ZERO: i32 = 0;
 
 /// The sum of a chain, taken apart: value = sign * significand * 2^exponent, in the scale of [`Range`].
 ///
-/// The exponent is counted as the sum of two factors' fields less [`Range::low`]. The significand has its leading bit in
+/// The exponent is counted as the sum of two factors' fields less [`Range::low`], which is that of their product if its
+/// significand is two or more, before it is brought below. The significand has its leading bit in
 /// place 23, except for the sum that a chain begins with (subnormal), zero, and 2^24 (rounded up to there, and left so:
 /// the next step sees to it). Exponents have no lower bound: sums of f32 are multiples of 2^-149, so a sum that would be
 /// subnormal has no bits to round off, and its exponent just goes below 1.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(super) struct Sum {
+    pub significand: u32,
+    pub exponent: i32,
     /// The sign in bit 31; the others may be anything.
     pub sign: u32,
-    pub exponent: i32,
-    pub significand: u32,
 }
 
 impl Sum {
@@ -35,7 +36,7 @@ impl Sum {
         if bits == SIGN || field >= 253 {
             return None;
         }
-        let scale = 127 - (range.low >> 24) as i32;
+        let scale = Self::scale(range);
         let fraction = bits & (LEADING - 1);
         Some(match field {
             0 if fraction == 0 => Self { sign: 0, exponent: ZERO, significand: 0 },
@@ -44,10 +45,16 @@ impl Sum {
         })
     }
 
+    /// The exponents here less the fields of f32.
+    #[inline(always)]
+    fn scale(range: Range) -> i32 {
+        126 - (range.low >> 24) as i32
+    }
+
     /// The sum as a number.
     #[inline(always)]
     pub fn value(self, range: Range) -> f32 {
-        let exponent = self.exponent - (127 - (range.low >> 24) as i32);
+        let exponent = self.exponent - Self::scale(range);
         let magnitude = if exponent >= 1 {
             // The leading bit counts as one step of the exponent; 2^24 as two.
             ((exponent as u32 - 1) << 23).wrapping_add(self.significand)
@@ -67,8 +74,7 @@ impl Sum {
         let mut exponent = (above + ((input << 1) >> 24)) as i32;
         if high < LEADING {
             (high, low) = (high << 1 | low >> 31, low << 1);
-        } else {
-            exponent += 1;
+            exponent -= 1;
         }
         let term = rounded(high, low);
         let opposite = (weight ^ input ^ self.sign) & SIGN != 0;
