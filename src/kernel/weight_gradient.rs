@@ -29,6 +29,8 @@ pub fn weight_gradient(
 }
 
 /// R outputs by T inputs at a time: a product of grad_output with the transposed inputs of a block of points.
+/// Not inlined, so that its block burdens no other's stack.
+#[inline(never)]
 fn tiles<const R: usize, const T: usize>(
     isa: Isa,
     (fan_out, fan_in, points): (usize, usize, usize),

@@ -26,6 +26,9 @@ use range::Range;
 use sum::Sum;
 use terms::Terms;
 
+/// Chains of fewer terms are not worth taking a sum apart.
+const SHORT: usize = 2;
+
 /// `chain(y; w_k * x_k)`.
 fn dot<const T: usize>(y: f32, mut terms: Terms<T>, range: Option<Range>) -> f32 {
     let mut y = y;
@@ -61,8 +64,10 @@ fn advance<const T: usize>(sum: &mut Sum, terms: &mut Terms<T>, range: Range) {
 /// See [`super::chain`].
 #[inline(never)]
 pub(super) fn chain<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]], y: &mut [[f32; T]]) {
-    let range = Range::of(x.as_flattened());
-    let columns = x.len().max(1);
+    if x.len() < SHORT {
+        return ordinary::chain::<R, T>(panel, x, y);
+    }
+    let (range, columns) = (Range::of(x.as_flattened()), x.len());
     let (groups, rest) = y.as_chunks_mut::<R>();
     let Some((whole, tail)) = panel.split_at_checked(groups.len() * R * columns) else { return };
     for (panel, y) in whole.chunks_exact((R * columns).max(1)).zip(groups) {
@@ -78,6 +83,9 @@ pub(super) fn chain<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]
 /// See [`super::chain_matrix`].
 #[inline(never)]
 pub(super) fn chain_matrix<const T: usize>(w: Matrix, x: &[[f32; T]], y: &mut [[f32; T]]) {
+    if x.len() < SHORT {
+        return ordinary::chain_matrix::<1, T>(w, x, y);
+    }
     let range = Range::of(x.as_flattened());
     let (down, along) = if w.transposed { (1, w.stride) } else { (w.stride, 1) };
     for (i, y) in y.iter_mut().enumerate() {
@@ -108,11 +116,12 @@ pub(super) fn weight_gradient(
     grad_output: &[f32],
     grad_weight: &mut [f32],
 ) {
-    let points = points.max(1);
-    let range = Range::of(x);
-    for (g, row) in grad_output.chunks_exact(points).zip(grad_weight.chunks_exact_mut(fan_in.max(1))).take(fan_out) {
-        for (x, weight) in x.chunks_exact(points).zip(row) {
-            if let Some(terms) = Terms::<1>::new((g, 1), x, points) {
+    let range = if points < SHORT { None } else { Range::of(x) };
+    for i in 0..fan_out {
+        let Some(row) = grad_weight.get_mut(i * fan_in..) else { return };
+        let g = grad_output.get(i * points..).unwrap_or_default();
+        for (k, weight) in row.iter_mut().take(fan_in).enumerate() {
+            if let Some(terms) = Terms::<1>::new((g, 1), x.get(k * points..).unwrap_or_default(), points) {
                 *weight = dot(*weight, terms, range);
             }
         }

@@ -4,11 +4,18 @@ use super::{Range, Sum, Terms};
 /// See [`super::advance`].
 #[inline(never)]
 pub(super) fn advance<const T: usize>(sum: &mut Sum, terms: &mut Terms<T>, range: Range) {
-    let (weights, inputs, len) = (terms.weights.iter(), terms.inputs.iter(), terms.at_once());
-    let done = match (terms.step, T) {
-        (1, 1) => add(sum, weights.zip(inputs).take(len), range),
-        (step, 1) => add(sum, weights.step_by(step.max(1)).zip(inputs).take(len), range),
-        (step, _) => add(sum, weights.step_by(step.max(1)).zip(inputs.step_by(T.max(1))).take(len), range),
+    let (step, len) = (terms.step, terms.at_once());
+    let done = if step == 1 && T == 1 {
+        add(sum, terms.weights.iter().zip(terms.inputs).take(len), range)
+    } else {
+        // A loop of its own: with `step_by` the compiler keeps a division and its panic.
+        let (mut weight, mut input) = (0, 0);
+        let next = |_| {
+            let term = terms.weights.get(weight).zip(terms.inputs.get(input));
+            (weight, input) = (weight + step, input + T);
+            term
+        };
+        add(sum, (0..len).map_while(next), range)
     };
     terms.skip(done);
 }

@@ -88,7 +88,7 @@ macro_rules! terms {
                 "adds r5, #128", // h
                 "muls r5, r3, r5",
                 "lsrs r3, r3, #8", // m
-                "uxth r2, r1", // l
+                "uxth r2, r1",     // l
                 "muls r3, r2, r3",
                 "eors r1, r0", // r1: sign of the product
                 "uxtb r0, r0", // n
