@@ -17,7 +17,7 @@ impl Dice {
     /// Below a bound.
     #[inline]
     pub fn below(&mut self, bound: u32) -> u32 {
-        (u64::from(self.word()) * u64::from(bound) >> 32) as u32
+        ((u64::from(self.word()) * u64::from(bound)) >> 32) as u32
     }
 
     /// A sign and a fraction of few or many places, with an exponent field of `from .. from + fields`.
@@ -46,6 +46,8 @@ pub enum Kind {
     Cancels,
     /// Sum and product meet half-way between two numbers, or next to there.
     Ties,
+    /// The product is half-way between two numbers, or its last places are next to that.
+    Halves,
     /// Products and sums about the smallest normal number.
     Small,
     /// Products and sums about the largest number, and what the fast path takes at most.
@@ -56,7 +58,8 @@ pub enum Kind {
 
 impl Kind {
     /// All.
-    pub const ALL: [Self; 7] = [Self::Any, Self::Near, Self::Cancels, Self::Ties, Self::Small, Self::Large, Self::Far];
+    pub const ALL: [Self; 8] =
+        [Self::Any, Self::Near, Self::Cancels, Self::Ties, Self::Halves, Self::Small, Self::Large, Self::Far];
 
     /// y, for a product of these two.
     #[inline]
@@ -65,7 +68,8 @@ impl Kind {
         let field = (product.to_bits() << 1 >> 24).min(254);
         match self {
             Kind::Any => f32::from_bits(dice.word()),
-            Kind::Near => dice.number(field.saturating_sub(16).min(222), 33),
+            Kind::Halves if dice.word() & 1 == 0 => 0.0,
+            Kind::Near | Kind::Halves => dice.number(field.saturating_sub(16).min(222), 33),
             Kind::Cancels => f32::from_bits((product.to_bits() ^ 1 << 31).wrapping_add(dice.below(9)).wrapping_sub(4)),
             Kind::Ties => {
                 // Places of the product that stand below the sum's last one are the top one alone, or next to that.
@@ -86,6 +90,7 @@ impl Kind {
         match self {
             Kind::Any => f32::from_bits(dice.word()),
             Kind::Far => dice.number(0, 255),
+            Kind::Halves => f32::from_bits(dice.number(117, 21).to_bits() | 1),
             _ => dice.number(117, 21),
         }
     }
@@ -97,6 +102,17 @@ impl Kind {
         match self {
             Kind::Any => f32::from_bits(dice.word()),
             Kind::Far => dice.number(0, 255),
+            Kind::Halves => {
+                // What times the input's odd significand gives the wanted places below the last, of a product of 47 or 48.
+                let odd = x.to_bits() & 0x007f_ffff | 0x0080_0001;
+                let inverse =
+                    (0..5).fold(odd, |inverse, _| inverse.wrapping_mul(2u32.wrapping_sub(odd.wrapping_mul(inverse))));
+                let half = 1u32 << (22 + (dice.word() & 1));
+                let beside = [0, 1, 2, 255, 256, 257, 65_535, 65_536][dice.below(8) as usize];
+                let wanted = if dice.word() & 1 == 0 { half + beside } else { half - beside };
+                let fraction = wanted.wrapping_mul(inverse) & 0x007f_ffff;
+                f32::from_bits(dice.number(117, 21).to_bits() & !0x007f_ffff | fraction)
+            }
             Kind::Small => dice.number(126u32.saturating_sub(field), 28),
             Kind::Large => dice.number((343 - field).min(249), 6),
             _ => dice.number(117, 21),

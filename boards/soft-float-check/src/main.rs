@@ -1,7 +1,7 @@
 //! Hard cases of `y + w * x`, alone and in chains: registers by hand, the reference in Rust, and the ordinary operators give
 //! the same bits. It ends with status 0, or says what differs and ends with another.
 //!
-//! `ROUNDS=2000 cargo build` makes it that much longer; one is 7 times 256 cases, and as many chains as kinds of cases.
+//! `ROUNDS=2000 cargo build` makes it that much longer; one is 256 cases of each kind, and chains of each.
 #![no_std]
 #![no_main]
 

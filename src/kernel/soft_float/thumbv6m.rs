@@ -243,8 +243,7 @@ macro_rules! terms {
                 "movs r1, r0",
                 "cmp r4, #31",
                 "bls 13b",
-                "movs r4, #0", // too small to count
-                "movs r5, #0",
+                "movs r5, #0", // too small to count
                 "b 13b",
                 // Six or seven bits below the half are zero: the sixteen below decide.
                 "15:",
