@@ -75,6 +75,7 @@ fn dense(c: &mut Criterion) {
             Isa::Avx512 => tiles::<12, 32>(c, "avx512 12x32", isa),
             Isa::Avx => tiles::<5, 16>(c, "avx 5x16", isa),
             Isa::Sse2 => tiles::<2, 16>(c, "sse2 2x16", isa),
+            Isa::SoftFloat => tiles::<1, 1>(c, "soft float 1x1", isa),
             _ => tiles::<4, 16>(c, "neon 4x16", isa),
         }
     }

@@ -91,10 +91,10 @@ fn bench<const R: usize, const T: usize>(c: &mut Criterion, name: &str, spec: Sp
 fn networks(c: &mut Criterion) {
     let centred = |depth| Spec::feedforward(depth, 200).with_norm(Norm::Centre);
     for (name, spec) in [("24 x 200, centred", centred(24)), ("50 x 200, plain", Spec::feedforward(50, 200))] {
-        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available() && *isa != Isa::SoftFloat) {
             let name = format!("{name}, {isa:?}");
             match isa {
-                Isa::Portable | Isa::Vfp | Isa::Sse2 => bench::<2, 16>(c, &name, spec, isa),
+                Isa::Portable | Isa::Vfp | Isa::SoftFloat | Isa::Sse2 => bench::<2, 16>(c, &name, spec, isa),
                 Isa::Neon => bench::<4, 16>(c, &name, spec, isa),
                 Isa::Avx => bench::<5, 16>(c, &name, spec, isa),
                 Isa::Avx512 => bench::<12, 32>(c, &name, spec, isa),

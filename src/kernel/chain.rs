@@ -1,7 +1,7 @@
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 use super::cortex_m;
 use super::lanes::{Job, Lanes};
-use super::{Isa, portable, tile};
+use super::{Isa, portable, soft_float, tile};
 
 /// A weight matrix where it stands: `[row][stride]`, its rows the outputs of the product, or its columns (`transposed`).
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +77,11 @@ impl<const R: usize, const T: usize> Job for Packed<'_, R, T> {
     }
 
     #[inline(always)]
+    fn soft_float(self) {
+        soft_float::chain::<R, T>(self.panel, self.x, self.y);
+    }
+
+    #[inline(always)]
     fn on<L: Lanes>(self, lanes: L) {
         if T.is_multiple_of(L::N) {
             tile::chain::<L, R, T>(lanes, self.panel, self.x, self.y);
@@ -99,6 +104,11 @@ impl<const R: usize, const T: usize> Job for Standing<'_, R, T> {
     #[inline(always)]
     fn portable(self) {
         portable::chain_matrix::<R, T>(self.w, self.x, self.y);
+    }
+
+    #[inline(always)]
+    fn soft_float(self) {
+        soft_float::chain_matrix::<T>(self.w, self.x, self.y);
     }
 
     #[inline(always)]

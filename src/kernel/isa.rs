@@ -22,16 +22,19 @@ pub enum Isa {
     Neon,
     /// Kernels of their own for the FPU of Cortex-M.
     Vfp,
+    /// Integers, for cores without an FPU; on every processor.
+    SoftFloat,
 }
 
 impl Isa {
     /// All of them, the widest last.
-    pub const ALL: [Self; 6] = [Self::Portable, Self::Vfp, Self::Neon, Self::Sse2, Self::Avx, Self::Avx512];
+    pub const ALL: [Self; 7] =
+        [Self::SoftFloat, Self::Portable, Self::Vfp, Self::Neon, Self::Sse2, Self::Avx, Self::Avx512];
 
     /// Whether this processor has the instructions.
     pub fn is_available(self) -> bool {
         match self {
-            Isa::Portable => true,
+            Isa::Portable | Isa::SoftFloat => true,
             Isa::Sse2 => cfg!(target_arch = "x86_64"),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx => x86::Avx::found().is_some(),
@@ -44,11 +47,14 @@ impl Isa {
         }
     }
 
-    /// The widest instructions that this processor has.
+    /// The widest instructions that this processor has; without an FPU, integers.
     pub fn detect() -> Self {
         // A constant where the target says it, so that a program with no other choice links nothing else.
         if cfg!(all(target_arch = "arm", target_abi = "eabihf")) {
             return Self::Vfp;
+        }
+        if cfg!(soft_float) {
+            return Self::SoftFloat;
         }
         Self::ALL.into_iter().rev().find(|isa| isa.is_available()).unwrap_or_default()
     }
@@ -56,6 +62,9 @@ impl Isa {
     /// Does a job with these instructions where the processor has them, otherwise portably.
     #[inline(always)]
     pub(super) fn run<J: Job>(self, job: J) -> J::Output {
+        if self == Isa::SoftFloat {
+            return job.soft_float();
+        }
         #[cfg(target_arch = "x86_64")]
         match self {
             Isa::Sse2 => return job.on(x86::Sse2),

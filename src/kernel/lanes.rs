@@ -108,6 +108,14 @@ pub(super) trait Job {
     type Output;
     /// In safe Rust, for what the compiler's target has.
     fn portable(self) -> Self::Output;
+    /// On integers, where that is another matter than [`Job::portable`].
+    #[inline(always)]
+    fn soft_float(self) -> Self::Output
+    where
+        Self: Sized,
+    {
+        self.portable()
+    }
     /// On registers. Always inlined, so that all of it is compiled for the instructions.
     fn on<L: Lanes>(self, lanes: L) -> Self::Output;
 }

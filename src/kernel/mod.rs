@@ -20,6 +20,7 @@ mod neon;
 pub mod portable;
 mod rectify;
 mod red16;
+mod soft_float;
 mod tile;
 mod units;
 mod weight_gradient;

@@ -1,6 +1,6 @@
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 use super::cortex_m;
-use super::{Isa, Matrix, chain_matrix};
+use super::{Isa, Matrix, chain_matrix, soft_float};
 
 /// Points to a block; with the widest tile its transposed inputs take 8 kB of stack.
 const BLOCK: usize = 64;
@@ -30,6 +30,7 @@ pub fn weight_gradient(
         Isa::Neon => tiles::<4, 16>(isa, shape, x, grad_output, grad_weight),
         #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
         Isa::Vfp => cortex_m::weight_gradient(shape, x, grad_output, grad_weight),
+        Isa::SoftFloat => soft_float::weight_gradient(shape, x, grad_output, grad_weight),
         // Where nothing is wide and stacks are small.
         _ if cfg!(any(target_arch = "arm", target_arch = "riscv32", target_arch = "riscv64")) => {
             tiles::<4, 4>(isa, shape, x, grad_output, grad_weight)
@@ -39,6 +40,8 @@ pub fn weight_gradient(
 }
 
 /// R outputs by T inputs at a time: a product of grad_output with the transposed inputs of a block of points.
+/// Not inlined, so that its block burdens no other's stack.
+#[inline(never)]
 fn tiles<const R: usize, const T: usize>(
     isa: Isa,
     (fan_out, fan_in, points): (usize, usize, usize),

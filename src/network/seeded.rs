@@ -109,7 +109,7 @@ impl Weights for Seeded {
                 let weight = stream.value(row, column / 2) * deviation;
                 if column % 2 == 0 { weight } else { negate(weight) }
             });
-        } else if self.isa == Isa::Portable {
+        } else if matches!(self.isa, Isa::Portable | Isa::SoftFloat) {
             block.fill::<R>(panel, |row, column| stream.value(row, column) * deviation);
         } else {
             let along = if block.transposed { Along::Column } else { Along::Row };

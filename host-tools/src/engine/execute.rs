@@ -29,6 +29,7 @@ pub(super) fn execute<W: Weights>(
     }
     match options.isa {
         Isa::Portable | Isa::Sse2 | Isa::Vfp => with!(2, 16),
+        Isa::SoftFloat => with!(1, 1),
         Isa::Neon => with!(4, 16),
         // A register that is half empty takes as long as a full one: few points have narrow tiles, and one thread.
         Isa::Avx if options.points <= 8 => run::<W, _, _, 5, 8>(network, weights, &Serial, options, progress, observer),

@@ -21,6 +21,8 @@ pub enum Isa {
     Avx512,
     /// Four lanes, on AArch64.
     Neon,
+    /// Integers, as on cores without an FPU.
+    SoftFloat,
 }
 
 impl Isa {
@@ -36,6 +38,7 @@ impl Isa {
             Isa::Avx => kernel::Isa::Avx,
             Isa::Avx512 => kernel::Isa::Avx512,
             Isa::Neon => kernel::Isa::Neon,
+            Isa::SoftFloat => kernel::Isa::SoftFloat,
         };
         if isa.is_available() {
             Ok(isa)

@@ -9,6 +9,7 @@ mod numerics;
 mod panics;
 mod qemu;
 mod rust;
+mod soft_float;
 mod step;
 mod tools;
 mod tree;

@@ -61,6 +61,7 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
         succeed(&mut tree.cargo("build --quiet --release -p shatterscope-host -p shatterscope-tcg"))
     });
     report.step("devices: the suite on every board", || suite(tree));
+    report.step("devices: arithmetic on integers", || crate::soft_float::check(tree));
     report.step("devices: plan and measurement", || {
         succeed(&mut tree.cargo("test --quiet --release -p shatterscope-host --test emulated -- --ignored --nocapture"))
     });
