@@ -1,5 +1,6 @@
 //! Normals of Irwin-Hall drawn many at a time: the values of [`Stream::value`], bit for bit.
 use super::Isa;
+use super::draw_scalar::Series;
 use super::words::{WordJob, Words};
 use crate::random::{MULTIPLIERS, Normal, OFFSET, Stream, UNIT, WEYL};
 
@@ -40,10 +41,15 @@ struct Draw<'a> {
 
 impl WordJob for Draw<'_> {
     fn portable(self) {
-        for (i, out) in (0..).zip(self.out) {
-            let row = self.row.wrapping_add(self.down.wrapping_mul(i));
-            let column = self.column.wrapping_add(self.across.wrapping_mul(i));
-            *out = self.stream.value(row, column) * self.scale;
+        let (along, line, mut at) = match self.across {
+            0 => (Along::Column, self.column, self.row),
+            _ => (Along::Row, self.row, self.column),
+        };
+        let mut series = Series::new(self.stream, along, self.scale);
+        series.begin(line);
+        for out in self.out {
+            *out = series.draw(at);
+            at = at.wrapping_add(1);
         }
     }
 

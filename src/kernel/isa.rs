@@ -26,6 +26,9 @@ impl Isa {
     /// All of them, the widest last.
     pub const ALL: [Self; 5] = [Self::Portable, Self::Neon, Self::Sse2, Self::Avx, Self::Avx512];
 
+    /// Whether the target has no others, so that code for them can be left out.
+    pub(crate) const ONLY_PORTABLE: bool = cfg!(not(any(target_arch = "x86_64", target_arch = "aarch64")));
+
     /// Whether this processor has the instructions.
     pub fn is_available(self) -> bool {
         match self {

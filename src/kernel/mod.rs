@@ -10,6 +10,7 @@ mod chain;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod cortex_m;
 mod draw;
+mod draw_scalar;
 mod isa;
 mod lanes;
 pub mod naive;
@@ -18,6 +19,9 @@ mod neon;
 pub mod portable;
 mod rectify;
 mod red16;
+mod scale;
+#[cfg(all(target_arch = "arm", target_os = "none"))]
+mod thumb;
 mod tile;
 mod weight_gradient;
 mod words;
@@ -26,9 +30,11 @@ mod x86;
 
 pub use chain::{Matrix, chain, chain_matrix};
 pub use draw::{Along, draw};
+pub(crate) use draw_scalar::Series;
 pub use isa::Isa;
 pub(crate) use rectify::{relu_backward, relu_forward};
 pub use red16::Red16;
+pub use scale::Scale;
 pub use weight_gradient::weight_gradient;
 
 /// Where element (row, column) of a block stands in its panel, see [`chain`].

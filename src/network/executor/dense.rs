@@ -3,7 +3,7 @@ use super::activations::{Activations, elements_of, finite_elements, units_of};
 use crate::error::Error;
 use crate::kernel::{Isa, Matrix, chain, chain_matrix};
 use crate::network::weights::product_shape;
-use crate::network::{Block, Dense, Weights, Workers};
+use crate::network::{Block, Dense, Wanted, Weights, Workers};
 
 /// Where the weights of a block stand.
 #[derive(Clone, Copy)]
@@ -32,13 +32,17 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
         let tiles = self.tiles();
         let two = !self.reverse() && !self.moments();
         let biased = dense.bias && !transposed;
+        let weights = self.weights;
         if self.cursor.row == 0 && self.cursor.column == 0 {
             self.bad = false;
             if biased {
                 self.fill_biases(dense, tiles);
             }
+            // Where weights are drawn in registers, one more or less costs next to nothing.
+            if self.options.isa == Isa::Portable && weights.matrix(dense).is_none() {
+                self.find_wanted(columns, tiles, two);
+            }
         }
-        let weights = self.weights;
         let (block, source) = match weights.matrix(dense) {
             Some(data) => {
                 let matrix = Matrix { data, stride: dense.fan_in as usize, transposed };
@@ -47,7 +51,7 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
             None => {
                 let from = (self.cursor.row, self.cursor.column);
                 let block = weights.block(dense, transposed, from, self.panel.len(), R as u32)?;
-                weights.fill::<R>(dense, &block, self.panel);
+                weights.fill_wanted::<R>(dense, &block, self.panel, &self.wanted);
                 let panel = self.panel.get(..block.len()).unwrap_or_default();
                 (block, Source::Panel(panel))
             }
@@ -74,11 +78,20 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
     }
 
     /// Every chain starts from its bias.
+    #[inline(never)]
     fn fill_biases(&mut self, dense: &Dense, tiles: usize) {
         for row in 0..dense.fan_out {
             let bias = self.weights.bias(dense, row);
             self.values.fill(row as usize, tiles, bias);
         }
+    }
+
+    /// Which of the inputs are zero at all resident points, as values and as tangents.
+    #[inline(never)]
+    fn find_wanted(&mut self, inputs: u32, tiles: usize, two: bool) {
+        let (values, tangents) = (&self.values, &self.tangents);
+        let zero = |unit| values.all_zero(unit, tiles) && (!two || tangents.all_zero(unit, tiles));
+        self.wanted = Wanted::unless(inputs, zero);
     }
 
     /// Whether all values (and tangents) of the first `units` units are finite.
