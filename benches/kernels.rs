@@ -72,7 +72,7 @@ fn dense(c: &mut Criterion) {
     tiles::<2, 16>(c, "portable 2x16", Isa::Portable);
     for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available() && *isa != Isa::Portable) {
         match isa {
-            Isa::Avx512 => tiles::<8, 32>(c, "avx512 8x32", isa),
+            Isa::Avx512 => tiles::<12, 32>(c, "avx512 12x32", isa),
             Isa::Avx => tiles::<5, 16>(c, "avx 5x16", isa),
             Isa::Sse2 => tiles::<2, 16>(c, "sse2 2x16", isa),
             _ => tiles::<4, 16>(c, "neon 4x16", isa),

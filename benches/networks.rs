@@ -94,10 +94,10 @@ fn networks(c: &mut Criterion) {
         for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
             let name = format!("{name}, {isa:?}");
             match isa {
-                Isa::Portable | Isa::Sse2 => bench::<2, 16>(c, &name, spec, isa),
+                Isa::Portable | Isa::Vfp | Isa::Sse2 => bench::<2, 16>(c, &name, spec, isa),
                 Isa::Neon => bench::<4, 16>(c, &name, spec, isa),
                 Isa::Avx => bench::<5, 16>(c, &name, spec, isa),
-                Isa::Avx512 => bench::<8, 32>(c, &name, spec, isa),
+                Isa::Avx512 => bench::<12, 32>(c, &name, spec, isa),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Weights: series against single draws, the integer scaling against floats, and what is left out where inputs are zero.
 mod common;
-#[path = "../boards/draw-check/src/draws.rs"]
-mod draws;
+#[path = "../boards/kernel-check/src/series.rs"]
+mod series;
 
 use common::{Case, How, run_with};
 use proptest::prelude::*;
@@ -16,7 +16,7 @@ use shatterscope::random::{Normal, Purpose, Stream};
 fn series_are_drawn_as_defined() {
     for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
         for normal in [Normal::IrwinHall, Normal::As241] {
-            let compared = draws::check(isa, normal).unwrap_or_else(|draws::Different { place, drawn, defined }| {
+            let compared = series::check(isa, normal).unwrap_or_else(|series::Different { place, drawn, defined }| {
                 panic!("{isa:?} {normal:?} at {place:?}: {drawn:#x}, not {defined:#x}")
             });
             assert!(compared > 20_000);

@@ -1,3 +1,5 @@
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+use super::cortex_m;
 use super::lanes::{Job, Lanes};
 use super::{Isa, portable, tile};
 
@@ -31,13 +33,33 @@ impl Matrix<'_> {
 /// Equal to [`naive::dense`](super::naive::dense) for any R, T and instruction set: k ascends, each operation is rounded.
 #[inline]
 pub fn chain<const R: usize, const T: usize>(isa: Isa, panel: &[f32], x: &[[f32; T]], y: &mut [[f32; T]]) {
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    if isa == Isa::Vfp {
+        return cortex_m::chain::<R, T>(panel, x, y);
+    }
     isa.run(Packed::<R, T> { panel, x, y });
 }
 
 /// The same with a matrix where it stands, which needs no panel.
 #[inline]
 pub fn chain_matrix<const R: usize, const T: usize>(isa: Isa, w: Matrix, x: &[[f32; T]], y: &mut [[f32; T]]) {
-    isa.run(Standing::<R, T> { w, x, y });
+    chain_matrix_ahead::<R, T>(isa, w, x, y, &[]);
+}
+
+/// The same, while what is needed next is brought into the cache: a hint, on instruction sets that have one.
+#[inline]
+pub(crate) fn chain_matrix_ahead<const R: usize, const T: usize>(
+    isa: Isa,
+    w: Matrix,
+    x: &[[f32; T]],
+    y: &mut [[f32; T]],
+    ahead: &[f32],
+) {
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    if isa == Isa::Vfp {
+        return cortex_m::chain_matrix::<R, T>(w, x, y);
+    }
+    isa.run(Standing::<R, T> { w, x, y, ahead });
 }
 
 struct Packed<'a, const R: usize, const T: usize> {
@@ -68,6 +90,7 @@ struct Standing<'a, const R: usize, const T: usize> {
     w: Matrix<'a>,
     x: &'a [[f32; T]],
     y: &'a mut [[f32; T]],
+    ahead: &'a [f32],
 }
 
 impl<const R: usize, const T: usize> Job for Standing<'_, R, T> {
@@ -81,7 +104,7 @@ impl<const R: usize, const T: usize> Job for Standing<'_, R, T> {
     #[inline(always)]
     fn on<L: Lanes>(self, lanes: L) {
         if T.is_multiple_of(L::N) {
-            tile::chain_matrix::<L, R, T>(lanes, self.w, self.x, self.y);
+            tile::chain_matrix::<L, R, T>(lanes, self.w, self.x, self.y, self.ahead);
         } else {
             self.portable();
         }

@@ -20,14 +20,13 @@ pub enum Isa {
     Avx512,
     /// Four lanes, on every AArch64.
     Neon,
+    /// Kernels of their own for the FPU of Cortex-M.
+    Vfp,
 }
 
 impl Isa {
     /// All of them, the widest last.
-    pub const ALL: [Self; 5] = [Self::Portable, Self::Neon, Self::Sse2, Self::Avx, Self::Avx512];
-
-    /// Whether the target has no others, so that code for them can be left out.
-    pub(crate) const ONLY_PORTABLE: bool = cfg!(not(any(target_arch = "x86_64", target_arch = "aarch64")));
+    pub const ALL: [Self; 6] = [Self::Portable, Self::Vfp, Self::Neon, Self::Sse2, Self::Avx, Self::Avx512];
 
     /// Whether this processor has the instructions.
     pub fn is_available(self) -> bool {
@@ -41,12 +40,22 @@ impl Isa {
             #[cfg(not(target_arch = "x86_64"))]
             Isa::Avx | Isa::Avx512 => false,
             Isa::Neon => cfg!(target_arch = "aarch64"),
+            Isa::Vfp => cfg!(all(target_arch = "arm", target_abi = "eabihf")),
         }
     }
 
     /// The widest instructions that this processor has.
     pub fn detect() -> Self {
+        // A constant where the target says it, so that a program with no other choice links nothing else.
+        if cfg!(all(target_arch = "arm", target_abi = "eabihf")) {
+            return Self::Vfp;
+        }
         Self::ALL.into_iter().rev().find(|isa| isa.is_available()).unwrap_or_default()
+    }
+
+    /// Whether there are registers of words, to draw many values at a time.
+    pub(crate) const fn has_words(self) -> bool {
+        cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) && !matches!(self, Self::Portable | Self::Vfp)
     }
 
     /// Does a job with these instructions where the processor has them, otherwise portably.
@@ -65,7 +74,7 @@ impl Isa {
                     return x86::run_avx512(lanes, job);
                 }
             }
-            Isa::Portable | Isa::Neon => {}
+            _ => {}
         }
         #[cfg(target_arch = "aarch64")]
         if self == Isa::Neon {
@@ -82,7 +91,7 @@ impl Isa {
             (Isa::Avx512, _, Some(words)) => return x86::run_words(words, job),
             (Isa::Avx | Isa::Avx512, Some(words), _) => return x86::run_avx2(words, job),
             (Isa::Sse2 | Isa::Avx | Isa::Avx512, ..) => return job.on(x86::Sse2),
-            (Isa::Portable | Isa::Neon, ..) => {}
+            _ => {}
         }
         #[cfg(target_arch = "aarch64")]
         if self == Isa::Neon {

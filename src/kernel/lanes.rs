@@ -20,6 +20,8 @@ pub(super) trait Lanes: Copy {
     fn add(self, x: Self::Register, y: Self::Register) -> Self::Register;
     /// x * y, rounded.
     fn mul(self, x: Self::Register, y: Self::Register) -> Self::Register;
+    /// Asks for the line of the cache in which element `at` stands; nothing where there is none.
+    fn ahead(self, from: &[f32], at: usize);
     /// Bit i: lane i is above zero.
     fn positive(self, x: Self::Register) -> u32;
     /// The lanes whose bit is set, +0.0 in the others.
@@ -68,6 +70,11 @@ macro_rules! lanes {
             fn mul(self, x: $register, y: $register) -> $register {
                 // SAFETY: `self` is the proof that the processor has this instruction.
                 unsafe { $mul(x, y) }
+            }
+
+            #[inline(always)]
+            fn ahead(self, from: &[f32], at: usize) {
+                ahead(from.as_ptr().wrapping_add(at));
             }
 
             #[inline(always)]

@@ -2,7 +2,8 @@
 //!
 //! [`naive`] is the definition. The faster kernels must equal it bit for bit, which they do because speed comes only
 //! from lanes that are independent outputs: no chain is ever split. [`portable`] is safe Rust for every target; where a
-//! processor has registers of lanes, `tile` is written once for all of them, and an [`Isa`] chooses at run time.
+//! processor has registers of lanes, `tile` is written once for all of them, and an [`Isa`] chooses at run time. Cortex-M with
+//! an FPU has kernels of its own in `cortex_m`.
 // Where no registers of lanes are known, what is written on them is compiled all the same, and not used.
 #![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
 
@@ -11,6 +12,7 @@ mod chain;
 mod cortex_m;
 mod draw;
 mod draw_scalar;
+mod finite;
 mod isa;
 mod lanes;
 pub mod naive;
@@ -28,11 +30,13 @@ mod words;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use chain::chain_matrix_ahead;
 pub use chain::{Matrix, chain, chain_matrix};
 pub use draw::{Along, draw};
 pub(crate) use draw_scalar::Series;
+pub use finite::all_finite;
 pub use isa::Isa;
-pub(crate) use rectify::{relu_backward, relu_forward};
+pub use rectify::{relu_backward, relu_forward};
 pub use red16::Red16;
 pub use scale::Scale;
 pub use weight_gradient::weight_gradient;

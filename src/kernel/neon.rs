@@ -101,8 +101,8 @@ impl Words for Neon {
     }
 
     #[inline(always)]
-    fn scaled(self, x: uint32x4_t, unit: f32, scale: f32, to: &mut [f32; 16], at: usize) {
-        if let Some(to) = to.get_mut(at * 4..).and_then(|to| to.first_chunk_mut::<4>()) {
+    fn scaled(self, x: uint32x4_t, unit: f32, scale: f32, to: &mut [f32]) {
+        if let Some(to) = to.first_chunk_mut::<4>() {
             // SAFETY: as above; four elements stand behind the pointer.
             unsafe {
                 let numbers = vcvtq_f32_s32(vreinterpretq_s32_u32(x));

@@ -1,18 +1,28 @@
 //! The rectifier of [`crate::layer::relu_forward`] on registers, with its tape of one bit an element.
 use super::Isa;
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+use super::cortex_m;
 use super::lanes::{Job, Lanes};
 use crate::layer;
 
 /// Elements to a step: two bytes of tape.
 const STEP: usize = 16;
 
-/// [`layer::relu_forward`] by the instructions given.
-pub(crate) fn relu_forward(isa: Isa, x: &mut [f32], tape: &mut [u8]) {
+/// [`layer::relu_forward`] by the instructions given: the same bits.
+pub fn relu_forward(isa: Isa, x: &mut [f32], tape: &mut [u8]) {
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    if isa == Isa::Vfp {
+        return cortex_m::relu_forward(x, tape);
+    }
     isa.run(Forward { x, tape });
 }
 
-/// [`layer::relu_backward`] by the instructions given.
-pub(crate) fn relu_backward(isa: Isa, g: &mut [f32], tape: &[u8]) {
+/// [`layer::relu_backward`] by the instructions given: the same bits.
+pub fn relu_backward(isa: Isa, g: &mut [f32], tape: &[u8]) {
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    if isa == Isa::Vfp {
+        return cortex_m::relu_backward(g, tape);
+    }
     isa.run(Backward { g, tape });
 }
 
@@ -31,9 +41,10 @@ impl Job for Forward<'_> {
 
     #[inline(always)]
     fn on<L: Lanes>(self, lanes: L) {
-        let (x, rest) = self.x.as_chunks_mut::<STEP>();
-        let (tape, rest_of_tape) = self.tape.split_at_mut_checked(2 * x.len()).unwrap_or_default();
-        for (x, tape) in x.iter_mut().zip(tape.as_chunks_mut::<2>().0) {
+        let steps = (self.x.len() / STEP).min(self.tape.len() / 2);
+        let (x, rest) = self.x.split_at_mut_checked(steps * STEP).unwrap_or_default();
+        let (tape, rest_of_tape) = self.tape.split_at_mut_checked(2 * steps).unwrap_or_default();
+        for (x, tape) in x.as_chunks_mut::<STEP>().0.iter_mut().zip(tape.as_chunks_mut::<2>().0) {
             let mut bits = 0;
             for at in 0..STEP / L::N {
                 let values = lanes.load(x, at);
@@ -62,9 +73,10 @@ impl Job for Backward<'_> {
 
     #[inline(always)]
     fn on<L: Lanes>(self, lanes: L) {
-        let (g, rest) = self.g.as_chunks_mut::<STEP>();
-        let (tape, rest_of_tape) = self.tape.split_at_checked(2 * g.len()).unwrap_or_default();
-        for (g, tape) in g.iter_mut().zip(tape.as_chunks::<2>().0) {
+        let steps = (self.g.len() / STEP).min(self.tape.len() / 2);
+        let (g, rest) = self.g.split_at_mut_checked(steps * STEP).unwrap_or_default();
+        let (tape, rest_of_tape) = self.tape.split_at_checked(2 * steps).unwrap_or_default();
+        for (g, tape) in g.as_chunks_mut::<STEP>().0.iter_mut().zip(tape.as_chunks::<2>().0) {
             let bits = u32::from(u16::from_le_bytes(*tape));
             for at in 0..STEP / L::N {
                 let values = lanes.load(g, at);

@@ -49,6 +49,19 @@ impl Red16 {
             }
             self.lanes = lanes;
         }
+        if p.is_multiple_of(T) && 16usize.is_multiple_of(T) {
+            // T lanes beside each other, the next ones with the next tile.
+            let (lanes, mut at) = (self.lanes.as_chunks_mut::<T>().0, p / T % (16 / T));
+            while done + T <= count
+                && let Some(terms) = tiles.next()
+            {
+                let Some(lanes) = lanes.get_mut(at) else { return };
+                for (lane, term) in lanes.iter_mut().zip(&terms) {
+                    *lane += term;
+                }
+                (done, at) = (done + T, (at + 1) % (16 / T));
+            }
+        }
         for terms in tiles {
             for (i, term) in terms.iter().enumerate().take(count.saturating_sub(done)) {
                 self.add(p + done + i, *term);

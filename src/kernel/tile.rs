@@ -3,6 +3,9 @@ use super::Matrix;
 use super::lanes::Lanes;
 use core::borrow::Borrow;
 
+/// f32 elements of a line of the cache.
+const LINE: usize = 16;
+
 /// [`super::chain`] on registers.
 #[inline(always)]
 pub(super) fn chain<L: Lanes, const R: usize, const T: usize>(
@@ -27,10 +30,16 @@ pub(super) fn chain_matrix<L: Lanes, const R: usize, const T: usize>(
     w: Matrix,
     x: &[[f32; T]],
     y: &mut [[f32; T]],
+    ahead: &[f32],
 ) {
     let (groups, rest) = y.as_chunks_mut::<R>();
     let done = groups.len() * R;
+    // So many elements while one group is at work, in whole lines.
+    let each = ahead.len().div_ceil(groups.len().max(1)).next_multiple_of(LINE);
     for (i, y) in groups.iter_mut().enumerate() {
+        for at in (i * each..((i + 1) * each).min(ahead.len())).step_by(LINE) {
+            lanes.ahead(ahead, at);
+        }
         group::<L, R, T>(lanes, w, i * R, x, y);
     }
     let data = w.data.get(if w.transposed { done } else { done * w.stride }..).unwrap_or_default();
@@ -100,6 +109,7 @@ fn rows<L: Lanes, W: Borrow<[f32; R]>, const R: usize, const T: usize>(
 
 /// R rows by V registers whose sums stay in registers: the chains of [`super::naive::dense`], side by side.
 #[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "only loops over known ranges are all unrolled, each sum a register")]
 fn sums<L: Lanes, W: Borrow<[f32; R]>, const R: usize, const V: usize, const T: usize>(
     lanes: L,
     w: impl Iterator<Item = W>,
@@ -108,26 +118,27 @@ fn sums<L: Lanes, W: Borrow<[f32; R]>, const R: usize, const V: usize, const T: 
     y: &mut [[f32; T]; R],
 ) {
     let mut sums = [[lanes.splat(0.0); V]; R];
-    for (sums, y) in sums.iter_mut().zip(y.iter()) {
-        for (v, sum) in sums.iter_mut().enumerate() {
-            *sum = lanes.load(y, at + v);
+    for r in 0..R {
+        for v in 0..V {
+            sums[r][v] = lanes.load(&y[r], at + v);
         }
     }
     for (w, x) in w.zip(x) {
         let mut points = [lanes.splat(0.0); V];
-        for (v, points) in points.iter_mut().enumerate() {
-            *points = lanes.load(x, at + v);
+        for v in 0..V {
+            points[v] = lanes.load(x, at + v);
         }
-        for (sums, &weight) in sums.iter_mut().zip(w.borrow()) {
-            let weight = lanes.splat(weight);
-            for (sum, &points) in sums.iter_mut().zip(&points) {
-                *sum = lanes.add(*sum, lanes.mul(weight, points));
+        let w = w.borrow();
+        for r in 0..R {
+            let weight = lanes.splat(w[r]);
+            for v in 0..V {
+                sums[r][v] = lanes.add(sums[r][v], lanes.mul(weight, points[v]));
             }
         }
     }
-    for (sums, y) in sums.iter().zip(y.iter_mut()) {
-        for (v, &sum) in sums.iter().enumerate() {
-            lanes.store(sum, y, at + v);
+    for r in 0..R {
+        for v in 0..V {
+            lanes.store(sums[r][v], &mut y[r], at + v);
         }
     }
 }

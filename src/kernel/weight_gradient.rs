@@ -1,3 +1,5 @@
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+use super::cortex_m;
 use super::{Isa, Matrix, chain_matrix};
 
 /// Points to a block; with the widest tile its transposed inputs take 8 kB of stack.
@@ -20,10 +22,19 @@ pub fn weight_gradient(
 ) {
     let shape = (fan_out, fan_in, points);
     match isa {
+        #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => tiles::<8, 32>(isa, shape, x, grad_output, grad_weight),
+        #[cfg(target_arch = "x86_64")]
         Isa::Avx => tiles::<5, 16>(isa, shape, x, grad_output, grad_weight),
+        #[cfg(target_arch = "aarch64")]
         Isa::Neon => tiles::<4, 16>(isa, shape, x, grad_output, grad_weight),
-        Isa::Sse2 | Isa::Portable => tiles::<2, 16>(isa, shape, x, grad_output, grad_weight),
+        #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+        Isa::Vfp => cortex_m::weight_gradient(shape, x, grad_output, grad_weight),
+        // Where nothing is wide and stacks are small.
+        _ if cfg!(any(target_arch = "arm", target_arch = "riscv32", target_arch = "riscv64")) => {
+            tiles::<4, 4>(isa, shape, x, grad_output, grad_weight)
+        }
+        _ => tiles::<2, 16>(isa, shape, x, grad_output, grad_weight),
     }
 }
 

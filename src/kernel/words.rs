@@ -27,8 +27,8 @@ pub(super) trait Words: Copy {
     fn high(self, x: Self::Word) -> Self::Word;
     /// The even words of x, and those of y behind each.
     fn pairs(self, x: Self::Word, y: Self::Word) -> Self::Word;
-    /// `(x * unit) * scale` of signed words, each step rounded, to the places `N * at ..`.
-    fn scaled(self, x: Self::Word, unit: f32, scale: f32, to: &mut [f32; 16], at: usize);
+    /// `(x * unit) * scale` of signed words, each step rounded, to the first N places.
+    fn scaled(self, x: Self::Word, unit: f32, scale: f32, to: &mut [f32]);
 }
 
 /// The numbers of the places of the widest register.

@@ -11,16 +11,16 @@ use crate::math::negate;
 /// ICML 2016.
 #[inline(always)]
 pub fn crelu_forward<const T: usize>(x: &mut [[f32; T]], tape: &mut [u8]) {
+    let units = x.len() / 2;
     tape.fill(0);
-    // From the last unit down, so that no unit is overwritten before it is read.
-    for k in (0..x.len() / 2).rev() {
-        let Some(&unit) = x.get(k) else { return };
-        for (lane, value) in unit.into_iter().enumerate() {
-            let bit = k * T + lane;
-            if let Some(byte) = tape.get_mut(bit / 8) {
-                *byte |= u8::from(value > 0.0) << (bit % 8);
-            }
+    for (values, byte) in x.get(..units).unwrap_or_default().as_flattened().chunks(8).zip(tape) {
+        for (bit, value) in values.iter().enumerate() {
+            *byte |= u8::from(*value > 0.0) << bit;
         }
+    }
+    // From the last unit down, so that no unit is overwritten before it is read.
+    for k in (0..units).rev() {
+        let Some(&unit) = x.get(k) else { return };
         if let Some([even, odd]) = x.get_mut(2 * k..).and_then(|x| x.first_chunk_mut()) {
             *even = unit.map(relu);
             *odd = unit.map(|value| relu(negate(value)));

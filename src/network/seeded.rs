@@ -107,7 +107,7 @@ impl Seeded {
             return mirrored::<R>(&stream, deviation, block, panel);
         }
         let along = if block.transposed { Along::Column } else { Along::Row };
-        if Isa::ONLY_PORTABLE || self.isa == Isa::Portable {
+        if !self.isa.has_words() {
             // Larger ones may overflow to infinity, which spoils a sum whatever the other factor is.
             let finite = deviation.to_bits() << 1 <= LARGEST.to_bits() << 1;
             let wanted = if finite { wanted } else { &Wanted::ALL };

@@ -1,8 +1,8 @@
 use super::weights::{Block, Weights};
 use super::{Dense, Layer, Network};
 use crate::error::{Buffer, Error};
-use crate::kernel::Isa;
-use crate::math::{all_finite, is_finite};
+use crate::kernel::{Isa, all_finite};
+use crate::math::is_finite;
 
 /// The parameters of one dense layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -48,7 +48,7 @@ fn check(buffer: Buffer, tensor: &[f32], layer: u32, need: u64) -> Result<(), Er
         return Err(Error::TooShort { buffer, need, have: tensor.len() as u64 });
     }
     // All of them in one go first: to search for the one takes many times as long.
-    if Isa::detect().compiled(all_finite, tensor, ()) {
+    if all_finite(Isa::detect(), tensor) {
         return Ok(());
     }
     match tensor.iter().position(|&x| !is_finite(x)) {

@@ -86,6 +86,10 @@ impl Block {
         };
         let Some((groups, rest)) = panel.split_at_mut_checked(whole * columns) else { return };
         for (group, panel) in (0..).zip(groups.chunks_exact_mut((R * columns).max(1))) {
+            if R == 1 {
+                at(self.rows.start + group, self.columns.start, panel);
+                continue;
+            }
             for lane in 0..R {
                 let row = self.rows.start + group * R as u32 + lane as u32;
                 for (first, panel) in

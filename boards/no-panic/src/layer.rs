@@ -2,7 +2,8 @@
 use crate::{buffer, slice};
 use core::hint::black_box;
 use shatterscope::kernel::{
-    Along, Isa, Matrix, Red16, Scale, chain, chain_matrix, draw, naive, panel_index, portable, weight_gradient,
+    Along, Isa, Matrix, Red16, Scale, all_finite, chain, chain_matrix, draw, naive, panel_index, portable,
+    weight_gradient,
 };
 use shatterscope::layer::*;
 use shatterscope::math::Math;
@@ -43,6 +44,10 @@ fn kernels<const R: usize, const T: usize>() {
         scale.times_on_integers::<false, false>(black_box(3)),
     ));
     let (rows, columns, row) = shape();
+    black_box(all_finite(isa, slice(&[1.0; 20])));
+    let mut tape = [0; 2];
+    shatterscope::kernel::relu_forward(isa, buffer(&mut gradient), buffer(&mut tape));
+    shatterscope::kernel::relu_backward(isa, buffer(&mut gradient), slice(&tape));
     black_box(panel_index::<R>(rows, columns, row, black_box(0)));
     let mut sum = black_box(Red16::new());
     sum.add(black_box(3), black_box(1.0));

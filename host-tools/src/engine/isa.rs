@@ -50,7 +50,7 @@ fn fastest() -> kernel::Isa {
     static FASTEST: OnceLock<kernel::Isa> = OnceLock::new();
     *FASTEST.get_or_init(|| {
         let (avx, avx512) = (kernel::Isa::Avx, kernel::Isa::Avx512);
-        if avx512.is_available() && time::<5, 16>(avx) < time::<8, 32>(avx512) { avx } else { kernel::Isa::detect() }
+        if avx512.is_available() && time::<5, 16>(avx) < time::<12, 32>(avx512) { avx } else { kernel::Isa::detect() }
     })
 }
 

@@ -1,20 +1,24 @@
 //! Runs the kernel on the desktop's threads: runs beside each other, or the tiles and units of one run.
+mod execute;
 mod isa;
+mod slices;
 mod threads;
 
 pub use isa::Isa;
 pub use threads::Threads;
 
+use execute::execute;
+use threads::pool;
+
 use crate::progress::Progress;
 use crate::spec::Spec;
-use crate::weights::{Drawn, dense_layers, weights_len, with_stored};
+use crate::weights::{Drawn, weights_len, with_stored};
 use crate::{Failure, Result};
 use rayon::prelude::*;
 use shatterscope::contract::Digest;
 use shatterscope::kernel;
-use shatterscope::network::{
-    Buffers, Executor, Input, Layer, Network, Norm, Observer, Options, Schedule, Serial, Stored, Weights, Workers,
-};
+use shatterscope::network::{Input, Layer, Network, Norm, Observer, Options, Schedule, Stored};
+use std::sync::Arc;
 
 /// How to compute; none of it changes a bit.
 #[derive(Clone, Debug)]
@@ -44,6 +48,17 @@ impl Engine {
         };
         Ok(Self { threads, isa: isa.kernel()?, quiet, schedule: None, keep_weights: 64 << 20 })
     }
+}
+
+/// What the threads of the current pool share of one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Share {
+    /// One thread does it.
+    Nothing,
+    /// The parts of each operation: tiles, and units of a norm.
+    Operations,
+    /// The points, a slice each from the first operation to the last.
+    Points,
 }
 
 /// What one run gave.
@@ -78,12 +93,12 @@ impl Engine {
         let layers = spec.layers();
         let work = network_of(spec, &layers).plan(&self.options(spec), 1)?.multiply_adds;
         let progress = Progress::new(what, work.saturating_mul(spec.runs as u64), self.quiet);
-        let one = |run: u32, workers_inside: bool| self.seeded(spec, run, workers_inside, &progress, &mut ());
+        let one = |run: u32, share: Share| self.seeded(spec, run, share, &progress, &mut ());
         let results: Vec<Result<_>> = self.pool()?.install(|| {
             if spec.runs as usize >= self.threads {
-                (0..spec.runs).into_par_iter().map(|run| one(run, false)).collect()
+                (0..spec.runs).into_par_iter().map(|run| one(run, Share::Nothing)).collect()
             } else {
-                (0..spec.runs).map(|run| one(run, self.threads > 1)).collect()
+                (0..spec.runs).map(|run| one(run, self.share(spec))).collect()
             }
         });
         let mut runs = Vec::with_capacity(results.len());
@@ -109,7 +124,7 @@ impl Engine {
         let layers = spec.layers();
         let work = network_of(spec, &layers).plan(&self.options(spec), 1)?.multiply_adds;
         let progress = Progress::new("host", work, self.quiet);
-        self.pool()?.install(|| self.seeded(spec, run, self.threads > 1, &progress, observer))
+        self.pool()?.install(|| self.seeded(spec, run, Share::Operations, &progress, observer))
     }
 
     /// Draws the weights once where they may be kept, and runs.
@@ -117,7 +132,7 @@ impl Engine {
         &self,
         spec: &Spec,
         run: u32,
-        parallel: bool,
+        share: Share,
         progress: &Progress,
         observer: &mut impl Observer,
     ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
@@ -131,10 +146,10 @@ impl Engine {
             let parameters = drawn.parameters();
             // A deviation so large that weights overflow: the run itself says at which layer, as on a device.
             if let Ok(stored) = Stored::new(&network, &parameters) {
-                return self.dispatch(spec, (network, input), &stored, parallel, progress, observer);
+                return execute(self.options(spec), (network, input), &stored, share, progress, observer);
             }
         }
-        self.dispatch(spec, (network, input), &seeded, parallel, progress, observer)
+        execute(self.options(spec), (network, input), &seeded, share, progress, observer)
     }
 
     /// One run with given parameters, on the grid.
@@ -148,7 +163,8 @@ impl Engine {
         let progress = Progress::new("probe", network.plan(&self.options(spec), 1)?.multiply_adds, self.quiet);
         let outcome = self.pool()?.install(|| {
             with_stored(&network, drawn, |stored| {
-                self.dispatch(spec, (network, spec.grid().input()), stored, self.threads > 1, &progress, &mut ())
+                let input = spec.grid().input();
+                execute(self.options(spec), (network, input), stored, self.share(spec), &progress, &mut ())
             })
         })?;
         Ok(outcome.map(|run| vec![run]).map_err(|fault| RunFault { run: 0, fault }))
@@ -162,11 +178,17 @@ impl Engine {
         Ok(self.pool()?.install(work))
     }
 
-    fn pool(&self) -> Result<rayon::ThreadPool> {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads)
-            .build()
-            .map_err(|error| Failure::failed(format!("cannot start {} threads: {error}", self.threads)))
+    fn pool(&self) -> Result<Arc<rayon::ThreadPool>> {
+        pool(self.threads)
+    }
+
+    /// What the threads share of one run that nobody watches: points do not know each other but through a norm.
+    fn share(&self, spec: &Spec) -> Share {
+        match (self.threads, spec.network().norm) {
+            (1, _) => Share::Nothing,
+            (_, Norm::None) => Share::Points,
+            _ => Share::Operations,
+        }
     }
 
     fn options(&self, spec: &Spec) -> Options {
@@ -184,35 +206,6 @@ impl Engine {
             ..Options::new(spec.points)
         }
     }
-
-    /// The register tile that suits the kernel.
-    fn dispatch<W: Weights>(
-        &self,
-        spec: &Spec,
-        network: (Network, Input),
-        weights: &W,
-        parallel: bool,
-        progress: &Progress,
-        observer: &mut impl Observer,
-    ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
-        let options = self.options(spec);
-        macro_rules! with {
-            ($workers:expr) => {
-                match self.isa {
-                    kernel::Isa::Portable => {
-                        run::<W, _, _, 2, 16>(network, weights, $workers, options, progress, observer)
-                    }
-                    kernel::Isa::Sse2 => run::<W, _, _, 2, 16>(network, weights, $workers, options, progress, observer),
-                    kernel::Isa::Neon => run::<W, _, _, 4, 16>(network, weights, $workers, options, progress, observer),
-                    kernel::Isa::Avx => run::<W, _, _, 5, 16>(network, weights, $workers, options, progress, observer),
-                    kernel::Isa::Avx512 => {
-                        run::<W, _, _, 8, 32>(network, weights, $workers, options, progress, observer)
-                    }
-                }
-            };
-        }
-        if parallel { with!(&Threads) } else { with!(&Serial) }
-    }
 }
 
 /// The network of a spec, whose `layers` are [`Spec::layers`].
@@ -225,54 +218,4 @@ pub fn layers_of(spec: &Spec, drawn: &Drawn) -> Vec<Layer> {
     let bias_std = if drawn.hidden_bias() { 1.0 } else { 0.0 };
     let network = Network::Family(shatterscope::network::Spec { bias_std, ..spec.network() });
     (0..network.len()).filter_map(|i| network.layer(i)).collect()
-}
-
-fn run<W: Weights, K: Workers, O: Observer, const R: usize, const T: usize>(
-    (network, input): (Network, Input),
-    weights: &W,
-    workers: &K,
-    options: Options,
-    progress: &Progress,
-    observer: &mut O,
-) -> Result<std::result::Result<Run, shatterscope::Fault>> {
-    /// A whole matrix is one panel up to this many elements (4 MB).
-    const PANEL: u64 = 1 << 20;
-    /// f32 elements of a line of the cache.
-    const LINE: usize = 16;
-    let plan = network.plan(&options, T as u32)?;
-    let dense = dense_layers(&network);
-    let matrix = dense.iter().map(|dense| dense.fan_in as u64 * dense.fan_out as u64).max().unwrap_or(1);
-    let least = dense.iter().map(|dense| weights.panel_len(dense)).max().unwrap_or(1);
-    let mut activations = vec![0.0; plan.activations_len as usize + LINE];
-    let mut tape = vec![0; plan.tape_len as usize];
-    let mut statistics = vec![0.0; plan.statistics_len as usize];
-    let mut normalised = vec![0.0; plan.normalised_len as usize];
-    let mut panel = vec![0.0; (matrix.min(PANEL) + least) as usize];
-    let mut outputs = vec![0.0; plan.outputs_len as usize];
-    let mut gradient = vec![0.0; plan.gradient_len as usize];
-    // Registers as wide as a line of the cache load fastest from where a line begins.
-    let first = activations.as_ptr().align_offset(4 * LINE);
-    let buffers = Buffers {
-        activations: activations.get_mut(first..).unwrap_or_default(),
-        tape: &mut tape,
-        statistics: &mut statistics,
-        normalised: &mut normalised,
-        panel: &mut panel,
-    };
-    let mut executor =
-        Executor::<W, K, R, T>::new(network, weights, workers, input, options, buffers, &mut outputs, &mut gradient)?;
-    let mut before = 0;
-    loop {
-        let step = executor.step_observed(1 << 26, observer);
-        progress.add(executor.multiply_adds() - before);
-        before = executor.multiply_adds();
-        match step {
-            Ok(step) if step.is_done() => break,
-            Ok(_) => {}
-            Err(shatterscope::Error::NonFinite(fault)) => return Ok(Err(fault)),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let digest = Digest::of(&gradient);
-    Ok(Ok(Run { outputs, gradient, digest }))
 }

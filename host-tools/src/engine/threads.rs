@@ -1,5 +1,26 @@
+use crate::{Failure, Result};
 use rayon::prelude::*;
 use shatterscope::network::Workers;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The pool of so many threads: started once, they wait for work until the program ends.
+///
+/// # Errors
+/// Threads that cannot be started.
+pub(super) fn pool(threads: usize) -> Result<Arc<rayon::ThreadPool>> {
+    static POOLS: Mutex<Option<HashMap<usize, Arc<rayon::ThreadPool>>>> = Mutex::new(None);
+    let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
+    let pools = pools.get_or_insert_default();
+    if let Some(pool) = pools.get(&threads) {
+        return Ok(pool.clone());
+    }
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start {threads} threads: {error}")))?;
+    Ok(pools.entry(threads).or_insert(Arc::new(pool)).clone())
+}
 
 /// The threads of the current pool as the core's workers.
 pub struct Threads;

@@ -41,6 +41,8 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
         report.skip("devices", &reason);
         return;
     }
+    report
+        .step("devices: every kernel on every core", || BOARDS.iter().try_for_each(|board| check_kernels(tree, board)));
     report.step("devices: build", || {
         succeed(&mut tree.cargo("build --quiet --release -p shatterscope-host -p shatterscope-tcg"))
     });
@@ -56,6 +58,34 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
     });
     report.step("devices: Figure 1 from a Cortex-M4F", || figure(tree));
     report.step("devices: full batch norm refuses to recompute", || refused(tree));
+}
+
+/// The program of `boards/kernel-check`, built for this board and run on it: it ends with an error where bits differ.
+fn check_kernels(tree: &Tree, board: &Board) -> Result<()> {
+    let build = format!("build --quiet --release --target {}", board.target);
+    succeed(tree.cargo_of_boards("kernel-check", &build).env("BOARD", board.name))?;
+    let mut emulator = match board.name {
+        "aarch64" => words("qemu-system-aarch64 -M virt -cpu cortex-a53 -nic none"),
+        name if name.starts_with("riscv32") => words("qemu-system-riscv32 -M virt -bios none"),
+        name if name.starts_with("riscv64") => words("qemu-system-riscv64 -M virt -bios none"),
+        name => words(&format!("qemu-system-arm -M {name}")),
+    };
+    emulator.args(["-display", "none", "-monitor", "none", "-serial", "none"]);
+    emulator.args(["-semihosting-config", "enable=on,target=native", "-kernel"]);
+    emulator.arg(tree.boards_target.join(board.target).join("release/kernel-check"));
+    let (status, said) = run_for(&mut emulator, LIMIT)?;
+    print!("{}\n{said}", board.name);
+    if !status.success() || !said.contains(", chosen: ") {
+        bail!("the kernels of {} are not those of the plain loops: {status}", board.name);
+    }
+    Ok(())
+}
+
+fn words(text: &str) -> Command {
+    let mut words = text.split_whitespace();
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words);
+    command
 }
 
 /// What takes minutes.

@@ -24,7 +24,7 @@ pub fn style(tree: &Tree, report: &mut Report, tools: &Tools) {
                 succeed(&mut tree.cargo_of_boards("qemu", &words))
             };
             lint(&format!("-p qemu-boards --bin {name}"))?;
-            lint("-p shatterscope-firmware -p shatterscope-platform -p no-panic")
+            lint("-p shatterscope-firmware -p shatterscope-platform -p no-panic -p kernel-check")
         });
     }
     match tools.target(WASM) {

@@ -1,4 +1,5 @@
 //! Eight lanes.
+use super::ahead;
 use crate::kernel::lanes::Job;
 use core::arch::x86_64::{
     __m256, _CMP_GT_OQ, _CMP_NEQ_UQ, _mm256_add_ps, _mm256_and_ps, _mm256_castps_si256, _mm256_castsi256_ps,

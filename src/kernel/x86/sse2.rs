@@ -1,4 +1,5 @@
 //! Four lanes: what every x86-64 has.
+use super::ahead;
 use core::arch::x86_64::{
     __m128, __m128i, _mm_add_epi32, _mm_add_ps, _mm_and_ps, _mm_and_si128, _mm_castsi128_ps, _mm_cmpeq_epi32,
     _mm_cmpgt_ps, _mm_cvtepi32_ps, _mm_loadu_ps, _mm_loadu_si128, _mm_movemask_ps, _mm_mul_epu32, _mm_mul_ps,

@@ -72,8 +72,8 @@ macro_rules! words {
             }
 
             #[inline(always)]
-            fn scaled(self, x: $word, unit: f32, scale: f32, to: &mut [f32; 16], at: usize) {
-                if let Some(to) = to.get_mut(at * $n..).and_then(|to| to.first_chunk_mut::<$n>()) {
+            fn scaled(self, x: $word, unit: f32, scale: f32, to: &mut [f32]) {
+                if let Some(to) = to.first_chunk_mut::<$n>() {
                     // SAFETY: as above; as many elements stand behind the pointer, which need not be aligned.
                     unsafe { $store(to.as_mut_ptr(), $mul($mul($numbers(x), $splat(unit)), $splat(scale))) }
                 }

@@ -1,6 +1,5 @@
-use crate::kernel::Isa;
+use crate::kernel::{Isa, all_finite};
 use crate::layer::Tiles;
-use crate::math::all_finite;
 
 /// The activation buffers of a block, `[tile][unit][T]`: an operation reads `here` and writes in place or `there`.
 pub(super) struct Activations<'a, const T: usize> {
@@ -28,8 +27,9 @@ impl<'a, const T: usize> Activations<'a, T> {
 
     /// Keeps a copy of the first `tiles` tiles.
     pub fn keep(&mut self, tiles: usize) {
-        for (kept, here) in self.kept.iter_mut().zip(self.here.iter()).take(tiles * self.tile_len) {
-            *kept = *here;
+        let len = tiles * self.tile_len;
+        if let (Some(kept), Some(here)) = (self.kept.get_mut(..len), self.here.get(..len)) {
+            kept.copy_from_slice(here);
         }
     }
 
@@ -83,5 +83,5 @@ pub(super) fn elements_of<const T: usize>(tile: &mut [f32], units: usize) -> &mu
 
 /// Whether every element is finite.
 pub(super) fn finite_elements(isa: Isa, values: &[f32]) -> bool {
-    isa.compiled(all_finite, values, ())
+    all_finite(isa, values)
 }

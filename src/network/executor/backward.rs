@@ -7,12 +7,12 @@ use crate::network::{Layer, Weights, Workers};
 
 impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, R, T> {
     /// One unit backward: None while it goes on, otherwise whether all gradients are finite.
-    pub(super) fn backward(&mut self, layer: Layer) -> Result<Option<bool>, Error> {
+    pub(super) fn backward(&mut self, layer: &Layer) -> Result<Option<bool>, Error> {
         let tiles = self.tiles();
         let (tile_len, tape_len) = (self.values.tile_len, self.plan.tape_tile_len as usize);
         let (at, isa) = (self.cursor.tape as usize, self.options.isa);
-        match layer {
-            Layer::Dense(dense) => return self.dense(&dense, true),
+        match *layer {
+            Layer::Dense(ref dense) => return self.dense(dense, true),
             Layer::Relu { width } => {
                 self.workers.any2(self.values.used(tiles), tile_len, self.tape, tape_len, |_, g, tape| {
                     relu_backward(isa, elements_of::<T>(g, width as usize), tape.get(at..).unwrap_or_default());
@@ -26,7 +26,7 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
                     false
                 });
             }
-            Layer::Centre { .. } | Layer::BatchNorm { .. } => return Ok(Some(self.norm_backward(layer))),
+            Layer::Centre { .. } | Layer::BatchNorm { .. } => return Ok(Some(self.norm_backward(*layer))),
             Layer::Join { width, a, b } => {
                 self.values.keep(tiles);
                 self.carry = a;

@@ -97,7 +97,7 @@ impl Cursor {
         (self.row, self.column) = (0, 0);
     }
 
-    pub fn step_on(&mut self, layer: Layer, options: &Options, tile: usize) {
+    pub fn step_on(&mut self, layer: &Layer, options: &Options, tile: usize) {
         let (tape, statistics, normalised) = kept(layer, options, tile);
         self.tape += tape;
         self.statistics += statistics;
@@ -109,7 +109,7 @@ impl Cursor {
     pub fn step_back(&mut self, network: &Network, options: &Options, tile: usize) {
         self.layer = self.layer.saturating_sub(1);
         (self.row, self.column) = (0, 0);
-        if let Some(layer) = network.layer(self.layer) {
+        if let Some(layer) = &network.layer(self.layer) {
             let (tape, statistics, normalised) = kept(layer, options, tile);
             self.tape = self.tape.saturating_sub(tape);
             self.statistics = self.statistics.saturating_sub(statistics);
@@ -152,7 +152,7 @@ fn next_norm(network: &Network, from: u32) -> Option<u32> {
 }
 
 /// (tape bytes of a tile, statistics, normalised elements of a tile) that an operation keeps.
-fn kept(layer: Layer, options: &Options, tile: usize) -> (u64, u64, u64) {
+fn kept(layer: &Layer, options: &Options, tile: usize) -> (u64, u64, u64) {
     let (units, tile) = (layer.shape().0 as u64, tile as u64);
     let tape = match layer {
         Layer::Relu { .. } | Layer::Crelu { .. } => tape_bytes(units, tile).unwrap_or(0),

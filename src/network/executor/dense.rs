@@ -1,9 +1,9 @@
 use super::Executor;
 use super::activations::{Activations, elements_of, finite_elements, units_of};
 use crate::error::Error;
-use crate::kernel::{Isa, Matrix, chain, chain_matrix};
+use crate::kernel::{Isa, Matrix, chain, chain_matrix_ahead};
 use crate::network::weights::product_shape;
-use crate::network::{Block, Dense, Wanted, Weights, Workers};
+use crate::network::{Block, Dense, Layer, Wanted, Weights, Workers};
 
 /// Where the weights of a block stand.
 #[derive(Clone, Copy)]
@@ -23,9 +23,11 @@ struct Product<'a> {
     from_zero: bool,
     /// The chains of these rows end here.
     ends: bool,
+    /// What the next product reads, to be brought into the cache meanwhile, a piece with each tile.
+    ahead: &'a [f32],
 }
 
-impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, R, T> {
+impl<'a, W: Weights, K: Workers, const R: usize, const T: usize> Executor<'a, W, K, R, T> {
     /// One panel of a dense product, forward or transposed; None while panels are to come.
     pub(super) fn dense(&mut self, dense: &Dense, transposed: bool) -> Result<Option<bool>, Error> {
         let (rows, columns) = product_shape(dense, transposed);
@@ -39,7 +41,7 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
                 self.fill_biases(dense, tiles);
             }
             // Where weights are drawn in registers, one more or less costs next to nothing.
-            if self.options.isa == Isa::Portable && weights.matrix(dense).is_none() {
+            if !self.options.isa.has_words() && weights.matrix(dense).is_none() {
                 self.find_wanted(columns, tiles, two);
             }
         }
@@ -57,8 +59,9 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
             }
         };
         let (first, ends) = (block.columns.start == 0, block.columns.end >= columns);
-        let product =
-            |from_zero| Product { isa: self.options.isa, source, block: &block, from_zero: first && from_zero, ends };
+        let in_memory = matches!(source, Source::Memory(_));
+        let (isa, ahead) = (self.options.isa, if in_memory { self.ahead(dense, transposed) } else { &[] });
+        let product = |from_zero| Product { isa, source, block: &block, from_zero: first && from_zero, ends, ahead };
         self.bad |= product(!biased).run::<K, R, T>(self.workers, &mut self.values, tiles);
         if two {
             self.bad |= product(true).run::<K, R, T>(self.workers, &mut self.tangents, tiles);
@@ -75,6 +78,23 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
             self.tangents.swap();
         }
         Ok(Some(!self.bad))
+    }
+
+    /// The matrix of the next product, where it stands in memory and is too large to be in the cache by chance.
+    fn ahead(&self, dense: &Dense, transposed: bool) -> &'a [f32] {
+        const LARGE: u64 = 1 << 14;
+        if (dense.fan_in as u64) * (dense.fan_out as u64) < LARGE {
+            return &[];
+        }
+        let at = self.cursor.layer;
+        let next = (1..=5).find_map(|step| {
+            let i = if transposed { at.checked_sub(step)? } else { at.saturating_add(step) };
+            match self.network.layer(i) {
+                Some(Layer::Dense(dense)) => Some(dense),
+                _ => None,
+            }
+        });
+        next.and_then(|next| self.weights.matrix(&next)).unwrap_or_default()
     }
 
     /// Every chain starts from its bias.
@@ -115,6 +135,7 @@ impl Product<'_> {
         let tile_len = buffers.tile_len;
         let Some(there) = buffers.there.get_mut(..tiles * tile_len) else { return false };
         let here = &*buffers.here;
+        let piece = self.ahead.len().div_ceil(tiles.max(1));
         workers.any(there, tile_len, |i, y| {
             let x = here.get(i * tile_len..).unwrap_or_default().as_chunks::<T>().0;
             let x = x.get(self.block.columns.start as usize..self.block.columns.end as usize).unwrap_or_default();
@@ -125,7 +146,10 @@ impl Product<'_> {
             }
             match self.source {
                 Source::Panel(panel) => chain::<R, T>(self.isa, panel, x, y),
-                Source::Memory(matrix) => chain_matrix::<R, T>(self.isa, matrix, x, y),
+                Source::Memory(matrix) => {
+                    let ahead = self.ahead.chunks(piece.max(1)).nth(i).unwrap_or_default();
+                    chain_matrix_ahead::<R, T>(self.isa, matrix, x, y, ahead);
+                }
             }
             self.ends && !finite_elements(self.isa, y.as_flattened())
         })

@@ -13,13 +13,13 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
     }
 
     /// One unit forward: None while it goes on, otherwise whether all values are finite.
-    pub(super) fn forward(&mut self, layer: Layer) -> Result<Option<bool>, Error> {
+    pub(super) fn forward(&mut self, layer: &Layer) -> Result<Option<bool>, Error> {
         let tiles = self.tiles();
-        match layer {
-            Layer::Dense(dense) => return self.dense(&dense, false),
+        match *layer {
+            Layer::Dense(ref dense) => return self.dense(dense, false),
             Layer::Relu { width } => self.relu(width as usize, tiles),
             Layer::Crelu { width } => self.crelu(width as usize, tiles),
-            Layer::Centre { .. } | Layer::BatchNorm { .. } => return Ok(Some(self.norm_forward(layer))),
+            Layer::Centre { .. } | Layer::BatchNorm { .. } => return Ok(Some(self.norm_forward(*layer))),
             Layer::Fork { .. } => {
                 self.values.keep(tiles);
                 self.tangents.keep(tiles);

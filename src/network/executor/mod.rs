@@ -248,7 +248,9 @@ impl<'a, W: Weights, K: Workers, const R: usize, const T: usize> Executor<'a, W,
 
     /// One unit of work, then the cursor moves on.
     fn unit(&mut self, observer: &mut impl Observer) -> Result<(), Error> {
-        let Some(layer) = self.network.layer(self.cursor.layer) else {
+        // Looked at where it stands: to copy it would wait for its stores.
+        let found = self.network.layer(self.cursor.layer);
+        let Some(layer) = &found else {
             self.cursor.phase = Phase::Done;
             return Ok(());
         };
@@ -271,7 +273,7 @@ impl<'a, W: Weights, K: Workers, const R: usize, const T: usize> Executor<'a, W,
     }
 
     /// What leaves the operation at hand, to the observer.
-    fn show(&self, layer: Layer, observer: &mut impl Observer) {
+    fn show(&self, layer: &Layer, observer: &mut impl Observer) {
         if self.cursor.phase != Phase::Gradient {
             return;
         }
@@ -293,7 +295,7 @@ impl<'a, W: Weights, K: Workers, const R: usize, const T: usize> Executor<'a, W,
     }
 
     /// After an operation: the next one, the turn to the way back, or the end of a block.
-    fn advance(&mut self, layer: Layer) -> Result<(), Error> {
+    fn advance(&mut self, layer: &Layer) -> Result<(), Error> {
         let last = self.cursor.layer.saturating_add(1) == self.network.len();
         match (self.cursor.phase, self.cursor.backward) {
             (Phase::Moments { .. }, _) if self.cursor.layer == self.cursor.norm => self.next_block(),

@@ -4,11 +4,19 @@ use crate::kernel::Red16;
 use crate::layer::{Moments, Tiles, through_batch};
 use crate::math::Math;
 
+/// A loop, and no `map`: what the standard library does not inline would be compiled for the baseline.
+#[inline(always)]
+fn each<const T: usize>(lanes: &mut [f32; T], f: impl Fn(f32) -> f32) {
+    for x in lanes {
+        *x = f(*x);
+    }
+}
+
 /// `z - mean`, or `(z - mean) * inv` for batch norm; `of` is (mean, inv) by unit.
 #[inline(always)]
 pub(super) fn normalise<const T: usize>(units: &mut [[f32; T]], (of, batch): (impl Iterator<Item = (f32, f32)>, bool)) {
     for (lanes, (mean, inv)) in units.iter_mut().zip(of) {
-        *lanes = if batch { lanes.map(|z| (z - mean) * inv) } else { lanes.map(|z| z - mean) };
+        each(lanes, |z| if batch { (z - mean) * inv } else { z - mean });
     }
 }
 
@@ -16,7 +24,7 @@ pub(super) fn normalise<const T: usize>(units: &mut [[f32; T]], (of, batch): (im
 #[inline(always)]
 pub(super) fn scale<const T: usize>(units: &mut [[f32; T]], inverse: impl Iterator<Item = f32>) {
     for (lanes, inv) in units.iter_mut().zip(inverse) {
-        *lanes = lanes.map(|g| g * inv);
+        each(lanes, |g| g * inv);
     }
 }
 
@@ -24,7 +32,7 @@ pub(super) fn scale<const T: usize>(units: &mut [[f32; T]], inverse: impl Iterat
 #[inline(always)]
 pub(super) fn through_mean<const T: usize>(units: &mut [[f32; T]], c1: impl Iterator<Item = f32>) {
     for (lanes, c1) in units.iter_mut().zip(c1) {
-        *lanes = lanes.map(|g| g - c1);
+        each(lanes, |g| g - c1);
     }
 }
 

@@ -1,0 +1,94 @@
+//! One run: the register tile, the buffers, and the steps of the executor.
+use super::slices::sliced;
+use super::{Run, Share, Threads};
+use crate::Result;
+use crate::progress::Progress;
+use crate::weights::dense_layers;
+use shatterscope::Fault;
+use shatterscope::contract::Digest;
+use shatterscope::kernel::Isa;
+use shatterscope::network::{Buffers, Executor, Input, Network, Observer, Options, Serial, Weights, Workers};
+
+/// Runs with the register tile that suits the kernel and the number of points: R rows of weights by T points.
+pub(super) fn execute<W: Weights>(
+    options: Options,
+    network: (Network, Input),
+    weights: &W,
+    share: Share,
+    progress: &Progress,
+    observer: &mut impl Observer,
+) -> Result<std::result::Result<Run, Fault>> {
+    macro_rules! with {
+        ($r:literal, $t:literal) => {
+            match share {
+                Share::Nothing => run::<W, _, _, $r, $t>(network, weights, &Serial, options, progress, observer),
+                Share::Operations => run::<W, _, _, $r, $t>(network, weights, &Threads, options, progress, observer),
+                Share::Points => sliced::<W, $r, $t>(network, weights, options, progress),
+            }
+        };
+    }
+    match options.isa {
+        Isa::Portable | Isa::Sse2 | Isa::Vfp => with!(2, 16),
+        Isa::Neon => with!(4, 16),
+        // A register that is half empty takes as long as a full one: few points have narrow tiles, and one thread.
+        Isa::Avx if options.points <= 8 => run::<W, _, _, 5, 8>(network, weights, &Serial, options, progress, observer),
+        Isa::Avx512 if options.points <= 16 => {
+            run::<W, _, _, 12, 16>(network, weights, &Serial, options, progress, observer)
+        }
+        Isa::Avx => with!(5, 16),
+        Isa::Avx512 => with!(12, 32),
+    }
+}
+
+/// All of a run by one executor.
+pub(super) fn run<W: Weights, K: Workers, O: Observer, const R: usize, const T: usize>(
+    (network, input): (Network, Input),
+    weights: &W,
+    workers: &K,
+    options: Options,
+    progress: &Progress,
+    observer: &mut O,
+) -> Result<std::result::Result<Run, Fault>> {
+    /// A whole matrix is one panel up to this many elements (4 MB).
+    const PANEL: u64 = 1 << 20;
+    /// f32 elements of a line of the cache.
+    const LINE: usize = 16;
+    let plan = network.plan(&options, T as u32)?;
+    let dense = dense_layers(&network);
+    // Matrices that stand in memory are used from there.
+    let drawn = dense.iter().filter(|dense| weights.matrix(dense).is_none());
+    let matrix = drawn.map(|dense| dense.fan_in as u64 * dense.fan_out as u64).max().unwrap_or(1);
+    let least = dense.iter().map(|dense| weights.panel_len(dense)).max().unwrap_or(1);
+    let mut activations = vec![0.0; plan.activations_len as usize + LINE];
+    let mut tape = vec![0; plan.tape_len as usize];
+    let mut statistics = vec![0.0; plan.statistics_len as usize];
+    let mut normalised = vec![0.0; plan.normalised_len as usize];
+    let mut panel = vec![0.0; (matrix.min(PANEL) + least) as usize];
+    let mut outputs = vec![0.0; plan.outputs_len as usize];
+    let mut gradient = vec![0.0; plan.gradient_len as usize];
+    // Registers as wide as a line of the cache load fastest from where a line begins.
+    let first = activations.as_ptr().align_offset(4 * LINE);
+    let buffers = Buffers {
+        activations: activations.get_mut(first..).unwrap_or_default(),
+        tape: &mut tape,
+        statistics: &mut statistics,
+        normalised: &mut normalised,
+        panel: &mut panel,
+    };
+    let mut executor =
+        Executor::<W, K, R, T>::new(network, weights, workers, input, options, buffers, &mut outputs, &mut gradient)?;
+    let mut before = 0;
+    loop {
+        let step = executor.step_observed(1 << 26, observer);
+        progress.add(executor.multiply_adds() - before);
+        before = executor.multiply_adds();
+        match step {
+            Ok(step) if step.is_done() => break,
+            Ok(_) => {}
+            Err(shatterscope::Error::NonFinite(fault)) => return Ok(Err(fault)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let digest = Digest::of(&gradient);
+    Ok(Ok(Run { outputs, gradient, digest }))
+}
