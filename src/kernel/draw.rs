@@ -1,5 +1,6 @@
 //! Normals of Irwin-Hall drawn many at a time: the values of [`Stream::value`], bit for bit.
 use super::Isa;
+use super::draw_scalar::Series;
 use super::words::{WordJob, Words};
 use crate::random::{MULTIPLIERS, Normal, OFFSET, Stream, UNIT, WEYL};
 
@@ -20,30 +21,29 @@ pub enum Along {
 /// # Numerics
 /// Equal to [`Stream::value`] for every instruction set. As241 is drawn one by one.
 pub fn draw(isa: Isa, stream: &Stream, (row, column): (u32, u32), along: Along, scale: f32, out: &mut [f32]) {
-    let (down, across) = match along {
-        Along::Row => (0, 1),
-        Along::Column => (1, 0),
-    };
-    isa.run_words(Draw { stream, row, column, down, across, scale, out });
+    isa.run_words(Draw { stream, row, column, along, scale, out });
 }
 
 struct Draw<'a> {
     stream: &'a Stream,
     row: u32,
     column: u32,
-    /// Rows and columns from one value to the next.
-    down: u32,
-    across: u32,
+    along: Along,
     scale: f32,
     out: &'a mut [f32],
 }
 
 impl WordJob for Draw<'_> {
     fn portable(self) {
-        for (i, out) in (0..).zip(self.out) {
-            let row = self.row.wrapping_add(self.down.wrapping_mul(i));
-            let column = self.column.wrapping_add(self.across.wrapping_mul(i));
-            *out = self.stream.value(row, column) * self.scale;
+        let (line, mut at) = match self.along {
+            Along::Row => (self.row, self.column),
+            Along::Column => (self.column, self.row),
+        };
+        let mut series = Series::new(self.stream, self.along, self.scale);
+        series.begin(line);
+        for out in self.out {
+            *out = series.draw(at);
+            at = at.wrapping_add(1);
         }
     }
 
@@ -54,7 +54,7 @@ impl WordJob for Draw<'_> {
         }
         // Once each: what does not change along a row, or down a column, is then worked out before the loop. Where there are
         // registers for it, two of them are made beside each other, so that one does not wait for the other's products.
-        match (self.across == 1, W::N >= 16) {
+        match (self.along == Along::Row, W::N >= 16) {
             (true, true) => self.steps::<W, true, 4>(words),
             (false, true) => self.steps::<W, false, 4>(words),
             (true, false) => self.steps::<W, true, 2>(words),

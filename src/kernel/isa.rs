@@ -59,6 +59,11 @@ impl Isa {
         Self::ALL.into_iter().rev().find(|isa| isa.is_available()).unwrap_or_default()
     }
 
+    /// Whether there are registers of words, to draw many values at a time.
+    pub(crate) const fn has_words(self) -> bool {
+        cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) && !matches!(self, Self::Portable | Self::Vfp | Self::SoftFloat)
+    }
+
     /// Does a job with these instructions where the processor has them, otherwise portably.
     #[inline(always)]
     pub(super) fn run<J: Job>(self, job: J) -> J::Output {

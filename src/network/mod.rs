@@ -12,6 +12,7 @@ mod plan;
 mod seeded;
 mod spec;
 mod stored;
+mod wanted;
 mod weights;
 mod workers;
 
@@ -22,5 +23,6 @@ pub use plan::{Derivative, Options, Plan, Schedule, Statistics};
 pub use seeded::Seeded;
 pub use spec::{Family, Init, Norm, Readout, Spec};
 pub use stored::{Parameters, Stored};
+pub use wanted::Wanted;
 pub use weights::{Block, Weights};
 pub use workers::{Serial, Workers};

@@ -1,10 +1,13 @@
 use super::orthogonal::Orthogonal;
 use super::weights::{Block, Weights, rows_first};
-use super::{Dense, Family, Init, Readout, Role, Spec};
+use super::{Dense, Family, Init, Readout, Role, Spec, Wanted};
 use crate::error::Error;
-use crate::kernel::{Along, Isa, draw};
+use crate::kernel::{Along, Isa, Series, draw};
 use crate::math::{Math, negate};
 use crate::random::{Normal, Purpose, Stream};
+
+/// The largest deviation that keeps every weight finite: no normal is as large as 8.
+const LARGEST: f32 = f32::MAX / 8.0;
 
 /// Weights that are a pure function of (seed, run, layer, row, column), drawn into the panel where they are needed.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +82,55 @@ impl Seeded {
     }
 }
 
+impl Seeded {
+    /// Fills a panel of an orthogonal matrix; whether it is one.
+    // As the next one beside the product, whose stack would otherwise hold what either needs.
+    #[inline(never)]
+    fn fill_orthogonal<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32]) -> bool {
+        let orthogonal = self.orthogonal(dense);
+        if let Some(orthogonal) = &orthogonal {
+            orthogonal.fill::<R>(block, panel);
+        }
+        orthogonal.is_some()
+    }
+
+    /// Fills a panel with weights of which each is a draw.
+    #[inline(never)]
+    fn fill_independent<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32], wanted: &Wanted) {
+        let purpose = match dense.role {
+            Role::Stem => Purpose::Stem,
+            Role::Hidden => Purpose::Weight,
+            Role::Readout => Purpose::Readout,
+        };
+        let (stream, deviation) = (self.stream(purpose, dense.layer), self.deviation(dense));
+        if dense.role == Role::Readout && self.mirrored_readout {
+            return mirrored::<R>(&stream, deviation, block, panel);
+        }
+        let along = if block.transposed { Along::Column } else { Along::Row };
+        if !self.isa.has_words() {
+            // Larger ones may overflow to infinity, which spoils a sum whatever the other factor is.
+            let finite = deviation.to_bits() << 1 <= LARGEST.to_bits() << 1;
+            let wanted = if finite { wanted } else { &Wanted::ALL };
+            block.fill_series::<R>(panel, &mut Series::new(&stream, along, deviation), wanted);
+        } else {
+            block.fill_pieces::<R>(panel, |row, column, out| {
+                draw(self.isa, &stream, (row, column), along, deviation, out);
+            });
+        }
+    }
+}
+
+/// Fills a panel with weights w, -w, ..
+#[inline(never)]
+fn mirrored<const R: usize>(stream: &Stream, deviation: f32, block: &Block, panel: &mut [f32]) {
+    block.fill::<R>(panel, |row, column| {
+        let weight = stream.value(row, column / 2) * deviation;
+        if column % 2 == 0 { weight } else { negate(weight) }
+    });
+}
+
 impl Weights for Seeded {
+    #[inline(never)]
     fn block(
         &self,
         dense: &Dense,
@@ -95,27 +146,12 @@ impl Weights for Seeded {
     }
 
     fn fill<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32]) {
-        if let Some(orthogonal) = self.orthogonal(dense) {
-            return orthogonal.fill::<R>(block, panel);
-        }
-        let purpose = match dense.role {
-            Role::Stem => Purpose::Stem,
-            Role::Hidden => Purpose::Weight,
-            Role::Readout => Purpose::Readout,
-        };
-        let (stream, deviation) = (self.stream(purpose, dense.layer), self.deviation(dense));
-        if dense.role == Role::Readout && self.mirrored_readout {
-            block.fill::<R>(panel, |row, column| {
-                let weight = stream.value(row, column / 2) * deviation;
-                if column % 2 == 0 { weight } else { negate(weight) }
-            });
-        } else if matches!(self.isa, Isa::Portable | Isa::SoftFloat) {
-            block.fill::<R>(panel, |row, column| stream.value(row, column) * deviation);
-        } else {
-            let along = if block.transposed { Along::Column } else { Along::Row };
-            block.fill_pieces::<R>(panel, |row, column, out| {
-                draw(self.isa, &stream, (row, column), along, deviation, out);
-            });
+        self.fill_wanted::<R>(dense, block, panel, &Wanted::ALL);
+    }
+
+    fn fill_wanted<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32], wanted: &Wanted) {
+        if !self.fill_orthogonal::<R>(dense, block, panel) {
+            self.fill_independent::<R>(dense, block, panel, wanted);
         }
     }
 

@@ -1,5 +1,6 @@
-use super::Dense;
+use super::{Dense, Wanted};
 use crate::error::Error;
+use crate::kernel::Series;
 use core::ops::Range;
 
 /// A block of a weight matrix as the dense kernel wants it in its panel.
@@ -50,6 +51,30 @@ impl Block {
 }
 
 impl Block {
+    /// The same by series along the rows of the product. Columns that are not wanted get +0.0.
+    #[inline(always)]
+    pub(super) fn fill_series<const R: usize>(&self, panel: &mut [f32], series: &mut Series, wanted: &Wanted) {
+        let columns = self.columns.len();
+        let whole = self.rows.len() / R * R;
+        for (i, row) in self.rows.clone().enumerate() {
+            let (mut at, step) = if i < whole { (i / R * R * columns + i % R, R) } else { (i * columns, 1) };
+            series.begin(row);
+            let mut column = self.columns.start;
+            while column < self.columns.end {
+                let mut zeros = wanted.zeros_from(column);
+                let end = (column | 31).saturating_add(1).min(self.columns.end);
+                for column in column..end {
+                    let weight = if zeros & 1 == 0 { series.draw(column) } else { 0.0 };
+                    if let Some(to) = panel.get_mut(at) {
+                        *to = weight;
+                    }
+                    (at, zeros) = (at.wrapping_add(step), zeros >> 1);
+                }
+                column = end;
+            }
+        }
+    }
+
     /// The same, where weights come in pieces of rows of the product: `piece(row of W, column of W, out)` writes those from there
     /// on, along the row of the product.
     pub(super) fn fill_pieces<const R: usize>(&self, panel: &mut [f32], piece: impl Fn(u32, u32, &mut [f32])) {
@@ -108,6 +133,13 @@ pub trait Weights: Sync {
 
     /// Fills the panel with a block that [`Weights::block`] gave, rows in groups of R.
     fn fill<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32]);
+
+    /// The same, where only some inputs of the product are wanted: the factors of all others are zero at every point, so that their
+    /// weights may be +0.0 if the source knows the true ones to be finite.
+    fn fill_wanted<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32], wanted: &Wanted) {
+        let _ = wanted;
+        self.fill::<R>(dense, block, panel);
+    }
 
     /// The whole matrix `[out][in]` where it stands in memory: it is then used from there, in one step, and no panel is filled.
     fn matrix(&self, dense: &Dense) -> Option<&[f32]> {

@@ -52,13 +52,16 @@ impl Stream {
     }
 
     /// How normals are made of words.
-    #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
     pub(crate) const fn normal(&self) -> Normal {
         self.normal
     }
 
+    /// What as241 is made with.
+    pub(crate) const fn math(&self) -> Math {
+        self.math
+    }
+
     /// ([layer and purpose, run], key): what all values share.
-    #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
     pub(crate) const fn address(&self) -> ([u32; 2], [u32; 2]) {
         ([self.layer, self.run], self.key)
     }

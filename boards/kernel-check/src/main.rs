@@ -8,10 +8,12 @@ mod finite;
 mod gradients;
 mod products;
 mod rectifiers;
+mod series;
 mod values;
 
 use semihosting::{println, process::exit};
 use shatterscope::kernel::Isa;
+use shatterscope::random::Normal;
 use shatterscope_platform::entry;
 use shatterscope_platform::static_cell::ConstStaticCell;
 use values::Room;
@@ -33,8 +35,19 @@ entry!({
             rectifiers::check(isa, Room(room)),
             finite::check(isa, Room(room)),
             draws::check(isa, Room(room)),
+            series(isa, Normal::IrwinHall),
+            series(isa, Normal::As241),
         ];
         println!("{isa:?}{}: {compared:?} values are right", if isa == Isa::detect() { ", chosen" } else { "" });
     }
     exit(0)
 });
+
+fn series(isa: Isa, normal: Normal) -> usize {
+    match series::check(isa, normal) {
+        Ok(compared) => compared,
+        Err(series::Different { place, drawn, defined }) => {
+            panic!("{isa:?} draws, {normal:?} at {place:?}: {drawn:#010x}, not {defined:#010x}")
+        }
+    }
+}

@@ -2,7 +2,8 @@
 use crate::{buffer, slice};
 use core::hint::black_box;
 use shatterscope::kernel::{
-    Along, Isa, Matrix, Red16, all_finite, chain, chain_matrix, draw, naive, panel_index, portable, weight_gradient,
+    Along, Isa, Matrix, Red16, Scale, all_finite, chain, chain_matrix, draw, naive, panel_index, portable,
+    weight_gradient,
 };
 use shatterscope::layer::*;
 use shatterscope::math::Math;
@@ -36,6 +37,12 @@ fn kernels<const R: usize, const T: usize>() {
     weight_gradient(isa, shape(), panel, panel, buffer(&mut gradient));
     let stream = Stream::new(black_box(1), black_box(2), Purpose::Weight, black_box(3), black_box(Normal::IrwinHall));
     draw(isa, &stream, black_box((4, 5)), black_box(Along::Column), black_box(0.5), buffer(&mut gradient));
+    let scale = black_box(Scale::new(black_box(0.5)));
+    black_box((scale.scale(), scale.times(black_box(3)), scale.times_on_integers::<true, true>(black_box(3))));
+    black_box((
+        scale.times_on_integers::<false, true>(black_box(3)),
+        scale.times_on_integers::<false, false>(black_box(3)),
+    ));
     let (rows, columns, row) = shape();
     black_box(all_finite(isa, slice(&[1.0; 20])));
     let mut tape = [0; 2];

@@ -43,6 +43,9 @@ fn executors<W: Weights>(network: Network, weights: &W) {
     {
         black_box((block.len(), block.is_empty()));
         weights.fill::<3>(&dense, &block, buffer(&mut [0.0; 16]));
+        let wanted: Wanted = black_box(Wanted::unless(black_box(7), |input| black_box(input) == 2));
+        black_box((wanted.has(black_box(3)), Wanted::ALL.has(black_box(600))));
+        weights.fill_wanted::<3>(&dense, &block, buffer(&mut [0.0; 16]), &wanted);
     }
     black_box((weights.bias(&dense, black_box(1)), weights.panel_len(&dense)));
 }

@@ -42,6 +42,13 @@ impl<'a, const T: usize> Activations<'a, T> {
         }
     }
 
+    /// Whether a unit is +0.0 or -0.0 in all lanes of the first tiles.
+    #[inline(always)]
+    pub fn all_zero(&self, unit: u32, tiles: usize) -> bool {
+        let lanes = self.here.get(unit as usize * T..).unwrap_or_default().chunks(self.tile_len.max(1));
+        lanes.take(tiles).all(|lanes| lanes.iter().take(T).all(|x| x.to_bits() << 1 == 0))
+    }
+
     /// The tiles in use.
     pub fn used(&mut self, tiles: usize) -> &mut [f32] {
         self.here.get_mut(..tiles * self.tile_len).unwrap_or_default()

@@ -3,7 +3,7 @@ use super::activations::{Activations, elements_of, finite_elements, units_of};
 use crate::error::Error;
 use crate::kernel::{Isa, Matrix, chain, chain_matrix_ahead};
 use crate::network::weights::product_shape;
-use crate::network::{Block, Dense, Layer, Weights, Workers};
+use crate::network::{Block, Dense, Layer, Wanted, Weights, Workers};
 
 /// Where the weights of a block stand.
 #[derive(Clone, Copy)]
@@ -34,13 +34,17 @@ impl<'a, W: Weights, K: Workers, const R: usize, const T: usize> Executor<'a, W,
         let tiles = self.tiles();
         let two = !self.reverse() && !self.moments();
         let biased = dense.bias && !transposed;
+        let weights = self.weights;
         if self.cursor.row == 0 && self.cursor.column == 0 {
             self.bad = false;
             if biased {
                 self.fill_biases(dense, tiles);
             }
+            // Where weights are drawn in registers, one more or less costs next to nothing.
+            if !self.options.isa.has_words() && weights.matrix(dense).is_none() {
+                self.find_wanted(columns, tiles, two);
+            }
         }
-        let weights = self.weights;
         let (block, source) = match weights.matrix(dense) {
             Some(data) => {
                 let matrix = Matrix { data, stride: dense.fan_in as usize, transposed };
@@ -49,13 +53,14 @@ impl<'a, W: Weights, K: Workers, const R: usize, const T: usize> Executor<'a, W,
             None => {
                 let from = (self.cursor.row, self.cursor.column);
                 let block = weights.block(dense, transposed, from, self.panel.len(), R as u32)?;
-                weights.fill::<R>(dense, &block, self.panel);
+                weights.fill_wanted::<R>(dense, &block, self.panel, &self.wanted);
                 let panel = self.panel.get(..block.len()).unwrap_or_default();
                 (block, Source::Panel(panel))
             }
         };
         let (first, ends) = (block.columns.start == 0, block.columns.end >= columns);
-        let (isa, ahead) = (self.options.isa, self.ahead(dense, transposed));
+        let in_memory = matches!(source, Source::Memory(_));
+        let (isa, ahead) = (self.options.isa, if in_memory { self.ahead(dense, transposed) } else { &[] });
         let product = |from_zero| Product { isa, source, block: &block, from_zero: first && from_zero, ends, ahead };
         self.bad |= product(!biased).run::<K, R, T>(self.workers, &mut self.values, tiles);
         if two {
@@ -93,11 +98,20 @@ impl<'a, W: Weights, K: Workers, const R: usize, const T: usize> Executor<'a, W,
     }
 
     /// Every chain starts from its bias.
+    #[inline(never)]
     fn fill_biases(&mut self, dense: &Dense, tiles: usize) {
         for row in 0..dense.fan_out {
             let bias = self.weights.bias(dense, row);
             self.values.fill(row as usize, tiles, bias);
         }
+    }
+
+    /// Which of the inputs are zero at all resident points, as values and as tangents.
+    #[inline(never)]
+    fn find_wanted(&mut self, inputs: u32, tiles: usize, two: bool) {
+        let (values, tangents) = (&self.values, &self.tangents);
+        let zero = |unit| values.all_zero(unit, tiles) && (!two || tangents.all_zero(unit, tiles));
+        self.wanted = Wanted::unless(inputs, zero);
     }
 
     /// Whether all values (and tangents) of the first `units` units are finite.

@@ -14,7 +14,7 @@ mod scale;
 use super::plan::cut;
 use super::weights::Weights;
 use super::workers::Workers;
-use super::{Layer, Network, Observer, Options, Plan, Schedule, Seen};
+use super::{Layer, Network, Observer, Options, Plan, Schedule, Seen, Wanted};
 use crate::error::{Buffer, Error, Fault, Pass};
 use crate::math::is_finite;
 use activations::Activations;
@@ -93,6 +93,8 @@ pub struct Executor<'a, W, K, const R: usize, const T: usize> {
     carry: f32,
     /// Whether a panel of the dense product at hand gave NaN or infinity.
     bad: bool,
+    /// Inputs of the dense product at hand whose weights are needed.
+    wanted: Wanted,
     forward_fault: Option<u32>,
     backward_fault: Option<u32>,
     done: u64,
@@ -169,6 +171,7 @@ impl<'a, W: Weights, K: Workers, const R: usize, const T: usize> Executor<'a, W,
             cursor: Cursor::start(&network, &options),
             carry: 1.0,
             bad: false,
+            wanted: Wanted::ALL,
             forward_fault: None,
             backward_fault: None,
             done: 0,
