@@ -14,6 +14,10 @@ pub(super) struct Neon;
 
 super::lanes::lanes!(Neon, 4, 4, float32x4_t, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32, vmulq_f32);
 
+/// Brings nothing into the cache: stable Rust has no such hint for this core.
+#[inline(always)]
+fn ahead(_: *const f32) {}
+
 /// The bit of each lane.
 static EACH: [u32; 4] = [1, 2, 4, 8];
 
