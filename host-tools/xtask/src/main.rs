@@ -1,6 +1,7 @@
 //! `cargo xtask test` proves the whole: formats, lints, documentation, tests at every optimisation level, every target,
 //! devices in the emulator, the absence of panics, and that a broken contract would be found.
 
+mod bench;
 mod boards;
 mod fuzz;
 mod mutants;
@@ -55,6 +56,8 @@ enum Task {
     Panics,
     /// Breaks the contract, one place at a time, and wants the golden tests to notice
     Mutants,
+    /// What it costs
+    Bench(bench::Bench),
     /// Writes goldens and vectors anew with docs/strict1.py: for a change of the contract only
     Bless,
 }
@@ -90,6 +93,7 @@ fn run(task: &Task, tree: &Tree, report: &mut Report) {
             panics::steps(tree, report, &tools);
         }
         Task::Mutants => mutants::steps(tree, report),
+        Task::Bench(bench) => bench::steps(tree, report, bench),
         Task::Bless => report.step("bless", || numerics::bless(tree)),
     }
 }
@@ -105,6 +109,7 @@ fn test(tree: &Tree, report: &mut Report, long: bool) {
     boards::steps(tree, report, &tools);
     panics::steps(tree, report, &tools);
     mutants::steps(tree, report);
+    bench::counted(tree, report, &tools, false);
     if long {
         rust::long_tests(tree, report);
         numerics::steps(tree, report);
