@@ -4,6 +4,7 @@
 mod bench;
 mod boards;
 mod fuzz;
+mod memory;
 mod mutants;
 mod numerics;
 mod panics;
@@ -56,6 +57,12 @@ enum Task {
     Panics,
     /// Breaks the contract, one place at a time, and wants the golden tests to notice
     Mutants,
+    /// The kernels at the edge of their memory, under AddressSanitizer; and under Miri
+    Memory {
+        /// Also under Miri (minutes, a nightly compiler)
+        #[arg(long)]
+        long: bool,
+    },
     /// What it costs
     Bench(bench::Bench),
     /// Writes goldens and vectors anew with docs/strict1.py: for a change of the contract only
@@ -93,6 +100,12 @@ fn run(task: &Task, tree: &Tree, report: &mut Report) {
             panics::steps(tree, report, &tools);
         }
         Task::Mutants => mutants::steps(tree, report),
+        Task::Memory { long } => {
+            memory::steps(tree, report);
+            if *long {
+                memory::long_steps(tree, report);
+            }
+        }
         Task::Bench(bench) => bench::steps(tree, report, bench),
         Task::Bless => report.step("bless", || numerics::bless(tree)),
     }
@@ -110,9 +123,11 @@ fn test(tree: &Tree, report: &mut Report, long: bool) {
     panics::steps(tree, report, &tools);
     mutants::steps(tree, report);
     bench::counted(tree, report, &tools, false);
+    memory::steps(tree, report);
     if long {
         rust::long_tests(tree, report);
         numerics::steps(tree, report);
+        memory::long_steps(tree, report);
         qemu::long_steps(tree, report);
         boards::long_steps(tree, report);
         fuzz::steps(tree, report, fuzz::MILLION, false);
