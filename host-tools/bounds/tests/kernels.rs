@@ -9,7 +9,9 @@ const SHAPES: [(usize, usize); 6] = [(1, 1), (3, 2), (5, 7), (8, 5), (13, 9), (1
 
 /// Packed, standing and transposed, also as a block that ends where its matrix ends.
 fn products<const R: usize, const T: usize>() {
-    for (rows, columns) in SHAPES {
+    // Miri takes a second for what the processor does in a microsecond.
+    let shapes = if cfg!(miri) { &SHAPES[1..3] } else { &SHAPES[..] };
+    for &(rows, columns) in shapes {
         let (weight, x) = (values(rows * columns, 0), values(columns * T, 1));
         let mut expected = vec![0.0; rows * T].into_boxed_slice();
         naive::dense(&weight, &[], columns, T, &x, &mut expected);
@@ -46,19 +48,23 @@ fn products<const R: usize, const T: usize>() {
 
 #[test]
 fn dense_products() {
-    products::<1, 1>();
-    products::<4, 4>();
     products::<2, 16>();
-    products::<4, 16>();
-    products::<5, 16>();
     products::<3, 8>();
     products::<8, 32>();
+    if cfg!(miri) {
+        return;
+    }
+    products::<1, 1>();
+    products::<4, 4>();
+    products::<4, 16>();
+    products::<5, 16>();
     products::<6, 12>();
 }
 
 #[test]
 fn weight_gradients() {
-    for shape in [(1, 1, 1), (3, 5, 17), (2, 33, 16), (7, 18, 31), (5, 70, 3)] {
+    let shapes = [(3, 5, 17), (2, 33, 3), (1, 1, 1), (2, 33, 16), (7, 18, 31), (5, 70, 3)];
+    for &shape in if cfg!(miri) { &shapes[..2] } else { &shapes[..] } {
         let (fan_out, fan_in, points) = shape;
         let (x, g) = (values(fan_in * points, 1), values(fan_out * points, 2));
         let mut expected = vec![0.0; fan_out * fan_in];
@@ -74,7 +80,7 @@ fn weight_gradients() {
 #[test]
 fn draws() {
     let stream = Stream::new(7, 3, Purpose::Weight, 2, Normal::IrwinHall);
-    for len in [0, 1, 7, 15, 16, 17, 33] {
+    for &len in if cfg!(miri) { &[0, 7, 17][..] } else { &[0, 1, 7, 15, 16, 17, 33] } {
         for along in [Along::Row, Along::Column] {
             let one = |i: u32| match along {
                 Along::Row => stream.value(5, 9 + i) * 0.5,

@@ -29,7 +29,7 @@ impl Watch {
             }
             Watch::Miri(features) => {
                 let mut command = Command::new("rustup");
-                command.args(["run", "nightly", "cargo", "miri", "test", "--quiet"]);
+                command.args(["run", "nightly", "cargo", "miri", "test", "--quiet", "--features=soft-roots"]);
                 command.args(PACKAGE.split(' ')).args(arguments.split_whitespace()).current_dir(&tree.root);
                 // Not the pinned compiler's own paths, which cargo hands on.
                 command.env_remove("CARGO").env_remove("RUSTC").env_remove("RUSTDOC").env_remove("RUSTUP_TOOLCHAIN");
