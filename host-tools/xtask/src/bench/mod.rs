@@ -1,22 +1,37 @@
-//! What it costs.
+//! What it costs: this machine against other people's libraries, growth with size, counted instructions.
 mod counts;
+mod peers;
 
 use crate::step::Report;
 use crate::tools::{self, Tools};
 use crate::tree::Tree;
 use clap::Args;
+use std::path::PathBuf;
 
 #[derive(Args)]
 pub struct Bench {
+    /// This machine: ourselves, plain loops, matrixmultiply, gemm, faer, candle, NumPy, PyTorch (5 GB from PyPI), taking turns
+    #[arg(long)]
+    peers: bool,
+    /// Turns of each contestant
+    #[arg(long, default_value_t = 20, requires = "peers")]
+    rounds: u32,
     /// Instructions of every kernel under valgrind, against benches/counts.toml
     #[arg(long)]
     counts: bool,
     /// Writes benches/counts.toml anew
     #[arg(long, requires = "counts")]
     bless: bool,
+    /// Folder of what is written [default: benches]
+    #[arg(long)]
+    out: Option<PathBuf>,
 }
 
 pub fn steps(tree: &Tree, report: &mut Report, bench: &Bench) {
+    let out = |folder: &str| bench.out.clone().unwrap_or_else(|| tree.root.join(folder));
+    if bench.peers {
+        report.step("peers", || peers::measure(tree, &out("benches"), bench.rounds));
+    }
     if bench.counts {
         let tools = tools::provide(report);
         counted(tree, report, &tools, bench.bless);
