@@ -9,6 +9,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 #[derive(Args)]
+#[command(arg_required_else_help = true)]
 pub struct Bench {
     /// This machine: ourselves, plain loops, matrixmultiply, gemm, faer, candle, NumPy, PyTorch (5 GB from PyPI), taking turns
     #[arg(long)]
@@ -22,7 +23,10 @@ pub struct Bench {
     /// Writes benches/counts.toml anew
     #[arg(long, requires = "counts")]
     bless: bool,
-    /// Folder of what is written [default: benches]
+    /// Time against width, depth and points as a figure, and the smallest networks beside plain loops as a table
+    #[arg(long)]
+    scaling: bool,
+    /// Folder of what is written [default: benches; of the figure: out/bench]
     #[arg(long)]
     out: Option<PathBuf>,
 }
@@ -31,6 +35,9 @@ pub fn steps(tree: &Tree, report: &mut Report, bench: &Bench) {
     let out = |folder: &str| bench.out.clone().unwrap_or_else(|| tree.root.join(folder));
     if bench.peers {
         report.step("peers", || peers::measure(tree, &out("benches"), bench.rounds));
+    }
+    if bench.scaling {
+        report.step("scaling", || peers::scaling(tree, &out("out/bench")));
     }
     if bench.counts {
         let tools = tools::provide(report);

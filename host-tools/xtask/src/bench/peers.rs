@@ -73,6 +73,16 @@ pub fn measure(tree: &Tree, out: &Path, rounds: u32) -> Result<()> {
     Ok(())
 }
 
+/// `bench --scaling`: how our own cost grows, drawn by the desktop tool's own plots.
+pub fn scaling(tree: &Tree, out: &Path) -> Result<()> {
+    let program = build(tree, "ours", "scaling", &tree.target.join("peers/build"), "")?;
+    let mut facts = machine::facts(tree, "--release")?;
+    facts.push(("load".into(), machine::load()));
+    let mut command = Command::new(program);
+    command.arg(out).args(facts.iter().map(|(name, value)| format!("{name}={value}")));
+    succeed(&mut command)
+}
+
 /// Round after round, each contestant of each task for one turn.
 fn turns(workers: &mut [Worker], rounds: u32) -> Result<Vec<Table>> {
     let mut tables: Vec<Table> = workers[0].tasks.iter().map(Table::new).collect();
