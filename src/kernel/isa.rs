@@ -61,7 +61,8 @@ impl Isa {
 
     /// Whether there are registers of words, to draw many values at a time.
     pub(crate) const fn has_words(self) -> bool {
-        cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) && !matches!(self, Self::Portable | Self::Vfp | Self::SoftFloat)
+        cfg!(any(target_arch = "x86_64", target_arch = "aarch64"))
+            && !matches!(self, Self::Portable | Self::Vfp | Self::SoftFloat)
     }
 
     /// Does a job with these instructions where the processor has them, otherwise portably.

@@ -70,11 +70,17 @@ fn scales(figure: &Figure, index: usize, width: f64, height: f64) -> (Scale, Sca
             let x = curves.iter().flat_map(|curve| curve.x.iter().copied());
             (range(x, 0.03), range(curves.iter().flat_map(reach), 0.05))
         }
+        Body::LogCurves { curves } => {
+            let x = curves.iter().flat_map(|curve| curve.x.iter().map(|x| x.log10()));
+            let y = curves.iter().flat_map(|curve| curve.y.iter().map(|y| y.log10()));
+            return (Scale::powers(range(x, 0.03), width / 44.0), Scale::powers(range(y, 0.05), height / 24.0));
+        }
     };
     if let (Some(common), false) = (panel.y_range, matches!(panel.body, Body::Image { .. })) {
         let data: Vec<f64> = match &panel.body {
             Body::Series { y, .. } => y.clone(),
             Body::Curves { curves } => curves.iter().flat_map(reach).collect(),
+            Body::LogCurves { .. } => Vec::new(),
             Body::Bars { shares, .. } => shares.clone(),
             Body::Image { .. } => Vec::new(),
         };
@@ -132,7 +138,7 @@ struct Row {
 impl Row {
     fn of(panels: &[super::Panel], plot: f64) -> Self {
         let legend = panels.iter().map(|panel| match &panel.body {
-            Body::Curves { curves } => LEGEND * panel::legend(curves, plot).1,
+            Body::Curves { curves } | Body::LogCurves { curves } => LEGEND * panel::legend(curves, plot).1,
             _ => 0.0,
         });
         let legend = legend.fold(0.0, f64::max);

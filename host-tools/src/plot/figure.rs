@@ -114,6 +114,11 @@ pub enum Body {
         /// In the order of the legend, which is the order of the colours.
         curves: Vec<Curve>,
     },
+    /// The same over powers of ten, across and up: a power law is a straight line.
+    LogCurves {
+        /// All values above 0.
+        curves: Vec<Curve>,
+    },
 }
 
 /// A line with markers.
@@ -166,6 +171,13 @@ impl Panel {
             Body::Curves { curves } => {
                 curves.iter().try_for_each(|c| line(&format!("curve \"{}\"", c.label), &c.x, &c.y, c.spread.as_deref()))
             }
+            Body::LogCurves { curves } => curves.iter().try_for_each(|c| {
+                line(&format!("curve \"{}\"", c.label), &c.x, &c.y, c.spread.as_deref())?;
+                match c.spread.is_some() || c.x.iter().chain(&c.y).any(|&value| value <= 0.0) {
+                    true => Err(format!("curve \"{}\": powers of ten are above 0 and have no spread", c.label)),
+                    false => Ok(()),
+                }
+            }),
             Body::Image { x, y, columns, values, clip, .. } => {
                 finite("the image", values)?;
                 let rows = values.len().checked_div(*columns).unwrap_or(0);

@@ -40,7 +40,7 @@ fn csv(figure: &Figure) -> Result<Vec<u8>, csv::Error> {
         };
         match &panel.body {
             Body::Series { x, y } => line("series", "", x, y, None)?,
-            Body::Curves { curves } => {
+            Body::Curves { curves } | Body::LogCurves { curves } => {
                 curves.iter().try_for_each(|c| line("curve", &c.label, &c.x, &c.y, c.spread.as_deref()))?
             }
             // x and y are the edges of a bar, the value its height.

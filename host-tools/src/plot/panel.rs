@@ -50,7 +50,7 @@ pub(super) fn draw(root: &Root, panel: &Panel, frame: &Frame) -> Result<String, 
             }
             true
         }
-        Body::Curves { curves } => {
+        Body::Curves { curves } | Body::LogCurves { curves } => {
             for (index, curve) in curves.iter().enumerate() {
                 let edge = |sign: f64, spread: &[f64]| curve.y.iter().zip(spread).map(|(y, s)| y + sign * s).collect();
                 if let Some(spread) = &curve.spread {
@@ -106,7 +106,8 @@ fn axes<'a, 'b>(root: &'a Root<'b>, panel: &Panel, frame: &Frame) -> Result<Axes
         .map_err(PlotError::draw)?;
     let (x, y) = axes.plotting_area().get_pixel_range();
     let image = matches!(panel.body, Body::Image { .. });
-    if !image && frame.y.range.0 < 0.0 && frame.y.range.1 > 0.0 {
+    let powers = matches!(panel.body, Body::LogCurves { .. });
+    if !image && !powers && frame.y.range.0 < 0.0 && frame.y.range.1 > 0.0 {
         let zero = axes.backend_coord(&(frame.x.range.0, 0.0)).1;
         path(root, vec![(x.start, zero), (x.end, zero)], stroke(ZERO, 0.9))?;
     }

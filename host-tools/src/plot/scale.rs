@@ -9,6 +9,8 @@ pub(super) struct Scale {
     pub(super) range: (f64, f64),
     pub(super) ticks: Vec<f64>,
     step: f64,
+    /// Range and ticks are exponents of ten.
+    powers: bool,
 }
 
 impl Scale {
@@ -18,15 +20,34 @@ impl Scale {
         let power = 10f64.powf(rough.log10().floor());
         // The nearest of 1, 2, 5 and 10 by ratio.
         let nearest = [(1.0, 1.414), (2.0, 3.162), (5.0, 7.071)].into_iter().find(|(_, up_to)| rough < up_to * power);
-        let step = nearest.map_or(10.0, |(m, _)| m) * power;
+        Self::new_with(range, nearest.map_or(10.0, |(m, _)| m) * power)
+    }
+
+    fn new_with(range: (f64, f64), step: f64) -> Self {
         // The ends count as inside although the division rounds.
         let (first, last) = ((range.0 / step - 1e-9).ceil(), (range.1 / step + 1e-9).floor());
         let ticks = (0..=(last - first).clamp(0.0, 50.0) as u32).map(|i| (first + f64::from(i)) * step).collect();
-        Self { range, ticks, step }
+        Self { range, ticks, step, powers: false }
+    }
+
+    /// Powers of ten, at most about `count` ticks; the range is one of exponents.
+    pub(super) fn powers(range: (f64, f64), count: f64) -> Self {
+        let step = ((range.1 - range.0) / count.max(1.0)).ceil().max(1.0);
+        Self { powers: true, ..Self::new_with(range, step) }
     }
 
     /// With as many decimals as the step has; powers of ten where those would be many.
     pub(super) fn label(&self, tick: f64) -> String {
+        if self.powers {
+            let exponent = tick.round();
+            let decimals = (-exponent).max(0.0) as usize;
+            let text = if exponent.abs() < 5.0 {
+                format!("{:.decimals$}", 10f64.powf(exponent))
+            } else {
+                format!("1e{exponent}")
+            };
+            return text.replace('-', "\u{2212}");
+        }
         let largest = self.range.0.abs().max(self.range.1.abs());
         let (tick, powers) =
             (if tick.abs() < 1e-9 * largest { 0.0 } else { tick }, self.step < 9.99e-4 || largest >= 1e5);
@@ -43,6 +64,11 @@ impl Scale {
         text.replace('-', "\u{2212}")
     }
 
+    /// What stands at a place of the range.
+    fn value(&self, at: f64) -> f64 {
+        if self.powers { 10f64.powf(at) } else { at }
+    }
+
     /// Room for the widest label.
     pub(super) fn width(&self, size: f64) -> f64 {
         self.ticks.iter().map(|tick| width(&self.label(*tick), size)).fold(0.0, f64::max)
@@ -54,22 +80,27 @@ impl Ranged for Scale {
     type ValueType = f64;
 
     fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
+        let value = if self.powers { value.log10() } else { *value };
         let share = (value - self.range.0) / (self.range.1 - self.range.0);
         (f64::from(from) + share * f64::from(to - from)).round() as i32
     }
 
     fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        if hint.weight().allow_light_points() { Vec::new() } else { self.ticks.clone() }
+        if hint.weight().allow_light_points() {
+            Vec::new()
+        } else {
+            self.ticks.iter().map(|tick| self.value(*tick)).collect()
+        }
     }
 
     fn range(&self) -> Range<f64> {
-        self.range.0..self.range.1
+        self.value(self.range.0)..self.value(self.range.1)
     }
 }
 
 impl ValueFormatter<f64> for Scale {
     fn format_ext(&self, tick: &f64) -> String {
-        self.label(*tick)
+        self.label(if self.powers { tick.log10() } else { *tick })
     }
 }
 

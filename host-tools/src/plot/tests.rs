@@ -14,6 +14,11 @@ fn curve(label: &str, y: Vec<f64>) -> Curve {
     Curve { label: label.into(), x, spread: Some(vec![0.1; y.len()]), y, dashed: false }
 }
 
+/// From 1 on, where powers of ten can.
+fn powers(y: Vec<f64>) -> Curve {
+    Curve { x: (1..=y.len()).map(|k| 10f64.powi(k as i32)).collect(), spread: None, ..curve("8", y) }
+}
+
 fn figure() -> Figure {
     let values = vec![0.1, 1.0 / 3.0, 2e-7, 5.0];
     Figure {
@@ -27,6 +32,7 @@ fn figure() -> Figure {
             panel("image", image(2, values, 3.0)),
             panel("curves, commas", Body::Curves { curves: vec![curve("2", vec![1.0, 0.3]), curve("4", vec![])] }),
             panel("bars", Body::Bars { edges: vec![0.0, 0.5, 2.0], shares: vec![0.25, 0.75] }),
+            panel("powers", Body::LogCurves { curves: vec![powers(vec![0.01, 3.0, 1e6])] }),
             panel("none", Body::Series { x: vec![], y: vec![] }),
         ],
         provenance: vec![("seed".into(), "1".into())],
@@ -76,7 +82,7 @@ fn csv_gives_every_number_back() {
     assert_eq!(reader.headers().unwrap(), vec!["panel", "kind", "label", "x", "y", "value", "spread"]);
     let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
     let number = |row: usize, column: usize| rows[row][column].parse::<f64>().unwrap();
-    assert_eq!(rows.len(), 3 + 4 + 2 + 1 + 2 + 1);
+    assert_eq!(rows.len(), 3 + 4 + 2 + 1 + 2 + 3 + 1);
     assert_eq!((&rows[0][0], number(0, 4), number(2, 3)), ("line & more", 1e-300, 1.0 / 3.0));
     // Row 1, column 0 of the image.
     assert_eq!((&rows[5][1], number(5, 3), number(5, 4), number(5, 5)), ("image", -2.0, 0.0, 2e-7));
@@ -96,6 +102,8 @@ fn refuses_what_cannot_be_drawn() {
         Body::Bars { edges: vec![0.0, 1.0], shares: vec![-1.0] },
         Body::Bars { edges: vec![1.0, 1.0], shares: vec![1.0] },
         image(1, vec![1.0], 0.0),
+        Body::LogCurves { curves: vec![powers(vec![1.0, 0.0])] },
+        Body::LogCurves { curves: vec![Curve { spread: Some(vec![0.1]), ..powers(vec![1.0]) }] },
         Body::Curves { curves: vec![Curve { spread: Some(vec![f64::NAN]), ..curve("2", vec![1.0]) }] },
     ];
     for body in bodies {
@@ -144,4 +152,14 @@ fn ticks_are_round() {
     assert_eq!(labels(-2.0, 2.0, 4.0), "\u{2212}2 \u{2212}1 0 1 2");
     assert_eq!(labels(0.0, 3e-6, 3.0), "0 1e\u{2212}6 2e\u{2212}6 3e\u{2212}6");
     assert_eq!(labels(0.0, 2e6, 4.0), "0 5e5 1.0e6 1.5e6 2.0e6");
+}
+
+#[test]
+fn powers_of_ten_are_ticks() {
+    let labels = |low, high, count| {
+        let scale = scale::Scale::powers((low, high), count);
+        scale.ticks.iter().map(|tick| scale.label(*tick)).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(labels(-2.1, 2.5, 8.0), "0.01 0.1 1 10 100");
+    assert_eq!(labels(-6.0, 6.0, 4.0), "1e\u{2212}6 0.001 1 1000 1e6");
 }

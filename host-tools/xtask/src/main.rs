@@ -4,6 +4,7 @@
 mod bench;
 mod boards;
 mod fuzz;
+mod memory;
 mod mutants;
 mod numerics;
 mod panics;
@@ -53,27 +54,20 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
-    /// Counts the core's kernels on emulated boards, and writes boards/kernels.csv and its table
-    Bench {
-        #[command(subcommand)]
-        what: Bench,
-    },
     /// No symbol of core::panicking in a program that uses the whole core
     Panics,
     /// Breaks the contract, one place at a time, and wants the golden tests to notice
     Mutants,
+    /// The kernels at the edge of their memory, under AddressSanitizer; and under Miri
+    Memory {
+        /// Also under Miri (minutes, a nightly compiler)
+        #[arg(long)]
+        long: bool,
+    },
+    /// What it costs
+    Bench(bench::Bench),
     /// Writes goldens and vectors anew with docs/strict1.py: for a change of the contract only
     Bless,
-}
-
-#[derive(Subcommand)]
-enum Bench {
-    /// Every kernel on every emulated board
-    Boards {
-        /// Measure again, and hold what is committed to it
-        #[arg(long)]
-        check: bool,
-    },
 }
 
 fn main() -> ExitCode {
@@ -102,15 +96,18 @@ fn run(task: &Task, tree: &Tree, report: &mut Report) {
             }
         }
         Task::Fuzz { runs, keep } => fuzz::steps(tree, report, *runs, *keep),
-        Task::Bench { what: Bench::Boards { check } } => {
-            let tools = tools::provide(report);
-            bench::steps(tree, report, &tools, *check);
-        }
         Task::Panics => {
             let tools = tools::provide(report);
             panics::steps(tree, report, &tools);
         }
         Task::Mutants => mutants::steps(tree, report),
+        Task::Memory { long } => {
+            memory::steps(tree, report);
+            if *long {
+                memory::long_steps(tree, report);
+            }
+        }
+        Task::Bench(bench) => bench::steps(tree, report, bench),
         Task::Bless => report.step("bless", || numerics::bless(tree)),
     }
 }
@@ -124,12 +121,15 @@ fn test(tree: &Tree, report: &mut Report, long: bool) {
     rust::report(tree, report, &tools);
     wrong::steps(tree, report, &tools);
     boards::steps(tree, report, &tools);
-    bench::steps(tree, report, &tools, true);
+    bench::on_boards(tree, report, &tools, true);
     panics::steps(tree, report, &tools);
     mutants::steps(tree, report);
+    bench::counted(tree, report, &tools, false);
+    memory::steps(tree, report);
     if long {
         rust::long_tests(tree, report);
         numerics::steps(tree, report);
+        memory::long_steps(tree, report);
         qemu::long_steps(tree, report);
         boards::long_steps(tree, report);
         fuzz::steps(tree, report, fuzz::MILLION, false);

@@ -5,11 +5,12 @@ use crate::tree::{Tree, succeed};
 
 const WASM: &str = "wasm32-unknown-unknown";
 
-/// Format, lints and documentation of both workspaces.
+/// Format, lints and documentation of both workspaces; of the peers' the format alone, for it takes minutes to build.
 pub fn style(tree: &Tree, report: &mut Report, tools: &Tools) {
     report.step("format", || {
         succeed(&mut tree.cargo("fmt --all --check"))?;
-        succeed(&mut tree.cargo_of_boards(".", "fmt --all --check"))
+        succeed(&mut tree.cargo_of_boards(".", "fmt --all --check"))?;
+        succeed(tree.cargo("fmt --check").current_dir(tree.root.join("benches/peers")))
     });
     report.step("lints", || succeed(&mut tree.cargo("clippy --quiet --workspace --all-targets -- -D warnings")));
     for Board { name, target, .. } in BOARDS {

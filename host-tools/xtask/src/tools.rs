@@ -33,7 +33,12 @@ impl Tools {
 
     /// Every emulator, and node.
     pub fn emulators(&self) -> Result<(), String> {
-        self.program(|program| program != BROWSER)
+        self.program(|program| ![BROWSER, VALGRIND].contains(&program))
+    }
+
+    /// What counts instructions and watches memory.
+    pub fn valgrind(&self) -> Result<(), String> {
+        self.program(|program| program == VALGRIND)
     }
 
     /// The browser.
@@ -50,15 +55,17 @@ impl Tools {
 }
 
 const BROWSER: &str = "chromium";
+const VALGRIND: &str = "valgrind";
 
-/// Programs that run firmware, and the browser that looks at the report, with the Debian packages that they are in.
-const PROGRAMS: [(&str, &str); 6] = [
+/// Programs that run firmware, the browser that looks at the report, and valgrind, with the Debian packages that they are in.
+const PROGRAMS: [(&str, &str); 7] = [
     ("qemu-system-arm", "qemu-system-arm"),
     ("qemu-system-aarch64", "qemu-system-arm"),
     ("qemu-system-riscv32", "qemu-system-misc"),
     ("qemu-system-riscv64", "qemu-system-misc"),
     ("node", "nodejs"),
     (BROWSER, "chromium"),
+    (VALGRIND, "valgrind"),
 ];
 
 /// Installs what is missing. What only the user may install fails the step and says how.

@@ -1,0 +1,63 @@
+//! The executor on buffers of exactly the planned lengths: rectifiers, norms and joins on registers, tiles half full.
+use shatterscope::contract::Digest;
+use shatterscope::kernel::Isa;
+use shatterscope::network::{
+    Buffers, Executor, Family, Network, Norm, Options, Schedule, Seeded, Serial, Spec, Statistics,
+};
+use shatterscope::probe::Grid;
+use shatterscope_bounds::available;
+
+fn gradient<const R: usize, const T: usize>(spec: Spec, options: Options) -> Digest {
+    let network = Network::Family(spec);
+    let plan = network.plan(&options, T as u32).unwrap();
+    let floats = |len: u64| vec![0.0f32; len as usize].into_boxed_slice();
+    let (mut activations, mut statistics) = (floats(plan.activations_len), floats(plan.statistics_len));
+    let (mut normalised, mut panel) = (floats(plan.normalised_len), floats(plan.panel_len.max(3 * spec.width as u64)));
+    let (mut outputs, mut gradient) = (floats(plan.outputs_len), floats(plan.gradient_len));
+    let mut tape = vec![0; plan.tape_len as usize].into_boxed_slice();
+    let buffers = Buffers {
+        activations: &mut activations,
+        tape: &mut tape,
+        statistics: &mut statistics,
+        normalised: &mut normalised,
+        panel: &mut panel,
+    };
+    let weights = Seeded::new(&spec, 1, 0).with_isa(options.isa);
+    let input = Grid::new(options.points).input();
+    Executor::<_, _, R, T>::new(network, &weights, &Serial, input, options, buffers, &mut outputs, &mut gradient)
+        .and_then(|mut executor| executor.run())
+        .unwrap();
+    Digest::of(&gradient)
+}
+
+/// The same bits by every kernel, whatever the tile.
+fn same(spec: Spec, options: Options) {
+    let expected = gradient::<1, 1>(spec, options);
+    for isa in available() {
+        let options = Options { isa, ..options };
+        let equal = |digest: Digest| assert_eq!(digest, expected, "{isa:?}, {spec:?}, {options:?}");
+        equal(gradient::<2, 16>(spec, options));
+        // Miri takes a second for what the processor does in a microsecond.
+        if !cfg!(miri) {
+            equal(gradient::<5, 16>(spec, options));
+            equal(gradient::<12, 32>(spec, options));
+        }
+    }
+}
+
+#[test]
+fn gradients() {
+    let (width, points) = if cfg!(miri) { (5, 3) } else { (13, 19) };
+    let plain = Spec::feedforward(3, width);
+    let resnet = plain.with_family(Family::Resnet { alpha: 1.0, beta: 0.5 }).with_norm(Norm::Batch);
+    let options = Options { isa: Isa::Portable, ..Options::new(points) };
+    let blocks = Options { schedule: Schedule::Blocks { resident: 16 }, ..options };
+    let full = Options { statistics: Statistics::Full, ..options };
+    same(plain, options);
+    same(plain, blocks);
+    same(plain.with_family(Family::Crelu), options);
+    same(plain.with_norm(Norm::Centre), blocks);
+    same(plain.with_norm(Norm::Centre), full);
+    same(resnet, options);
+    same(resnet, full);
+}
