@@ -48,8 +48,9 @@ const SPECS: [(Option<Schedule>, &str); 24] = {
     ]
 };
 
-/// 4 points of 100 units under limits of memory that leave a panel of a few rows, of one, and of a part of one.
-const LIMITS: [u32; 3] = [13_600, 12_700, 12_200];
+/// So many points of 100 units under limits of memory that leave a panel of a few rows, of one, and of a part of one: few
+/// points, for which drawing is most of the work, and many.
+const LIMITS: [(u32, u32); 6] = [(4, 13_600), (4, 12_700), (4, 12_200), (60, 60_300), (60, 59_700), (60, 59_200)];
 
 /// One run to fit prices to.
 #[derive(Debug)]
@@ -77,8 +78,12 @@ pub fn samples() -> Result<Vec<Sample>> {
         Ok(Sample { entry: Entry { name: None, spec: spec.resolve()?, schedule }, ram })
     };
     let all = SPECS.iter().map(|&(schedule, text)| sample(schedule, text, 0));
-    let four = Some(Schedule::Blocks { resident: 4 });
-    all.chain(LIMITS.iter().map(|&ram| sample(four, "width = 100", ram))).collect()
+    let limited = LIMITS.iter().map(|&(points, ram)| {
+        // The four are a block of the forty points that a sample has by itself.
+        let text = format!("width = 100\npoints = {}", points.max(40));
+        sample(Some(Schedule::Blocks { resident: points }), &text, ram)
+    });
+    all.chain(limited).collect()
 }
 
 /// A count to fit: the work, its instructions, and those of the whole run.
