@@ -7,6 +7,9 @@ use shatterscope_bounds::{available, bits, values};
 /// (rows, columns): groups of any R with rows left over, and less than one group.
 const SHAPES: [(usize, usize); 6] = [(1, 1), (3, 2), (5, 7), (8, 5), (13, 9), (17, 3)];
 
+/// Continues the chains of the second by the first.
+type Run<'a, const T: usize> = &'a dyn Fn(&[[f32; T]], &mut [[f32; T]]);
+
 /// Packed, standing and transposed, also as a block that ends where its matrix ends.
 fn products<const R: usize, const T: usize>() {
     // Miri takes a second for what the processor does in a microsecond.
@@ -29,7 +32,7 @@ fn products<const R: usize, const T: usize>() {
             }
         }
         for isa in available() {
-            let product = |how: &str, run: &dyn Fn(&[[f32; T]], &mut [[f32; T]])| {
+            let product = |how: &str, run: Run<T>| {
                 let mut y = vec![0.0; rows * T].into_boxed_slice();
                 run(x.as_chunks::<T>().0, y.as_chunks_mut::<T>().0);
                 assert_eq!(bits(&y), bits(&expected), "{isa:?} {R}x{T} {how}, {rows}x{columns}");
