@@ -64,7 +64,8 @@ impl Block {
                 let mut zeros = wanted.zeros_from(column);
                 let end = (column | 31).saturating_add(1).min(self.columns.end);
                 for column in column..end {
-                    let weight = if zeros & 1 == 0 { series.draw(column) } else { 0.0 };
+                    // 1.0 as any other: sums on integers take a weight of zero for a special one.
+                    let weight = if zeros & 1 == 0 { series.draw(column) } else { 1.0 };
                     if let Some(to) = panel.get_mut(at) {
                         *to = weight;
                     }

@@ -112,7 +112,7 @@ pub fn measure(
     let run = request(&entry.spec, 0, settings.ram)?;
     let Ok(choice) = place.choose(&run) else { return Ok(None) };
     let tile = place.identity().map_or((1, 1), |identity| (identity.rows, identity.tile));
-    let zeros = if board.fpu() { Zeros::none() } else { Zeros::counted(&entry.spec, &run, engine)? };
+    let zeros = Zeros::found(&entry.spec, &run, engine, board)?;
     let profile = place.profile(&entry.spec, 0)?;
     let whole = profile.total.counts.instructions as f64;
     if whole == 0.0 {

@@ -50,6 +50,8 @@ kinds! {
     weights,
     /// Weights drawn by the inverse of the distribution.
     weights_as241,
+    /// Weights left out, as all they would meet is zero.
+    left_out,
     /// Biases drawn.
     biases,
     /// Elements of reflectors times columns, for orthogonal matrices.

@@ -135,8 +135,7 @@ pub fn plan_for(spec: &Spec, board: &Board, image: &Image, settings: &Settings) 
     let room = Room { words: image.arena / 4, rows, tile, ram: settings.ram };
     let run = request(spec, 0, settings.ram)?;
     let costs = Costs::committed()?;
-    let zeros =
-        if board.fpu() { Zeros::none() } else { Zeros::counted(spec, &run, &Engine::new(None, Isa::Auto, true)?)? };
+    let zeros = Zeros::found(spec, &run, &Engine::new(None, Isa::Auto, true)?, board)?;
     let price = |choice: &Choice| costs.instructions(board, &work(&run, choice, (rows, tile), &zeros));
     let chosen = match settings.schedule {
         None => room.choose(&run, |choice| costs.of_choice(Some(board), board.fpu(), &run, choice, &room))?,

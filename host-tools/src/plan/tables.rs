@@ -53,9 +53,10 @@ impl Costs {
     /// What a choice costs, to be compared with other choices for the same run: instructions, or a rough guess for a
     /// board whose core is not in the table.
     pub fn of_choice(&self, board: Option<&Board>, fpu: bool, run: &Run, choice: &Choice, room: &Room) -> f64 {
-        let zeros = if fpu { Zeros::none() } else { Zeros::assumed(run) };
-        let counted =
-            board.and_then(|board| self.instructions(board, &work(run, choice, (room.rows, room.tile), &zeros)));
+        let counted = board.and_then(|board| {
+            let zeros = Zeros::assumed(run, board);
+            self.instructions(board, &work(run, choice, (room.rows, room.tile), &zeros))
+        });
         counted.unwrap_or_else(|| choice.cost(fpu))
     }
 

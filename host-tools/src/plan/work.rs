@@ -150,7 +150,9 @@ impl<'a> Walk<'a> {
             Layer::Dense(dense) => {
                 let passes: &[Pass] = if two { &[Pass::Forward, Pass::Backward] } else { &[Pass::Forward] };
                 let zeros = passes.iter().map(|&pass| self.zeros.share(i.checked_sub(1), pass)).collect::<Vec<_>>();
-                self.dense(&dense, false, tiles, &zeros, work);
+                // What a rectifier makes zero has a tangent of zero.
+                let left_out = self.zeros.left_out(i.checked_sub(1), Pass::Forward, dense.fan_in, self.at_once(count));
+                self.dense(&dense, false, tiles, (&zeros, left_out), work);
             }
             Layer::Relu { .. } if self.reverse() => work.rectified += elements,
             Layer::Relu { .. } => work.tangents += elements,
@@ -207,7 +209,8 @@ impl<'a> Walk<'a> {
         match layer {
             Layer::Dense(dense) => {
                 let zeros = self.zeros.share(Some(i + 1), Pass::Backward);
-                self.dense(&dense, true, tiles, &[zeros], work);
+                let left_out = self.zeros.left_out(Some(i + 1), Pass::Backward, dense.fan_out, self.at_once(count));
+                self.dense(&dense, true, tiles, (&[zeros], left_out), work);
             }
             Layer::Relu { .. } => work.masked += elements,
             Layer::Crelu { .. } => work.halved += elements,
@@ -247,8 +250,20 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A product for each of the shares of zero factors.
-    fn dense(&mut self, dense: &Dense, transposed: bool, tiles: u64, zeros: &[f64], work: &mut Work) {
+    /// Points that are resident together in a block of so many.
+    fn at_once(&self, count: u64) -> u64 {
+        if count < self.resident { self.resident.min(self.run.points as u64) } else { count }
+    }
+
+    /// A product for each of the shares of zero factors; a share of the weights is left out.
+    fn dense(
+        &mut self,
+        dense: &Dense,
+        transposed: bool,
+        tiles: u64,
+        (zeros, left_out): (&[f64], f64),
+        work: &mut Work,
+    ) {
         let key = (dense.role as u8, dense.fan_in, dense.fan_out, transposed, tiles);
         let one = match self.products.get(&key) {
             Some(one) => *one,
@@ -270,8 +285,11 @@ impl<'a> Walk<'a> {
         work.panels += one.panels;
         work.drawn_rows += one.drawn_rows;
         work.drawn_steps += one.drawn_steps;
-        work.weights += one.weights;
-        work.weights_as241 += one.weights_as241;
+        let orthogonal = one.reflections > 0.0;
+        let drawn = if orthogonal { 1.0 } else { 1.0 - left_out };
+        work.weights += drawn * one.weights;
+        work.weights_as241 += drawn * one.weights_as241;
+        work.left_out += (1.0 - drawn) * (one.weights + one.weights_as241);
         work.reflections += one.reflections;
         work.orthogonal_elements += one.orthogonal_elements;
         let deviation = if dense.role == Role::Stem { self.run.spec.first_bias_std } else { self.run.spec.bias_std };
