@@ -40,6 +40,8 @@ kinds! {
     chains,
     /// One tile with one panel of weights.
     tile_panels,
+    /// Inputs of one tile with one panel: sums on integers look at them first.
+    inputs,
     /// Panels of weights.
     panels,
     /// Rows of panels that are drawn.

@@ -46,6 +46,7 @@ impl Walk<'_> {
         work.singles += times * (singles * columns * tiles) as f64;
         work.chains += times * ((groups + singles) * tiles) as f64;
         work.tile_panels += times * tiles as f64;
+        work.inputs += times * (columns * tiles) as f64;
         work.panels += times;
         let orthogonal = matches!(self.run.spec.init, Init::Orthogonal | Init::LooksLinear);
         // Orthogonal panels are not drawn by rows; what little the other layers draw there goes with the weights.

@@ -280,6 +280,7 @@ impl<'a> Walk<'a> {
             work.zero_singles += zeros * one.singles;
             work.chains += one.chains;
             work.tile_panels += one.tile_panels;
+            work.inputs += one.inputs;
             work.outputs += one.outputs;
         }
         work.panels += one.panels;
