@@ -46,7 +46,7 @@ kinds! {
     panels,
     /// Rows of panels that are drawn.
     drawn_rows,
-    /// Steps of sixteen values in which registers draw them, the last of a row begun or not.
+    /// Steps of 32 values in which registers draw them, the last of a row begun or not.
     drawn_steps,
     /// Weights drawn by Irwin-Hall.
     weights,

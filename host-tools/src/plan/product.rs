@@ -5,7 +5,7 @@ use shatterscope::network::{Dense, Family, Init, Role};
 use shatterscope::random::Normal;
 
 /// Values that registers draw at once.
-const STEP: u64 = 16;
+const STEP: u64 = 32;
 
 impl Walk<'_> {
     /// One product with its panels.
