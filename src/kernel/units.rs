@@ -98,10 +98,6 @@ impl<const SQUARES: bool, const T: usize> Job for Sums<'_, SQUARES, T> {
     }
 
     #[inline(always)]
-    #[expect(
-        clippy::needless_range_loop,
-        reason = "only loops over known ranges are all unrolled, each sum a register"
-    )]
     fn on<L: Lanes>(self, lanes: L) -> [Red16; ABREAST] {
         // Lane 16 mod N of a register: at most four registers to a unit.
         let registers = 16 / L::N;
