@@ -64,8 +64,7 @@ impl Block {
                 let mut zeros = wanted.zeros_from(column);
                 let end = (column | 31).saturating_add(1).min(self.columns.end);
                 for column in column..end {
-                    // 1.0 as any other: sums on integers take a weight of zero for a special one.
-                    let weight = if zeros & 1 == 0 { series.draw(column) } else { 1.0 };
+                    let weight = if zeros & 1 == 0 { series.draw(column) } else { Wanted::INSTEAD };
                     if let Some(to) = panel.get_mut(at) {
                         *to = weight;
                     }
