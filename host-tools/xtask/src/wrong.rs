@@ -26,9 +26,9 @@ enum Expected {
 const WRONG: [Wrong; 4] = [
     Wrong {
         name: "a dense kernel that fuses",
-        file: "src/kernel/portable.rs",
-        from: "*sum += w * x;",
-        to: "*sum = libm::fmaf(w, x, *sum);",
+        file: "src/kernel/cortex_m/mod.rs",
+        from: r#"$("vadd.f32 s", $s, ", s", $s, ", s", $t, "\n",)+"#,
+        to: r#"$("vfma.f32 s", $s, ", s", $w, ", s", $x, "\n",)+"#,
         expected: Expected::Located("forward", 1, "dense"),
     },
     Wrong {
