@@ -13,6 +13,7 @@ const BLOCK: usize = 64;
 /// # Numerics
 /// Equal to [`dense_backward_parameters`](crate::layer::dense_backward_parameters) for every instruction set: its lanes are
 /// inputs k, and points go through them in order.
+#[inline]
 pub fn weight_gradient(
     isa: Isa,
     (fan_out, fan_in, points): (usize, usize, usize),
