@@ -2,7 +2,7 @@
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use shatterscope::contract::Digest;
-use shatterscope::kernel::Isa;
+use shatterscope::kernel::{Isa, Tiled};
 use shatterscope::network::{
     Block, Buffers, Executor, Layer, Network, Norm, Options, Parameters, Seeded, Serial, Spec, Stored, Weights,
 };
@@ -46,6 +46,21 @@ fn gradient<W: Weights, const R: usize, const T: usize>(
     .and_then(|mut executor| executor.run())
     .expect("the spec runs");
     Digest::of(&memory.gradient)
+}
+
+struct Bench<'a> {
+    c: &'a mut Criterion,
+    name: &'a str,
+    spec: Spec,
+    isa: Isa,
+}
+
+impl Tiled for Bench<'_> {
+    type Output = ();
+
+    fn with<const R: usize, const T: usize>(self) {
+        bench::<R, T>(self.c, self.name, self.spec, self.isa);
+    }
 }
 
 fn bench<const R: usize, const T: usize>(c: &mut Criterion, name: &str, spec: Spec, isa: Isa) {
@@ -93,12 +108,7 @@ fn networks(c: &mut Criterion) {
     for (name, spec) in [("24 x 200, centred", centred(24)), ("50 x 200, plain", Spec::feedforward(50, 200))] {
         for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available() && *isa != Isa::SoftFloat) {
             let name = format!("{name}, {isa:?}");
-            match isa {
-                Isa::Portable | Isa::Vfp | Isa::SoftFloat | Isa::Sse2 => bench::<2, 16>(c, &name, spec, isa),
-                Isa::Neon => bench::<4, 16>(c, &name, spec, isa),
-                Isa::Avx => bench::<5, 16>(c, &name, spec, isa),
-                Isa::Avx512 => bench::<12, 32>(c, &name, spec, isa),
-            }
+            isa.tiled(POINTS, Bench { c, name: &name, spec, isa });
         }
     }
 }

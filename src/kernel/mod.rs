@@ -26,6 +26,7 @@ mod soft_float;
 #[cfg(all(target_arch = "arm", target_os = "none"))]
 mod thumb;
 mod tile;
+mod tiled;
 mod units;
 mod weight_gradient;
 mod words;
@@ -41,6 +42,7 @@ pub use isa::Isa;
 pub use rectify::{relu_backward, relu_forward};
 pub use red16::Red16;
 pub use scale::Scale;
+pub use tiled::Tiled;
 pub(crate) use units::{ABREAST, red16_abreast, shift_and_scale};
 pub use weight_gradient::weight_gradient;
 

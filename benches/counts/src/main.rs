@@ -5,7 +5,7 @@
 mod kernels;
 mod networks;
 
-use shatterscope::kernel::Isa;
+use shatterscope::kernel::{Isa, Tiled};
 use std::hint::black_box;
 use std::process::ExitCode;
 
@@ -19,23 +19,27 @@ fn main() -> ExitCode {
         eprintln!("this processor has no {isa:?}");
         return ExitCode::FAILURE;
     }
-    match isa {
-        Isa::Avx512 => all::<12, 32>(isa),
-        Isa::Avx => all::<5, 16>(isa),
-        Isa::Neon => all::<4, 16>(isa),
-        _ => all::<2, 16>(isa),
-    }
+    isa.tiled(POINTS, All(isa));
     ExitCode::SUCCESS
 }
 
-/// With the register tile that the desktop engine takes.
-fn all<const R: usize, const T: usize>(isa: Isa) {
-    kernels::products::<R, T>(isa);
-    kernels::weight_gradient(isa);
-    kernels::red16();
-    kernels::draws(isa);
-    networks::units::<R, T>(isa);
-    networks::whole::<R, T>(isa);
+/// So many that tiles are full.
+const POINTS: u32 = 64;
+
+struct All(Isa);
+
+impl Tiled for All {
+    type Output = ();
+
+    fn with<const R: usize, const T: usize>(self) {
+        let isa = self.0;
+        kernels::products::<R, T>(isa);
+        kernels::weight_gradient(isa);
+        kernels::red16();
+        kernels::draws(isa);
+        networks::units::<R, T>(isa);
+        networks::whole::<R, T>(isa);
+    }
 }
 
 /// Announces a region and runs it.

@@ -6,7 +6,7 @@ use crate::progress::Progress;
 use crate::weights::dense_layers;
 use shatterscope::Fault;
 use shatterscope::contract::Digest;
-use shatterscope::kernel::Isa;
+use shatterscope::kernel::Tiled;
 use shatterscope::network::{Buffers, Executor, Input, Network, Observer, Options, Serial, Weights, Workers};
 
 /// Runs with the register tile that suits the kernel and the number of points: R rows of weights by T points.
@@ -18,26 +18,28 @@ pub(super) fn execute<W: Weights>(
     progress: &Progress,
     observer: &mut impl Observer,
 ) -> Result<std::result::Result<Run, Fault>> {
-    macro_rules! with {
-        ($r:literal, $t:literal) => {
-            match share {
-                Share::Nothing => run::<W, _, _, $r, $t>(network, weights, &Serial, options, progress, observer),
-                Share::Operations => run::<W, _, _, $r, $t>(network, weights, &Threads, options, progress, observer),
-                Share::Points => sliced::<W, $r, $t>(network, weights, options, progress),
-            }
-        };
-    }
-    match options.isa {
-        Isa::Portable | Isa::Sse2 | Isa::Vfp => with!(2, 16),
-        Isa::SoftFloat => with!(1, 1),
-        Isa::Neon => with!(4, 16),
-        // A register that is half empty takes as long as a full one: few points have narrow tiles, and one thread.
-        Isa::Avx if options.points <= 8 => run::<W, _, _, 5, 8>(network, weights, &Serial, options, progress, observer),
-        Isa::Avx512 if options.points <= 16 => {
-            run::<W, _, _, 12, 16>(network, weights, &Serial, options, progress, observer)
+    options.isa.tiled(options.points, Job { options, network, weights, share, progress, observer })
+}
+
+struct Job<'a, W, O> {
+    options: Options,
+    network: (Network<'a>, Input<'a>),
+    weights: &'a W,
+    share: Share,
+    progress: &'a Progress,
+    observer: &'a mut O,
+}
+
+impl<W: Weights, O: Observer> Tiled for Job<'_, W, O> {
+    type Output = Result<std::result::Result<Run, Fault>>;
+
+    fn with<const R: usize, const T: usize>(self) -> Self::Output {
+        let Self { options, network, weights, share, progress, observer } = self;
+        match share {
+            Share::Nothing => run::<W, _, _, R, T>(network, weights, &Serial, options, progress, observer),
+            Share::Operations => run::<W, _, _, R, T>(network, weights, &Threads, options, progress, observer),
+            Share::Points => sliced::<W, R, T>(network, weights, options, progress),
         }
-        Isa::Avx => with!(5, 16),
-        Isa::Avx512 => with!(12, 32),
     }
 }
 

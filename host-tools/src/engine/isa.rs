@@ -1,6 +1,6 @@
 use crate::{Failure, Result};
 use clap::ValueEnum;
-use shatterscope::kernel::{self, Matrix, chain_matrix};
+use shatterscope::kernel::{self, Matrix, Tiled, chain_matrix};
 use std::hint::black_box;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -53,22 +53,31 @@ fn fastest() -> kernel::Isa {
     static FASTEST: OnceLock<kernel::Isa> = OnceLock::new();
     *FASTEST.get_or_init(|| {
         let (avx, avx512) = (kernel::Isa::Avx, kernel::Isa::Avx512);
-        if avx512.is_available() && time::<5, 16>(avx) < time::<12, 32>(avx512) { avx } else { kernel::Isa::detect() }
+        let time = |isa: kernel::Isa| isa.tiled(POINTS as u32, Product(isa));
+        if avx512.is_available() && time(avx) < time(avx512) { avx } else { kernel::Isa::detect() }
     })
 }
 
+const POINTS: usize = 32;
+
 /// The shortest time that a product of 120 x 120 by 120 x 32 takes, tile by tile, of several.
-fn time<const R: usize, const T: usize>(isa: kernel::Isa) -> Duration {
-    const WIDTH: usize = 120;
-    let weight = vec![0.5f32; WIDTH * WIDTH];
-    let (x, mut y) = (vec![[0.5f32; T]; WIDTH], vec![[0.0f32; T]; WIDTH]);
-    let matrix = Matrix { data: &weight, stride: WIDTH, transposed: false };
-    let once = |_| {
-        let start = Instant::now();
-        for _ in 0..32 / T {
-            chain_matrix::<R, T>(isa, black_box(matrix), &x, black_box(&mut y));
-        }
-        start.elapsed()
-    };
-    (0..40).map(once).min().unwrap_or_default()
+struct Product(kernel::Isa);
+
+impl Tiled for Product {
+    type Output = Duration;
+
+    fn with<const R: usize, const T: usize>(self) -> Duration {
+        const WIDTH: usize = 120;
+        let weight = vec![0.5f32; WIDTH * WIDTH];
+        let (x, mut y) = (vec![[0.5f32; T]; WIDTH], vec![[0.0f32; T]; WIDTH]);
+        let matrix = Matrix { data: &weight, stride: WIDTH, transposed: false };
+        let once = |_| {
+            let start = Instant::now();
+            for _ in 0..POINTS / T {
+                chain_matrix::<R, T>(self.0, black_box(matrix), &x, black_box(&mut y));
+            }
+            start.elapsed()
+        };
+        (0..40).map(once).min().unwrap_or_default()
+    }
 }

@@ -182,11 +182,12 @@ impl Engine {
         pool(self.threads)
     }
 
-    /// What the threads share of one run that nobody watches: points do not know each other but through a norm.
+    /// What the threads share of one run that nobody watches: points do not know each other but through a norm. The whole batch
+    /// goes through together, whoever wants a slice of it.
     fn share(&self, spec: &Spec) -> Share {
-        match (self.threads, spec.network().norm) {
-            (1, _) => Share::Nothing,
-            (_, Norm::None) => Share::Points,
+        match (self.threads, spec.network().norm, self.options(spec).schedule) {
+            (1, ..) => Share::Nothing,
+            (_, Norm::None, Schedule::Blocks { .. }) => Share::Points,
             _ => Share::Operations,
         }
     }

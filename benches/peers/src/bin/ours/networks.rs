@@ -1,5 +1,5 @@
 //! The gradient of the paper's networks: by the core on buffers that stand ready, and by the desktop engine as a library.
-use shatterscope::kernel::Isa;
+use shatterscope::kernel::{Isa, Tiled};
 use shatterscope::network::{
     Buffers, Executor, Input, Network, Options, Parameters, Seeded, Serial, Stored, Weights, Workers,
 };
@@ -75,14 +75,19 @@ impl<W: Weights> Core<W> {
         .expect("the networks run");
     }
 
-    /// The register tiles that the engine takes.
     fn on<K: Workers>(&mut self, workers: &K) {
-        match self.options.isa {
-            Isa::Neon => self.with::<_, 4, 16>(workers),
-            Isa::Avx => self.with::<_, 5, 16>(workers),
-            Isa::Avx512 => self.with::<_, 12, 32>(workers),
-            _ => self.with::<_, 2, 16>(workers),
-        }
+        let Options { isa, points, .. } = self.options;
+        isa.tiled(points, On(self, workers));
+    }
+}
+
+struct On<'a, W: Weights, K>(&'a mut Core<W>, &'a K);
+
+impl<W: Weights, K: Workers> Tiled for On<'_, W, K> {
+    type Output = ();
+
+    fn with<const R: usize, const T: usize>(self) {
+        self.0.with::<_, R, T>(self.1);
     }
 }
 

@@ -4,7 +4,7 @@ mod plain;
 
 use crate::core::Core;
 use shatterscope::contract::Digest;
-use shatterscope::kernel::Isa;
+use shatterscope::kernel::{Isa, Tiled};
 use shatterscope::network::{Network, Parameters, Seeded, Spec, Stored};
 use shatterscope::probe::Grid;
 use shatterscope_host::engine;
@@ -124,14 +124,16 @@ fn curves(measured: &[(Size, Times)], x: &dyn Fn(Size) -> f64, y: &dyn Fn(&Times
 }
 
 fn measure(size: Size, isa: Isa) -> io::Result<Times> {
-    // The register tiles that the engine takes.
-    match isa {
-        Isa::Neon => with::<4, 16>(size, isa),
-        Isa::Avx if size.2 <= 8 => with::<5, 8>(size, isa),
-        Isa::Avx512 if size.2 <= 16 => with::<12, 16>(size, isa),
-        Isa::Avx => with::<5, 16>(size, isa),
-        Isa::Avx512 => with::<12, 32>(size, isa),
-        _ => with::<2, 16>(size, isa),
+    isa.tiled(size.2, Measure(size, isa))
+}
+
+struct Measure(Size, Isa);
+
+impl Tiled for Measure {
+    type Output = io::Result<Times>;
+
+    fn with<const R: usize, const T: usize>(self) -> io::Result<Times> {
+        with::<R, T>(self.0, self.1)
     }
 }
 
