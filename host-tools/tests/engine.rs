@@ -1,6 +1,7 @@
 //! What the engine may choose for itself (kernel, register tile, threads, what they share) changes neither bits nor faults.
 use shatterscope::kernel::Isa;
 use shatterscope::network::Schedule;
+use shatterscope::Pass;
 use shatterscope_host::engine::{self, Engine, Outcome};
 use shatterscope_host::spec::Overrides;
 
@@ -51,12 +52,25 @@ fn no_choice_changes_a_bit() {
 /// Points overflow at different layers: the fault is that of all points together, wherever threads cut them.
 #[test]
 fn no_choice_changes_a_fault() {
-    let layer = |text: &str| one(outcomes(text, 90, None)).unwrap_err().fault;
-    let growing = "depth = 30\nwidth = 8\ngain = 40.0\nfirst_bias_std = 0.0\nfrom = 0.0\n";
-    let (small, large) = (layer(&format!("{growing}to = 1.0")), layer(&format!("{growing}to = 1e20")));
-    assert_eq!((small.pass, large.pass), (shatterscope::Pass::Forward, shatterscope::Pass::Forward));
-    // The first points alone get further than the last ones.
-    assert!(small.layer > large.layer + 5, "{small:?} {large:?}");
-    let back = layer("depth = 30\nwidth = 8\ngain = 40.0\nfirst_bias_std = 0.0\nfrom = -1e-40\nto = 1e-40");
-    assert_eq!(back.pass, shatterscope::Pass::Backward);
+    let fault = |text: String| one(outcomes(&text, 90, None)).unwrap_err().fault;
+    let forward = |range: &str| {
+        let fault = fault(format!("depth = 160\nwidth = 16\ngain = 1.6\nfirst_bias_std = 0.0\n{range}"));
+        assert_eq!(fault.pass, Pass::Forward);
+        fault.layer
+    };
+    // The last points overflow first, the first ones; a third as large, they get further than a slice's layer.
+    let (last, first) = (forward("from = 0.0\nto = 1e30"), forward("from = -1e30\nto = 0.0"));
+    assert!(forward("from = 0.0\nto = 3e29") > last && forward("from = -3e29\nto = 0.0") > first);
+    // What comes back to positive points and to negative ones goes through other gates; with these seeds they overflow apart.
+    for seed in [15, 18, 24, 38] {
+        let text = format!("seed = {seed}\ndepth = 80\nwidth = 8\ngain = 5.0\nfirst_bias_std = 0.0");
+        let backward = |range: &str| {
+            let fault = fault(format!("{text}\n{range}"));
+            assert_eq!(fault.pass, Pass::Backward);
+            fault.layer
+        };
+        let (all, first) = (backward("from = -1e-38\nto = 1e-38"), backward("from = -1e-38\nto = -1e-39"));
+        let last = backward("from = 1e-39\nto = 1e-38");
+        assert!(first != last && all == first.max(last), "{first} and {last}, together {all}");
+    }
 }
