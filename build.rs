@@ -7,13 +7,14 @@ fn main() {
     println!("cargo:rustc-check-cfg=cfg(soft_float)");
     let target = env::var("TARGET").unwrap_or_default();
     let is = |names: &[&str]| names.iter().any(|name| target.starts_with(name));
-    if is(&["thumbv6m-"]) {
-        println!("cargo:rustc-cfg=thumb=\"v6m\"");
-    } else if is(&["thumbv7m-", "thumbv7em-", "thumbv8m.main-"]) {
-        println!("cargo:rustc-cfg=thumb=\"v7m\"");
+    // What a later architecture adds to one of these two is not used.
+    let (v6m, v7m) = (is(&["thumbv6m-", "thumbv8m.base-"]), is(&["thumbv7m-", "thumbv7em-", "thumbv8m.main-"]));
+    if v6m || v7m {
+        println!("cargo:rustc-cfg=thumb");
+        println!("cargo:rustc-cfg=thumb=\"{}\"", if v6m { "v6m" } else { "v7m" });
     }
-    let thumb = is(&["thumbv6m-", "thumbv7m-", "thumbv7em-", "thumbv8m.main-"]) && !target.ends_with("hf");
-    if thumb || is(&["riscv32i-", "riscv32im-", "riscv32imc-", "riscv32imac-"]) {
+    let riscv = is(&["riscv32i-", "riscv32im-", "riscv32imc-", "riscv32imac-", "riscv64imac-"]);
+    if riscv || (v6m || v7m) && !target.ends_with("hf") {
         println!("cargo:rustc-cfg=soft_float");
     }
 }

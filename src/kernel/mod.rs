@@ -11,7 +11,6 @@ mod chain;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod cortex_m;
 mod draw;
-mod draw_scalar;
 mod finite;
 mod isa;
 mod lanes;
@@ -21,10 +20,7 @@ mod neon;
 pub mod portable;
 mod rectify;
 mod red16;
-mod scale;
 mod soft_float;
-#[cfg(all(target_arch = "arm", target_os = "none"))]
-mod thumb;
 mod tile;
 mod tiled;
 mod units;
@@ -35,13 +31,12 @@ mod x86;
 
 pub(crate) use chain::chain_matrix_ahead;
 pub use chain::{Matrix, chain, chain_matrix};
-pub use draw::{Along, draw};
-pub(crate) use draw_scalar::Series;
+pub(crate) use draw::Series;
+pub use draw::{Along, Scale, draw};
 pub use finite::all_finite;
 pub use isa::Isa;
 pub use rectify::{relu_backward, relu_forward};
 pub use red16::Red16;
-pub use scale::Scale;
 pub use tiled::Tiled;
 pub(crate) use units::{ABREAST, red16_abreast, shift_and_scale};
 pub use weight_gradient::weight_gradient;

@@ -51,7 +51,7 @@ impl Block {
 }
 
 impl Block {
-    /// The same by series along the rows of the product. Columns that are not wanted get +0.0.
+    /// The same by series along the rows of the product. Columns that are not wanted get [`Wanted::INSTEAD`].
     #[inline(always)]
     pub(super) fn fill_series<const R: usize>(&self, panel: &mut [f32], series: &mut Series, wanted: &Wanted) {
         let columns = self.columns.len();
@@ -134,8 +134,8 @@ pub trait Weights: Sync {
     /// Fills the panel with a block that [`Weights::block`] gave, rows in groups of R.
     fn fill<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32]);
 
-    /// The same, where only some inputs of the product are wanted: the factors of all others are zero at every point, so that their
-    /// weights may be +0.0 if the source knows the true ones to be finite.
+    /// The same, where only some inputs of the product are wanted: the factors of all others are zero at every point, so that
+    /// [`Wanted::INSTEAD`] may stand for their weights if the source knows the true ones to be finite.
     fn fill_wanted<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32], wanted: &Wanted) {
         let _ = wanted;
         self.fill::<R>(dense, block, panel);

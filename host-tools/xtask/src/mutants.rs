@@ -51,7 +51,7 @@ const MUTANTS: [Mutant; 17] = [
     },
     Mutant {
         name: "half the rounds of Philox on registers",
-        file: "src/kernel/draw.rs",
+        file: "src/kernel/draw/mod.rs",
         from: "for _ in 0..2 {",
         to: "for _ in 0..1 {",
         profiles: OPT3,

@@ -16,10 +16,8 @@ mod portable;
 mod range;
 mod sum;
 mod terms;
-#[cfg(thumb = "v6m")]
-mod thumbv6m;
-#[cfg(thumb = "v7m")]
-mod thumbv7m;
+#[cfg(thumb)]
+mod thumb;
 
 use super::{Matrix, portable as ordinary};
 use range::Range;
@@ -50,13 +48,9 @@ fn dot<const T: usize>(y: f32, mut terms: Terms<T>, range: Option<Range>) -> f32
 /// Adds terms to a sum until one has its weight outside of the range, or so many are done that the sum needs a look.
 #[inline(always)]
 fn advance<const T: usize>(sum: &mut Sum, terms: &mut Terms<T>, range: Range) {
-    #[cfg(thumb = "v6m")]
+    #[cfg(thumb)]
     if T == 1 {
-        return thumbv6m::advance(sum, terms, range);
-    }
-    #[cfg(thumb = "v7m")]
-    if T == 1 {
-        return thumbv7m::advance(sum, terms, range);
+        return thumb::advance(sum, terms, range);
     }
     portable::advance(sum, terms, range);
 }

@@ -1,6 +1,13 @@
 //! Normals of Irwin-Hall drawn many at a time: the values of [`Stream::value`], bit for bit.
+mod scale;
+mod series;
+#[cfg(thumb)]
+mod thumb;
+
+pub use scale::Scale;
+pub(crate) use series::Series;
+
 use super::Isa;
-use super::draw_scalar::Series;
 use super::words::{WordJob, Words};
 use crate::random::{MULTIPLIERS, Normal, OFFSET, Stream, UNIT, WEYL};
 

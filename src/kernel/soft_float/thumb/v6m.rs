@@ -1,34 +1,7 @@
-//! Thumb-1 (Cortex-M0): [`portable`](super::portable) with every register assigned by hand; no long product, no count of zeros.
-#![allow(unsafe_code)]
-
-use super::{Range, Sum, Terms};
+//! Thumb-1 (Cortex-M0): `portable.rs` with every register assigned by hand; no long product, no count of zeros.
+use super::Fixed;
+use crate::kernel::soft_float::Sum;
 use core::arch::naked_asm;
-
-/// What the loop reads once.
-#[repr(C)]
-struct Fixed {
-    /// Behind the last input.
-    end: *const f32,
-    /// [`Range::low`].
-    low: u32,
-    /// Bytes from a weight to the next.
-    step: usize,
-}
-
-/// See [`super::advance`].
-#[inline(always)]
-pub(super) fn advance<const T: usize>(sum: &mut Sum, terms: &mut Terms<T>, range: Range) {
-    let Some(inputs) = terms.inputs.get(..terms.at_once()) else { return };
-    if inputs.is_empty() {
-        return;
-    }
-    let (start, w) = (inputs.as_ptr(), terms.weights.as_ptr());
-    let fixed = Fixed { end: inputs.as_ptr_range().end, low: range.low, step: terms.step * size_of::<f32>() };
-    // SAFETY: there is at least one term, and `Terms` holds as many inputs, one behind the other, and as many weights at
-    // their step as it says. The functions read those, change `sum`, and save what registers they must.
-    let stop = unsafe { if terms.step == 1 { adjacent(sum, w, start, &fixed) } else { apart(sum, w, start, &fixed) } };
-    terms.skip((stop.addr() - start.addr()) / size_of::<f32>());
-}
 
 /// The loop; `$weight` loads the next weight to r1 and may change r2.
 ///
@@ -42,7 +15,12 @@ macro_rules! terms {
     ($name:ident, $weight:literal) => {
         /// Adds terms from x to the end, or to the first weight outside of the range, and returns where it stopped.
         #[unsafe(naked)]
-        unsafe extern "C" fn $name(sum: *mut Sum, w: *const f32, x: *const f32, fixed: *const Fixed) -> *const f32 {
+        pub(super) unsafe extern "C" fn $name(
+            sum: *mut Sum,
+            w: *const f32,
+            x: *const f32,
+            fixed: *const Fixed,
+        ) -> *const f32 {
             naked_asm!(
                 "push {{r4-r7, lr}}",
                 "mov r4, r8",

@@ -1,6 +1,6 @@
 //! Normals of a stream drawn one after the other, on cores without registers of words: what does not change along a row or a
 //! column is computed once, and the sum and its scaling are a few operations on whole words.
-#[cfg(all(target_arch = "arm", target_os = "none"))]
+#[cfg(thumb)]
 use super::thumb::Drawn;
 use super::{Along, Scale};
 use crate::random::{MULTIPLIERS, Normal, OFFSET, Stream, WEYL};
@@ -78,10 +78,10 @@ impl<'a> Series<'a> {
 }
 
 /// What a value is made of, for its x: the four words.
-#[cfg(not(all(target_arch = "arm", target_os = "none")))]
+#[cfg(not(thumb))]
 struct Drawn([u32; 4]);
 
-#[cfg(not(all(target_arch = "arm", target_os = "none")))]
+#[cfg(not(thumb))]
 impl Drawn {
     #[inline(always)]
     fn of(rounds: &Rounds, x: u32) -> Self {
@@ -131,7 +131,7 @@ pub(super) const OUTER: u32 = 1023 << 20 | 1023;
 
 /// The odd whole number of [`Normal::IrwinHall`]: fields of ten bits are added where they stand, with room for carries.
 #[inline(always)]
-#[cfg_attr(all(target_arch = "arm", target_os = "none"), allow(dead_code))]
+#[cfg_attr(thumb, allow(dead_code))]
 fn irwin_hall([w0, w1, w2, w3]: [u32; 4]) -> i32 {
     const TOP: u32 = 3 << 30;
     // Four times 1023 is below 2^12: the upper sum just fits above the lower one, and the inner ones between them.

@@ -88,12 +88,9 @@ fn product<const WIDE: bool>(x: u32, y: u32) -> (u32, u32) {
     (x_high * y_high + (first >> 16) + (second >> 16), x.wrapping_mul(y))
 }
 
-const ARM: bool = cfg!(target_arch = "arm");
-const RISCV: bool = cfg!(any(target_arch = "riscv32", target_arch = "riscv64"));
 /// Whether floats are the processor's own. As for the other two, only speed depends on it.
-// What a RISC-V core with F has, the compiler does not say; but F comes with Zicsr.
-const FLOATS: bool = !(ARM && !cfg!(target_abi = "eabihf") || RISCV && !cfg!(target_feature = "zicsr"));
-/// Whether there is an instruction that counts leading zeros: ARMv6-M has none, and no atomics either.
-const COUNTS: bool = !RISCV && WIDE;
+const FLOATS: bool = !cfg!(soft_float);
+/// Whether there is an instruction that counts leading zeros.
+const COUNTS: bool = !cfg!(any(thumb = "v6m", target_arch = "riscv32", target_arch = "riscv64"));
 /// Whether products of 64 bits are cheap.
-const WIDE: bool = !(ARM && !cfg!(target_has_atomic = "32"));
+const WIDE: bool = !cfg!(thumb = "v6m");

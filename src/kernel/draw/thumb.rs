@@ -1,9 +1,9 @@
 //! Draws on Cortex-M cores, whose few registers the compiler spills: the last rounds of Philox, and the sum.
 //!
-//! `draw_scalar.rs` says the same in Rust, with the names that the comments use.
+//! `series.rs` says the same in Rust, with the names that the comments use.
 #![allow(unsafe_code)]
 
-use super::draw_scalar::Rounds;
+use super::series::Rounds;
 use crate::random::{MULTIPLIERS, OFFSET};
 use core::arch::naked_asm;
 
@@ -29,7 +29,7 @@ impl Drawn {
 }
 
 /// ARMv7-M and later, which multiply to 64 bits.
-#[cfg(target_has_atomic = "32")]
+#[cfg(thumb = "v7m")]
 #[unsafe(naked)]
 unsafe extern "C" fn drawn_on_registers(rounds: *const Rounds, x: u32) -> u64 {
     /// A round on the counter [r7, r3, r1, r6].
@@ -102,13 +102,13 @@ unsafe extern "C" fn drawn_on_registers(rounds: *const Rounds, x: u32) -> u64 {
         ".ltorg",
         m0 = const MULTIPLIERS[0],
         m1 = const MULTIPLIERS[1],
-        outer = const super::draw_scalar::OUTER,
+        outer = const super::series::OUTER,
         offset = const OFFSET,
     )
 }
 
 /// ARMv6-M, which multiplies to 32 bits, and on eight registers.
-#[cfg(not(target_has_atomic = "32"))]
+#[cfg(thumb = "v6m")]
 #[unsafe(naked)]
 unsafe extern "C" fn drawn_on_registers(rounds: *const Rounds, x: u32) -> u64 {
     /// The products of the halves of x by those of a factor: the high half in x, the low half in `low`; r2, r3, r6 are lost.
@@ -236,7 +236,7 @@ unsafe extern "C" fn drawn_on_registers(rounds: *const Rounds, x: u32) -> u64 {
         m0_upper = const MULTIPLIERS[0] >> 16,
         m1_lower = const MULTIPLIERS[1] & 0xffff,
         m1_upper = const MULTIPLIERS[1] >> 16,
-        outer = const super::draw_scalar::OUTER,
+        outer = const super::series::OUTER,
         offset = const OFFSET,
     )
 }
