@@ -19,6 +19,35 @@ pub fn with_memory_map(scripts: &[&str]) {
     println!("cargo:rerun-if-changed=build.rs");
 }
 
+/// Links one program for the emulated board that `SHATTERSCOPE_BOARD` names, or the first with the core that is built for, with
+/// the map that stands first in these folders. For the desktop it does nothing.
+///
+/// # Panics
+/// Outside a build script, or where no emulated board has the core or the name: the build ends there.
+pub fn chosen(maps: &[&str], program: &str) {
+    println!("cargo:rerun-if-env-changed=SHATTERSCOPE_BOARD");
+    println!("cargo:rerun-if-changed=build.rs");
+    let target = env::var("TARGET").unwrap_or_default();
+    let first = match target.as_str() {
+        "thumbv6m-none-eabi" => "microbit",
+        "thumbv7m-none-eabi" => "mps2-an385",
+        "thumbv7em-none-eabihf" => "mps2-an386",
+        "thumbv8m.main-none-eabihf" => "mps2-an505",
+        "riscv32imac-unknown-none-elf" => "riscv32imac",
+        "riscv32imafc-unknown-none-elf" => "riscv32imafc",
+        "riscv64gc-unknown-none-elf" => "riscv64gc",
+        "aarch64-unknown-none" => "aarch64",
+        other if !other.contains("-none") => return,
+        other => panic!("no emulated board has the core {other}"),
+    };
+    let board = env::var("SHATTERSCOPE_BOARD").unwrap_or_else(|_| first.to_owned());
+    let has = |maps: &&&str| Path::new(maps).join(&board).with_extension("x").is_file();
+    match maps.iter().find(has) {
+        Some(maps) => emulated(Path::new(maps), &board, program),
+        None => panic!("{board} has no map in {maps:?}"),
+    }
+}
+
 /// Links one program with the map of an emulated board, `maps/BOARD.x`.
 ///
 /// # Panics

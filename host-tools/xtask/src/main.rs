@@ -3,6 +3,7 @@
 
 mod bench;
 mod boards;
+mod emulated;
 mod fuzz;
 mod memory;
 mod mutants;

@@ -1,4 +1,5 @@
 //! The firmware on every emulated board and under node, compared with this machine by the program that users compare with.
+use crate::emulated::{BOARDS, Board};
 use crate::step::Report;
 use crate::tools::Tools;
 use crate::tree::{Tree, run_for, succeed, text_of};
@@ -6,43 +7,6 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::process::Command;
 use std::time::Duration;
-
-/// An emulated board and what it is built for.
-pub struct Board {
-    pub name: &'static str,
-    pub core: &'static str,
-    pub target: &'static str,
-    /// The emulator, and the words for its machine.
-    pub program: &'static str,
-    pub machine: &'static [&'static str],
-}
-
-const fn arm(name: &'static str, core: &'static str, target: &'static str, machine: &'static [&'static str]) -> Board {
-    Board { name, core, target, program: "qemu-system-arm", machine }
-}
-
-const fn riscv(name: &'static str, core: &'static str, target: &'static str, program: &'static str) -> Board {
-    Board { name, core, target, program, machine: &["-M", "virt", "-bios", "none"] }
-}
-
-pub const BOARDS: [Board; 10] = [
-    arm("microbit", "Cortex-M0", "thumbv6m-none-eabi", &["-M", "microbit"]),
-    arm("mps2-an385", "Cortex-M3", "thumbv7m-none-eabi", &["-M", "mps2-an385"]),
-    arm("mps2-an386", "Cortex-M4F", "thumbv7em-none-eabihf", &["-M", "mps2-an386"]),
-    arm("mps2-an500", "Cortex-M7", "thumbv7em-none-eabihf", &["-M", "mps2-an500"]),
-    arm("mps2-an505", "Cortex-M33", "thumbv8m.main-none-eabihf", &["-M", "mps2-an505"]),
-    arm("mps3-an547", "Cortex-M55", "thumbv8m.main-none-eabihf", &["-M", "mps3-an547"]),
-    riscv("riscv32imac", "RV32IMAC", "riscv32imac-unknown-none-elf", "qemu-system-riscv32"),
-    riscv("riscv32imafc", "RV32IMAFC", "riscv32imafc-unknown-none-elf", "qemu-system-riscv32"),
-    riscv("riscv64gc", "RV64GC", "riscv64gc-unknown-none-elf", "qemu-system-riscv64"),
-    Board {
-        name: "aarch64",
-        core: "Cortex-A53",
-        target: "aarch64-unknown-none",
-        program: "qemu-system-aarch64",
-        machine: &["-M", "virt", "-cpu", "cortex-a53", "-nic", "none"],
-    },
-];
 
 /// The longest that one comparison may take; in the long tier, where a Cortex-M0 multiplies for a quarter of an hour.
 pub const LIMIT: Duration = Duration::from_secs(900);
@@ -77,30 +41,13 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
 
 /// The program of `boards/kernel-check`, built for this board and run on it: it ends with an error where bits differ.
 fn check_kernels(tree: &Tree, board: &Board) -> Result<()> {
-    let build = format!("build --quiet --release --target {}", board.target);
-    succeed(tree.cargo_of_boards("kernel-check", &build).env("BOARD", board.name))?;
-    let mut emulator = match board.name {
-        "aarch64" => words("qemu-system-aarch64 -M virt -cpu cortex-a53 -nic none"),
-        name if name.starts_with("riscv32") => words("qemu-system-riscv32 -M virt -bios none"),
-        name if name.starts_with("riscv64") => words("qemu-system-riscv64 -M virt -bios none"),
-        name => words(&format!("qemu-system-arm -M {name}")),
-    };
-    emulator.args(["-display", "none", "-monitor", "none", "-serial", "none"]);
-    emulator.args(["-semihosting-config", "enable=on,target=native", "-kernel"]);
-    emulator.arg(tree.boards_target.join(board.target).join("release/kernel-check"));
-    let (status, said) = run_for(&mut emulator, LIMIT)?;
+    let image = board.build(tree, "kernel-check")?;
+    let (status, said) = run_for(&mut board.run(&image), LIMIT)?;
     print!("{}\n{said}", board.name);
     if !status.success() || !said.contains(", chosen: ") {
         bail!("the kernels of {} are not those of the plain loops: {status}", board.name);
     }
     Ok(())
-}
-
-fn words(text: &str) -> Command {
-    let mut words = text.split_whitespace();
-    let mut command = Command::new(words.next().unwrap_or_default());
-    command.args(words);
-    command
 }
 
 /// What takes minutes.

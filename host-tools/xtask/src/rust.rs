@@ -1,4 +1,4 @@
-use crate::qemu::{BOARDS, Board};
+use crate::emulated::{BOARDS, Board};
 use crate::step::Report;
 use crate::tools::{TARGETS, Tools};
 use crate::tree::{Tree, succeed};

@@ -2,7 +2,8 @@
 mod code;
 mod table;
 
-use crate::qemu::{BOARDS, Board, LIMIT};
+use crate::emulated::{BOARDS, Board};
+use crate::qemu::LIMIT;
 use crate::step::Report;
 use crate::tools::Tools;
 use crate::tree::{Tree, output_of, run_for, succeed, text_of};
@@ -94,17 +95,14 @@ impl<'a> Said<'a> {
 }
 
 fn board_of(tree: &Tree, board: &Board) -> Result<Vec<Row>> {
-    let build = format!("build --quiet --release --target {}", board.target);
-    succeed(tree.cargo_of_boards("kernels", &build).env("SHATTERSCOPE_BOARD", board.name))?;
-    let image = tree.boards_target.join(board.target).join("release/kernels");
+    let image = board.build(tree, "kernels")?;
     let counts = tree.target.join(format!("kernels-{}.counts", board.name));
     if counts.exists() {
         std::fs::remove_file(&counts)?;
     }
     let plugin = format!("{}/release/libshatterscope_tcg.so,out={},memory=on", tree.target.display(), counts.display());
-    let mut qemu = Command::new(board.program);
-    qemu.args(board.machine).args(["-display", "none", "-monitor", "none", "-serial", "none"]);
-    qemu.args(["-semihosting-config", "enable=on,target=native", "-plugin", &plugin]).arg("-kernel").arg(&image);
+    let mut qemu = board.run(&image);
+    qemu.args(["-plugin", &plugin]);
     println!("$ {}", text_of(&qemu));
     let (status, told) = run_for(&mut qemu, LIMIT)?;
     if !status.success() {
