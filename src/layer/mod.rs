@@ -7,6 +7,7 @@ mod batch_norm;
 mod centre;
 mod crelu;
 mod dense;
+mod image;
 mod join;
 mod relu;
 mod series;
@@ -18,6 +19,7 @@ pub use batch_norm::{
 pub use centre::{centre_backward_full, centre_forward};
 pub use crelu::{crelu_backward, crelu_forward, crelu_tangent};
 pub use dense::{dense_backward_input, dense_backward_parameters, dense_forward};
+pub use image::{Conv, Image, Window};
 pub use join::{join_backward_branch, join_backward_input, join_forward};
 pub use relu::{relu, relu_backward, relu_forward, relu_tangent};
 pub(crate) use series::{Tiles, points_of};
