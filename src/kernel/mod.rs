@@ -8,6 +8,7 @@
 #![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
 
 mod chain;
+mod conv;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod cortex_m;
 mod draw;
@@ -17,6 +18,7 @@ mod lanes;
 pub mod naive;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod nest;
 pub mod portable;
 mod rectify;
 mod red16;
@@ -31,10 +33,12 @@ mod x86;
 
 pub(crate) use chain::chain_matrix_ahead;
 pub use chain::{Matrix, chain, chain_matrix};
+pub use conv::{conv_backward_input, conv_forward, conv_gather, conv_gathered_len, conv_pack, conv_weight_gradient};
 pub(crate) use draw::Series;
 pub use draw::{Along, Scale, draw};
 pub use finite::all_finite;
 pub use isa::Isa;
+pub use nest::{Nest, nest, nest_rows};
 pub use rectify::{relu_backward, relu_forward};
 pub use red16::Red16;
 pub use tiled::Tiled;

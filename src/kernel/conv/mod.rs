@@ -1,0 +1,203 @@
+//! Convolutions on tiles `[unit][T]`: every place of the output is a product of a few rows, and its taps are a nest of loops.
+mod gradient;
+
+pub use gradient::{conv_gather, conv_gathered_len, conv_weight_gradient};
+
+use super::Isa;
+use super::nest::{Nest, nest, nest_rows};
+use crate::layer::{Conv, Image};
+
+/// The most rows of any instruction set.
+const ROWS: usize = 12;
+
+/// How rows are grouped: as evenly as it goes, at most [`nest_rows`] a group.
+#[derive(Clone, Copy)]
+struct Groups {
+    rows: usize,
+    count: usize,
+}
+
+impl Groups {
+    fn new(rows: usize, most: usize) -> Self {
+        Self { rows, count: rows.div_ceil(most.max(1)).max(1) }
+    }
+
+    /// (first row, rows) of each.
+    fn each(self) -> impl Iterator<Item = (usize, usize)> {
+        let (short, longer) = (self.rows / self.count, self.rows % self.count);
+        (0..self.count).map(move |i| (i * short + i.min(longer), short + usize::from(i < longer)))
+    }
+}
+
+/// What `usize` says of a convolution.
+#[derive(Clone, Copy)]
+struct Shape {
+    input: [usize; 3],
+    output: [usize; 3],
+    window: [usize; 2],
+    stride: usize,
+    padding: usize,
+}
+
+impl Shape {
+    /// None where the window does not fit.
+    fn of(conv: &Conv) -> Option<Self> {
+        let sizes = |image: Image| [image.channels as usize, image.height as usize, image.width as usize];
+        let window = conv.window;
+        Some(Self {
+            input: sizes(conv.input),
+            output: sizes(conv.output()?),
+            window: [window.height as usize, window.width as usize],
+            stride: window.stride as usize,
+            padding: window.padding as usize,
+        })
+    }
+
+    fn taps(&self) -> usize {
+        self.window[0] * self.window[1]
+    }
+}
+
+/// (first tap, taps, where the first one reads) of an output place along one side.
+fn taps_forward(place: usize, size: usize, window: usize, stride: usize, padding: usize) -> (usize, usize, usize) {
+    let at = place * stride;
+    let first = padding.saturating_sub(at);
+    let end = window.min((size + padding).saturating_sub(at));
+    (first, end.saturating_sub(first), (at + first).saturating_sub(padding))
+}
+
+/// The same of an input place on the way back: taps a stride apart, each reading one place before the last.
+fn taps_backward(place: usize, places: usize, window: usize, stride: usize, padding: usize) -> (usize, usize, usize) {
+    let at = place + padding;
+    let least = at.saturating_sub((places.saturating_sub(1)) * stride);
+    let first = least + (at - least) % stride.max(1);
+    if first > at || first >= window {
+        return (0, 0, 0);
+    }
+    let last = (window - 1).min(at);
+    (first, (last - first) / stride.max(1) + 1, (at - first) / stride.max(1))
+}
+
+/// Packs weights `[c_out][c_in][kh][kw]` for [`conv_forward`], or for [`conv_backward_input`] if transposed.
+///
+/// # Shapes
+/// `panel` is as long as the weights: `[group][c_in][kh][kw][row]`, rows being outputs, or `[group][c_out][kh][kw][row]`, rows
+/// being inputs.
+pub fn conv_pack<const T: usize>(isa: Isa, conv: &Conv, transposed: bool, weight: &[f32], panel: &mut [f32]) {
+    let Some(shape) = Shape::of(conv) else { return };
+    let (taps, inputs, outputs) = (shape.taps(), shape.input[0], shape.output[0]);
+    let (rows, chain) = if transposed { (inputs, outputs) } else { (outputs, inputs) };
+    let mut rest = panel;
+    for (first, count) in Groups::new(rows, nest_rows::<T>(isa)).each() {
+        let Some((group, after)) = rest.split_at_mut_checked(count * chain * taps) else { return };
+        for (k, lanes) in group.chunks_exact_mut((count * taps).max(1)).enumerate() {
+            for (tap, lanes) in lanes.chunks_exact_mut(count.max(1)).enumerate() {
+                for (row, to) in (first..).zip(lanes) {
+                    let (i, o) = if transposed { (row, k) } else { (k, row) };
+                    *to = weight.get((o * inputs + i) * taps + tap).copied().unwrap_or(0.0);
+                }
+            }
+        }
+        rest = after;
+    }
+}
+
+/// `y[o][oy][ox] = chain(bias[o]; weight[o][i][ky][kx] * x[i][oy s + ky - p][ox s + kx - p])` over i, ky, kx, taps in the
+/// padding left out.
+///
+/// # Shapes
+/// One tile: `x` `[c_in][h][w]`, `y` `[c_out][oh][ow]`, each unit T points; `panel` from [`conv_pack`]; `bias` `[c_out]` or empty.
+///
+/// # Numerics
+/// Equal to [`crate::layer::conv_forward`] for every instruction set.
+pub fn conv_forward<const T: usize>(
+    isa: Isa,
+    conv: &Conv,
+    panel: &[f32],
+    bias: &[f32],
+    x: &[[f32; T]],
+    y: &mut [[f32; T]],
+) {
+    let Some(shape) = Shape::of(conv) else { return };
+    let ([inputs, height, width], [outputs, rows, columns], [kh, kw]) = (shape.input, shape.output, shape.window);
+    let (x, plane, mut panel) = (x.as_flattened(), rows * columns, panel);
+    for (first, count) in Groups::new(outputs, nest_rows::<T>(isa)).each() {
+        let Some((group, rest)) = panel.split_at_checked(count * inputs * kh * kw) else { return };
+        panel = rest;
+        let mut start = [[0.0; T]; ROWS];
+        for (start, bias) in start.iter_mut().zip(bias.get(first..).unwrap_or_default()) {
+            *start = [bias + 0.0; T];
+        }
+        for row in 0..rows {
+            let (ky, high, iy) = taps_forward(row, height, kh, shape.stride, shape.padding);
+            for column in 0..columns {
+                let (kx, wide, ix) = taps_forward(column, width, kw, shape.stride, shape.padding);
+                let loops = Nest {
+                    counts: [inputs, high, wide],
+                    w: [kh * kw * count, kw * count, count],
+                    x: [signed(height * width * T), signed(width * T), signed(T)],
+                };
+                let mut sums = start;
+                let Some(sums) = sums.get_mut(..count) else { return };
+                let weights = group.get((ky * kw + kx) * count..).unwrap_or_default();
+                nest::<T>(isa, &loops, weights, x, (iy * width + ix) * T, sums);
+                scatter(sums, first, plane, row * columns + column, y);
+            }
+        }
+    }
+}
+
+/// `grad_input[i][y][x] = chain(+0.0; weight[o][i][ky][kx] * grad_output[o][(y + p - ky) / s][(x + p - kx) / s])` over o, ky, kx,
+/// taps that no output has left out: overwrites.
+///
+/// # Shapes
+/// One tile: `g` `[c_out][oh][ow]`, `grad_input` `[c_in][h][w]`; `panel` from [`conv_pack`], transposed.
+///
+/// # Numerics
+/// Equal to [`crate::layer::conv_backward_input`] for every instruction set.
+pub fn conv_backward_input<const T: usize>(
+    isa: Isa,
+    conv: &Conv,
+    panel: &[f32],
+    g: &[[f32; T]],
+    grad_input: &mut [[f32; T]],
+) {
+    let Some(shape) = Shape::of(conv) else { return };
+    let ([inputs, height, width], [outputs, rows, columns], [kh, kw]) = (shape.input, shape.output, shape.window);
+    let (g, plane, stride, mut panel) = (g.as_flattened(), height * width, shape.stride, panel);
+    for (first, count) in Groups::new(inputs, nest_rows::<T>(isa)).each() {
+        let Some((group, rest)) = panel.split_at_checked(count * outputs * kh * kw) else { return };
+        panel = rest;
+        for row in 0..height {
+            let (ky, high, oy) = taps_backward(row, rows, kh, stride, shape.padding);
+            for column in 0..width {
+                let (kx, wide, ox) = taps_backward(column, columns, kw, stride, shape.padding);
+                let loops = Nest {
+                    counts: [outputs, high, wide],
+                    w: [kh * kw * count, stride * kw * count, stride * count],
+                    x: [signed(rows * columns * T), -signed(columns * T), -signed(T)],
+                };
+                let mut sums = [[0.0; T]; ROWS];
+                let Some(sums) = sums.get_mut(..count) else { return };
+                let weights = group.get((ky * kw + kx) * count..).unwrap_or_default();
+                nest::<T>(isa, &loops, weights, g, (oy * columns + ox) * T, sums);
+                scatter(sums, first, plane, row * width + column, grad_input);
+            }
+        }
+    }
+}
+
+/// Rows of a group to their units.
+#[inline(always)]
+fn scatter<const T: usize>(sums: &[[f32; T]], first: usize, plane: usize, place: usize, y: &mut [[f32; T]]) {
+    for (row, sums) in (first..).zip(sums) {
+        if let Some(y) = y.get_mut(row * plane + place) {
+            *y = *sums;
+        }
+    }
+}
+
+fn signed(step: usize) -> isize {
+    // A slice has at most isize::MAX bytes.
+    step as isize
+}

@@ -1,0 +1,187 @@
+//! Chains whose terms stand in three nested loops: what convolutions are made of, forward and backward.
+use super::Isa;
+use super::lanes::{Job, Lanes};
+
+/// Three loops, the outermost first: how often each goes round, and how far it then moves in the weights and in the inputs.
+#[derive(Clone, Copy, Debug)]
+pub struct Nest {
+    /// Rounds, none of them zero.
+    pub counts: [usize; 3],
+    /// f32 elements of the weights.
+    pub w: [usize; 3],
+    /// f32 elements of the inputs, either way.
+    pub x: [isize; 3],
+}
+
+/// Rows that [`nest`] does at a time with these instructions, as many as stay in registers beside T lanes.
+pub const fn nest_rows<const T: usize>(isa: Isa) -> usize {
+    let (lanes, registers) = match isa {
+        Isa::Avx512 => (16, 24),
+        Isa::Avx => (8, 12),
+        Isa::Sse2 => (4, 12),
+        Isa::Neon => (4, 24),
+        _ => (usize::MAX, 0),
+    };
+    match (T % lanes, T / lanes) {
+        (0, beside @ (1 | 2 | 4)) if registers / beside < 12 => registers / beside,
+        (0, 1 | 2 | 4) => 12,
+        _ if T <= 4 => 4,
+        _ => 2,
+    }
+}
+
+/// `y[r][t] = chain(y[r][t]; w[i.w + r] * x[start + i.x + t])`, i through the nest in the order of three `for`s.
+///
+/// # Shapes
+/// `y` has at most [`nest_rows`] rows. Where a slice has no such elements, all of `y` is left as it is.
+///
+/// # Numerics
+/// Each operation is rounded; lanes and rows are independent, so no bit depends on the instruction set.
+#[inline]
+pub fn nest<const T: usize>(isa: Isa, nest: &Nest, w: &[f32], x: &[f32], start: usize, y: &mut [[f32; T]]) {
+    isa.run(Loops { nest, w, x, start, y });
+}
+
+/// Where the next term's weights and inputs begin.
+struct Terms {
+    left: [usize; 3],
+    at: [usize; 3],
+    from: [usize; 3],
+    nest: Nest,
+}
+
+impl Terms {
+    #[inline(always)]
+    fn new(nest: &Nest, start: usize) -> Self {
+        let empty = nest.counts.contains(&0);
+        Self { left: if empty { [0; 3] } else { nest.counts }, at: [0; 3], from: [start; 3], nest: *nest }
+    }
+}
+
+impl Iterator for Terms {
+    type Item = (usize, usize);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<(usize, usize)> {
+        let Self { left: [outer, middle, inner], at: [a0, a1, a2], from: [f0, f1, f2], nest } = self;
+        if *inner == 0 {
+            if *middle <= 1 {
+                if *outer <= 1 {
+                    return None;
+                }
+                *outer -= 1;
+                (*a0, *f0) = (a0.wrapping_add(nest.w[0]), f0.wrapping_add_signed(nest.x[0]));
+                (*a1, *f1, *middle) = (*a0, *f0, nest.counts[1]);
+            } else {
+                *middle -= 1;
+                (*a1, *f1) = (a1.wrapping_add(nest.w[1]), f1.wrapping_add_signed(nest.x[1]));
+            }
+            (*a2, *f2, *inner) = (*a1, *f1, nest.counts[2]);
+        }
+        *inner -= 1;
+        let term = (*a2, *f2);
+        (*a2, *f2) = (a2.wrapping_add(nest.w[2]), f2.wrapping_add_signed(nest.x[2]));
+        Some(term)
+    }
+}
+
+struct Loops<'a, const T: usize> {
+    nest: &'a Nest,
+    w: &'a [f32],
+    x: &'a [f32],
+    start: usize,
+    y: &'a mut [[f32; T]],
+}
+
+impl<const T: usize> Loops<'_, T> {
+    /// R rows in safe Rust.
+    #[inline(always)]
+    fn rows<const R: usize>(self) {
+        let Ok(y) = <&mut [[f32; T]; R]>::try_from(self.y) else { return };
+        let mut sums = *y;
+        for (at, from) in Terms::new(self.nest, self.start) {
+            let weights = self.w.get(at..).and_then(|w| w.first_chunk::<R>());
+            let (Some(w), Some(x)) = (weights, self.x.get(from..).and_then(|x| x.first_chunk::<T>())) else { return };
+            for (sums, w) in sums.iter_mut().zip(w) {
+                for (sum, x) in sums.iter_mut().zip(x) {
+                    *sum += w * x;
+                }
+            }
+        }
+        *y = sums;
+    }
+
+    /// R rows by V registers.
+    #[inline(always)]
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "only loops over known ranges are all unrolled, each sum a register"
+    )]
+    fn sums<L: Lanes, const R: usize, const V: usize>(self, lanes: L) {
+        let Ok(y) = <&mut [[f32; T]; R]>::try_from(self.y) else { return };
+        let mut sums = [[lanes.splat(0.0); V]; R];
+        for r in 0..R {
+            for v in 0..V {
+                sums[r][v] = lanes.load(&y[r], v);
+            }
+        }
+        for (at, from) in Terms::new(self.nest, self.start) {
+            let Some(w) = self.w.get(at..).and_then(|w| w.first_chunk::<R>()) else { return };
+            let Some(x) = self.x.get(from..).and_then(|x| x.first_chunk::<T>()) else { return };
+            let mut inputs = [lanes.splat(0.0); V];
+            for v in 0..V {
+                inputs[v] = lanes.load(x, v);
+            }
+            for r in 0..R {
+                let weight = lanes.splat(w[r]);
+                for v in 0..V {
+                    sums[r][v] = lanes.add(sums[r][v], lanes.mul(weight, inputs[v]));
+                }
+            }
+        }
+        for r in 0..R {
+            for v in 0..V {
+                lanes.store(sums[r][v], &mut y[r], v);
+            }
+        }
+    }
+
+    /// V registers, and as many rows as there are.
+    #[inline(always)]
+    fn registers<L: Lanes, const V: usize>(self, lanes: L) {
+        macro_rules! by_rows {
+            ($($rows:literal)*) => {
+                match self.y.len() {
+                    $($rows if $rows * V <= 24 => self.sums::<L, $rows, V>(lanes),)*
+                    _ => self.portable(),
+                }
+            };
+        }
+        by_rows!(1 2 3 4 5 6 7 8 9 10 11 12)
+    }
+}
+
+impl<const T: usize> Job for Loops<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn portable(self) {
+        match self.y.len() {
+            1 => self.rows::<1>(),
+            2 => self.rows::<2>(),
+            3 => self.rows::<3>(),
+            4 => self.rows::<4>(),
+            _ => {}
+        }
+    }
+
+    #[inline(always)]
+    fn on<L: Lanes>(self, lanes: L) {
+        match (T.is_multiple_of(L::N), T / L::N) {
+            (true, 1) => self.registers::<L, 1>(lanes),
+            (true, 2) => self.registers::<L, 2>(lanes),
+            (true, 4) => self.registers::<L, 4>(lanes),
+            _ => self.portable(),
+        }
+    }
+}
