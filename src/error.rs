@@ -26,6 +26,16 @@ pub enum Buffer {
     Weight,
     /// A bias vector, `[out]`.
     Bias,
+    /// [`Buffers::places`](crate::train::Buffers)
+    Places,
+    /// [`Buffers::scratch`](crate::train::Buffers)
+    Scratch,
+    /// [`Buffers::gathered`](crate::train::Buffers)
+    Gathered,
+    /// Weights and biases of all layers.
+    Parameters,
+    /// Running statistics of batch norms.
+    Running,
     /// A series over the grid.
     Series,
     /// A result of a statistic.
@@ -87,6 +97,8 @@ pub enum Refusal {
     Lag,
     /// More elements than a u64 counts.
     TooLarge,
+    /// A window that does not fit its image, or has no stride.
+    Window,
     /// The tile width is one of 1 to 64, the number of rows a group at least 1.
     Tile,
 }
@@ -144,6 +156,9 @@ impl fmt::Display for Refusal {
             }
             Refusal::Lag => "lags must be below the number of points",
             Refusal::TooLarge => "the network needs more elements than can be counted",
+            Refusal::Window => {
+                "a window must fit its padded image and have a stride of at least 1, its padding less than its size"
+            }
             Refusal::Tile => "the tile width must be between 1 and 64, rows at least 1",
         })
     }

@@ -62,6 +62,7 @@ pub mod math;
 pub mod network;
 pub mod probe;
 pub mod random;
+pub mod train;
 #[cfg(feature = "wire")]
 pub mod wire;
 

@@ -8,6 +8,7 @@
 #![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
 
 mod chain;
+mod channel;
 mod conv;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod cortex_m;
@@ -33,6 +34,7 @@ mod x86;
 
 pub(crate) use chain::chain_matrix_ahead;
 pub use chain::{Matrix, chain, chain_matrix};
+pub(crate) use channel::{add_channel, term};
 pub use conv::{conv_backward_input, conv_forward, conv_gather, conv_gathered_len, conv_pack, conv_weight_gradient};
 pub(crate) use draw::Series;
 pub use draw::{Along, Scale, draw};

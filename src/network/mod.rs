@@ -19,6 +19,8 @@ mod workers;
 pub use executor::{Buffers, Executor, Input, Step};
 pub use layers::{Dense, Layer, Network, Role};
 pub use observer::{Observer, Seen};
+pub(crate) use orthogonal::Orthogonal;
+pub(crate) use plan::cut;
 pub use plan::{Derivative, Options, Plan, Schedule, Statistics};
 pub use seeded::Seeded;
 pub use spec::{Family, Init, Norm, Readout, Spec};

@@ -11,7 +11,7 @@ use crate::random::Stream;
 ///
 /// # References
 /// Stewart, "The efficient generation of random orthogonal matrices", SIAM J. Numer. Anal. 17 (1980), section 3.
-pub(super) struct Orthogonal {
+pub(crate) struct Orthogonal {
     dense: Dense,
     /// Each column stands for two features of a doubling rectifier, w and -w.
     mirrored: bool,
@@ -23,7 +23,7 @@ pub(super) struct Orthogonal {
 }
 
 impl Orthogonal {
-    pub(super) fn new(dense: &Dense, mirrored: bool, gain: f32, math: Math, stream: Stream) -> Self {
+    pub(crate) fn new(dense: &Dense, mirrored: bool, gain: f32, math: Math, stream: Stream) -> Self {
         let fan_in = if mirrored { dense.fan_in / 2 } else { dense.fan_in };
         let order = fan_in.max(dense.fan_out);
         let ratio = order.saturating_mul(2) as f32 / fan_in.saturating_add(dense.fan_out) as f32;
@@ -40,12 +40,12 @@ impl Orthogonal {
         if self.mirrored { 2 } else { 1 }
     }
 
-    pub(super) fn panel_len(&self) -> u64 {
+    pub(crate) fn panel_len(&self) -> u64 {
         self.order as u64 * (self.copies() as u64 + 1)
     }
 
     /// As many whole columns of Q as fit before the reflector.
-    pub(super) fn block(&self, transposed: bool, from: (u32, u32), capacity: usize) -> Result<Block, Error> {
+    pub(crate) fn block(&self, transposed: bool, from: (u32, u32), capacity: usize) -> Result<Block, Error> {
         let capacity = u64::try_from(capacity).unwrap_or(u64::MAX);
         let order = self.order.max(1) as u64;
         let fit = (capacity / order).saturating_sub(1).min(u32::MAX as u64) as u32 / self.copies() * self.copies();
@@ -60,7 +60,7 @@ impl Orthogonal {
         })
     }
 
-    pub(super) fn fill<const R: usize>(&self, block: &Block, panel: &mut [f32]) {
+    pub(crate) fn fill<const R: usize>(&self, block: &Block, panel: &mut [f32]) {
         let (rows, columns) = (block.rows.len(), block.columns.len());
         let Some((panel, reflector)) = panel.split_at_mut_checked(block.len()) else { return };
         let along_rows = block.transposed == self.wide();

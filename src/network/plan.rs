@@ -257,7 +257,7 @@ impl Layer {
 }
 
 /// Refuses a buffer shorter than `need`, and cuts one that is longer: what is past the end is never touched.
-pub(super) fn cut<T>(buffer: Buffer, slice: &mut [T], need: u64) -> Result<&mut [T], Error> {
+pub(crate) fn cut<T>(buffer: Buffer, slice: &mut [T], need: u64) -> Result<&mut [T], Error> {
     let have = slice.len() as u64;
     usize::try_from(need).ok().and_then(|need| slice.get_mut(..need)).ok_or(Error::TooShort { buffer, need, have })
 }

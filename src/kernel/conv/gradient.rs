@@ -107,7 +107,7 @@ pub fn conv_weight_gradient<const T: usize>(
     let each = shape.input[0] * shape.taps();
     let rows = grad_weight.len() / each.max(1);
     let most = if lanes(T as u64) == 4 { nest_rows::<4>(isa) } else { nest_rows::<16>(isa) };
-    for (row, count) in Groups::new(rows, most).each() {
+    for (row, count) in Groups::new(0..rows, most).each() {
         let Some(weights) = grad_weight.get_mut(row * each..(row + count) * each) else { return };
         if lanes(T as u64) == 4 {
             operands.rows::<4>(first + row, count, weights);

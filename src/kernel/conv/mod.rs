@@ -6,6 +6,7 @@ pub use gradient::{conv_gather, conv_gathered_len, conv_weight_gradient};
 use super::Isa;
 use super::nest::{Nest, nest, nest_rows};
 use crate::layer::{Conv, Image};
+use core::ops::Range;
 
 /// The most rows of any instruction set.
 const ROWS: usize = 12;
@@ -13,19 +14,20 @@ const ROWS: usize = 12;
 /// How rows are grouped: as evenly as it goes, at most [`nest_rows`] a group.
 #[derive(Clone, Copy)]
 struct Groups {
+    first: usize,
     rows: usize,
     count: usize,
 }
 
 impl Groups {
-    fn new(rows: usize, most: usize) -> Self {
-        Self { rows, count: rows.div_ceil(most.max(1)).max(1) }
+    fn new(rows: Range<usize>, most: usize) -> Self {
+        Self { first: rows.start, rows: rows.len(), count: rows.len().div_ceil(most.max(1)).max(1) }
     }
 
     /// (first row, rows) of each.
     fn each(self) -> impl Iterator<Item = (usize, usize)> {
         let (short, longer) = (self.rows / self.count, self.rows % self.count);
-        (0..self.count).map(move |i| (i * short + i.min(longer), short + usize::from(i < longer)))
+        (0..self.count).map(move |i| (self.first + i * short + i.min(longer), short + usize::from(i < longer)))
     }
 }
 
@@ -81,12 +83,19 @@ fn taps_backward(place: usize, places: usize, window: usize, stride: usize, padd
 /// Packs weights `[c_out][c_in][kh][kw]` for [`conv_forward`], or for [`conv_backward_input`] if transposed.
 ///
 /// # Shapes
-/// `panel` is as long as the weights: `[group][c_in][kh][kw][row]`, rows being outputs, or `[group][c_out][kh][kw][row]`, rows
-/// being inputs.
-pub fn conv_pack<const T: usize>(isa: Isa, conv: &Conv, transposed: bool, weight: &[f32], panel: &mut [f32]) {
+/// `panel` is as long as the weights of these rows: `[group][c_in][kh][kw][row]`, rows being outputs, or
+/// `[group][c_out][kh][kw][row]`, rows being inputs.
+pub fn conv_pack<const T: usize>(
+    isa: Isa,
+    conv: &Conv,
+    transposed: bool,
+    rows: Range<usize>,
+    weight: &[f32],
+    panel: &mut [f32],
+) {
     let Some(shape) = Shape::of(conv) else { return };
     let (taps, inputs, outputs) = (shape.taps(), shape.input[0], shape.output[0]);
-    let (rows, chain) = if transposed { (inputs, outputs) } else { (outputs, inputs) };
+    let chain = if transposed { outputs } else { inputs };
     let mut rest = panel;
     for (first, count) in Groups::new(rows, nest_rows::<T>(isa)).each() {
         let Some((group, after)) = rest.split_at_mut_checked(count * chain * taps) else { return };
@@ -106,29 +115,31 @@ pub fn conv_pack<const T: usize>(isa: Isa, conv: &Conv, transposed: bool, weight
 /// padding left out.
 ///
 /// # Shapes
-/// One tile: `x` `[c_in][h][w]`, `y` `[c_out][oh][ow]`, each unit T points; `panel` from [`conv_pack`]; `bias` `[c_out]` or empty.
+/// One tile: `x` `[c_in][h][w]`, `y` `[c_out][oh][ow]`, each unit T points; `panel` from [`conv_pack`] of these rows, outputs;
+/// `bias` `[c_out]` or empty. Other rows of `y` are left alone.
 ///
 /// # Numerics
 /// Equal to [`crate::layer::conv_forward`] for every instruction set.
 pub fn conv_forward<const T: usize>(
     isa: Isa,
     conv: &Conv,
+    rows: Range<usize>,
     panel: &[f32],
     bias: &[f32],
     x: &[[f32; T]],
     y: &mut [[f32; T]],
 ) {
     let Some(shape) = Shape::of(conv) else { return };
-    let ([inputs, height, width], [outputs, rows, columns], [kh, kw]) = (shape.input, shape.output, shape.window);
-    let (x, plane, mut panel) = (x.as_flattened(), rows * columns, panel);
-    for (first, count) in Groups::new(outputs, nest_rows::<T>(isa)).each() {
+    let ([inputs, height, width], [_, down, columns], [kh, kw]) = (shape.input, shape.output, shape.window);
+    let (x, plane, mut panel) = (x.as_flattened(), down * columns, panel);
+    for (first, count) in Groups::new(rows, nest_rows::<T>(isa)).each() {
         let Some((group, rest)) = panel.split_at_checked(count * inputs * kh * kw) else { return };
         panel = rest;
         let mut start = [[0.0; T]; ROWS];
         for (start, bias) in start.iter_mut().zip(bias.get(first..).unwrap_or_default()) {
             *start = [bias + 0.0; T];
         }
-        for row in 0..rows {
+        for row in 0..down {
             let (ky, high, iy) = taps_forward(row, height, kh, shape.stride, shape.padding);
             for column in 0..columns {
                 let (kx, wide, ix) = taps_forward(column, width, kw, shape.stride, shape.padding);
@@ -151,31 +162,33 @@ pub fn conv_forward<const T: usize>(
 /// taps that no output has left out: overwrites.
 ///
 /// # Shapes
-/// One tile: `g` `[c_out][oh][ow]`, `grad_input` `[c_in][h][w]`; `panel` from [`conv_pack`], transposed.
+/// One tile: `g` `[c_out][oh][ow]`, `grad_input` `[c_in][h][w]`; `panel` from [`conv_pack`], transposed, of these rows,
+/// inputs. Other rows are left alone.
 ///
 /// # Numerics
 /// Equal to [`crate::layer::conv_backward_input`] for every instruction set.
 pub fn conv_backward_input<const T: usize>(
     isa: Isa,
     conv: &Conv,
+    rows: Range<usize>,
     panel: &[f32],
     g: &[[f32; T]],
     grad_input: &mut [[f32; T]],
 ) {
     let Some(shape) = Shape::of(conv) else { return };
-    let ([inputs, height, width], [outputs, rows, columns], [kh, kw]) = (shape.input, shape.output, shape.window);
+    let ([_, height, width], [outputs, down, columns], [kh, kw]) = (shape.input, shape.output, shape.window);
     let (g, plane, stride, mut panel) = (g.as_flattened(), height * width, shape.stride, panel);
-    for (first, count) in Groups::new(inputs, nest_rows::<T>(isa)).each() {
+    for (first, count) in Groups::new(rows, nest_rows::<T>(isa)).each() {
         let Some((group, rest)) = panel.split_at_checked(count * outputs * kh * kw) else { return };
         panel = rest;
         for row in 0..height {
-            let (ky, high, oy) = taps_backward(row, rows, kh, stride, shape.padding);
+            let (ky, high, oy) = taps_backward(row, down, kh, stride, shape.padding);
             for column in 0..width {
                 let (kx, wide, ox) = taps_backward(column, columns, kw, stride, shape.padding);
                 let loops = Nest {
                     counts: [outputs, high, wide],
                     w: [kh * kw * count, stride * kw * count, stride * count],
-                    x: [signed(rows * columns * T), -signed(columns * T), -signed(T)],
+                    x: [signed(down * columns * T), -signed(columns * T), -signed(T)],
                 };
                 let mut sums = [[0.0; T]; ROWS];
                 let Some(sums) = sums.get_mut(..count) else { return };

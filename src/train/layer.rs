@@ -1,0 +1,170 @@
+use crate::layer::{Conv, Image, Window};
+
+/// One operation of a network that learns. Images are `[c][h][w]`, vectors are images of one place; flattening is no operation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Layer {
+    /// `y = W x [+ b]`; parameters W `[out][in]`, then b.
+    Dense {
+        /// Units in.
+        inputs: u32,
+        /// Units out.
+        outputs: u32,
+        /// Whether it has a bias.
+        bias: bool,
+    },
+    /// 2-d convolution; parameters `[c_out][c_in][kh][kw]`, then a bias a channel.
+    Conv {
+        /// Image, window, channels out.
+        conv: Conv,
+        /// Whether it has a bias.
+        bias: bool,
+    },
+    /// `x > 0 ? x : 0`.
+    Relu {
+        /// Units.
+        units: u32,
+    },
+    /// `x > 0 ? x : slope x`.
+    Prelu {
+        /// Units.
+        units: u32,
+        /// Of negative values; 1 is the looks-linear initialisation.
+        slope: f32,
+    },
+    /// Channel c becomes 2c = relu(x) and 2c + 1 = relu(-x).
+    Crelu {
+        /// What goes in.
+        image: Image,
+    },
+    /// Batch norm a channel, over points and places; parameters gamma, then beta.
+    BatchNorm {
+        /// What goes in and comes out.
+        image: Image,
+        /// Under the root.
+        eps: f32,
+        /// Share of a new batch in the running statistics.
+        momentum: f32,
+    },
+    /// The mean under a window, without padding.
+    AveragePool {
+        /// What goes in.
+        image: Image,
+        /// The window.
+        window: Window,
+    },
+    /// The greatest under a window, the first of equals.
+    MaxPool {
+        /// What goes in.
+        image: Image,
+        /// The window, of at most 256 taps.
+        window: Window,
+    },
+    /// Leaves out units at random while training, and scales the others by `1 / (1 - rate)`.
+    Dropout {
+        /// Units.
+        units: u32,
+        /// Share left out.
+        rate: f32,
+    },
+    /// Keeps its input for the next join.
+    Fork {
+        /// What is kept.
+        image: Image,
+    },
+    /// `x <- a * kept + b * x`. Where what was kept has more places, every `stride`-th is taken, and new channels get zeros.
+    Join {
+        /// What was kept.
+        kept: Image,
+        /// The branch, and what comes out.
+        image: Image,
+        /// From one place of `kept` to the next that is taken.
+        stride: u32,
+        /// Scale of what was kept.
+        a: f32,
+        /// Scale of the branch.
+        b: f32,
+    },
+}
+
+impl Layer {
+    /// What goes in. None where it has too many units.
+    pub const fn input(&self) -> Option<u32> {
+        match self {
+            Layer::Dense { inputs: units, .. }
+            | Layer::Relu { units }
+            | Layer::Prelu { units, .. }
+            | Layer::Dropout { units, .. } => Some(*units),
+            Layer::Conv { conv: Conv { input: image, .. }, .. }
+            | Layer::Crelu { image }
+            | Layer::BatchNorm { image, .. }
+            | Layer::AveragePool { image, .. }
+            | Layer::MaxPool { image, .. }
+            | Layer::Fork { image }
+            | Layer::Join { image, .. } => image.units(),
+        }
+    }
+
+    /// What comes out. None where a window does not fit its image, or there are too many units.
+    pub const fn output(&self) -> Option<u32> {
+        match self {
+            Layer::Dense { outputs, .. } => Some(*outputs),
+            Layer::Conv { conv, .. } => match conv.output() {
+                Some(image) => image.units(),
+                None => None,
+            },
+            Layer::Crelu { image } => match image.units() {
+                Some(units) => units.checked_mul(2),
+                None => None,
+            },
+            Layer::AveragePool { image, window } | Layer::MaxPool { image, window } => match window.places(image) {
+                Some((height, width)) => Image { channels: image.channels, height, width }.units(),
+                None => None,
+            },
+            _ => self.input(),
+        }
+    }
+
+    /// (weights, biases), or (gamma, beta).
+    pub const fn parameters(&self) -> Option<(u64, u64)> {
+        match *self {
+            Layer::Dense { inputs, outputs, bias } => {
+                Some((inputs as u64 * outputs as u64, if bias { outputs as u64 } else { 0 }))
+            }
+            Layer::Conv { conv, bias } => match conv.weights() {
+                Some(weights) => Some((weights, if bias { conv.channels as u64 } else { 0 })),
+                None => None,
+            },
+            Layer::BatchNorm { image, .. } => Some((image.channels as u64, image.channels as u64)),
+            _ => Some((0, 0)),
+        }
+    }
+
+    /// Channels with running statistics.
+    pub const fn statistics(&self) -> u32 {
+        match self {
+            Layer::BatchNorm { image, .. } => image.channels,
+            _ => 0,
+        }
+    }
+
+    /// Whether it writes over its input; otherwise its input stays for the way back.
+    pub(super) const fn in_place(&self) -> bool {
+        matches!(
+            self,
+            Layer::Relu { .. } | Layer::Prelu { .. } | Layer::Crelu { .. } | Layer::Dropout { .. } | Layer::Join { .. }
+        )
+    }
+
+    /// Bytes kept of a tile for the way back: a bit an element of a rectifier, a byte a maximum.
+    pub(super) const fn tape(&self, tile: u64) -> Option<u64> {
+        match (self, self.input(), self.output()) {
+            (Layer::Relu { .. } | Layer::Prelu { .. } | Layer::Crelu { .. }, Some(units), _) => {
+                crate::layer::tape_bytes(units as u64, tile)
+            }
+            (Layer::MaxPool { .. }, _, Some(units)) => (units as u64).checked_mul(tile),
+            (_, Some(_), Some(_)) => Some(0),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,238 @@
+use super::Layer;
+use crate::error::{Error, Refusal};
+use crate::kernel::{Isa, conv_gathered_len};
+use crate::layer::Conv;
+
+/// Where a layer's output stands: `[tile][units][T]`, so many units a point into the activations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(super) struct Region {
+    /// Units of a point in all regions before it.
+    pub first: u32,
+    /// Units of a point from one tile to the next.
+    pub units: u32,
+}
+
+/// What a layer owns in the buffers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Place {
+    pub(super) source: Region,
+    pub(super) region: Region,
+    /// Of a join: what was kept.
+    pub(super) kept: Region,
+    pub(super) parameters: u32,
+    pub(super) tape: u32,
+    pub(super) statistics: u32,
+}
+
+/// Lengths of the buffers of a [`Trainer`](super::Trainer), f32 elements unless said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Plan {
+    /// Elements of [`Place`]: one a layer.
+    pub places_len: u64,
+    /// Parameters of all layers, in their order.
+    pub parameters_len: u64,
+    /// Two a channel of batch norm: running mean and variance.
+    pub running_len: u64,
+    /// Every value that the way back needs, of a whole batch.
+    pub activations_len: u64,
+    /// Bytes.
+    pub tape_len: u64,
+    /// Bytes of a tile.
+    pub tape_tile_len: u64,
+    /// Two batches of the widest layer, three with joins.
+    pub gradients_len: u64,
+    /// Of those, one.
+    pub gradient_len: u64,
+    /// Three a channel of batch norm.
+    pub statistics_len: u64,
+    /// The least: weights of one output of the layer that has most, and what one tile of the widest convolution reads. Longer is faster,
+    /// up to [`Plan::scratch_best`].
+    pub scratch_len: u64,
+    /// All weights of the largest layer.
+    pub scratch_best: u64,
+    /// Operands of the widest convolution's weight gradient for one tile; 0 without convolutions.
+    pub gathered_len: u64,
+    /// Units in and out.
+    pub inputs: u32,
+    /// Units of the last layer.
+    pub outputs: u32,
+    /// Multiply-adds of one point, forward.
+    pub multiply_adds: u64,
+}
+
+/// What a trainer is to do, besides its layers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Options {
+    /// The most points of a batch.
+    pub batch: u32,
+    /// Instructions.
+    pub isa: Isa,
+    /// Of dropout.
+    pub seed: u64,
+}
+
+macro_rules! some {
+    ($x:expr, $refusal:expr) => {
+        match $x {
+            Some(x) => x,
+            None => return Err(Error::Refused($refusal)),
+        }
+    };
+}
+
+const fn larger(a: u64, b: u64) -> u64 {
+    if a > b { a } else { b }
+}
+
+/// Lengths for batches of at most `batch` points in tiles of `tile`.
+///
+/// # Errors
+/// [`Error::Refused`] for layers that do not follow each other, windows that do not fit, and sizes past 2^32 - 1.
+pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error> {
+    if batch == 0 || batch > 1 << 24 {
+        return Err(Error::Refused(Refusal::Points));
+    }
+    if tile == 0 || tile > 64 {
+        return Err(Error::Refused(Refusal::Tile));
+    }
+    if layers.is_empty() {
+        return Err(Error::Refused(Refusal::Layers));
+    }
+    let tile = tile as u64;
+    let points = (batch as u64).div_ceil(tile) * tile;
+    let mut plan = Plan { places_len: layers.len() as u64, ..EMPTY };
+    plan.inputs = some!(layers[0].input(), Refusal::TooLarge);
+    let (mut units, mut forked, mut joins) = (plan.inputs, None, 0);
+    let (mut widest, mut kept) = (units as u64, some!(region(layers, 0, units), Refusal::TooLarge) as u64);
+    let mut i = 0;
+    // No panic: i is below the length.
+    while i < layers.len() {
+        let layer = &layers[i];
+        let input = some!(layer.input(), Refusal::TooLarge);
+        let output = some!(layer.output(), Refusal::Window);
+        let open = match layer {
+            Layer::Fork { .. } => forked.is_none(),
+            Layer::Join { kept, image, stride, .. } => match forked {
+                Some(fork) => {
+                    let fits = some!(kept.units(), Refusal::TooLarge) == fork && *stride > 0;
+                    fits && kept.height.div_ceil(*stride) == image.height && kept.width.div_ceil(*stride) == image.width
+                }
+                None => false,
+            },
+            _ => true,
+        };
+        if !open || input != units || input == 0 || output == 0 {
+            return Err(Error::Refused(Refusal::Layers));
+        }
+        match layer {
+            Layer::Fork { .. } => (forked, joins) = (Some(output), 1),
+            Layer::Join { .. } => forked = None,
+            _ => {}
+        }
+        if !layer.in_place() {
+            kept += some!(region(layers, i + 1, output), Refusal::TooLarge) as u64;
+        }
+        widest = larger(widest, larger(input as u64, output as u64));
+        let (weights, biases) = some!(layer.parameters(), Refusal::TooLarge);
+        plan.parameters_len = some!(plan.parameters_len.checked_add(weights + biases), Refusal::TooLarge);
+        let statistics = layer.statistics() as u64;
+        plan.running_len += 2 * statistics;
+        plan.statistics_len += 3 * statistics;
+        plan.tape_tile_len =
+            some!(plan.tape_tile_len.checked_add(some!(layer.tape(tile), Refusal::TooLarge)), Refusal::TooLarge);
+        plan.scratch_best = larger(plan.scratch_best, weights + biases);
+        match layer {
+            Layer::Dense { inputs, .. } => {
+                plan.scratch_len = larger(plan.scratch_len, *inputs as u64 + 1);
+                plan.multiply_adds += weights;
+            }
+            Layer::Conv { conv, .. } => {
+                let rows = larger(weights / conv.channels as u64, weights / larger(conv.input.channels as u64, 1));
+                plan.scratch_len = larger(plan.scratch_len, rows + 1);
+                let (inputs, outputs) = some!(conv_gathered_len(conv, tile), Refusal::TooLarge);
+                plan.gathered_len = larger(plan.gathered_len, inputs + outputs);
+                plan.multiply_adds = some!(plan.multiply_adds.checked_add(places(conv) * weights), Refusal::TooLarge);
+            }
+            _ => {}
+        }
+        units = output;
+        i += 1;
+    }
+    if forked.is_some() || kept > u32::MAX as u64 || plan.parameters_len > u32::MAX as u64 {
+        return Err(Error::Refused(if forked.is_some() { Refusal::Layers } else { Refusal::TooLarge }));
+    }
+    plan.outputs = units;
+    plan.activations_len = some!(kept.checked_mul(points), Refusal::TooLarge);
+    plan.tape_len = some!(plan.tape_tile_len.checked_mul(points / tile), Refusal::TooLarge);
+    plan.gradient_len = some!(widest.checked_mul(points), Refusal::TooLarge);
+    plan.gradients_len = some!(plan.gradient_len.checked_mul(2 + joins), Refusal::TooLarge);
+    if plan.tape_tile_len > u32::MAX as u64 {
+        return Err(Error::Refused(Refusal::TooLarge));
+    }
+    Ok(plan)
+}
+
+const EMPTY: Plan = Plan {
+    places_len: 0,
+    parameters_len: 0,
+    running_len: 0,
+    activations_len: 0,
+    tape_len: 0,
+    tape_tile_len: 0,
+    gradients_len: 0,
+    gradient_len: 0,
+    statistics_len: 0,
+    scratch_len: 0,
+    scratch_best: 0,
+    gathered_len: 0,
+    inputs: 0,
+    outputs: 0,
+    multiply_adds: 0,
+};
+
+const fn places(conv: &Conv) -> u64 {
+    match conv.output() {
+        Some(image) => image.plane(),
+        None => 0,
+    }
+}
+
+/// Units that a region needs: those written to it, or what layers from `next` on make of them in place.
+pub(super) const fn region(layers: &[Layer], next: usize, units: u32) -> Option<u32> {
+    let (mut most, mut i) = (units, next);
+    while i < layers.len() && layers[i].in_place() {
+        match layers[i].output() {
+            Some(units) if units > most => most = units,
+            Some(_) => {}
+            None => return None,
+        }
+        i += 1;
+    }
+    Some(most)
+}
+
+/// Puts each layer in its place; the plan has seen that all fit.
+pub(super) fn lay_out(layers: &[Layer], tile: u64, places: &mut [Place]) {
+    let inputs = layers.first().and_then(Layer::input).unwrap_or(0);
+    let mut at = Place::default();
+    at.region.units = region(layers, 0, inputs).unwrap_or(0);
+    for (i, (layer, place)) in layers.iter().zip(places).enumerate() {
+        at.source = at.region;
+        if !layer.in_place() {
+            let units = region(layers, i + 1, layer.output().unwrap_or(0)).unwrap_or(0);
+            at.region = Region { first: at.source.first + at.source.units, units };
+        }
+        if let Layer::Fork { .. } = layer {
+            at.kept = at.source;
+        }
+        *place = at;
+        let (weights, biases) = layer.parameters().unwrap_or((0, 0));
+        at.parameters += (weights + biases) as u32;
+        at.tape += layer.tape(tile).unwrap_or(0) as u32;
+        at.statistics += layer.statistics();
+    }
+}

@@ -1,0 +1,161 @@
+use super::parameters::{Into, fitting, own};
+use super::{Trainer, fault};
+use crate::error::{Error, Pass};
+use crate::kernel::{Matrix, all_finite, chain_matrix, conv_backward_input, conv_pack, nest_rows, relu_backward};
+use crate::layer::{Conv, crelu_backward, join_backward_branch};
+use crate::network::Workers;
+use crate::train::Layer;
+use crate::train::plan::Place;
+
+/// The gradient buffers of the tiles in use.
+pub(super) struct Gradients<'b> {
+    /// Of what came out of the layer at hand.
+    pub here: &'b mut [f32],
+    /// Of what went in, where that is not in place.
+    pub there: &'b mut [f32],
+    /// Of what a fork kept.
+    pub skip: &'b mut [f32],
+}
+
+impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
+    /// All layers backward, from the gradient of the outputs: gradients of the parameters are added to `gradient`, in the order of
+    /// the parameters, chain after chain where earlier batches left them; an empty one takes none.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] with the layer, counted from 1, whose input has a gradient that is NaN or infinite; [`Error::TooShort`].
+    pub fn backward(&mut self, parameters: &[f32], gradient: &mut [f32]) -> Result<(), Error> {
+        self.holds(parameters, None)?;
+        self.walk_back(Into::<fn(usize, &mut [f32], &[f32])>::Buffer(parameters, gradient))
+    }
+
+    /// The same, where each gradient is used at once and kept nowhere: `update(index of the first, parameters, their gradients)` is called
+    /// for some parameters after the other, of each once.
+    ///
+    /// # Errors
+    /// As [`Trainer::backward`]. The parameters of the layers after the one at fault have changed then.
+    pub fn backward_with(
+        &mut self,
+        parameters: &mut [f32],
+        update: impl FnMut(usize, &mut [f32], &[f32]),
+    ) -> Result<(), Error> {
+        self.holds(parameters, None)?;
+        self.walk_back(Into::Update(parameters, update))
+    }
+
+    fn walk_back<F: FnMut(usize, &mut [f32], &[f32])>(&mut self, mut into: Into<'_, F>) -> Result<(), Error> {
+        for (i, layer) in self.layers.iter().enumerate().rev() {
+            let Some(&place) = self.buffers.places.get(i) else { break };
+            if !self.layer_backward(layer, place, &mut into) {
+                return Err(fault(Pass::Backward, i));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the gradient of what went in is finite.
+    fn layer_backward<F: FnMut(usize, &mut [f32], &[f32])>(
+        &mut self,
+        layer: &Layer,
+        place: Place,
+        into: &mut Into<'_, F>,
+    ) -> bool {
+        let isa = self.options.isa;
+        let (inputs, outputs) = (layer.input().unwrap_or(0) as usize, layer.output().unwrap_or(0) as usize);
+        match *layer {
+            Layer::Dense { bias, .. } => {
+                let (weights, _) = own(layer, place, into.parameters());
+                let matrix = Matrix { data: weights, stride: inputs, transposed: true };
+                let finite = self.across_back((outputs, inputs), |_, g, to| {
+                    to.fill(0.0);
+                    chain_matrix::<R, T>(isa, matrix, g.as_chunks().0, to.as_chunks_mut().0);
+                    all_finite(isa, to)
+                });
+                if into.wanted() {
+                    self.dense_parameters((inputs, outputs, bias), place, into);
+                }
+                self.flipped = !self.flipped;
+                finite
+            }
+            Layer::Conv { ref conv, bias } => {
+                let finite = self.conv_backward(conv, own(layer, place, into.parameters()).0);
+                if into.wanted() {
+                    self.conv_parameters(conv, bias, place, into);
+                }
+                self.flipped = !self.flipped;
+                finite
+            }
+            Layer::Relu { .. } => self.back_in_place(place, outputs, |g, tape| relu_backward(isa, g, tape)),
+            Layer::Crelu { image } => {
+                let plane = image.plane() as usize;
+                self.back_in_place(place, outputs, |g, tape| isa.compiled(crelu::<T>, (g, plane), tape))
+            }
+            _ => false,
+        }
+    }
+
+    fn conv_backward(&mut self, conv: &Conv, weights: &[f32]) -> bool {
+        let (isa, inputs) = (self.options.isa, conv.input.channels as usize);
+        let units = (conv.output().and_then(|image| image.units()).unwrap_or(0), conv.input.units().unwrap_or(0));
+        let units = (units.0 as usize, units.1 as usize);
+        let scratch = core::mem::take(&mut self.buffers.scratch);
+        let each = weights.len() / inputs.max(1);
+        let mut finite = true;
+        for rows in fitting(inputs, each, scratch.len(), nest_rows::<T>(isa)) {
+            let panel = scratch.get_mut(..rows.len() * each).unwrap_or_default();
+            conv_pack::<T>(isa, conv, true, rows.clone(), weights, panel);
+            let panel = &*panel;
+            let last = rows.end == inputs;
+            finite = self.across_back(units, |_, g, to| {
+                conv_backward_input::<T>(isa, conv, rows.clone(), panel, g.as_chunks().0, to.as_chunks_mut().0);
+                !last || all_finite(isa, to)
+            });
+        }
+        self.buffers.scratch = scratch;
+        finite
+    }
+
+    /// The gradient buffers.
+    pub(super) fn gradients(&mut self) -> Gradients<'_> {
+        let used = self.tiles() * self.tile_len();
+        let (first, rest) =
+            self.buffers.gradients.split_at_mut_checked(self.plan.gradient_len as usize).unwrap_or_default();
+        let (second, skip) = rest.split_at_mut_checked(self.plan.gradient_len as usize).unwrap_or_default();
+        let (here, there) = if self.flipped { (second, first) } else { (first, second) };
+        let used = |buffer: &mut [f32]| used.min(buffer.len());
+        let (in_here, in_there, in_skip) = (used(here), used(there), used(skip));
+        Gradients { here: &mut here[..in_here], there: &mut there[..in_there], skip: &mut skip[..in_skip] }
+    }
+
+    /// `f(tile, gradient of the outputs, gradient of the inputs)` for every tile, with so many units; whether it said true of all.
+    fn across_back(
+        &mut self,
+        (outputs, inputs): (usize, usize),
+        f: impl Fn(usize, &[f32], &mut [f32]) -> bool + Sync,
+    ) -> bool {
+        let (workers, tile_len) = (self.workers, self.tile_len());
+        let Gradients { here, there, .. } = self.gradients();
+        let here = &*here;
+        !workers.any(there, tile_len, |i, to| {
+            let g = here.get(i * tile_len..i * tile_len + outputs * T).unwrap_or_default();
+            !f(i, g, to.get_mut(..inputs * T).unwrap_or_default())
+        })
+    }
+
+    /// `f` on the gradient of every tile in place, with the layer's tape.
+    fn back_in_place(&mut self, place: Place, units: usize, f: impl Fn(&mut [f32], &[u8]) + Sync) -> bool {
+        let (workers, tile_len, tape_len) = (self.workers, self.tile_len(), self.plan.tape_tile_len as usize);
+        let tape = core::mem::take(&mut self.buffers.tape);
+        let of_tile = |i: usize| tape.get(i * tape_len + place.tape as usize..).unwrap_or_default();
+        workers.any(self.gradients().here, tile_len, |i, g| {
+            f(g.get_mut(..units * T).unwrap_or_default(), of_tile(i));
+            false
+        });
+        self.buffers.tape = tape;
+        true
+    }
+}
+
+#[inline(always)]
+fn crelu<const T: usize>((g, plane): (&mut [f32], usize), tape: &[u8]) {
+    crelu_backward::<T>(g.as_chunks_mut::<T>().0, tape);
+}

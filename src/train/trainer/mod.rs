@@ -1,0 +1,165 @@
+//! One batch forward and backward through layers whose parameters are the caller's.
+//!
+//! Whatever the way back needs stays where the way forward put it: each layer that does not work in place writes to a region of its
+//! own. A layer is done for all points before the next begins, its points beside each other as far as there are [`Workers`].
+mod backward;
+mod forward;
+mod parameters;
+
+use super::plan::{Place, Plan, Region, lay_out, plan};
+use super::{Layer, Options};
+use crate::error::{Buffer, Error, Fault, Pass};
+use crate::network::Workers;
+use crate::network::cut;
+
+/// The caller's buffers, their lengths in [`Plan`]. What is past the planned length is never touched.
+#[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Buffers<'a> {
+    /// Where each layer keeps what; filled by the trainer.
+    pub places: &'a mut [Place],
+    /// `[layer][tile][unit][T]`.
+    pub activations: &'a mut [f32],
+    /// `[tile][layer]`, bits of rectifiers and bytes of maxima.
+    pub tape: &'a mut [u8],
+    /// `[buffer][tile][unit][T]`.
+    pub gradients: &'a mut [f32],
+    /// Of batch norms.
+    pub statistics: &'a mut [f32],
+    /// Packed weights, and gradients of parameters before they are used. Any length from [`Plan::scratch_len`] up.
+    pub scratch: &'a mut [f32],
+    /// Operands of a convolution's weight gradient, of as many tiles as fit; at least [`Plan::gathered_len`].
+    pub gathered: &'a mut [f32],
+}
+
+/// What a pass forward is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Mode {
+    /// Batch norms use the batch and move their running statistics; dropout leaves out, by the number of the step.
+    Training {
+        /// Steps done before.
+        step: u32,
+    },
+    /// Batch norms use the batch and leave their running statistics alone; nothing drops out. As the first step of training, for
+    /// gradients that are looked at.
+    Probing,
+    /// Batch norms use their running statistics; nothing drops out.
+    Inference,
+}
+
+/// Runs a network forward and backward, a batch at a time.
+///
+/// R rows of weights by T points form the register tile of the dense kernel: pure tuning, no bit depends on them.
+#[derive(Debug)]
+pub struct Trainer<'a, K, const R: usize, const T: usize> {
+    layers: &'a [Layer],
+    workers: &'a K,
+    options: Options,
+    plan: Plan,
+    buffers: Buffers<'a>,
+    /// Points of the batch at hand.
+    count: usize,
+    mode: Mode,
+    /// Elements of one gradient buffer, and which of them holds the gradient.
+    flipped: bool,
+}
+
+impl<'a, K: Workers, const R: usize, const T: usize> Trainer<'a, K, R, T> {
+    /// Checks every length once.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] or [`Error::TooShort`].
+    pub fn new(layers: &'a [Layer], workers: &'a K, options: Options, buffers: Buffers<'a>) -> Result<Self, Error> {
+        let plan = plan(layers, options.batch, T as u32)?;
+        let least = |buffer, have: usize, need: u64| match have as u64 >= need {
+            true => Ok(()),
+            false => Err(Error::TooShort { buffer, need, have: have as u64 }),
+        };
+        least(Buffer::Scratch, buffers.scratch.len(), plan.scratch_len)?;
+        least(Buffer::Gathered, buffers.gathered.len(), plan.gathered_len)?;
+        let places = cut(Buffer::Places, buffers.places, plan.places_len)?;
+        lay_out(layers, T as u64, places);
+        let buffers = Buffers {
+            places,
+            activations: cut(Buffer::Activations, buffers.activations, plan.activations_len)?,
+            tape: cut(Buffer::Tape, buffers.tape, plan.tape_len)?,
+            gradients: cut(Buffer::Gradient, buffers.gradients, plan.gradients_len)?,
+            statistics: cut(Buffer::Statistics, buffers.statistics, plan.statistics_len)?,
+            scratch: buffers.scratch,
+            gathered: buffers.gathered,
+        };
+        Ok(Self { layers, workers, options, plan, buffers, count: 0, mode: Mode::Probing, flipped: false })
+    }
+
+    /// What the buffers hold.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Begins a batch of `count` points: the inputs are to be written to what comes back, `[tile][unit][T]` with so many elements a
+    /// tile. Lanes past the last point hold what a point could hold, say that point again.
+    ///
+    /// # Errors
+    /// [`Error::TooShort`] for more points than were planned, or none.
+    pub fn begin(&mut self, count: u32) -> Result<(&mut [f32], usize), Error> {
+        if count == 0 || count > self.options.batch {
+            return Err(Error::TooShort {
+                buffer: Buffer::Inputs,
+                need: count.max(1) as u64,
+                have: self.options.batch as u64,
+            });
+        }
+        self.count = count as usize;
+        let units = self.buffers.places.first().map_or(0, |place| place.source.units) as usize;
+        let len = self.tiles() * units * T;
+        Ok((self.buffers.activations.get_mut(..len).unwrap_or_default(), units * T))
+    }
+
+    /// The outputs, as `[tile][unit][T]` with so many elements a tile.
+    pub fn outputs(&self) -> (&[f32], usize) {
+        let region = self.buffers.places.last().map_or(Region::default(), |place| place.region);
+        let (start, len, tile_len) = self.span(region);
+        (self.buffers.activations.get(start..start + len).unwrap_or_default(), tile_len)
+    }
+
+    /// Where the way back starts, to be filled with the outputs' gradient, `[tile][unit][T]` with so many elements a tile, +0.0 past the
+    /// last point; and the outputs beside it.
+    pub fn outputs_and_gradient(&mut self) -> (&[f32], &mut [f32], usize) {
+        self.flipped = false;
+        let region = self.buffers.places.last().map_or(Region::default(), |place| place.region);
+        let (start, len, _) = self.span(region);
+        let tile_len = self.tile_len();
+        let outputs = self.buffers.activations.get(start..start + len).unwrap_or_default();
+        let gradient = self.buffers.gradients.get_mut(..self.plan.gradient_len as usize).unwrap_or_default();
+        (outputs, gradient, tile_len)
+    }
+
+    /// After [`Trainer::backward`]: the gradient of the inputs, `[tile][unit][T]` with so many elements a tile.
+    pub fn input_gradient(&mut self) -> (&[f32], usize) {
+        let tile_len = self.tile_len();
+        (self.gradients().here, tile_len)
+    }
+
+    /// Tiles of the batch at hand.
+    fn tiles(&self) -> usize {
+        self.count.div_ceil(T)
+    }
+
+    /// f32 elements of a tile of a gradient buffer.
+    fn tile_len(&self) -> usize {
+        let tiles = (self.options.batch as usize).div_ceil(T);
+        self.plan.gradient_len as usize / tiles.max(1)
+    }
+
+    /// (start, elements in use, elements of a tile) of a region.
+    fn span(&self, region: Region) -> (usize, usize, usize) {
+        let planned = (self.options.batch as usize).div_ceil(T);
+        let tile_len = region.units as usize * T;
+        (region.first as usize * planned * T, self.tiles() * tile_len, tile_len)
+    }
+}
+
+fn fault(pass: Pass, layer: usize) -> Error {
+    Error::NonFinite(Fault { pass, layer: layer as u32 + 1 })
+}
