@@ -40,6 +40,14 @@ pub enum Buffer {
     Series,
     /// A result of a statistic.
     Result,
+    /// Labels, one a point.
+    Labels,
+    /// Targets, `[class][points]`.
+    Targets,
+    /// The loss of each point.
+    Loss,
+    /// What an optimiser keeps of each parameter.
+    State,
 }
 
 /// The direction in which a run met a value that is not finite.
@@ -103,6 +111,26 @@ pub enum Refusal {
     Tile,
 }
 
+/// A setting of training that is out of its range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Setting {
+    /// There is at least one class.
+    Classes,
+    /// A batch, and what is shuffled, has at least one and at most 2^24 points.
+    Batch,
+    /// mu, beta1 and beta2 are at least 0 and below 1, eps is above 0.
+    Optimiser,
+    /// Weight decay is finite and not negative.
+    Decay,
+    /// A learning rate is finite and not negative.
+    Rate,
+    /// Steps of a rate stand at ascending epochs from 1 on; factors are finite and above 0, thresholds finite and not negative.
+    Decrease,
+    /// What gradients are clipped to is finite and above 0.
+    Limit,
+}
+
 /// Everything that can go wrong in the core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -129,6 +157,17 @@ pub enum Error {
     },
     /// NaN or infinity arose during the run; there is no result.
     NonFinite(Fault),
+    /// A setting of training is out of its range.
+    Setting(Setting),
+    /// A label that is not the number of a class.
+    Label {
+        /// The point.
+        point: u64,
+        /// Its label.
+        label: u32,
+        /// How many classes there are.
+        classes: u64,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -164,6 +203,22 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Setting::Classes => "there must be at least one class",
+            Setting::Batch => "there must be between 1 and 16777216 examples",
+            Setting::Optimiser => "momentum and betas must be at least 0 and below 1, eps above 0 and finite",
+            Setting::Decay => "weight decay must be finite and not negative",
+            Setting::Rate => "the learning rate must be finite and not negative",
+            Setting::Decrease => {
+                "steps of the learning rate must stand at ascending epochs from 1 on, with factors above 0 and thresholds not negative"
+            }
+            Setting::Limit => "the limit of gradients must be finite and above 0",
+        })
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -183,6 +238,10 @@ impl fmt::Display for Error {
                     Pass::Backward => "backward",
                 }
             ),
+            Error::Setting(setting) => setting.fmt(f),
+            Error::Label { point, label, classes } => {
+                write!(f, "the label {label} of point {point} is none of the {classes} classes: labels count from 0")
+            }
         }
     }
 }

@@ -3,13 +3,14 @@
 //! The modules stand in the order in which data flows; each uses only those before it.
 //!
 //! 1. [`contract`] names the numeric contract, hashes results, and tests the machine against it.
-//! 2. [`math`] is the only door to square roots and logarithms.
+//! 2. [`math`] is the only door to square roots, logarithms and exponentials.
 //! 3. [`random`] gives every weight its value from its address: Philox4x32-10 and two normals.
 //! 4. [`kernel`] holds the dense arithmetic and the one reduction.
 //! 5. [`layer`] has one file an operation, forward and backward, as plain loops: the definition.
 //! 6. [`network`] turns a spec into a plan of buffers, and runs it in resumable steps.
 //! 7. [`probe`] measures how shattered the gradients are.
-//! 8. `wire` (a feature) is what a device and its host say to each other.
+//! 8. [`train`] has losses, optimisers, clipping, learning rates and the order of examples.
+//! 9. `wire` (a feature) is what a device and its host say to each other.
 //!
 //! The crate allocates nothing and never panics: buffers are the caller's, their lengths are `const fn`s.
 //!
@@ -66,4 +67,4 @@ pub mod train;
 #[cfg(feature = "wire")]
 pub mod wire;
 
-pub use error::{Buffer, Error, Fault, Pass, Refusal};
+pub use error::{Buffer, Error, Fault, Pass, Refusal, Setting};

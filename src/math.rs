@@ -1,11 +1,11 @@
 //! The only door to transcendentals: the libm crate at an exact version, never the platform's library.
 
-/// Which library answers for square roots and logarithms.
+/// Which library answers for square roots, logarithms and exponentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Math {
-    /// Correctly rounded square roots, libm's logarithm: contract `strict-1`.
+    /// Correctly rounded square roots, libm's logarithm and exponential: contract `strict-1`.
     #[default]
     Libm,
     /// micromath's approximations, an experiment: contract `strict-1+micromath`.
@@ -27,6 +27,14 @@ impl Math {
         match self {
             Math::Libm => libm::logf(x),
             Math::Micromath => micromath::F32Ext::ln(x),
+        }
+    }
+
+    /// e^x.
+    pub fn exp(self, x: f32) -> f32 {
+        match self {
+            Math::Libm => libm::expf(x),
+            Math::Micromath => micromath::F32Ext::exp(x),
         }
     }
 }

@@ -12,3 +12,4 @@ pub use ensemble::Ensemble;
 pub use grid::{Endpoint, Grid};
 pub use noise::{brown_noise, white_noise};
 pub use scale::{Series, normalise};
+pub(crate) use scale::{floor_log2, power_of_two};

@@ -47,12 +47,13 @@ pub fn normalise(series: &mut [f32]) -> Result<Series, Error> {
     Ok(if high - low <= bound { Series::Constant } else { Series::Varying { exponent } })
 }
 
-fn floor_log2(x: f32) -> i32 {
+/// floor(log2(x)) of a positive finite x.
+pub(crate) fn floor_log2(x: f32) -> i32 {
     let bits = x.to_bits();
     if bits >> 23 == 0 { 31 - bits.leading_zeros() as i32 - 149 } else { (bits >> 23) as i32 - 127 }
 }
 
 /// 2^exponent for normal exponents.
-fn power_of_two(exponent: i32) -> f32 {
+pub(crate) fn power_of_two(exponent: i32) -> f32 {
     f32::from_bits(((exponent + 127) as u32) << 23)
 }

@@ -146,7 +146,8 @@ fn refuse<M: Machine>(error: Error, answer: &mut Answer<M>) -> Result<(), Gone> 
         Error::TooShort { need, have, .. } => {
             answer.refuse(Why::Memory, need.saturating_mul(4), have.saturating_mul(4))
         }
-        Error::NotFinite { .. } => answer.refuse(Why::Input, 0, 0),
+        // The last two are errors of training, which no request asks for.
+        Error::NotFinite { .. } | Error::Setting(_) | Error::Label { .. } => answer.refuse(Why::Input, 0, 0),
         Error::NonFinite(fault) => answer.refuse(Why::NonFinite(fault), 0, 0),
     }
 }

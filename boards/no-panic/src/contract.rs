@@ -5,7 +5,7 @@ use core::hint::black_box;
 use shatterscope::contract::{Digest, canonical_bits, contract_id, self_test};
 use shatterscope::math::Math;
 use shatterscope::random::{Normal, Purpose, Stream, philox4x32_10};
-use shatterscope::{Error, Refusal};
+use shatterscope::{Error, Refusal, Setting};
 
 /// Takes text and keeps nothing.
 struct Sink;
@@ -25,9 +25,11 @@ pub fn everything() {
     black_box(Digest::of_runs(slice(&[digest, Digest::new()]).iter().copied()));
     black_box(canonical_bits(black_box(1.0)));
     let math: Math = black_box(Math::Micromath);
-    black_box((contract_id(math), math.sqrt(black_box(2.0)), math.ln(black_box(2.0))));
+    black_box((contract_id(math), math.sqrt(black_box(2.0)), math.ln(black_box(2.0)), math.exp(black_box(-2.0))));
     let error: Error = black_box(Error::Refused(Refusal::Lag));
     let _ = write!(Sink, "{error} {digest}");
+    let error: Error = black_box(Error::Setting(Setting::Limit));
+    let _ = write!(Sink, "{error}");
 
     black_box(philox4x32_10(black_box([1, 2, 3, 4]), black_box([5, 6])));
     let normal: Normal = black_box(Normal::As241);

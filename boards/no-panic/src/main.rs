@@ -10,6 +10,7 @@ mod contract;
 mod layer;
 mod network;
 mod probe;
+mod train;
 mod wire;
 
 use core::hint::black_box;
@@ -22,6 +23,7 @@ extern "C" fn _start() -> ! {
     layer::everything();
     network::everything();
     probe::everything();
+    train::everything();
     wire::everything();
     #[cfg(deliberate_panic)]
     black_box(slice(&[1.0])[black_box(1)]);

@@ -1,0 +1,213 @@
+mod rule;
+
+pub use rule::{Adam, Decay, Momentum, Sgd};
+
+use super::{is_not_negative, is_positive, restored, stored, word};
+use crate::error::{Buffer, Error, Setting};
+use crate::math::Math;
+
+/// The rule by which a gradient changes a weight.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Optimiser {
+    /// Plain descent, [`Sgd`].
+    #[default]
+    Sgd,
+    /// Momentum, [`Momentum`].
+    ///
+    /// # References
+    /// Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
+    Momentum {
+        /// How much of the last step is kept.
+        mu: f32,
+    },
+    /// Momentum that looks a step ahead.
+    ///
+    /// # References
+    /// Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013.
+    Nesterov {
+        /// How much of the last step is kept.
+        mu: f32,
+    },
+    /// Steps of about one rate each, [`Adam`].
+    ///
+    /// # References
+    /// Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, section 2.
+    Adam {
+        /// Decay of the mean gradient, usually 0.9.
+        beta1: f32,
+        /// Decay of the mean square, usually 0.999.
+        beta2: f32,
+        /// Added to the root of the mean square, usually 1e-8.
+        eps: f32,
+    },
+}
+
+impl Optimiser {
+    /// Floats of state of one parameter.
+    const fn kept(&self) -> u64 {
+        match self {
+            Optimiser::Sgd => 0,
+            Optimiser::Momentum { .. } | Optimiser::Nesterov { .. } => 1,
+            Optimiser::Adam { .. } => 2,
+        }
+    }
+
+    /// Floats of state of this many parameters, all +0.0 before the first step; u64::MAX if there are more than that.
+    pub const fn state_len(&self, parameters: u64) -> u64 {
+        parameters.saturating_mul(self.kept())
+    }
+}
+
+/// beta1^t and beta2^t after t steps, as running products: what a step shares with those before it, besides each parameter's state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Powers {
+    /// beta1^t
+    pub beta1: f32,
+    /// beta2^t
+    pub beta2: f32,
+}
+
+impl Powers {
+    /// Before the first step: 1 and 1.
+    pub const fn new() -> Self {
+        Self { beta1: 1.0, beta2: 1.0 }
+    }
+
+    /// beta1, beta2, little-endian.
+    pub fn to_le_bytes(&self) -> [u8; 8] {
+        stored([word(self.beta1), word(self.beta2)])
+    }
+
+    /// What [`Self::to_le_bytes`] gave.
+    pub fn from_le_bytes(bytes: [u8; 8]) -> Self {
+        let [beta1, beta2] = restored(bytes).map(f32::from_bits);
+        Self { beta1, beta2 }
+    }
+}
+
+impl Default for Powers {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What does not change from step to step, but for the learning rate.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Settings {
+    /// The rule.
+    pub optimiser: Optimiser,
+    /// Weight decay.
+    pub decay: Decay,
+    /// Adam's square roots.
+    pub math: Math,
+}
+
+impl Settings {
+    /// Whether all settings are in their ranges.
+    ///
+    /// # Errors
+    /// [`Error::Setting`].
+    pub fn check(&self) -> Result<(), Error> {
+        let fraction = |x: f32| (0.0..1.0).contains(&x);
+        let good = match self.optimiser {
+            Optimiser::Sgd => true,
+            Optimiser::Momentum { mu } | Optimiser::Nesterov { mu } => fraction(mu),
+            Optimiser::Adam { beta1, beta2, eps } => fraction(beta1) && fraction(beta2) && is_positive(eps),
+        };
+        if !good {
+            return Err(Error::Setting(Setting::Optimiser));
+        }
+        match self.decay {
+            Decay::L2(decay) | Decay::Decoupled(decay) if !is_not_negative(decay) => {
+                Err(Error::Setting(Setting::Decay))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Begins a step: multiplies Adam's powers by their betas, and forms what all parameters share.
+    ///
+    /// # Errors
+    /// As [`Self::check`], and [`Error::Setting`] for a rate that is negative or not finite; the powers are as before then.
+    pub fn step(&self, rate: f32, powers: &mut Powers) -> Result<Step, Error> {
+        self.check()?;
+        if !is_not_negative(rate) {
+            return Err(Error::Setting(Setting::Rate));
+        }
+        let decay = self.decay.at(rate);
+        let momentum = |mu, nesterov| Step::Momentum(Momentum { rate, mu, nesterov, decay });
+        Ok(match self.optimiser {
+            Optimiser::Sgd => Step::Sgd(Sgd { rate, decay }),
+            Optimiser::Momentum { mu } => momentum(mu, false),
+            Optimiser::Nesterov { mu } => momentum(mu, true),
+            Optimiser::Adam { beta1, beta2, eps } => {
+                powers.beta1 *= beta1;
+                powers.beta2 *= beta2;
+                Step::Adam(Adam {
+                    size: rate / (1.0 - powers.beta1),
+                    root: self.math.sqrt(1.0 - powers.beta2),
+                    betas: [beta1, beta2],
+                    rests: [1.0 - beta1, 1.0 - beta2],
+                    eps,
+                    decay,
+                    math: self.math,
+                })
+            }
+        })
+    }
+}
+
+/// One step of all parameters: the element functions of the rule, for a backward pass to call, and the same over slices.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Step {
+    /// Plain descent.
+    Sgd(Sgd),
+    /// Momentum, or Nesterov's.
+    Momentum(Momentum),
+    /// Adam.
+    Adam(Adam),
+}
+
+impl Step {
+    /// Updates weights by their gradient, element by element: parameters may be cut in any slices.
+    ///
+    /// An update makes no -0.0 of a weight that is not -0.0. Non-finite weights are not looked for.
+    ///
+    /// # Shapes
+    /// `weight`, `gradient` `[parameters]`; `state` `[parameters][0, 1 or 2]`, see [`Optimiser::state_len`]: v, or m and v.
+    ///
+    /// # Errors
+    /// [`Error::TooShort`] for a gradient or state that does not hold the weights' parameters; nothing is written then.
+    pub fn apply(&self, weight: &mut [f32], gradient: &[f32], state: &mut [f32]) -> Result<(), Error> {
+        let short = |buffer, need: u64, have: usize| match have as u64 {
+            have if have < need => Err(Error::TooShort { buffer, need, have }),
+            _ => Ok(()),
+        };
+        let parameters = weight.len() as u64;
+        short(Buffer::Gradient, parameters, gradient.len())?;
+        match self {
+            Step::Sgd(rule) => {
+                for (w, g) in weight.iter_mut().zip(gradient) {
+                    *w = rule.update(*w, *g);
+                }
+            }
+            Step::Momentum(rule) => {
+                short(Buffer::State, parameters, state.len())?;
+                for ((w, g), v) in weight.iter_mut().zip(gradient).zip(state) {
+                    *w = rule.update(*w, *g, v);
+                }
+            }
+            Step::Adam(rule) => {
+                short(Buffer::State, parameters.saturating_mul(2), state.len())?;
+                for ((w, g), moments) in weight.iter_mut().zip(gradient).zip(state.as_chunks_mut::<2>().0) {
+                    *w = rule.update(*w, *g, moments);
+                }
+            }
+        }
+        Ok(())
+    }
+}
