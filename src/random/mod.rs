@@ -24,4 +24,6 @@ pub enum Purpose {
     Readout = 4,
     /// White noise.
     Noise = 5,
+    /// How an image is moved before a network is trained on it.
+    Augment = 8,
 }
