@@ -3,10 +3,12 @@
 //! The modules in the order in which data flows: [`spec`] resolves what is asked, [`weights`] draws or reads
 //! parameters, [`engine`] runs the kernel on threads, [`statistics`] and [`record`] make a result of the runs,
 //! [`figure`] the paper's figures, [`plot`] draws them. Beside that path: [`device`] talks to boards, [`compare`] holds them
-//! to this machine, [`plan`] says beforehand what a run takes there, [`pack`] puts a user's own network into flash.
+//! to this machine, [`plan`] says beforehand what a run takes there, [`pack`] puts a user's own network into flash;
+//! [`data`] reads labelled images.
 pub mod cli;
 pub mod command;
 pub mod compare;
+pub mod data;
 pub mod device;
 pub mod engine;
 pub mod error;

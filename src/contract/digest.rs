@@ -51,7 +51,8 @@ impl Digest {
         self.push_bytes(&hash.to_le_bytes());
     }
 
-    fn push_bytes(&mut self, bytes: &[u8]) {
+    /// Adds bytes as they are.
+    pub fn push_bytes(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             self.hash = (self.hash ^ byte as u64).wrapping_mul(PRIME);
             self.bytes = self.bytes.wrapping_add(1);

@@ -26,4 +26,6 @@ pub enum Purpose {
     Noise = 5,
     /// The order of examples.
     Shuffle = 7,
+    /// How an image is moved before a network is trained on it.
+    Augment = 8,
 }

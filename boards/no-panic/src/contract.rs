@@ -21,6 +21,7 @@ pub fn everything() {
     black_box(self_test());
     let mut digest = black_box(Digest::of(slice(&[1.0, 2.0])));
     digest.push(black_box(3.0));
+    digest.push_bytes(slice(&[1, 2, 3]));
     black_box(digest.text());
     black_box(Digest::of_runs(slice(&[digest, Digest::new()]).iter().copied()));
     black_box(canonical_bits(black_box(1.0)));

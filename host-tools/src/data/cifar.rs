@@ -1,0 +1,75 @@
+//! CIFAR-10, binary version: records of a label byte and 3,072 pixels, red, green, blue, each 32 x 32.
+use super::source::Source;
+use super::{Dataset, Examples};
+use crate::{Failure, Result};
+use shatterscope::layer::Image;
+use std::path::{Path, PathBuf};
+
+/// Five files to train on, one to test with; each any whole number of records.
+pub(super) const NAMES: [&str; 6] = [
+    "data_batch_1.bin",
+    "data_batch_2.bin",
+    "data_batch_3.bin",
+    "data_batch_4.bin",
+    "data_batch_5.bin",
+    "test_batch.bin",
+];
+/// The folder in the archive.
+pub(super) const BELOW: &str = "cifar-10-batches-bin";
+const IMAGE: Image = Image { channels: 3, height: 32, width: 32 };
+const CLASSES: u8 = 10;
+const RECORD: usize = 1 + 3 * 32 * 32;
+/// Bytes of a file, at most: ten times the real ones.
+const MOST: u64 = 100_000 * RECORD as u64;
+
+/// The six files of the folder, or of the one below; None where neither has any of them.
+pub(super) fn find(dir: &Path) -> Result<Option<[PathBuf; 6]>> {
+    for dir in [dir.to_owned(), dir.join(BELOW)] {
+        let files = NAMES.map(|name| dir.join(name));
+        if !files.iter().any(|path| path.is_file()) {
+            continue;
+        }
+        return match files.iter().find(|path| !path.is_file()) {
+            None => Ok(Some(files)),
+            Some(path) => Err(Failure::failed(format!(
+                "{} is missing beside other files of CIFAR-10: put all six there",
+                path.display()
+            ))),
+        };
+    }
+    Ok(None)
+}
+
+/// Reads them.
+pub(super) fn dataset(files: &[PathBuf; 6]) -> Result<Dataset> {
+    let [train @ .., test] = files;
+    let mut examples = [Examples::default(), Examples::default()];
+    for path in train {
+        records(path, &mut examples[0])?;
+    }
+    records(test, &mut examples[1])?;
+    let [train, test] = examples;
+    let classes = u32::from(CLASSES);
+    Ok(Dataset { name: "cifar-10".to_owned(), image: IMAGE, classes, largest: u8::MAX, train, test })
+}
+
+/// Adds the records of a file.
+fn records(path: &Path, to: &mut Examples) -> Result<()> {
+    let mut source = Source::open(path)?;
+    let bytes = source.up_to(MOST)?;
+    let (records, rest) = bytes.as_chunks::<RECORD>();
+    if records.is_empty() || !rest.is_empty() {
+        let start = records.len() * RECORD;
+        let whole = "the file must be one or more records of 3,073 bytes: get it again";
+        return Err(source.failure(start as u64, format!("{} bytes are no record; {whole}", rest.len())));
+    }
+    for (i, [label, pixels @ ..]) in records.iter().enumerate() {
+        if *label >= CLASSES {
+            let what = format!("label {label}, CIFAR-10 has 0 to 9: give its binary version (CIFAR-100 is another)");
+            return Err(source.failure((i * RECORD) as u64, what));
+        }
+        to.labels.push(*label);
+        to.pixels.extend_from_slice(pixels);
+    }
+    source.end()
+}

@@ -1,0 +1,61 @@
+//! A file read from front to back, unpacked where it is gzip, with errors that say the place.
+use crate::{Failure, Result};
+use flate2::bufread::MultiGzDecoder;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+/// What is left of a file.
+pub(super) struct Source<'a> {
+    path: &'a Path,
+    reader: Box<dyn Read>,
+    at: u64,
+}
+
+impl<'a> Source<'a> {
+    /// Opens a file. Its first bytes, not its name, say whether it is packed: browsers unpack on their own.
+    pub(super) fn open(path: &'a Path) -> Result<Self> {
+        let failed = |error| Failure::file(path, "cannot read", error);
+        let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
+        let packed = file.fill_buf().map_err(failed)?.starts_with(&[0x1f, 0x8b]);
+        let reader: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+        Ok(Self { path, reader, at: 0 })
+    }
+
+    /// A failure at a byte (of the unpacked file).
+    pub(super) fn failure(&self, at: u64, what: impl std::fmt::Display) -> Failure {
+        Failure::failed(format!("{}, byte {at}: {what}", self.path.display()))
+    }
+
+    /// At most `len` bytes: fewer where the file ends.
+    pub(super) fn up_to(&mut self, len: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let read = (&mut self.reader).take(len).read_to_end(&mut bytes);
+        self.at += bytes.len() as u64;
+        match read {
+            Ok(_) => Ok(bytes),
+            Err(error) => Err(self.failure(self.at, format!("cannot read on ({error}): get the file again"))),
+        }
+    }
+
+    /// The next `len` bytes.
+    pub(super) fn exactly(&mut self, len: u64, what: &str) -> Result<Vec<u8>> {
+        let end = self.at.saturating_add(len);
+        let bytes = self.up_to(len)?;
+        if self.at == end {
+            Ok(bytes)
+        } else {
+            Err(self
+                .failure(self.at, format!("the file ends here, and {what} should end at {end}: get the file again")))
+        }
+    }
+
+    /// Nothing is left.
+    pub(super) fn end(mut self) -> Result<()> {
+        let at = self.at;
+        match self.up_to(1)?.is_empty() {
+            true => Ok(()),
+            false => Err(self.failure(at, "the file should end here, by its header, and goes on: get the file again")),
+        }
+    }
+}
