@@ -4,7 +4,7 @@
 //! parameters, [`engine`] runs the kernel on threads, [`statistics`] and [`record`] make a result of the runs,
 //! [`figure`] the paper's figures, [`plot`] draws them. Beside that path: [`device`] talks to boards, [`compare`] holds them
 //! to this machine, [`plan`] says beforehand what a run takes there, [`pack`] puts a user's own network into flash;
-//! [`data`] reads labelled images.
+//! [`data`] reads labelled images, and [`train`] trains networks on them.
 pub mod cli;
 pub mod command;
 pub mod compare;
@@ -26,6 +26,7 @@ pub mod statistics;
 pub mod tensors;
 pub mod theorem;
 pub mod theory;
+pub mod train;
 pub mod usage;
 pub mod weights;
 

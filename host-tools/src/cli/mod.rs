@@ -2,10 +2,12 @@
 mod device;
 mod measure;
 mod options;
+mod train;
 
 pub use device::{Compare, DeviceCommand, Plan};
 pub use measure::{Export, Figures, Pack, Probe, Theory};
 pub use options::{Computing, Devices, Network, Sampling};
+pub use train::Train;
 
 use crate::{Result, command};
 use clap::{Args, Parser, Subcommand};
@@ -58,6 +60,8 @@ pub enum Command {
     Export(Export),
     /// A network of your own, weights and layers, as a const Rust module for flash
     Pack(Pack),
+    /// Train a network on images: the built-in digits, or IDX or CIFAR-10 files of a folder
+    Train(Box<Train>),
     /// Presets
     Preset {
         /// What to do with them
@@ -93,6 +97,7 @@ impl Cli {
                 command::export::run(&spec, export.run, &export.out, &export.computing.engine(common)?, common)
             }
             Command::Pack(pack) => command::pack::run(&pack.model, &pack.net, pack.out.as_deref(), common.quiet),
+            Command::Train(train) => train.run(common),
             Command::Preset { command: PresetCommand::List } => command::preset::list(common),
         }
     }

@@ -10,6 +10,7 @@ pub mod probe;
 pub mod profile;
 pub mod spec;
 pub mod theory;
+pub mod train;
 
 /// Prints to standard output; a closed pipe ends the program quietly, as users of `head` expect.
 pub fn print(text: &str) -> crate::Result<()> {

@@ -1,10 +1,10 @@
 //! Which data, to the bit.
 use super::{Dataset, Examples, Inputs, Scaling};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shatterscope::contract::Digest;
 
 /// What a record says of the data behind it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
     /// Of the set.
     pub name: String,

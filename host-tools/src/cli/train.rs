@@ -1,0 +1,197 @@
+use super::{Common, Computing};
+use crate::data::Scaling;
+use crate::train::{Activation, Init, Kind, Net, Optimiser, Schedule, Skips, Spec};
+use crate::{Failure, Result, command, engine::Engine};
+use clap::Args;
+use std::path::PathBuf;
+
+/// Options of `train`.
+#[derive(Debug, Args)]
+pub struct Train {
+    /// Folder with IDX files (MNIST, Fashion-MNIST; plain or .gz) or CIFAR-10's binary version [default: digits 8x8, built in]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Folder for checkpoint and metrics
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on from the checkpoint in --out
+    #[arg(long, requires = "out")]
+    pub resume: bool,
+    /// Steps between checkpoints, besides one after every epoch
+    #[arg(long, value_name = "STEPS", requires = "out")]
+    pub checkpoint_every: Option<u32>,
+    /// The network
+    #[command(flatten)]
+    pub network: TrainedNetwork,
+    /// The steps
+    #[command(flatten)]
+    pub steps: Steps,
+    /// How to compute
+    #[command(flatten)]
+    pub computing: Computing,
+}
+
+/// A network that learns.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Network")]
+pub struct TrainedNetwork {
+    /// Its shape
+    #[arg(long, value_enum, default_value = "dense")]
+    pub net: Kind,
+    /// Layers
+    #[arg(long, default_value_t = 2)]
+    pub depth: u32,
+    /// Units of a layer, channels of the first section
+    #[arg(long, default_value_t = 32)]
+    pub width: u32,
+    /// Rectifier
+    #[arg(long, value_enum, default_value = "relu")]
+    pub activation: Activation,
+    /// Slope of prelu below zero
+    #[arg(long, default_value_t = 1.0)]
+    pub slope: f32,
+    /// How weights are drawn
+    #[arg(long, value_enum, default_value = "he")]
+    pub init: Init,
+    /// Batch norm before each rectifier
+    #[arg(long)]
+    pub batch_norm: bool,
+    /// Skips over two layers each
+    #[arg(long, value_enum, default_value = "none")]
+    pub skips: Skips,
+    /// Scale of a resnet's branches
+    #[arg(long, default_value_t = 1.0)]
+    pub beta: f32,
+    /// Share of units dropped in the first section of a convnet, once more as many in each later one
+    #[arg(long, default_value_t = 0.0)]
+    pub dropout: f32,
+}
+
+/// How it learns.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Training")]
+pub struct Steps {
+    /// Key of weights, shuffles, shifts and dropout
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Run of the seed
+    #[arg(long, default_value_t = 0)]
+    pub run: u32,
+    /// Examples of a step
+    #[arg(long, default_value_t = 32)]
+    pub batch: u32,
+    /// Times through the examples
+    #[arg(long, default_value_t = 10)]
+    pub epochs: u32,
+    /// What becomes of gradients
+    #[arg(long, value_enum, default_value = "sgd")]
+    pub optimiser: Optimiser,
+    /// Learning rate
+    #[arg(long, default_value_t = 0.05)]
+    pub rate: f32,
+    /// Of momentum and nesterov
+    #[arg(long, default_value_t = 0.9)]
+    pub momentum: f32,
+    /// Of adam
+    #[arg(long, num_args = 2, value_names = ["BETA1", "BETA2"], default_values_t = [0.9, 0.999])]
+    pub betas: Vec<f32>,
+    /// Of adam
+    #[arg(long, default_value_t = 1e-8)]
+    pub eps: f32,
+    /// Weight decay
+    #[arg(long, default_value_t = 0.0)]
+    pub decay: f32,
+    /// Weight decay beside the gradient, not in it
+    #[arg(long)]
+    pub decoupled: bool,
+    /// Largest norm of the gradient; 0 for any
+    #[arg(long, default_value_t = 0.0)]
+    pub clip_norm: f32,
+    /// Largest element of the gradient; 0 for any
+    #[arg(long, default_value_t = 0.0)]
+    pub clip_value: f32,
+    /// Epochs over which the rate grows
+    #[arg(long, default_value_t = 0)]
+    pub warm_up: u32,
+    /// When the rate falls
+    #[arg(long, value_enum, default_value = "never")]
+    pub schedule: Schedule,
+    /// Epochs at which it falls, for the schedule steps
+    #[arg(long, value_delimiter = ',')]
+    pub at: Vec<u32>,
+    /// To which part of itself it falls
+    #[arg(long, default_value_t = 0.1)]
+    pub factor: f32,
+    /// Epochs that a plateau waits for a better loss
+    #[arg(long, default_value_t = 5)]
+    pub patience: u32,
+    /// By how much it must be better
+    #[arg(long, default_value_t = 0.0)]
+    pub threshold: f32,
+    /// How often a plateau lowers the rate at most
+    #[arg(long, default_value_t = 2)]
+    pub drops: u32,
+    /// What the network sees of a byte
+    #[arg(long, value_enum, default_value = "standard")]
+    pub scaling: Scaling,
+    /// Shift images by up to so many pixels
+    #[arg(long, default_value_t = 0)]
+    pub shift: u32,
+    /// Mirror every second image
+    #[arg(long)]
+    pub flip: bool,
+}
+
+impl Train {
+    /// All of it resolved.
+    ///
+    /// # Errors
+    /// Wrong use.
+    pub fn spec(&self) -> Result<Spec> {
+        let (network, steps) = (&self.network, &self.steps);
+        let betas = <[f32; 2]>::try_from(steps.betas.as_slice());
+        Ok(Spec {
+            net: Net {
+                kind: network.net,
+                depth: network.depth,
+                width: network.width,
+                activation: network.activation,
+                slope: network.slope,
+                init: network.init,
+                batch_norm: network.batch_norm,
+                skips: network.skips,
+                beta: network.beta,
+                dropout: network.dropout,
+            },
+            scaling: steps.scaling,
+            shift: steps.shift,
+            flip: steps.flip,
+            seed: steps.seed,
+            run: steps.run,
+            batch: steps.batch,
+            epochs: steps.epochs,
+            optimiser: steps.optimiser,
+            rate: steps.rate,
+            momentum: steps.momentum,
+            betas: betas.map_err(|_| Failure::usage("--betas takes two numbers"))?,
+            eps: steps.eps,
+            decay: steps.decay,
+            decoupled: steps.decoupled,
+            clip_norm: steps.clip_norm,
+            clip_value: steps.clip_value,
+            warm_up: steps.warm_up,
+            schedule: steps.schedule,
+            steps: steps.at.clone(),
+            factor: steps.factor,
+            patience: steps.patience,
+            threshold: steps.threshold,
+            drops: steps.drops,
+        })
+    }
+
+    pub(super) fn run(&self, common: &Common) -> Result<()> {
+        let Computing { threads, isa, .. } = self.computing;
+        let engine = Engine::new(threads, isa, common.quiet)?;
+        command::train::run(self, &engine, common)
+    }
+}

@@ -1,0 +1,143 @@
+//! `train`: a network on labelled images, epoch by epoch.
+use super::{print, print_json};
+use crate::cli::{Common, Train};
+use crate::engine::Engine;
+use crate::train::{Checkpoint, Epoch, Run, Spec};
+use crate::{Failure, Result, data};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use std::path::Path;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Document<'a> {
+    contract: &'static str,
+    spec: &'a Spec,
+    data: &'a data::Provenance,
+    parameters: usize,
+    epochs: &'a [Epoch],
+    digest: String,
+}
+
+/// Trains.
+///
+/// # Errors
+/// Data that cannot be read, a spec that does not fit them, a checkpoint that is another run's; NaN or infinity, with the step.
+pub fn run(asked: &Train, engine: &Engine, common: &Common) -> Result<()> {
+    let data = data::open(asked.data.as_deref())?;
+    let checkpoint = match (&asked.out, asked.resume) {
+        (Some(out), true) => Some(resumed(out, asked, &data)?),
+        (Some(out), false) => {
+            if Checkpoint::read(out, |spec| spec.net.layers(data.image, data.classes))?.is_some() {
+                let out = out.display();
+                return Err(Failure::usage(format!(
+                    "{out} holds a checkpoint: go on from it with --resume, or give another folder"
+                )));
+            }
+            None
+        }
+        (None, _) => None,
+    };
+    let spec = asked.spec()?;
+    engine.install(|| {
+        let mut run = Run::new(spec.clone(), &data, engine.isa, checkpoint)?;
+        if !common.json && !common.quiet {
+            print(&heading(&run, &data))?;
+        }
+        epochs(&mut run, asked, common)?;
+        let (model, metrics) = (run.model(), run.metrics());
+        if common.json {
+            return print_json(&Document {
+                contract: shatterscope::contract::CONTRACT,
+                spec: &spec,
+                data: &run.checkpoint().data,
+                parameters: model.parameters.len(),
+                epochs: &metrics.epochs,
+                digest: model.digest().to_string(),
+            });
+        }
+        print(&format!("parameters {}\n", model.digest()))
+    })?
+}
+
+/// The checkpoint that is gone on from: of the same spec, but for the number of epochs.
+fn resumed(out: &Path, asked: &Train, data: &data::Dataset) -> Result<Checkpoint> {
+    let found = Checkpoint::read(out, |spec| spec.net.layers(data.image, data.classes))?;
+    let Some(found) = found else {
+        return Err(Failure::usage(format!("no checkpoint in {}: begin without --resume", out.display())));
+    };
+    let spec = asked.spec()?;
+    if (Spec { epochs: found.spec.epochs, ..spec.clone() }) != found.spec {
+        return Err(Failure::usage(format!(
+            "the checkpoint in {} was begun with other options: give the same ones (only --epochs may differ)",
+            out.display()
+        )));
+    }
+    Ok(Checkpoint { spec, ..found })
+}
+
+fn epochs(run: &mut Run<'_>, asked: &Train, common: &Common) -> Result<()> {
+    let bar = bar(run, common);
+    let write = |run: &Run<'_>| match &asked.out {
+        Some(out) => run.checkpoint().write(out).and_then(|()| run.metrics().write(out)),
+        None => Ok(()),
+    };
+    let mut since = 0;
+    while !run.is_done() {
+        let done = run.metrics().epochs.len();
+        let outcome = run.step()?;
+        bar.inc(1);
+        bar.set_message(format!("loss {:.4}", outcome.loss));
+        since += 1;
+        if let Some(epoch) = run.metrics().epochs.get(done) {
+            if !common.json {
+                bar.suspend(|| print(&line(epoch)))?;
+            }
+            write(run)?;
+            since = 0;
+        } else if asked.checkpoint_every.is_some_and(|every| since >= every.max(1)) {
+            write(run)?;
+            since = 0;
+        }
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+fn bar(run: &Run<'_>, common: &Common) -> ProgressBar {
+    let target = if common.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let epochs = u64::from(run.checkpoint().spec.epochs);
+    let bar = ProgressBar::with_draw_target(Some(epochs * u64::from(run.steps())), target);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len} steps, {eta} left") {
+        bar.set_style(style);
+    }
+    bar.set_position(u64::from(run.model().step));
+    bar
+}
+
+fn heading(run: &Run<'_>, data: &data::Dataset) -> String {
+    let model = run.model();
+    format!(
+        "{}: {} to train on, {} to test with; {} layers, {} parameters\n{:>5} {:>9} {:>8} {:>8} {:>9} {:>9} {:>8}\n",
+        data.name,
+        data.train.len(),
+        data.test.len(),
+        model.layers.len(),
+        model.parameters.len(),
+        "epoch",
+        "rate",
+        "loss",
+        "right",
+        "gradient",
+        "test loss",
+        "right",
+    )
+}
+
+fn line(epoch: &Epoch) -> String {
+    let Epoch { epoch, rate, loss, accuracy, gradient_norm, test_loss, test_accuracy, .. } = epoch;
+    let (accuracy, test_accuracy) = (100.0 * accuracy, 100.0 * test_accuracy);
+    format!(
+        "{epoch:>5} {rate:>9.3e} {loss:>8.4} {accuracy:>7.2}% {gradient_norm:>9.3e} {test_loss:>9.4} {test_accuracy:>7.2}%\n"
+    )
+}

@@ -1,0 +1,276 @@
+//! Batches on the desktop's threads: buffers of a network, and a trainer on them.
+use super::Model;
+use crate::engine::Threads;
+use crate::{Failure, Result};
+use rayon::prelude::*;
+use shatterscope::kernel::{Isa, Tiled};
+use shatterscope::math::Math;
+use shatterscope::train::{
+    Buffers, Layer, MeanLoss, Mode, Options, Place, Settings, Trainer, clip_by_norm, clip_by_value, correct_count,
+    cross_entropy, plan,
+};
+
+/// Tiles whose convolution operands are gathered beside each other.
+const GATHERED: u64 = 4;
+
+/// Parameters that a thread updates at a time.
+const UPDATED: usize = 1 << 14;
+
+/// Examples in the tiles of a machine.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// `[tile][unit][T]`
+    pub inputs: Vec<f32>,
+    /// `[tile][T]`
+    pub labels: Vec<u32>,
+    /// Examples.
+    pub count: usize,
+}
+
+/// What a batch came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Mean loss.
+    pub loss: f32,
+    /// Examples whose class was found.
+    pub correct: u32,
+    /// Norm of the gradient of all parameters, before it was clipped.
+    pub gradient_norm: f64,
+}
+
+/// What limits a gradient.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Limits {
+    /// Of its norm; 0 for none.
+    pub norm: f32,
+    /// Of its elements; 0 for none.
+    pub value: f32,
+}
+
+/// Buffers for batches of a network, and the register tile they are cut for.
+pub trait Machine: Send {
+    /// Points of a tile.
+    fn tile(&self) -> usize;
+
+    /// One step on a batch: the model's parameters, statistics and state move on.
+    ///
+    /// # Errors
+    /// NaN or infinity, with the layer; the model is then worth nothing.
+    fn train(
+        &mut self,
+        model: &mut Model,
+        settings: &Settings,
+        rate: f32,
+        limits: Limits,
+        batch: &Batch,
+    ) -> Result<Outcome>;
+
+    /// What the network says of a batch as it is.
+    ///
+    /// # Errors
+    /// As [`Machine::train`]; the model stays as it is.
+    fn evaluate(&mut self, model: &Model, batch: &Batch) -> Result<Outcome>;
+
+    /// Gradient of the loss (the sum over the examples of what their own loss is) with respect to each input, `[example][unit]`, with
+    /// the batch's statistics.
+    ///
+    /// # Errors
+    /// As [`Machine::evaluate`].
+    fn input_gradient(&mut self, model: &Model, batch: &Batch) -> Result<Vec<f32>>;
+}
+
+/// A machine for batches of at most so many examples.
+///
+/// # Errors
+/// What the core refuses.
+pub fn machine(layers: &[Layer], batch: u32, isa: Isa, seed: u64) -> Result<Box<dyn Machine>> {
+    isa.tiled(batch, Make { layers, batch, isa, seed })
+}
+
+struct Make<'a> {
+    layers: &'a [Layer],
+    batch: u32,
+    isa: Isa,
+    seed: u64,
+}
+
+impl Tiled for Make<'_> {
+    type Output = Result<Box<dyn Machine>>;
+
+    fn with<const R: usize, const T: usize>(self) -> Result<Box<dyn Machine>> {
+        let plan = plan(self.layers, self.batch, T as u32)?;
+        let zeros = |len: u64| vec![0.0; len as usize];
+        Ok(Box::new(Buffered::<R, T> {
+            options: Options { batch: self.batch, isa: self.isa, seed: self.seed },
+            places: vec![Place::default(); plan.places_len as usize],
+            activations: zeros(plan.activations_len),
+            tape: vec![0; plan.tape_len as usize],
+            gradients: zeros(plan.gradients_len),
+            statistics: zeros(plan.statistics_len),
+            scratch: zeros(plan.scratch_best.max(plan.scratch_len)),
+            gathered: zeros(plan.gathered_len * GATHERED.min(u64::from(self.batch).div_ceil(T as u64))),
+            gradient: Vec::new(),
+        }))
+    }
+}
+
+struct Buffered<const R: usize, const T: usize> {
+    options: Options,
+    places: Vec<Place>,
+    activations: Vec<f32>,
+    tape: Vec<u8>,
+    gradients: Vec<f32>,
+    statistics: Vec<f32>,
+    scratch: Vec<f32>,
+    gathered: Vec<f32>,
+    /// Of all parameters, where a limit needs their norm first.
+    gradient: Vec<f32>,
+}
+
+/// A trainer on a machine's buffers.
+macro_rules! trainer {
+    ($machine:expr, $layers:expr) => {
+        Trainer::<_, R, T>::new(
+            $layers,
+            &Threads,
+            $machine.options,
+            Buffers {
+                places: &mut $machine.places,
+                activations: &mut $machine.activations,
+                tape: &mut $machine.tape,
+                gradients: &mut $machine.gradients,
+                statistics: &mut $machine.statistics,
+                scratch: &mut $machine.scratch,
+                gathered: &mut $machine.gathered,
+            },
+        )?
+    };
+}
+
+impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
+    fn tile(&self) -> usize {
+        T
+    }
+
+    fn train(
+        &mut self,
+        model: &mut Model,
+        settings: &Settings,
+        rate: f32,
+        limits: Limits,
+        batch: &Batch,
+    ) -> Result<Outcome> {
+        let Model { layers, parameters, running, state, powers, step, .. } = model;
+        let mut trainer = trainer!(self, layers);
+        load(&mut trainer, batch)?;
+        trainer.forward(parameters, running, Mode::Training { step: *step })?;
+        let mut outcome = lose(&mut trainer, batch, batch.count as u32)?;
+        let rule = settings.step(rate, powers)?;
+        let each = settings.optimiser.state_len(1) as usize;
+        let mut square = 0.0;
+        let mut failed = Ok(());
+        if limits.norm > 0.0 {
+            self.gradient.clear();
+            self.gradient.resize(parameters.len(), 0.0);
+            trainer.backward(parameters, &mut self.gradient)?;
+            square = squares(&self.gradient);
+            if limits.value > 0.0 {
+                clip_by_value(&mut self.gradient, limits.value)?;
+            }
+            clip_by_norm(&mut self.gradient, limits.norm, Math::Libm)?;
+            rule.apply(parameters, &self.gradient, state)?;
+        } else {
+            let mut clipped = Vec::new();
+            trainer.backward_with(parameters, |at, weights, gradient| {
+                square += squares(gradient);
+                let mut gradient = gradient;
+                if limits.value > 0.0 {
+                    clipped.clear();
+                    clipped.extend_from_slice(gradient);
+                    failed = clip_by_value(&mut clipped, limits.value);
+                    gradient = &clipped;
+                }
+                let state = &mut state[at * each..(at + weights.len()) * each];
+                let parts = weights.par_chunks_mut(UPDATED).zip(gradient.par_chunks(UPDATED));
+                let updated = if each == 0 {
+                    parts.try_for_each(|(weights, gradient)| rule.apply(weights, gradient, &mut []))
+                } else {
+                    let state = state.par_chunks_mut(UPDATED * each);
+                    parts.zip(state).try_for_each(|((weights, gradient), state)| rule.apply(weights, gradient, state))
+                };
+                if failed.is_ok() {
+                    failed = updated;
+                }
+            })?;
+        }
+        failed?;
+        *step = step.saturating_add(1);
+        outcome.gradient_norm = square.sqrt();
+        Ok(outcome)
+    }
+
+    fn evaluate(&mut self, model: &Model, batch: &Batch) -> Result<Outcome> {
+        let mut trainer = trainer!(self, &model.layers);
+        load(&mut trainer, batch)?;
+        trainer.forward(&model.parameters, &mut model.running.clone(), Mode::Inference)?;
+        lose(&mut trainer, batch, batch.count as u32)
+    }
+
+    fn input_gradient(&mut self, model: &Model, batch: &Batch) -> Result<Vec<f32>> {
+        let mut trainer = trainer!(self, &model.layers);
+        load(&mut trainer, batch)?;
+        trainer.forward(&model.parameters, &mut model.running.clone(), Mode::Probing)?;
+        lose(&mut trainer, batch, 1)?;
+        trainer.backward(&model.parameters, &mut [])?;
+        let units = trainer.plan().inputs as usize;
+        let (g, tile_len) = trainer.input_gradient();
+        let of = |point: usize| (0..units).map(move |unit| g[point / T * tile_len + unit * T + point % T]);
+        Ok((0..batch.count).flat_map(of).collect())
+    }
+}
+
+/// The sum of squares, for eyes alone: no bit of a result depends on it.
+fn squares(gradient: &[f32]) -> f64 {
+    gradient.par_chunks(UPDATED).map(|part| part.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>()).sum()
+}
+
+fn load<const R: usize, const T: usize>(trainer: &mut Trainer<'_, Threads, R, T>, batch: &Batch) -> Result<()> {
+    let units = trainer.plan().inputs as usize;
+    let (inputs, tile_len) = trainer.begin(batch.count as u32)?;
+    let tiles = batch.inputs.chunks_exact(units * T);
+    if tiles.len() < inputs.len() / tile_len.max(1) {
+        return Err(Failure::failed(format!("a batch of {} has inputs for fewer", batch.count)));
+    }
+    inputs.par_chunks_exact_mut(tile_len).zip(batch.inputs.par_chunks_exact(units * T)).for_each(|(to, from)| {
+        to[..from.len()].copy_from_slice(from);
+    });
+    Ok(())
+}
+
+/// Losses and correct answers; the gradient of their sum over n stands in the trainer.
+fn lose<const R: usize, const T: usize>(
+    trainer: &mut Trainer<'_, Threads, R, T>,
+    batch: &Batch,
+    n: u32,
+) -> Result<Outcome> {
+    let classes = trainer.plan().outputs as usize;
+    let (outputs, gradient, tile_len) = trainer.outputs_and_gradient();
+    let tiles = batch.count.div_ceil(T);
+    let from = outputs.len() / tiles.max(1);
+    let (mut losses, mut correct) = (vec![0.0; batch.count], 0);
+    for (i, loss) in losses.chunks_mut(T).enumerate() {
+        let z = &outputs[i * from..i * from + classes * T];
+        let labels = &batch.labels[i * T..i * T + loss.len()];
+        correct += correct_count(z, (classes, T), labels)?;
+        let gradient = &mut gradient[i * tile_len..i * tile_len + classes * T];
+        gradient.copy_from_slice(z);
+        cross_entropy(gradient, (classes, T), labels, n, loss, Math::Libm)?;
+    }
+    let mut mean = MeanLoss::default();
+    mean.add(&losses);
+    let loss = mean.mean().unwrap_or(0.0);
+    if !loss.is_finite() {
+        return Err(Failure::failed("the loss is NaN or infinite: lower the learning rate"));
+    }
+    Ok(Outcome { loss, correct, gradient_norm: 0.0 })
+}

@@ -1,0 +1,263 @@
+//! The networks that can be asked for by name, as lists of the core's layers.
+use crate::{Failure, Result};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use shatterscope::layer::{Conv, Image, Window};
+use shatterscope::train::{Layer, Start};
+
+/// What a network is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Layers of the same width, then a readout; depth counts rectifiers
+    Dense,
+    /// Four sections of 3x3 convolutions, stride 2 and twice the channels between them, and a readout; depth = 4 m + 2
+    Convnet,
+    /// Two convolutions with pools, two dense layers
+    Lenet,
+}
+
+/// The rectifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// max(x, 0)
+    Relu,
+    /// (max(x, 0), max(-x, 0)): features double
+    Crelu,
+    /// Leaky, with a slope of 1 to begin with: the network is linear
+    Prelu,
+}
+
+/// What joins layers besides their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Skips {
+    /// Nothing
+    None,
+    /// x <- x + beta F(x)
+    Resnet,
+    /// x <- sqrt(1 - t^2) x + t F(x), t = 2 / blocks
+    Highway,
+}
+
+/// A network, but for what the data say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Net {
+    /// Shape.
+    pub kind: Kind,
+    /// Layers, as the kind counts them.
+    pub depth: u32,
+    /// Units or, in the first section, channels.
+    pub width: u32,
+    /// Rectifier.
+    pub activation: Activation,
+    /// Slope of the leaky rectifier.
+    pub slope: f32,
+    /// How weights are drawn.
+    pub init: Init,
+    /// Batch norm before each rectifier.
+    pub batch_norm: bool,
+    /// Skips, over two layers each.
+    pub skips: Skips,
+    /// Scale of a resnet's branch.
+    pub beta: f32,
+    /// Share of units dropped in the first section, and so much more in each later one.
+    pub dropout: f32,
+}
+
+/// [`Start`] by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Init {
+    /// Deviation sqrt(2 / fan-in)
+    He,
+    /// Deviation sqrt(2 / (fan-in + fan-out))
+    Glorot,
+    /// Orthogonal; convolutions at one tap
+    Orthogonal,
+    /// Orthogonal and mirrored: with crelu, or plain rectifiers in pairs, the network begins linear
+    LooksLinear,
+}
+
+impl Net {
+    /// How the core draws weights.
+    pub fn start(&self) -> Start {
+        match (self.init, self.activation) {
+            (Init::He, _) => Start::He,
+            (Init::Glorot, _) => Start::Glorot,
+            (Init::Orthogonal, _) | (Init::LooksLinear, Activation::Prelu) => Start::Orthogonal,
+            (Init::LooksLinear, Activation::Crelu) => Start::LooksLinear,
+            (Init::LooksLinear, Activation::Relu) => Start::LooksLinearPairs,
+        }
+    }
+
+    /// The layers between images and classes.
+    ///
+    /// # Errors
+    /// Wrong use: a depth or width that the kind does not have; what the core refuses.
+    pub fn layers(&self, image: Image, classes: u32) -> Result<Vec<Layer>> {
+        let mut list = List { net: self, layers: Vec::new(), at: image };
+        match self.kind {
+            Kind::Dense => list.dense(classes)?,
+            Kind::Convnet => list.convnet(classes)?,
+            Kind::Lenet => list.lenet(classes)?,
+        }
+        shatterscope::train::plan(&list.layers, 1, 1)?;
+        Ok(list.layers)
+    }
+}
+
+/// A list in the making, and what leaves it so far.
+struct List<'n> {
+    net: &'n Net,
+    layers: Vec<Layer>,
+    at: Image,
+}
+
+impl List<'_> {
+    fn dense(&mut self, classes: u32) -> Result<()> {
+        let Net { depth, width, .. } = *self.net;
+        if depth == 0 || width == 0 {
+            return Err(Failure::usage("--depth and --width of a dense network must be at least 1"));
+        }
+        self.at = Image::vector(self.at.units().unwrap_or(0));
+        self.affine(width);
+        let mut left = depth - 1;
+        while left > 0 {
+            let over = if self.net.skips == Skips::None { 1 } else { left.min(2) };
+            self.block(over, |list| list.affine(width));
+            left -= over;
+        }
+        self.rectify();
+        self.affine(classes);
+        Ok(())
+    }
+
+    /// Rectifier and layer, so many times, with a skip over all of them.
+    fn block(&mut self, count: u32, mut layer: impl FnMut(&mut Self)) {
+        let kept = self.at;
+        if self.net.skips != Skips::None {
+            self.layers.push(Layer::Fork { image: kept });
+        }
+        for _ in 0..count {
+            self.rectify();
+            layer(self);
+        }
+        if self.net.skips != Skips::None {
+            let image = self.at;
+            let stride = kept.height.div_ceil(image.height.max(1));
+            let (a, b) = self.scales();
+            self.layers.push(Layer::Join { kept, image, stride, a, b });
+        }
+    }
+
+    fn scales(&self) -> (f32, f32) {
+        let blocks = (self.net.depth / 2).max(1);
+        match self.net.skips {
+            Skips::Highway => {
+                let transform = (2.0 / f64::from(blocks)).min(1.0);
+                ((1.0 - transform * transform).sqrt() as f32, transform as f32)
+            }
+            _ => (1.0, self.net.beta),
+        }
+    }
+
+    fn convnet(&mut self, classes: u32) -> Result<()> {
+        let Net { depth, width, activation, .. } = *self.net;
+        if depth < 6 || depth % 4 != 2 || width == 0 {
+            return Err(Failure::usage(format!(
+                "--depth {depth}: a convnet has 4 m + 2 layers, 6, 10, 14 and so on, and a width of at least 1"
+            )));
+        }
+        let modules = (depth - 2) / 4;
+        // About as many parameters, where features double.
+        let width_of = |width: u32| match activation {
+            Activation::Crelu => (f64::from(width) / std::f64::consts::SQRT_2).floor() as u32,
+            _ => width,
+        };
+        let channels: Vec<u32> = (0..4).map(|section| width_of(width << section).max(1)).collect();
+        if activation == Activation::Crelu {
+            self.rectify();
+        }
+        for (section, &channels) in channels.iter().enumerate() {
+            let mut done = 0;
+            // The first module of the network sees the image, the first of a later section halves it.
+            if section == 0 {
+                self.conv(channels, 3, 1);
+                done = 1;
+            }
+            while done < modules {
+                let over = if self.net.skips == Skips::None { 1 } else { (modules - done).min(2) };
+                let mut stride = if done == 0 { 2 } else { 1 };
+                self.block(over, |list| {
+                    list.conv(channels, 3, stride);
+                    stride = 1;
+                });
+                done += over;
+            }
+            self.drop_out(section as u32);
+        }
+        let last = channels[3];
+        self.block(1, |list| list.conv(last, 3, 2));
+        self.rectify();
+        self.affine(classes);
+        Ok(())
+    }
+
+    fn lenet(&mut self, classes: u32) -> Result<()> {
+        let width = self.net.width.max(1);
+        for channels in [width, 2 * width] {
+            self.conv(channels, 3, 1);
+            self.rectify();
+            let window = Window { height: 2, width: 2, stride: 2, padding: 0 };
+            self.layers.push(Layer::MaxPool { image: self.at, window });
+            let Some((height, width)) = window.places(&self.at) else {
+                return Err(Failure::usage("images are too small for two pools of 2 x 2"));
+            };
+            self.at = Image { height, width, ..self.at };
+        }
+        self.affine(8 * width);
+        self.rectify();
+        self.affine(classes);
+        Ok(())
+    }
+
+    /// `channels` out of everything; a bias where no norm follows.
+    fn affine(&mut self, outputs: u32) {
+        let inputs = self.at.units().unwrap_or(0);
+        self.layers.push(Layer::Dense { inputs, outputs, bias: true });
+        self.at = Image::vector(outputs);
+    }
+
+    fn conv(&mut self, channels: u32, size: u32, stride: u32) {
+        let conv = Conv { input: self.at, channels, window: Window::half_padded(size, stride) };
+        self.layers.push(Layer::Conv { conv, bias: !self.net.batch_norm });
+        self.at = conv.output().unwrap_or(self.at);
+    }
+
+    fn rectify(&mut self) {
+        let image = self.at;
+        let units = image.units().unwrap_or(0);
+        if self.net.batch_norm {
+            self.layers.push(Layer::BatchNorm { image, eps: 1e-5, momentum: 0.1 });
+        }
+        self.layers.push(match self.net.activation {
+            Activation::Relu => Layer::Relu { units },
+            Activation::Prelu => Layer::Prelu { units, slope: self.net.slope },
+            Activation::Crelu => Layer::Crelu { image },
+        });
+        if self.net.activation == Activation::Crelu {
+            self.at.channels *= 2;
+        }
+    }
+
+    fn drop_out(&mut self, section: u32) {
+        let rate = self.net.dropout * (section + 1) as f32;
+        if rate > 0.0 {
+            let units = self.at.units().unwrap_or(0);
+            self.layers.push(Layer::Dropout { units, rate });
+        }
+    }
+}

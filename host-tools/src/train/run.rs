@@ -1,0 +1,177 @@
+use super::machine::Limits;
+use super::{Batch, Checkpoint, Epoch, Machine, Metrics, Model, Spec, machine};
+use crate::data::{Dataset, Inputs, Loader, Provenance};
+use crate::{Failure, Result};
+use shatterscope::kernel::Isa;
+use shatterscope::train::shuffle;
+
+/// Examples of a batch that is only evaluated.
+const EVALUATED: u32 = 256;
+
+/// A training run on data, from a spec or a checkpoint.
+pub struct Run<'d> {
+    spec: Spec,
+    data: &'d Dataset,
+    inputs: Inputs,
+    provenance: Provenance,
+    model: Model,
+    metrics: Metrics,
+    sums: [f64; 3],
+    machine: Box<dyn Machine>,
+    evaluator: Box<dyn Machine>,
+    order: Vec<u32>,
+}
+
+impl<'d> Run<'d> {
+    /// Begins one, or goes on with one.
+    ///
+    /// # Errors
+    /// Wrong use: a spec that does not fit the data or the core refuses; a checkpoint of other data.
+    pub fn new(spec: Spec, data: &'d Dataset, isa: Isa, from: Option<Checkpoint>) -> Result<Self> {
+        let train = data.train.len() as u32;
+        if spec.batch == 0 || spec.batch > train {
+            return Err(Failure::usage(format!("--batch {} must be between 1 and the {train} examples", spec.batch)));
+        }
+        spec.settings().check()?;
+        spec.augment().check(data.image)?;
+        let inputs = Inputs::of(data, spec.scaling);
+        let provenance = data.provenance(&inputs);
+        let (model, metrics, sums) = match from {
+            Some(from) if from.data != provenance => {
+                return Err(Failure::failed(format!(
+                    "the checkpoint was made with other data than {}: give the folder that it was begun with",
+                    data.name
+                )));
+            }
+            Some(from) => (from.model, from.metrics, from.sums),
+            None => (Model::new(&spec, data)?, Metrics::default(), [0.0; 3]),
+        };
+        let seed = spec.seed;
+        Ok(Self {
+            machine: machine(&model.layers, spec.batch, isa, seed)?,
+            evaluator: machine(&model.layers, EVALUATED.min(data.test.len().max(1) as u32), isa, seed)?,
+            spec,
+            data,
+            inputs,
+            provenance,
+            model,
+            metrics,
+            sums,
+            order: Vec::new(),
+        })
+    }
+
+    /// The model as it stands.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Epochs done.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Whether all epochs are done.
+    pub fn is_done(&self) -> bool {
+        self.model.rate.epoch >= self.spec.epochs
+    }
+
+    /// Steps of an epoch; the examples that fill no whole batch are left out, others in each epoch.
+    pub fn steps(&self) -> u32 {
+        self.data.train.len() as u32 / self.spec.batch
+    }
+
+    /// As it stands, to be written.
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            spec: self.spec.clone(),
+            data: self.provenance.clone(),
+            model: self.model.clone(),
+            sums: self.sums,
+            metrics: self.metrics.clone(),
+        }
+    }
+
+    /// One step, and after the last one of an epoch its evaluation.
+    ///
+    /// # Errors
+    /// NaN or infinity, with the layer.
+    pub fn step(&mut self) -> Result<super::Outcome> {
+        let (spec, model) = (&self.spec, &mut self.model);
+        let epoch = model.rate.epoch;
+        if self.order.len() != self.data.train.len() || model.batch == 0 {
+            self.order.resize(self.data.train.len(), 0);
+            shuffle(spec.seed, epoch, &mut self.order)?;
+        }
+        let first = (model.batch * spec.batch) as usize;
+        let numbers = &self.order[first..first + spec.batch as usize];
+        let loader = Loader::train(self.data, &self.inputs)?.augmented(spec.augment(), spec.seed, spec.run, epoch)?;
+        let batch = load(&loader, numbers, self.machine.tile())?;
+        let rate = spec.rate()?;
+        let limits = Limits { norm: spec.clip_norm, value: spec.clip_value };
+        let outcome = self.machine.train(model, &spec.settings(), rate.current(&model.rate), limits, &batch);
+        let outcome = outcome.map_err(|error| Failure {
+            message: format!("epoch {}, step {}: {error}", epoch + 1, model.step + 1),
+            ..error
+        })?;
+        let examples = f64::from(spec.batch);
+        let add = [f64::from(outcome.loss) * examples, f64::from(outcome.correct), outcome.gradient_norm];
+        self.sums.iter_mut().zip(add).for_each(|(sum, add)| *sum += add);
+        model.batch += 1;
+        if model.batch == self.steps() {
+            self.end_epoch()?;
+        }
+        Ok(outcome)
+    }
+
+    fn end_epoch(&mut self) -> Result<()> {
+        let batches = f64::from(self.model.batch);
+        let examples = batches * f64::from(self.spec.batch);
+        let rate = self.spec.rate()?;
+        let used = rate.current(&self.model.rate);
+        let (test_loss, test_accuracy) = self.evaluate()?;
+        let loss = self.sums[0] / examples;
+        rate.advance(&mut self.model.rate, loss as f32);
+        self.metrics.epochs.push(Epoch {
+            epoch: self.model.rate.epoch,
+            step: self.model.step,
+            rate: used,
+            loss,
+            accuracy: self.sums[1] / examples,
+            gradient_norm: self.sums[2] / batches,
+            test_loss,
+            test_accuracy,
+            digest: self.model.digest().to_string(),
+        });
+        (self.model.batch, self.sums) = (0, [0.0; 3]);
+        Ok(())
+    }
+
+    /// (mean loss, share of right answers) on the test part.
+    ///
+    /// # Errors
+    /// NaN or infinity, with the layer.
+    pub fn evaluate(&mut self) -> Result<(f64, f64)> {
+        let loader = Loader::test(self.data, &self.inputs)?;
+        let numbers: Vec<u32> = (0..self.data.test.len() as u32).collect();
+        let mut sums = [0.0; 2];
+        for numbers in numbers.chunks(EVALUATED as usize) {
+            let batch = load(&loader, numbers, self.evaluator.tile())?;
+            let outcome = self.evaluator.evaluate(&self.model, &batch)?;
+            sums[0] += f64::from(outcome.loss) * numbers.len() as f64;
+            sums[1] += f64::from(outcome.correct);
+        }
+        let all = numbers.len().max(1) as f64;
+        Ok((sums[0] / all, sums[1] / all))
+    }
+}
+
+fn load(loader: &Loader<'_>, numbers: &[u32], tile: usize) -> Result<Batch> {
+    let mut batch = Batch {
+        inputs: vec![0.0; loader.inputs_len(numbers.len(), tile)],
+        labels: vec![0; loader.labels_len(numbers.len(), tile)],
+        count: numbers.len(),
+    };
+    loader.fill(numbers, tile, &mut batch.inputs, &mut batch.labels)?;
+    Ok(batch)
+}

@@ -1,0 +1,130 @@
+use super::Net;
+use crate::Result;
+use crate::data::{Augment, Scaling};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use shatterscope::math::Math;
+use shatterscope::train::{self, Decay, Decrease, Settings};
+
+/// The optimiser's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Optimiser {
+    /// w - rate g
+    Sgd,
+    /// With momentum
+    Momentum,
+    /// With Nesterov's momentum
+    Nesterov,
+    /// Adam
+    Adam,
+}
+
+/// When the learning rate falls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// Never
+    Never,
+    /// At the epochs given
+    Steps,
+    /// When the training loss stops falling
+    Plateau,
+}
+
+/// All that a training run depends on, besides the data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Spec {
+    /// The network.
+    pub net: Net,
+    /// What it sees of a byte.
+    pub scaling: Scaling,
+    /// Largest shift in pixels, both ways.
+    pub shift: u32,
+    /// Whether every second image is mirrored.
+    pub flip: bool,
+    /// Key of weights, shuffles, shifts and dropout.
+    pub seed: u64,
+    /// Of the seed.
+    pub run: u32,
+    /// Examples of a step.
+    pub batch: u32,
+    /// Epochs.
+    pub epochs: u32,
+    /// Optimiser.
+    pub optimiser: Optimiser,
+    /// Learning rate to begin with.
+    pub rate: f32,
+    /// Momentum.
+    pub momentum: f32,
+    /// Of Adam: decay of its mean and of its square.
+    pub betas: [f32; 2],
+    /// Of Adam: beside the root.
+    pub eps: f32,
+    /// Weight decay.
+    pub decay: f32,
+    /// Whether it is taken beside the gradient.
+    pub decoupled: bool,
+    /// Largest norm of the gradient of all parameters; 0 for any.
+    pub clip_norm: f32,
+    /// Largest element of the gradient; 0 for any.
+    pub clip_value: f32,
+    /// Epochs over which the rate grows.
+    pub warm_up: u32,
+    /// When it falls.
+    pub schedule: Schedule,
+    /// At which epochs.
+    pub steps: Vec<u32>,
+    /// To which part of itself.
+    pub factor: f32,
+    /// Epochs without a better loss that a plateau waits.
+    pub patience: u32,
+    /// By how much a loss must be better.
+    pub threshold: f32,
+    /// How often a plateau lowers the rate at most.
+    pub drops: u32,
+}
+
+impl Spec {
+    /// The core's settings of the optimiser.
+    pub fn settings(&self) -> Settings {
+        let optimiser = match self.optimiser {
+            Optimiser::Sgd => train::Optimiser::Sgd,
+            Optimiser::Momentum => train::Optimiser::Momentum { mu: self.momentum },
+            Optimiser::Nesterov => train::Optimiser::Nesterov { mu: self.momentum },
+            Optimiser::Adam => train::Optimiser::Adam { beta1: self.betas[0], beta2: self.betas[1], eps: self.eps },
+        };
+        let decay = match (self.decay, self.decoupled) {
+            (0.0, _) => Decay::None,
+            (decay, false) => Decay::L2(decay),
+            (decay, true) => Decay::Decoupled(decay),
+        };
+        Settings { optimiser, decay, math: Math::Libm }
+    }
+
+    /// The core's learning rate.
+    ///
+    /// # Errors
+    /// Wrong use: settings out of their ranges.
+    pub fn rate(&self) -> Result<train::Rate> {
+        let decrease = match self.schedule {
+            Schedule::Never => Decrease::Never,
+            Schedule::Steps => Decrease::steps(&self.steps, self.factor)?,
+            Schedule::Plateau => Decrease::Plateau {
+                factor: self.factor,
+                patience: self.patience,
+                threshold: self.threshold,
+                drops: self.drops,
+            },
+        };
+        let rate = train::Rate { base: self.rate, warm_up: self.warm_up, decrease };
+        rate.check()?;
+        Ok(rate)
+    }
+
+    /// How images are moved.
+    pub fn augment(&self) -> Augment {
+        Augment { shift: self.shift, flip: self.flip }
+    }
+}
