@@ -89,6 +89,12 @@ pub enum Refusal {
     TooLarge,
     /// The tile width is one of 1 to 64, the number of rows a group at least 1.
     Tile,
+    /// A window has taps and a stride, fits its image with the padding, and sees the image at every place; images have channels.
+    Window,
+    /// An average pool has no padding and at most 2^24 taps, a max pool at most 256.
+    Pool,
+    /// A dropout rate is at least 0 and below 1.
+    Rate,
 }
 
 /// Everything that can go wrong in the core.
@@ -145,6 +151,11 @@ impl fmt::Display for Refusal {
             Refusal::Lag => "lags must be below the number of points",
             Refusal::TooLarge => "the network needs more elements than can be counted",
             Refusal::Tile => "the tile width must be between 1 and 64, rows at least 1",
+            Refusal::Window => {
+                "the window does not fit the image: it needs taps, a stride, padding below its size, and an image that is not empty"
+            }
+            Refusal::Pool => "an average pool takes no padding and at most 2^24 taps, a max pool at most 256 taps",
+            Refusal::Rate => "a dropout rate must be at least 0 and below 1",
         })
     }
 }

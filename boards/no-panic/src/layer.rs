@@ -13,6 +13,7 @@ pub fn everything() {
     kernels::<1, 1>();
     kernels::<4, 4>();
     dense();
+    images();
     rectifiers::<1>();
     rectifiers::<4>();
     rectifiers::<16>();
@@ -65,6 +66,19 @@ fn dense() {
     let _ = black_box(dense_backward_input(weight, shape(), x, buffer(&mut y)));
     let _ = black_box(dense_backward_parameters(shape(), weight, x, buffer(&mut y), buffer(&mut z)));
     black_box(tape_bytes(black_box(3), black_box(4)));
+}
+
+fn images() {
+    let (mut y, mut z) = ([0.0; 16], [0.0; 16]);
+    let (x, points): (&[f32], usize) = (slice(&[1.0; 16]), black_box(2));
+    let window: Window = black_box(Window::half_padded(black_box(3), black_box(1)));
+    let input: Image = black_box(Image { channels: 2, height: 2, width: 2 });
+    black_box((Image::vector(black_box(3)).units(), input.plane(), window.taps(), window.places(&input)));
+    let conv: Conv = black_box(Conv { input, channels: 2, window });
+    black_box((conv.output(), conv.weights()));
+    let _ = black_box(conv_forward(&conv, slice(&[1.0; 36]), slice(&[1.0; 2]), points, x, buffer(&mut y)));
+    let _ = black_box(conv_backward_input(&conv, slice(&[1.0; 36]), points, x, buffer(&mut y)));
+    let _ = black_box(conv_backward_parameters(&conv, points, x, x, buffer(&mut y), buffer(&mut z)));
 }
 
 fn rectifiers<const T: usize>() {
