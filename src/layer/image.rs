@@ -110,3 +110,51 @@ impl Conv {
         }
     }
 }
+
+/// A window that takes one number of each place of each channel: average and max pools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Pool {
+    /// What goes in.
+    pub input: Image,
+    /// What each place sees.
+    pub window: Window,
+}
+
+impl Pool {
+    /// What comes out.
+    pub const fn output(&self) -> Option<Image> {
+        match self.window.places(&self.input) {
+            Some((height, width)) => Some(Image { channels: self.input.channels, height, width }),
+            None => None,
+        }
+    }
+}
+
+/// The way past a block that changes the image, without parameters: every `stride`-th row and column, and channels of zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Shortcut {
+    /// What goes in.
+    pub input: Image,
+    /// Channels out, no fewer than come in.
+    pub channels: u32,
+    /// From one row taken to the next, and one column.
+    pub stride: u32,
+}
+
+impl Shortcut {
+    /// What comes out: as from a window of one tap.
+    pub const fn output(&self) -> Option<Image> {
+        match self.window().places(&self.input) {
+            Some((height, width)) if self.channels >= self.input.channels => {
+                Some(Image { channels: self.channels, height, width })
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) const fn window(&self) -> Window {
+        Window { height: 1, width: 1, stride: self.stride, padding: 0 }
+    }
+}

@@ -28,9 +28,27 @@ impl Places {
         scan(self.rows, self.columns)
     }
 
+    /// How many there are.
+    pub fn count(self) -> usize {
+        self.rows as usize * self.columns as usize
+    }
+
     /// The index of a place.
     pub fn index(self, (row, column): (u32, u32)) -> usize {
         row as usize * self.columns as usize + column as usize
+    }
+
+    /// The tap of an index in the order of [`Places::taps`].
+    pub fn tap(self, index: u32) -> Option<(u32, u32)> {
+        let (ky, kx) = (index.checked_div(self.window.width)?, index.checked_rem(self.window.width)?);
+        (ky < self.window.height).then_some((ky, kx))
+    }
+
+    /// The position in the plane of the image that a tap sees from a place; None in the padding.
+    pub fn sees(self, (row, column): (u32, u32), (ky, kx): (u32, u32)) -> Option<usize> {
+        let y = self.along(row, ky, self.image.height)?;
+        let x = self.along(column, kx, self.image.width)?;
+        Some(y * self.image.width as usize + x)
     }
 
     fn along(self, place: u32, tap: u32, size: u32) -> Option<usize> {
@@ -56,11 +74,11 @@ fn scan(rows: u32, columns: u32) -> impl Iterator<Item = (u32, u32)> {
 }
 
 /// Part `index` of a slice in parts of `len` elements.
-pub(super) fn part(x: &[f32], index: usize, len: usize) -> &[f32] {
+pub(super) fn part<T>(x: &[T], index: usize, len: usize) -> &[T] {
     x.get(index * len..).and_then(|x| x.get(..len)).unwrap_or_default()
 }
 
 /// The same to write to.
-pub(super) fn part_mut(x: &mut [f32], index: usize, len: usize) -> &mut [f32] {
+pub(super) fn part_mut<T>(x: &mut [T], index: usize, len: usize) -> &mut [T] {
     x.get_mut(index * len..).and_then(|x| x.get_mut(..len)).unwrap_or_default()
 }

@@ -24,4 +24,6 @@ pub enum Purpose {
     Readout = 4,
     /// White noise.
     Noise = 5,
+    /// Which values are dropped.
+    Dropout = 6,
 }
