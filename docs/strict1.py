@@ -1013,7 +1013,7 @@ ABOUT = {  # file: cases, sentence
     "crelu_image": (crelu_image_cases, "CReLU of images (section 4), by channels; a row is a unit or a feature."),
     "shortcut": (shortcut_cases, "Shortcuts without parameters to a smaller image of more channels (section 4)."),
     "dropout": (dropout_cases, "Dropout (section 4): thresholds of rates, then masks by address; a row is a unit."),
-    "channel_norm": (channel_norm_cases, "Batch normalisation of a channel of an image (section 4); a row is a position."),
+    "channel_norm": (channel_norm_cases, "Batch norm of a channel of an image (section 4); a row is a position."),
     "grid": (grid_cases, "Grids of points (section 4)."),
     "weights": (weights_cases, "Standard deviations, and all parameters of small networks (section 6)."),
     "noise": (noise_cases, "White and brown noise (section 7)."),
