@@ -47,7 +47,7 @@ def red16(t, first=0):
 
 
 # ---- section 5: addresses -> words -----------------------------------------------------------------------------------
-W, BIAS, STEM, STEM_BIAS, READOUT, NOISE = range(6)  # purposes
+W, BIAS, STEM, STEM_BIAS, READOUT, NOISE, DROPOUT = range(7)  # purposes
 LOW = np.uint64(0xFFFFFFFF)
 
 
@@ -298,6 +298,182 @@ def norm_gradient(norm, statistics, g, cache):
     return ((g - c1[:, None]) - (xhat * c2[:, None])) * inv[:, None]
 
 
+# ---- section 4: images. x is [c][y][x][point], a window (kh, kw, stride, padding) ------------------------------------
+def places(size, window):
+    """Rows and columns of places on an image of H x W."""
+    kh, kw, s, o = window
+    return (size[0] + 2 * o - kh) // s + 1, (size[1] + 2 * o - kw) // s + 1
+
+
+def taps(window):
+    """All taps (ky, kx) in order."""
+    return [(ky, kx) for ky in range(window[0]) for kx in range(window[1])]
+
+
+def sees(size, window, place, tap):
+    """The position (y, x) that a tap sees from a place, or None."""
+    y, x = (place[i] * window[2] + tap[i] - window[3] for i in (0, 1))
+    return (y, x) if 0 <= y < size[0] and 0 <= x < size[1] else None
+
+
+def in_order(size, window):
+    rows, columns = places(size, window)
+    return [(row, column) for row in range(rows) for column in range(columns)]
+
+
+def conv(w, bias, x, window):
+    size = x.shape[1:3]
+    y = np.zeros((len(w),) + places(size, window) + x.shape[3:], F)
+    for i in range(len(w)):
+        for place in in_order(size, window):
+            seen = [(c, tap, sees(size, window, place, tap)) for c in range(len(x)) for tap in taps(window)]
+            terms = (w[(i, c) + tap] * x[(c,) + at] for c, tap, at in seen if at is not None)
+            y[(i,) + place] = chain(np.full(x.shape[3], bias[i]), terms)
+    return y
+
+
+def conv_back(w, g, size, window):
+    # Which places see a position by a tap: looked up, not solved for.
+    by = {(tap, sees(size, window, place, tap)): place for place in in_order(size, window) for tap in taps(window)}
+    grad = np.zeros(w.shape[1:2] + size + g.shape[3:], F)
+    for c in range(w.shape[1]):
+        for y in range(size[0]):
+            for x in range(size[1]):
+                terms = (w[(i, c) + tap] * g[(i,) + by[tap, (y, x)]]
+                         for i in range(len(w)) for tap in taps(window) if (tap, (y, x)) in by)
+                grad[c, y, x] = chain(np.zeros(g.shape[3], F), terms)
+    return grad
+
+
+def conv_grads(old_w, old_bias, g, x, window):
+    size, points = x.shape[1:3], range(x.shape[3])
+    grad_w = old_w.copy()
+    for i in range(old_w.shape[0]):
+        for c in range(old_w.shape[1]):
+            for tap in taps(window):
+                seen = [(place, sees(size, window, place, tap)) for place in in_order(size, window)]
+                seen = [(place, at) for place, at in seen if at is not None]
+                terms = (g[(i,) + place][p] * x[(c,) + at][p] for p in points for place, at in seen)
+                grad_w[(i, c) + tap] = chain(old_w[(i, c) + tap], terms)
+    grad_bias = [chain(old, (g[(i,) + place][p] for p in points for place in in_order(size, window)))
+                 for i, old in enumerate(old_bias)]
+    return grad_w, np.array(grad_bias, F)
+
+
+def average_pool(x, window):
+    size = x.shape[1:3]
+    y = np.zeros(x.shape[:1] + places(size, window) + x.shape[3:], F)
+    for place in in_order(size, window):
+        terms = (x[(slice(None),) + sees(size, window, place, tap)] for tap in taps(window))
+        y[(slice(None),) + place] = chain(np.zeros((len(x), x.shape[3]), F), terms) / F(len(taps(window)))
+    return y
+
+
+def average_pool_back(g, size, window):
+    grad = np.zeros(g.shape[:1] + size + g.shape[3:], F)
+    for place in in_order(size, window):  # every position meets its places in order
+        for tap in taps(window):
+            grad[(slice(None),) + sees(size, window, place, tap)] += g[(slice(None),) + place] / F(len(taps(window)))
+    return grad
+
+
+def max_pool(x, window):
+    """The largest, and which tap it is."""
+    size = x.shape[1:3]
+    y = np.zeros(x.shape[:1] + places(size, window) + x.shape[3:], F)
+    choice = np.zeros(y.shape, int)
+    for place in in_order(size, window):
+        m = None
+        for i, tap in enumerate(taps(window)):
+            at = sees(size, window, place, tap)
+            if at is None:
+                continue
+            seen = x[(slice(None),) + at]
+            m, chosen = (seen, np.full(seen.shape, i)) if m is None else (
+                np.where(seen > m, seen, m), np.where(seen > m, i, chosen))
+        y[(slice(None),) + place], choice[(slice(None),) + place] = m, chosen
+    return y, choice
+
+
+def max_pool_back(g, choice, size, window):
+    grad = np.zeros(g.shape[:1] + size + g.shape[3:], F)
+    for place in in_order(size, window):
+        for i, tap in enumerate(taps(window)):
+            at = sees(size, window, place, tap)
+            if at is not None:
+                here = (slice(None),) + at
+                chose = choice[(slice(None),) + place] == i
+                grad[here] = np.where(chose, grad[here] + g[(slice(None),) + place], grad[here])
+    return grad
+
+
+def max_pool_tangent(t, choice, window):
+    size = t.shape[1:3]
+    y = np.zeros(choice.shape, F)
+    for place in in_order(size, window):
+        for i, tap in enumerate(taps(window)):
+            at, here = sees(size, window, place, tap), (slice(None),) + place
+            if at is not None:
+                y[here] = np.where(choice[here] == i, t[(slice(None),) + at], y[here])
+    return y
+
+
+def prelu(slope, bit, x):
+    """Of values, gradients and tangents."""
+    return np.where(bit, x, slope * x)
+
+
+def shortcut(x, channels, stride):
+    taken = x[:, ::stride, ::stride]
+    return np.concatenate([taken, np.zeros((channels - len(x),) + taken.shape[1:], F)])
+
+
+def shortcut_back(g, shape, stride):
+    grad = np.zeros(shape, F)
+    grad[:, ::stride, ::stride] = g[:shape[0]]
+    return grad
+
+
+def dropout_keeps(seed, step, layer, rate, units, points):
+    """[unit][point] of one layer in one step."""
+    threshold = math.floor(float(rate) * 2 ** 32 + 0.5)  # exact in binary64: rate has 24 bits
+    unit, point = np.arange(units)[:, None], np.arange(points)[None, :]
+    return philox((unit, point, layer + (DROPOUT << 24), step), (seed & 0xFFFFFFFF, seed >> 32))[0] >= threshold
+
+
+def dropout(keeps, rate, x):
+    return np.where(keeps, x * (ONE / (ONE - rate)), ZERO)
+
+
+def channel_red16(t):
+    """t is [position][point]: each lane takes its points in order, the positions of a point one after the other."""
+    lanes = np.zeros(16, F)
+    for p in range(t.shape[1]):
+        for q in range(t.shape[0]):
+            lanes[p % 16] += t[q, p]
+    for half in (8, 4, 2, 1):
+        lanes = lanes[:half] + lanes[half:2 * half]
+    return lanes[0]
+
+
+def channel_forward(z, eps):
+    n = F(z.size)
+    mean = channel_red16(z) / n
+    d = z - mean
+    var = channel_red16(d * d) / n
+    inv = ONE / np.sqrt(var + eps)
+    return mean, var, inv, d * inv
+
+
+def channel_gradient(q, xhat, inv):
+    n = F(q.size)
+    return ((q - channel_red16(q) / n) - (xhat * (channel_red16(q * xhat) / n))) * inv
+
+
+def running(r, batch, m):
+    return ((ONE - m) * r) + (m * batch)
+
+
 # ---- section 4: a run ------------------------------------------------------------------------------------------------
 class NonFinite(Exception):
     pass
@@ -468,6 +644,10 @@ def bits(x):
     if x.ndim:
         return [bits(e) for e in x]
     return "7fc00000" if np.isnan(x) else f"{int(x.view(np.uint32)):08x}"
+
+
+def flat(x):
+    return bits(np.ascontiguousarray(x).reshape(-1))
 
 
 def words(x):
@@ -658,6 +838,117 @@ def dense_cases():
                "grad_weight": bits(grad_w), "grad_bias": bits(grad_b)}
 
 
+WINDOWS = [  # c_in, H, W, c_out, (kh, kw, stride, padding), points
+    (1, 1, 1, 1, (1, 1, 1, 0), 1), (2, 3, 4, 2, (1, 1, 1, 0), 3), (2, 4, 5, 3, (3, 3, 1, 1), 2),
+    (3, 5, 5, 2, (3, 3, 2, 1), 2), (1, 7, 4, 2, (2, 3, 3, 1), 4), (2, 6, 6, 1, (2, 2, 2, 0), 3),
+    (2, 1, 2, 2, (3, 3, 1, 1), 2), (1, 2, 2, 1, (5, 5, 2, 2), 2), (2, 5, 5, 2, (4, 1, 1, 0), 1),
+    (2, 4, 4, 1, (3, 3, 1, 0), 2)]
+
+
+def of_window(c_in, h, w, window, points):
+    """A case, ordinary numbers for it, and coarse ones of which many are equal."""
+    x = sample(110, c_in, h, w, points)
+    return {"input": [c_in, h, w], "window": list(window), "points": points}, x, (F(np.round(x * TWO)) / TWO)
+
+
+def conv_cases():
+    for i, (c_in, h, wide, c_out, window, m) in enumerate(WINDOWS):
+        case, x, _ = of_window(c_in, h, wide, window, m)
+        w, bias = sample(120 + i, c_out, c_in, *window[:2]), sample(130 + i, c_out)
+        old_w, old_b = sample(140 + i, *w.shape), sample(150 + i, c_out)
+        y = conv(w, bias, x, window)
+        g = sample(160 + i, *y.shape)
+        grad_w, grad_b = conv_grads(old_w, old_b, g, x, window)
+        yield {**case, "channels": c_out, "weight": flat(w), "bias": flat(bias), "x": flat(x), "y": flat(y),
+               "g": flat(g), "grad_input": flat(conv_back(w, g, (h, wide), window)), "old_weight": flat(old_w),
+               "old_bias": flat(old_b), "grad_weight": flat(grad_w), "grad_bias": flat(grad_b)}
+
+
+def pool_cases():
+    for i, (channels, h, w, _, window, m) in enumerate(WINDOWS):
+        case, x, few = of_window(channels, h, w, window, m)
+        if window[3] == 0:
+            y = average_pool(x, window)
+            g = sample(170 + i, *y.shape)
+            yield {"kind": "average", **case, "x": flat(x), "y": flat(y), "g": flat(g),
+                   "grad_input": flat(average_pool_back(g, (h, w), window))}
+        y, choice = max_pool(few, window)
+        g, t = sample(180 + i, *y.shape), sample(190 + i, *few.shape)
+        yield {"kind": "max", **case, "x": flat(few), "y": flat(y), "tape": choice.reshape(-1).tolist(), "g": flat(g),
+               "grad_input": flat(max_pool_back(g, choice, (h, w), window)), "t": flat(t),
+               "tangent": flat(max_pool_tangent(t, choice, window))}
+    x = np.concatenate([ODD, ODD[::-1]])  # both zeros after each other, NaN first and later
+    for length in (1, 2, 3, 5):
+        window = (1, length, 1, 0)
+        y, choice = max_pool(x.reshape(1, 1, -1, 1), window)
+        yield {"kind": "max", "input": [1, 1, len(x)], "window": list(window), "points": 1, "x": bits(x), "y": flat(y),
+               "tape": choice.reshape(-1).tolist()}
+
+
+def prelu_cases():
+    g = sample(200, len(ODD))
+    for slope in (0.25, 1, 0, -0.5, 0.01):
+        s, bit = F(slope), ODD > ZERO
+        yield {"slope": bits(s), "x": bits(ODD), "y": bits(prelu(s, bit, ODD)), "bits": bit.astype(int).tolist(),
+               "g": bits(g), "grad_x": bits(prelu(s, bit, g))}
+
+
+def crelu_image_cases():
+    for i, (channels, plane, m) in enumerate([(1, 1, 2), (1, 4, 3), (3, 1, 2), (2, 3, 3), (4, 5, 2)]):
+        x, t = sample(210 + i, channels, plane, m), sample(230 + i, channels, plane, m)
+        g = sample(220 + i, 2 * channels, plane, m)
+        rows = lambda x: bits(x.reshape(-1, m))
+        yield {"plane": plane, "x": rows(x), "features": rows(crelu(x)), "g": rows(g),
+               "grad_x": rows(act_back(True, x > ZERO, g)), "t": rows(t),
+               "tangent": rows(act_tangent(True, x > ZERO, t))}
+
+
+def shortcut_cases():
+    for i, (c_in, h, w, c_out, stride, m) in enumerate([
+            (1, 1, 1, 1, 1, 1), (2, 4, 4, 4, 2, 2), (2, 5, 3, 3, 2, 1), (1, 7, 5, 1, 3, 2)]):
+        x = sample(240 + i, c_in, h, w, m)
+        y = shortcut(x, c_out, stride)
+        g = sample(250 + i, *y.shape)
+        yield {"input": [c_in, h, w], "channels": c_out, "stride": stride, "points": m, "x": flat(x), "y": flat(y),
+               "g": flat(g), "grad_input": flat(shortcut_back(g, x.shape, stride))}
+
+
+def dropout_cases():
+    ends = from_bits("2e800000", "2f000000", "2f000001", "2f400000", "3f7fffff", "00000001", "80000000")
+    for rate in ends:  # 2^32 times it: 1/4, 1/2, a little more, 3/4, 2^32 - 256, next to nothing, nothing
+        yield {"rate": bits(rate), "threshold": words([math.floor(float(rate) * 2 ** 32 + 0.5)])[0],
+               "scale": bits(ONE / (ONE - rate))}
+    for i, (seed, step, layer, rate, units, m) in enumerate([
+            (0, 0, 1, 0.5, 8, 4), (1 << 40, 3, 5, 0.1, 6, 5), (7, 2 ** 32 - 1, 9, 0.9, 5, 5), (1, 1, 2, 0, 2, 2)]):
+        rate, x = F(rate), sample(260 + i, units, m)
+        keeps = dropout_keeps(seed, step, layer, rate, units, m)
+        yield {"seed": seed, "step": step, "layer": layer, "rate": bits(rate), "x": bits(x),
+               "keeps": keeps.astype(int).tolist(), "y": bits(dropout(keeps, rate, x))}
+
+
+def channel_norm_cases():
+    for i, (plane, m, affine) in enumerate([(1, 1, 0), (1, 17, 1), (4, 1, 0), (6, 5, 1), (3, 40, 1), (9, 16, 0)]):
+        z, g = sample(270 + i, plane, m) + F(0.5), sample(280 + i, plane, m)
+        eps, gamma, beta, momentum = F(1e-5), F(1.25), F(-0.375), F(0.1)
+        mean, var, inv, xhat = channel_forward(z, eps)
+        q, y = (g * gamma, (xhat * gamma) + beta) if affine else (g, xhat)
+        by_point = lambda t: (t[at, p] for p in range(m) for at in range(plane))
+        old = (F(0.5), F(0.25))
+        n = F(z.size)
+        after = (running(old[0], mean, momentum),
+                 running(old[1], var * (n / (n - ONE)) if z.size > 1 else var, momentum))
+        root = ONE / np.sqrt(after[1] + eps)
+        inference = (z - after[0]) * root
+        case = {"z": bits(z), "eps": bits(eps), "mean": bits(mean), "var": bits(var), "inv": bits(inv),
+                "xhat": bits(xhat), "y": bits(y), "g": bits(g), "grad_z_detached": bits(q * inv),
+                "grad_z_full": bits(channel_gradient(q, xhat, inv)), "momentum": bits(momentum),
+                "old_mean": bits(old[0]), "old_var": bits(old[1]), "running_mean": bits(after[0]),
+                "running_var": bits(after[1]), "inference": bits((inference * gamma) + beta if affine else inference),
+                "old_gamma": bits(old[0]), "old_beta": bits(old[1]),
+                "grad_gamma": bits(chain(old[0], by_point(g * xhat))), "grad_beta": bits(chain(old[1], by_point(g)))}
+        yield case | ({"gamma": bits(gamma), "beta": bits(beta)} if affine else {})
+
+
 def grid_cases():
     for start, to, m, endpoint in [(-2, 2, 256, "exclusive"), (-2, 2, 256, "inclusive"), (0, 1, 7, "exclusive"),
                                    (0, 1, 7, "inclusive"), (-0.3, 1.7, 33, "inclusive"), (0.1, -0.1, 10, "exclusive"),
@@ -716,6 +1007,13 @@ ABOUT = {  # file: cases, sentence
     "acf": (acf_cases, "The autocorrelation of a series at lags 0..lags, or that it is constant (section 7)."),
     "orthogonal": (orthogonal_cases, "Orthogonal and looks-linear matrices, by rows (section 6)."),
     "dense": (dense_cases, "A dense layer (section 4): forward, gradient of the input, gradients of the parameters."),
+    "conv": (conv_cases, "Convolutions (section 4): forward, gradient of the input, gradients of the parameters."),
+    "pool": (pool_cases, "Average and max pools (section 4); the last ones on zeros, infinities and NaN."),
+    "prelu": (prelu_cases, "PReLU with a fixed slope, and its bits (section 4)."),
+    "crelu_image": (crelu_image_cases, "CReLU of images (section 4), by channels; a row is a unit or a feature."),
+    "shortcut": (shortcut_cases, "Shortcuts without parameters to a smaller image of more channels (section 4)."),
+    "dropout": (dropout_cases, "Dropout (section 4): thresholds of rates, then masks by address; a row is a unit."),
+    "channel_norm": (channel_norm_cases, "Batch norm of a channel of an image (section 4); a row is a position."),
     "grid": (grid_cases, "Grids of points (section 4)."),
     "weights": (weights_cases, "Standard deviations, and all parameters of small networks (section 6)."),
     "noise": (noise_cases, "White and brown noise (section 7)."),

@@ -105,10 +105,14 @@ pub enum Refusal {
     Lag,
     /// More elements than a u64 counts.
     TooLarge,
-    /// A window that does not fit its image, or has no stride.
-    Window,
     /// The tile width is one of 1 to 64, the number of rows a group at least 1.
     Tile,
+    /// A window has taps and a stride, fits its image with the padding, and sees the image at every place; images have channels.
+    Window,
+    /// An average pool has no padding and at most 2^24 taps, a max pool at most 256.
+    Pool,
+    /// A dropout rate is at least 0 and below 1.
+    Rate,
 }
 
 /// A setting of training that is out of its range.
@@ -195,10 +199,12 @@ impl fmt::Display for Refusal {
             }
             Refusal::Lag => "lags must be below the number of points",
             Refusal::TooLarge => "the network needs more elements than can be counted",
-            Refusal::Window => {
-                "a window must fit its padded image and have a stride of at least 1, its padding less than its size"
-            }
             Refusal::Tile => "the tile width must be between 1 and 64, rows at least 1",
+            Refusal::Window => {
+                "the window does not fit the image: it needs taps, a stride, padding below its size, and an image that is not empty"
+            }
+            Refusal::Pool => "an average pool takes no padding and at most 2^24 taps, a max pool at most 256 taps",
+            Refusal::Rate => "a dropout rate must be at least 0 and below 1",
         })
     }
 }

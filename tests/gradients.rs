@@ -42,7 +42,7 @@ fn oracle(case: &Case, run: u32) -> Network {
             CoreLayer::Relu { .. } => Layer::Relu,
             CoreLayer::Crelu { .. } => Layer::Crelu,
             CoreLayer::Centre { .. } => Layer::Centre,
-            CoreLayer::BatchNorm { eps, .. } => Layer::BatchNorm { eps: eps as f64, gamma: None, beta: None },
+            CoreLayer::BatchNorm { eps, .. } => Layer::BatchNorm { plane: 1, eps: eps as f64, gamma: None, beta: None },
             CoreLayer::Fork { .. } => {
                 stack.push(Vec::new());
                 continue;
@@ -259,6 +259,7 @@ fn batch_norm_and_centring_agree() {
     let column = |x: &[f32]| -> Vec<Vec<f64>> { x.iter().map(|&x| vec![x as f64]).collect() };
     for affine in [None, Some(Affine { gamma: 1.25, beta: -0.5 })] {
         let layer = Layer::BatchNorm {
+            plane: 1,
             eps: 1e-5f32 as f64,
             gamma: affine.map(|affine| vec![affine.gamma as f64]),
             beta: affine.map(|affine| vec![affine.beta as f64]),

@@ -171,6 +171,9 @@ fn the_page_numbers_the_variants() {
                 Refusal::Lag,
                 Refusal::TooLarge,
                 Refusal::Tile,
+                Refusal::Window,
+                Refusal::Pool,
+                Refusal::Rate,
             ]),
         ),
         (

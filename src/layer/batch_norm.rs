@@ -59,7 +59,7 @@ pub fn batch_norm_moments(z: &[f32], eps: f32, math: Math) -> Moments {
     points_of(z).moments::<1>(eps, math)
 }
 
-/// `y = ((z - mean) * inv) [* gamma + beta]` for the points of one unit; z becomes xhat, `y` the output.
+/// `y = ((z - mean) * inv) [* gamma + beta]` for the points of one unit, or of all units of a channel; z becomes xhat, `y` the output.
 ///
 /// # References
 /// Ioffe and Szegedy, "Batch normalization", ICML 2015.

@@ -1,62 +1,84 @@
 use super::relu;
 use crate::math::negate;
 
-/// Unit k becomes the features 2k = relu(x) and 2k+1 = relu(-x), in place; one bit a unit and point, x > 0.
+/// Channel c becomes the channels 2c = relu(x) and 2c+1 = relu(-x), unit by unit, in place; one bit a unit and point, x > 0.
 ///
 /// # Shapes
-/// `x` is `[2 * units][T]` and holds its units in the first half; `tape` as for [`relu_forward`](super::relu_forward).
+/// `plane` is the number of units of a channel, 1 for vectors. `x` is `[2 * channels * plane][T]` and holds its units in the first
+/// half; `tape` as for [`relu_forward`](super::relu_forward), in the order of the units that came in.
 ///
 /// # References
 /// Shang et al., "Understanding and improving convolutional neural networks via concatenated rectified linear units",
 /// ICML 2016.
 #[inline(always)]
-pub fn crelu_forward<const T: usize>(x: &mut [[f32; T]], tape: &mut [u8]) {
-    let units = x.len() / 2;
+pub fn crelu_forward<const T: usize>(plane: usize, x: &mut [[f32; T]], tape: &mut [u8]) {
+    let channels = channels(plane, x.len());
     tape.fill(0);
-    for (values, byte) in x.get(..units).unwrap_or_default().as_flattened().chunks(8).zip(tape) {
+    for (values, byte) in x.get(..channels * plane).unwrap_or_default().as_flattened().chunks(8).zip(tape) {
         for (bit, value) in values.iter().enumerate() {
             *byte |= u8::from(*value > 0.0) << bit;
         }
     }
-    // From the last unit down, so that no unit is overwritten before it is read.
-    for k in (0..units).rev() {
-        let Some(&unit) = x.get(k) else { return };
-        if let Some([even, odd]) = x.get_mut(2 * k..).and_then(|x| x.first_chunk_mut()) {
-            *even = unit.map(relu);
-            *odd = unit.map(|value| relu(negate(value)));
+    // From the last channel down, so that no unit is overwritten before it is read.
+    for c in (0..channels).rev() {
+        for k in c * plane..(c + 1) * plane {
+            let Some(&unit) = x.get(k) else { return };
+            if let Some((even, odd)) = pair(x, k + c * plane, plane) {
+                *even = unit.map(relu);
+                *odd = unit.map(|value| relu(negate(value)));
+            }
         }
     }
 }
 
-/// `grad_input[k] = bit ? g[2k] : -g[2k+1]`, in place: the result stands in the first half.
+/// `grad_input[c] = bit ? g[2c] : -g[2c+1]`, unit by unit, in place: the result stands in the first half.
 ///
 /// Under mirrored weights both are the same number, at x = 0 too: a looks-linear gradient is constant to the bit.
 #[inline(always)]
-pub fn crelu_backward<const T: usize>(g: &mut [[f32; T]], tape: &[u8]) {
-    for k in 0..g.len() / 2 {
-        let Some(&[even, odd]) = g.get(2 * k..).and_then(|g| g.first_chunk()) else { return };
-        let Some(unit) = g.get_mut(k) else { return };
-        for (lane, ((unit, even), odd)) in unit.iter_mut().zip(even).zip(odd).enumerate() {
-            let bit = k * T + lane;
-            let positive = tape.get(bit / 8).is_some_and(|byte| byte >> (bit % 8) & 1 == 1);
-            *unit = if positive { even } else { negate(odd) };
+pub fn crelu_backward<const T: usize>(plane: usize, g: &mut [[f32; T]], tape: &[u8]) {
+    for c in 0..channels(plane, g.len()) {
+        for k in c * plane..(c + 1) * plane {
+            let Some((&mut even, &mut odd)) = pair(g, k + c * plane, plane) else { return };
+            let Some(unit) = g.get_mut(k) else { return };
+            for (lane, ((unit, even), odd)) in unit.iter_mut().zip(even).zip(odd).enumerate() {
+                let bit = k * T + lane;
+                let positive = tape.get(bit / 8).is_some_and(|byte| byte >> (bit % 8) & 1 == 1);
+                *unit = if positive { even } else { negate(odd) };
+            }
         }
     }
 }
 
-/// Value and tangent in place: the tangent of feature 2k is `bit ? t : +0`, of 2k+1 `bit ? +0 : -t`.
+/// Value and tangent in place: the tangent of channel 2c is `bit ? t : +0`, of 2c+1 `bit ? +0 : -t`.
 #[inline(always)]
-pub fn crelu_tangent<const T: usize>(x: &mut [[f32; T]], t: &mut [[f32; T]]) {
-    for k in (0..x.len().min(t.len()) / 2).rev() {
-        let (Some(&value), Some(&tangent)) = (x.get(k), t.get(k)) else { return };
-        if let Some([even, odd]) = x.get_mut(2 * k..).and_then(|x| x.first_chunk_mut()) {
-            *even = value.map(relu);
-            *odd = value.map(|value| relu(negate(value)));
-        }
-        if let Some([even, odd]) = t.get_mut(2 * k..).and_then(|t| t.first_chunk_mut()) {
-            for (((even, odd), value), tangent) in even.iter_mut().zip(odd).zip(value).zip(tangent) {
-                (*even, *odd) = if value > 0.0 { (tangent, 0.0) } else { (0.0, negate(tangent)) };
+pub fn crelu_tangent<const T: usize>(plane: usize, x: &mut [[f32; T]], t: &mut [[f32; T]]) {
+    for c in (0..channels(plane, x.len().min(t.len()))).rev() {
+        for k in c * plane..(c + 1) * plane {
+            let (Some(&value), Some(&tangent)) = (x.get(k), t.get(k)) else { return };
+            if let Some((even, odd)) = pair(x, k + c * plane, plane) {
+                *even = value.map(relu);
+                *odd = value.map(|value| relu(negate(value)));
+            }
+            if let Some((even, odd)) = pair(t, k + c * plane, plane) {
+                for (((even, odd), value), tangent) in even.iter_mut().zip(odd).zip(value).zip(tangent) {
+                    (*even, *odd) = if value > 0.0 { (tangent, 0.0) } else { (0.0, negate(tangent)) };
+                }
             }
         }
+    }
+}
+
+/// Channels that come in, of so many units that go out.
+#[inline(always)]
+fn channels(plane: usize, units: usize) -> usize {
+    (units / 2).checked_div(plane).unwrap_or(0)
+}
+
+/// Unit `at` and the same one a channel further.
+#[inline(always)]
+fn pair<const T: usize>(x: &mut [[f32; T]], at: usize, plane: usize) -> Option<(&mut [f32; T], &mut [f32; T])> {
+    match x.get_mut(at..=at + plane)? {
+        [even, .., odd] => Some((even, odd)),
+        _ => None,
     }
 }

@@ -1,12 +1,6 @@
+use super::long_enough;
 use crate::error::{Buffer, Error};
 use crate::kernel::naive;
-
-fn long_enough(buffer: Buffer, have: usize, need: Option<usize>) -> Result<(), Error> {
-    match need {
-        Some(need) if have >= need => Ok(()),
-        need => Err(Error::TooShort { buffer, need: need.unwrap_or(usize::MAX) as u64, have: have as u64 }),
-    }
-}
 
 /// `y[i][p] = chain(bias[i]; weight[i][k] * x[k][p], k ascending)`.
 ///

@@ -60,9 +60,7 @@ impl Window {
     /// (rows, columns) of places: `(size + 2 padding - window) / stride + 1`, rounded down. None where the window does not fit, has
     /// no taps or stride, or a place would see padding alone.
     pub const fn places(&self, image: &Image) -> Option<(u32, u32)> {
-        if self.stride == 0 || self.height == 0 || self.width == 0 {
-            return None;
-        }
+        // Padding below the window's size leaves no window empty.
         if self.padding >= self.height || self.padding >= self.width {
             return None;
         }
@@ -74,11 +72,10 @@ impl Window {
 
     const fn along(&self, size: u32, window: u32) -> Option<u32> {
         let padded = size as u64 + 2 * self.padding as u64;
-        match padded.checked_sub(window as u64) {
+        let Some(room) = padded.checked_sub(window as u64) else { return None };
+        match room.checked_div(self.stride as u64) {
             // Padding is below the window, so the last place still sees the image if the first does.
-            Some(room) if size > 0 && room / (self.stride as u64) < u32::MAX as u64 => {
-                Some((room / self.stride as u64) as u32 + 1)
-            }
+            Some(steps) if size > 0 && steps < u32::MAX as u64 => Some(steps as u32 + 1),
             _ => None,
         }
     }
@@ -111,5 +108,53 @@ impl Conv {
             Some(taps) => taps.checked_mul(self.channels as u64),
             None => None,
         }
+    }
+}
+
+/// A window that takes one number of each place of each channel: average and max pools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Pool {
+    /// What goes in.
+    pub input: Image,
+    /// What each place sees.
+    pub window: Window,
+}
+
+impl Pool {
+    /// What comes out.
+    pub const fn output(&self) -> Option<Image> {
+        match self.window.places(&self.input) {
+            Some((height, width)) => Some(Image { channels: self.input.channels, height, width }),
+            None => None,
+        }
+    }
+}
+
+/// The way past a block that changes the image, without parameters: every `stride`-th row and column, and channels of zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Shortcut {
+    /// What goes in.
+    pub input: Image,
+    /// Channels out, no fewer than come in.
+    pub channels: u32,
+    /// From one row taken to the next, and one column.
+    pub stride: u32,
+}
+
+impl Shortcut {
+    /// What comes out: as from a window of one tap.
+    pub const fn output(&self) -> Option<Image> {
+        match self.window().places(&self.input) {
+            Some((height, width)) if self.channels >= self.input.channels => {
+                Some(Image { channels: self.channels, height, width })
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) const fn window(&self) -> Window {
+        Window { height: 1, width: 1, stride: self.stride, padding: 0 }
     }
 }

@@ -24,6 +24,8 @@ pub enum Purpose {
     Readout = 4,
     /// White noise.
     Noise = 5,
+    /// Which values are dropped.
+    Dropout = 6,
     /// The order of examples.
     Shuffle = 7,
     /// How an image is moved before a network is trained on it.

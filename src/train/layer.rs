@@ -1,4 +1,4 @@
-use crate::layer::{Conv, Image, Window};
+use crate::layer::{Conv, Image, Pool, Shortcut};
 
 /// One operation of a network that learns. Images are `[c][h][w]`, vectors are images of one place; flattening is no operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,19 +46,15 @@ pub enum Layer {
         /// Share of a new batch in the running statistics.
         momentum: f32,
     },
-    /// The mean under a window, without padding.
+    /// The mean under a window.
     AveragePool {
-        /// What goes in.
-        image: Image,
-        /// The window.
-        window: Window,
+        /// Image and window, without padding.
+        pool: Pool,
     },
     /// The greatest under a window, the first of equals.
     MaxPool {
-        /// What goes in.
-        image: Image,
-        /// The window, of at most 256 taps.
-        window: Window,
+        /// Image and window, of at most 256 taps.
+        pool: Pool,
     },
     /// Leaves out units at random while training, and scales the others by `1 / (1 - rate)`.
     Dropout {
@@ -72,19 +68,22 @@ pub enum Layer {
         /// What is kept.
         image: Image,
     },
-    /// `x <- a * kept + b * x`. Where what was kept has more places, every `stride`-th is taken, and new channels get zeros.
+    /// `x <- a * kept + b * x`, what was kept going through a shortcut where the branch has changed the image.
     Join {
-        /// What was kept.
-        kept: Image,
-        /// The branch, and what comes out.
-        image: Image,
-        /// From one place of `kept` to the next that is taken.
-        stride: u32,
+        /// From the image kept to the branch's.
+        shortcut: Shortcut,
         /// Scale of what was kept.
         a: f32,
         /// Scale of the branch.
         b: f32,
     },
+}
+
+const fn units(image: Option<Image>) -> Option<u32> {
+    match image {
+        Some(image) => image.units(),
+        None => None,
+    }
 }
 
 impl Layer {
@@ -98,10 +97,10 @@ impl Layer {
             Layer::Conv { conv: Conv { input: image, .. }, .. }
             | Layer::Crelu { image }
             | Layer::BatchNorm { image, .. }
-            | Layer::AveragePool { image, .. }
-            | Layer::MaxPool { image, .. }
-            | Layer::Fork { image }
-            | Layer::Join { image, .. } => image.units(),
+            | Layer::AveragePool { pool: Pool { input: image, .. } }
+            | Layer::MaxPool { pool: Pool { input: image, .. } }
+            | Layer::Fork { image } => image.units(),
+            Layer::Join { .. } => self.output(),
         }
     }
 
@@ -109,16 +108,11 @@ impl Layer {
     pub const fn output(&self) -> Option<u32> {
         match self {
             Layer::Dense { outputs, .. } => Some(*outputs),
-            Layer::Conv { conv, .. } => match conv.output() {
-                Some(image) => image.units(),
-                None => None,
-            },
+            Layer::Conv { conv, .. } => units(conv.output()),
+            Layer::AveragePool { pool } | Layer::MaxPool { pool } => units(pool.output()),
+            Layer::Join { shortcut, .. } => units(shortcut.output()),
             Layer::Crelu { image } => match image.units() {
                 Some(units) => units.checked_mul(2),
-                None => None,
-            },
-            Layer::AveragePool { image, window } | Layer::MaxPool { image, window } => match window.places(image) {
-                Some((height, width)) => Image { channels: image.channels, height, width }.units(),
                 None => None,
             },
             _ => self.input(),

@@ -116,13 +116,13 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
         let output = some!(layer.output(), Refusal::Window);
         let open = match layer {
             Layer::Fork { .. } => forked.is_none(),
-            Layer::Join { kept, image, stride, .. } => match forked {
-                Some(fork) => {
-                    let fits = some!(kept.units(), Refusal::TooLarge) == fork && *stride > 0;
-                    fits && kept.height.div_ceil(*stride) == image.height && kept.width.div_ceil(*stride) == image.width
-                }
+            Layer::Join { shortcut, .. } => match forked {
+                Some(fork) => some!(shortcut.input.units(), Refusal::TooLarge) == fork,
                 None => false,
             },
+            Layer::AveragePool { pool } => pool.window.padding == 0,
+            Layer::MaxPool { pool } => pool.window.taps() <= 256,
+            Layer::Dropout { rate, .. } => 0.0 <= *rate && *rate < 1.0,
             _ => true,
         };
         if !open || input != units || input == 0 || output == 0 {
@@ -157,6 +157,7 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
                 plan.gathered_len = larger(plan.gathered_len, inputs + outputs);
                 plan.multiply_adds = some!(plan.multiply_adds.checked_add(places(conv) * weights), Refusal::TooLarge);
             }
+            Layer::BatchNorm { .. } => plan.scratch_len = larger(plan.scratch_len, weights + biases),
             _ => {}
         }
         units = output;

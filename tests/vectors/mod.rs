@@ -1,5 +1,7 @@
 //! Every operation against `docs/vectors`, which an implementation of its own wrote: signed zeros, NaN, subnormals,
 //! infinities and all.
+mod images;
+
 use crate::common::{Case, GoldenSpec, draw};
 use serde_json::Value;
 use shatterscope::contract::{Digest, canonical_bits};
@@ -198,13 +200,13 @@ fn crelu() {
         };
         let mut x = spread(&case["x"]);
         let mut tape = vec![0xa5; layer::tape_bytes(units as u64, T as u64).unwrap() as usize];
-        layer::crelu_forward::<T>(&mut x, &mut tape);
+        layer::crelu_forward::<T>(1, &mut x, &mut tape);
         same(&x.concat(), &widen(&case["features"]).concat(), case);
         let mut g = widen(&case["g"]);
-        layer::crelu_backward::<T>(&mut g, &tape);
+        layer::crelu_backward::<T>(1, &mut g, &tape);
         same(&g[..units].concat(), &widen(&case["grad_x"]).concat(), case);
         let (mut value, mut t) = (spread(&case["x"]), spread(&case["t"]));
-        layer::crelu_tangent::<T>(&mut value, &mut t);
+        layer::crelu_tangent::<T>(1, &mut value, &mut t);
         same(&t.concat(), &widen(&case["tangent"]).concat(), case);
         same(&value.concat(), &x.concat(), case);
     }

@@ -13,6 +13,7 @@ pub fn everything() {
     kernels::<1, 1>();
     kernels::<4, 4>();
     dense();
+    images();
     rectifiers::<1>();
     rectifiers::<4>();
     rectifiers::<16>();
@@ -67,16 +68,49 @@ fn dense() {
     black_box(tape_bytes(black_box(3), black_box(4)));
 }
 
+fn images() {
+    let (mut y, mut z) = ([0.0; 16], [0.0; 16]);
+    let (x, points): (&[f32], usize) = (slice(&[1.0; 16]), black_box(2));
+    let window: Window = black_box(Window::half_padded(black_box(3), black_box(1)));
+    let input: Image = black_box(Image { channels: 2, height: 2, width: 2 });
+    black_box((Image::vector(black_box(3)).units(), input.plane(), window.taps(), window.places(&input)));
+    let conv: Conv = black_box(Conv { input, channels: 2, window });
+    black_box((conv.output(), conv.weights()));
+    let _ = black_box(conv_forward(&conv, slice(&[1.0; 36]), slice(&[1.0; 2]), points, x, buffer(&mut y)));
+    let _ = black_box(conv_backward_input(&conv, slice(&[1.0; 36]), points, x, buffer(&mut y)));
+    let _ = black_box(conv_backward_parameters(&conv, points, x, x, buffer(&mut y), buffer(&mut z)));
+    let pool: Pool = black_box(Pool { input, window });
+    let mut tape = [0; 16];
+    black_box(pool.output());
+    let _ = black_box(average_pool_forward(&pool, points, x, buffer(&mut y)));
+    let _ = black_box(average_pool_backward(&pool, points, x, buffer(&mut y)));
+    let _ = black_box(max_pool_forward(&pool, points, x, buffer(&mut y), buffer(&mut tape)));
+    let _ = black_box(max_pool_backward(&pool, points, slice(&tape), x, buffer(&mut y)));
+    let _ = black_box(max_pool_tangent(&pool, points, slice(&tape), x, buffer(&mut y)));
+    let shortcut: Shortcut = black_box(Shortcut { input, channels: 3, stride: 2 });
+    black_box(shortcut.output());
+    let _ = black_box(shortcut_forward(&shortcut, points, x, buffer(&mut y)));
+    let _ = black_box(shortcut_backward(&shortcut, points, x, buffer(&mut y)));
+    if let Ok(dropout) = Dropout::new(black_box(1), black_box(2), black_box(3), black_box(0.5)) {
+        black_box((dropout.keeps(black_box(1), black_box(2)), dropout.threshold(), dropout.scale()));
+        dropout_forward(&dropout, black_box(4), points, buffer(&mut y));
+        dropout_backward(&dropout, black_box(4), points, buffer(&mut y));
+    }
+}
+
 fn rectifiers<const T: usize>() {
     let (mut x, mut t, mut tape) = ([1.0; 16], [1.0; 16], [0; 16]);
     black_box(relu(black_box(1.0)));
     relu_forward(buffer(&mut x), buffer(&mut tape));
     relu_backward(buffer(&mut x), slice(&tape));
     relu_tangent(buffer(&mut x), buffer(&mut t));
+    prelu_forward(black_box(0.25), buffer(&mut x), buffer(&mut tape));
+    prelu_backward(black_box(0.25), buffer(&mut x), slice(&tape));
+    prelu_tangent(black_box(0.25), buffer(&mut x), buffer(&mut t));
     let (mut x, mut t) = ([[1.0; T]; 4], [[1.0; T]; 4]);
-    crelu_forward::<T>(buffer(&mut x), buffer(&mut tape));
-    crelu_backward::<T>(buffer(&mut x), slice(&tape));
-    crelu_tangent::<T>(buffer(&mut x), buffer(&mut t));
+    crelu_forward::<T>(black_box(1), buffer(&mut x), buffer(&mut tape));
+    crelu_backward::<T>(black_box(1), buffer(&mut x), slice(&tape));
+    crelu_tangent::<T>(black_box(1), buffer(&mut x), buffer(&mut t));
 }
 
 fn norms() {
@@ -91,6 +125,14 @@ fn norms() {
     batch_norm_backward_full(buffer(&mut g), slice(&z), black_box(1.0), affine);
     let (mut gamma, mut beta) = (0.0, 0.0);
     batch_norm_backward_parameters(slice(&g), slice(&z), &mut gamma, &mut beta);
+    black_box((gamma, beta));
+    let points = black_box(2);
+    let moments = black_box(channel_norm_moments(slice(&z), points, black_box(1e-5), math));
+    channel_norm_backward_full(buffer(&mut g), slice(&z), points, black_box(1.0), affine);
+    channel_norm_backward_parameters(slice(&g), slice(&z), points, &mut gamma, &mut beta);
+    let mut running: Running = black_box(Running::new());
+    running.update(moments, black_box(4), black_box(0.1));
+    batch_norm_inference(buffer(&mut z), running.moments(black_box(1e-5), math), affine);
     black_box((gamma, beta));
 }
 

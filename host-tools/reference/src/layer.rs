@@ -1,4 +1,6 @@
-type Batch = Vec<Vec<f64>>;
+use crate::image::{Chosen, Windows};
+
+pub(crate) type Batch = Vec<Vec<f64>>;
 
 /// One operation.
 #[derive(Clone, Debug)]
@@ -14,15 +16,25 @@ pub enum Layer {
     Relu,
     /// unit k -> features 2k = relu(x), 2k+1 = relu(-x); the derivative at 0 belongs to the second
     Crelu,
+    /// x where x > 0, elsewhere slope x
+    Prelu(f64),
+    /// x times a constant of its own for each point and unit, `[point][unit]`
+    Mask(Batch),
+    /// a convolution, an average pool, a shortcut
+    Windows(Windows),
+    /// the largest of the units that each output sees
+    MaxPool(Chosen),
     /// minus the mean over the points
     Centre,
-    /// (x - mean) / sqrt(var + eps) * gamma + beta
+    /// (x - mean) / sqrt(var + eps) * gamma + beta, mean and variance over the points and the units of a channel
     BatchNorm {
+        /// Units of a channel, 1 for vectors.
+        plane: usize,
         /// Under the root.
         eps: f64,
-        /// `[unit]` or none.
+        /// `[channel]` or none.
         gamma: Option<Vec<f64>>,
-        /// `[unit]` or none.
+        /// `[channel]` or none.
         beta: Option<Vec<f64>>,
     },
     /// a x + b F(x)
@@ -52,7 +64,12 @@ pub struct Trace {
     mean: Vec<f64>,
     inv: Vec<f64>,
     xhat: Batch,
-    rectifies: bool,
+    /// `[point]`: which side, or which choice.
+    gates: Vec<Vec<bool>>,
+    /// `[point]`: how far the nearest gate is from turning.
+    margins: Vec<f64>,
+    /// `[point][output]`: the input that an output of a max pool chose.
+    choices: Vec<Vec<usize>>,
     branch: Vec<Trace>,
 }
 
@@ -66,11 +83,18 @@ pub enum Gradients {
         /// `[out]`
         bias: Vec<f64>,
     },
+    /// Of windows, in their order.
+    Windows {
+        /// Of each weight.
+        weight: Vec<f64>,
+        /// Of each bias.
+        bias: Vec<f64>,
+    },
     /// Of a batch norm.
     BatchNorm {
-        /// `[unit]`
+        /// `[channel]`
         gamma: Vec<f64>,
-        /// `[unit]`
+        /// `[channel]`
         beta: Vec<f64>,
     },
     /// Of the layers in a branch.
@@ -82,6 +106,12 @@ pub enum Gradients {
 fn mean_over(batch: &Batch, f: impl Fn(usize, usize) -> f64) -> Vec<f64> {
     let n = batch.len() as f64;
     (0..batch[0].len()).map(|u| (0..batch.len()).map(|p| f(p, u)).sum::<f64>() / n).collect()
+}
+
+/// The means of the channels, each at all of its units, from the means of the units.
+fn over_planes(units: Vec<f64>, plane: usize) -> Vec<f64> {
+    let mean = |channel: &[f64]| channel.iter().sum::<f64>() / plane as f64;
+    units.chunks(plane).flat_map(|channel| vec![mean(channel); plane]).collect()
 }
 
 fn map(batch: &Batch, f: impl Fn(usize, usize) -> f64) -> Batch {
@@ -129,19 +159,23 @@ pub(crate) fn gates(traces: &[Trace], out: &mut Vec<bool>) {
 
 pub(crate) fn gates_of(traces: &[Trace], point: usize, out: &mut Vec<bool>) {
     for trace in traces {
-        if trace.rectifies {
-            out.extend(trace.input[point].iter().map(|x| *x > 0.0));
-        }
+        out.extend(trace.gates.get(point).into_iter().flatten());
         gates_of(&trace.branch, point, out);
     }
 }
 
 pub(crate) fn margin_of(traces: &[Trace], point: usize) -> f64 {
     traces.iter().fold(f64::INFINITY, |margin, trace| {
-        let own = trace.input[point].iter().fold(f64::INFINITY, |m, x| m.min(x.abs()));
-        let own = if trace.rectifies { own } else { f64::INFINITY };
+        let own = trace.margins.get(point).copied().unwrap_or(f64::INFINITY);
         margin.min(own).min(margin_of(&trace.branch, point))
     })
+}
+
+impl Trace {
+    fn rectifies(&mut self) {
+        self.gates = self.input.iter().map(|x| x.iter().map(|x| *x > 0.0).collect()).collect();
+        self.margins = self.input.iter().map(|x| x.iter().fold(f64::INFINITY, |m, x| m.min(x.abs()))).collect();
+    }
 }
 
 impl Layer {
@@ -152,27 +186,37 @@ impl Layer {
                 x.iter().map(|x| weight.iter().zip(bias).map(|(w, b)| b + dot(w, x)).collect()).collect()
             }
             Layer::Relu => {
-                trace.rectifies = true;
+                trace.rectifies();
                 map(&x, |p, u| x[p][u].max(0.0))
             }
             Layer::Crelu => {
-                trace.rectifies = true;
+                trace.rectifies();
                 x.iter().map(|x| x.iter().flat_map(|x| [x.max(0.0), (-x).max(0.0)]).collect()).collect()
+            }
+            Layer::Prelu(slope) => {
+                trace.rectifies();
+                map(&x, |p, u| if x[p][u] > 0.0 { x[p][u] } else { slope * x[p][u] })
+            }
+            Layer::Mask(mask) => map(&x, |p, u| mask[p][u] * x[p][u]),
+            Layer::Windows(windows) => windows.forward(&x, &windows.bias),
+            Layer::MaxPool(chosen) => {
+                (trace.choices, trace.gates, trace.margins) = chosen.choose(&x);
+                chosen.forward(&trace.choices, &x)
             }
             Layer::Centre => {
                 trace.mean = frozen.map_or_else(|| mean_over(&x, |p, u| x[p][u]), |of| of.mean.clone());
                 map(&x, |p, u| x[p][u] - trace.mean[u])
             }
-            Layer::BatchNorm { eps, gamma, beta } => {
-                let mean = mean_over(&x, |p, u| x[p][u]);
-                let variance = mean_over(&x, |p, u| (x[p][u] - mean[u]).powi(2));
+            Layer::BatchNorm { plane, eps, gamma, beta } => {
+                let mean = over_planes(mean_over(&x, |p, u| x[p][u]), *plane);
+                let variance = over_planes(mean_over(&x, |p, u| (x[p][u] - mean[u]).powi(2)), *plane);
                 trace.inv = variance.iter().map(|v| 1.0 / (v + eps).sqrt()).collect();
                 trace.mean = mean;
                 if let Some(of) = frozen {
                     (trace.mean, trace.inv) = (of.mean.clone(), of.inv.clone());
                 }
                 trace.xhat = map(&x, |p, u| (x[p][u] - trace.mean[u]) * trace.inv[u]);
-                map(&x, |p, u| trace.xhat[p][u] * at(gamma, u, 1.0) + at(beta, u, 0.0))
+                map(&x, |p, u| trace.xhat[p][u] * at(gamma, u / plane, 1.0) + at(beta, u / plane, 0.0))
             }
             Layer::Residual { a, b, branch } => {
                 let (f, traces) = forward_all(branch, x.clone(), frozen.map(|of| &of.branch[..]));
@@ -200,14 +244,24 @@ impl Layer {
                 let through = |p: usize, u: usize| if x[p][u] > 0.0 { g[p][2 * u] } else { -g[p][2 * u + 1] };
                 (map(x, through), Gradients::None)
             }
-            Layer::Centre => (norm_derivative(g, None, statistics), Gradients::None),
-            Layer::BatchNorm { gamma, .. } => {
-                let q = map(g, |p, u| g[p][u] * at(gamma, u, 1.0));
+            Layer::Prelu(slope) => {
+                (map(x, |p, u| if x[p][u] > 0.0 { g[p][u] } else { slope * g[p][u] }), Gradients::None)
+            }
+            Layer::Mask(mask) => (map(x, |p, u| mask[p][u] * g[p][u]), Gradients::None),
+            Layer::Windows(windows) => {
+                let (weight, bias) = windows.backward_parameters(x, g);
+                (windows.backward(g, x[0].len()), Gradients::Windows { weight, bias })
+            }
+            Layer::MaxPool(chosen) => (chosen.backward(&trace.choices, g, x[0].len()), Gradients::None),
+            Layer::Centre => (norm_derivative(g, None, 1, statistics), Gradients::None),
+            Layer::BatchNorm { plane, gamma, .. } => {
+                let q = map(g, |p, u| g[p][u] * at(gamma, u / plane, 1.0));
                 let of_gamma = mean_over(g, |p, u| g[p][u] * trace.xhat[p][u]);
                 let of_beta = mean_over(g, |p, u| g[p][u]);
-                let sum = |mean: Vec<f64>| mean.iter().map(|m| m * g.len() as f64).collect();
+                let n = g.len() as f64;
+                let sum = |mean: Vec<f64>| mean.chunks(*plane).map(|m| m.iter().sum::<f64>() * n).collect();
                 let parameters = Gradients::BatchNorm { gamma: sum(of_gamma), beta: sum(of_beta) };
-                (norm_derivative(&q, Some(trace), statistics), parameters)
+                (norm_derivative(&q, Some(trace), *plane, statistics), parameters)
             }
             Layer::Residual { a, b, branch } => {
                 let scaled = map(g, |p, u| b * g[p][u]);
@@ -225,10 +279,14 @@ impl Layer {
             Layer::Crelu => (x.iter().zip(t))
                 .map(|(x, t)| x.iter().zip(t).flat_map(|(x, t)| if *x > 0.0 { [*t, 0.0] } else { [0.0, -t] }).collect())
                 .collect(),
-            Layer::Centre => norm_derivative(t, None, statistics),
-            Layer::BatchNorm { gamma, .. } => {
-                let through = norm_derivative(t, Some(trace), statistics);
-                map(&through, |p, u| through[p][u] * at(gamma, u, 1.0))
+            Layer::Prelu(slope) => map(x, |p, u| if x[p][u] > 0.0 { t[p][u] } else { slope * t[p][u] }),
+            Layer::Mask(mask) => map(x, |p, u| mask[p][u] * t[p][u]),
+            Layer::Windows(windows) => windows.forward(t, &[]),
+            Layer::MaxPool(chosen) => chosen.forward(&trace.choices, t),
+            Layer::Centre => norm_derivative(t, None, 1, statistics),
+            Layer::BatchNorm { plane, gamma, .. } => {
+                let through = norm_derivative(t, Some(trace), *plane, statistics);
+                map(&through, |p, u| through[p][u] * at(gamma, u / plane, 1.0))
             }
             Layer::Residual { a, b, branch } => {
                 let through = tangent_all(branch, &trace.branch, t.clone(), statistics);
@@ -239,14 +297,14 @@ impl Layer {
 }
 
 /// The derivative of x -> (x - mean) or (x - mean) inv applied to q; it is symmetric, so it serves both directions.
-fn norm_derivative(q: &Batch, batch_norm: Option<&Trace>, statistics: Statistics) -> Batch {
+fn norm_derivative(q: &Batch, batch_norm: Option<&Trace>, plane: usize, statistics: Statistics) -> Batch {
     let inv = |u: usize| batch_norm.map_or(1.0, |trace| trace.inv[u]);
     if statistics == Statistics::Detached {
         return map(q, |p, u| q[p][u] * inv(u));
     }
-    let mean = mean_over(q, |p, u| q[p][u]);
+    let mean = over_planes(mean_over(q, |p, u| q[p][u]), plane);
     let xhat = |p: usize, u: usize| batch_norm.map_or(0.0, |trace| trace.xhat[p][u]);
-    let product = mean_over(q, |p, u| q[p][u] * xhat(p, u));
+    let product = over_planes(mean_over(q, |p, u| q[p][u] * xhat(p, u)), plane);
     map(q, |p, u| (q[p][u] - mean[u] - xhat(p, u) * product[u]) * inv(u))
 }
 

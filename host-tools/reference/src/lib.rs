@@ -2,9 +2,11 @@
 //!
 //! Written from the equations, not from the kernel: plain loops over `Vec`s, a tree of layers instead of a list, no
 //! lanes, no panels, no bit tape. Values are `[point][unit]`.
+mod image;
 mod layer;
 pub mod statistics;
 
+pub use image::{Chosen, Plane, Windows};
 pub use layer::{Gradients, Layer, Statistics, Trace};
 
 /// A sequence of layers.

@@ -1,6 +1,6 @@
 //! Every derivative of deep nets with nested branches: inputs, all parameters (those in branches too) and tangents,
 //! against central differences inside one linear region, and forward mode against reverse mode.
-use shatterscope_reference::{Gradients, Layer, Network, Pass, Statistics};
+use shatterscope_reference::{Chosen, Gradients, Layer, Network, Pass, Plane, Statistics, Windows};
 
 const POINTS: usize = 9;
 const STEP: f64 = 1e-5;
@@ -29,7 +29,7 @@ impl Random {
     }
 
     fn batch(&mut self, units: usize) -> Layer {
-        Layer::BatchNorm { eps: 1e-2, gamma: Some(self.vector(units)), beta: Some(self.vector(units)) }
+        Layer::BatchNorm { plane: 1, eps: 1e-2, gamma: Some(self.vector(units)), beta: Some(self.vector(units)) }
     }
 
     /// 3 inputs, 5 units, 2 outputs; every layer type, in the trunk and in a branch of a branch.
@@ -54,6 +54,31 @@ impl Random {
         ];
         Network { layers }
     }
+
+    fn convolution(&mut self, plane: Plane, fan_out: usize) -> Layer {
+        let weights = self.vector(fan_out * plane.channels * plane.window.0 * plane.window.1);
+        Layer::Windows(Windows::convolution(&plane, weights, self.vector(fan_out)))
+    }
+
+    /// 3 inputs, images of 2, 3 and 4 channels, 2 outputs; every layer type of images.
+    fn images(&mut self) -> Network {
+        let plane = |channels, size, window, stride, padding| Plane { channels, size, window, stride, padding };
+        let norm = Layer::BatchNorm { plane: 20, eps: 1e-2, gamma: Some(self.vector(3)), beta: Some(self.vector(3)) };
+        let branch = vec![self.convolution(plane(3, (5, 4), (3, 3), 1, 1), 3), Layer::Mask(self.matrix(POINTS, 60))];
+        let layers = vec![
+            self.dense(40, 3),
+            self.convolution(plane(2, (5, 4), (3, 3), 1, 1), 3),
+            norm,
+            Layer::Prelu(0.3),
+            Layer::Residual { a: 0.8, b: 0.6, branch },
+            Layer::MaxPool(Chosen::max(&plane(3, (5, 4), (3, 2), 2, 1))),
+            Layer::Windows(Windows::shortcut(&plane(3, (3, 3), (1, 1), 2, 0), 4)),
+            self.convolution(plane(4, (2, 2), (1, 2), 1, 0), 2),
+            Layer::Windows(Windows::average(&plane(2, (2, 1), (2, 1), 1, 0))),
+            self.dense(2, 2),
+        ];
+        Network { layers }
+    }
 }
 
 /// All parameters of a tree, in the order of [`flat`].
@@ -66,7 +91,10 @@ fn parameters(layers: &mut [Layer]) -> Vec<&mut f64> {
                 all.extend(gamma.iter_mut().flatten().chain(beta.iter_mut().flatten()))
             }
             Layer::Residual { branch, .. } => all.extend(parameters(branch)),
-            Layer::Relu | Layer::Crelu | Layer::Centre => {}
+            Layer::Windows(windows) if !windows.bias.is_empty() => {
+                all.extend(windows.weights.iter_mut().chain(&mut windows.bias));
+            }
+            _ => {}
         }
     }
     all
@@ -75,7 +103,10 @@ fn parameters(layers: &mut [Layer]) -> Vec<&mut f64> {
 fn flat(gradients: &[Gradients]) -> Vec<f64> {
     let of = |gradient: &Gradients| match gradient {
         Gradients::Dense { weight, bias } => weight.iter().flatten().chain(bias).copied().collect(),
-        Gradients::BatchNorm { gamma, beta } => gamma.iter().chain(beta).copied().collect(),
+        Gradients::Windows { bias, .. } if bias.is_empty() => Vec::new(),
+        Gradients::Windows { weight, bias } | Gradients::BatchNorm { gamma: weight, beta: bias } => {
+            weight.iter().chain(bias).copied().collect()
+        }
         Gradients::Residual(branch) => flat(branch),
         Gradients::None => Vec::new(),
     };
@@ -110,10 +141,11 @@ fn assert_close(exact: &[f64], differences: &[f64], what: &str) {
 fn each(check: impl Fn(&Network, &[Vec<f64>], &[Vec<f64>], &[Vec<f64>], Statistics)) {
     for seed in 1..=4u64 {
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let network = random.network();
-        let (x, u, v) = (random.matrix(POINTS, 3), random.matrix(POINTS, 2), random.matrix(POINTS, 3));
-        for mode in MODES {
-            check(&network, &x, &u, &v, mode);
+        for network in [random.network(), random.images()] {
+            let (x, u, v) = (random.matrix(POINTS, 3), random.matrix(POINTS, 2), random.matrix(POINTS, 3));
+            for mode in MODES {
+                check(&network, &x, &u, &v, mode);
+            }
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Forward values, gates and statistics of series against numbers worked out by hand: differences cannot see these.
 use shatterscope_reference::statistics::{autocorrelation, ensemble_correlation, orthogonality_defect};
-use shatterscope_reference::{Layer, Network, Statistics};
+use shatterscope_reference::{Chosen, Layer, Network, Plane, Statistics, Windows};
 
 fn outputs(layer: Layer, inputs: &[Vec<f64>]) -> Vec<Vec<f64>> {
     Network { layers: vec![layer] }.forward(inputs).outputs
 }
 
 fn batch_norm(gamma: Option<Vec<f64>>, beta: Option<Vec<f64>>) -> Layer {
-    Layer::BatchNorm { eps: 0.25, gamma, beta }
+    Layer::BatchNorm { plane: 1, eps: 0.25, gamma, beta }
 }
 
 fn dense() -> Layer {
@@ -22,6 +22,39 @@ fn each_layer() {
     assert_eq!(outputs(Layer::Centre, &[vec![1.0, 8.0], vec![3.0, 4.0]]), [[-1.0, 2.0], [1.0, -2.0]]);
     let branch = vec![Layer::Relu];
     assert_eq!(outputs(Layer::Residual { a: 2.0, b: 3.0, branch }, &[vec![1.0, -1.0]]), [[5.0, -2.0]]);
+}
+
+/// One channel, 2 x 3, or two channels of it.
+fn plane(channels: usize, window: (usize, usize), stride: usize, padding: usize) -> Plane {
+    Plane { channels, size: (2, 3), window, stride, padding }
+}
+
+const IMAGE: [f64; 6] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
+
+#[test]
+fn each_layer_of_images() {
+    let kernel: Vec<f64> = (1..=9).map(f64::from).collect();
+    let same = Windows::convolution(&plane(1, (3, 3), 1, 1), kernel.clone(), vec![0.5]);
+    // At the corners the kernel's last or first four taps meet the image.
+    let y = outputs(Layer::Windows(same), &[IMAGE.to_vec()]).remove(0);
+    assert_eq!([y[0], y[5]], [5.0 + 12.0 + 64.0 + 144.0 + 0.5, 2.0 + 8.0 + 64.0 + 160.0 + 0.5]);
+    assert_eq!(y[1], 4.0 + 10.0 + 24.0 + 56.0 + 128.0 + 288.0 + 0.5);
+    let two = Windows::convolution(&plane(2, (1, 2), 2, 0), vec![1.0, 2.0, 100.0, 200.0], vec![]);
+    let both = [IMAGE, IMAGE.map(|x| x + 1.0)].concat();
+    assert_eq!(outputs(Layer::Windows(two), &[both]), [[1.0 + 4.0 + 200.0 + 600.0]]);
+    let average = Windows::average(&plane(1, (2, 2), 1, 0));
+    assert_eq!(outputs(Layer::Windows(average), &[IMAGE.to_vec()]), [[27.0 / 4.0, 54.0 / 4.0]]);
+    let max = Chosen::max(&plane(1, (2, 2), 1, 1));
+    let negative = IMAGE.map(|x| -x).to_vec();
+    let y = outputs(Layer::MaxPool(max), &[negative]).remove(0);
+    assert_eq!(y, [-1.0, -1.0, -2.0, -4.0, -1.0, -1.0, -2.0, -4.0, -8.0, -8.0, -16.0, -32.0]);
+    let shortcut = Windows::shortcut(&plane(1, (1, 1), 2, 0), 2);
+    assert_eq!(outputs(Layer::Windows(shortcut), &[IMAGE.to_vec()]), [[1.0, 4.0, 0.0, 0.0]]);
+    assert_eq!(outputs(Layer::Prelu(0.25), &[vec![4.0, -4.0]]), [[4.0, -1.0]]);
+    assert_eq!(outputs(Layer::Mask(vec![vec![2.0, 0.0]]), &[vec![4.0, -4.0]]), [[8.0, 0.0]]);
+    // Mean and variance over both units and both points: 2 and 1.
+    let norm = Layer::BatchNorm { plane: 2, eps: 0.0, gamma: None, beta: None };
+    assert_eq!(outputs(norm, &[vec![1.0, 3.0], vec![1.0, 3.0]]), [[-1.0, 1.0], [-1.0, 1.0]]);
 }
 
 /// Biased: variance of (0, 3, 3, 0) is 2.25 = 9/4, not 3; with eps = 1/4 the root is sqrt(2.5).

@@ -2,7 +2,7 @@
 use crate::{Failure, Result};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use shatterscope::layer::{Conv, Image, Window};
+use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::train::{Layer, Start};
 
 /// What a network is made of.
@@ -146,10 +146,10 @@ impl List<'_> {
             layer(self);
         }
         if self.net.skips != Skips::None {
-            let image = self.at;
-            let stride = kept.height.div_ceil(image.height.max(1));
+            let stride = kept.height.div_ceil(self.at.height.max(1));
+            let shortcut = Shortcut { input: kept, channels: self.at.channels, stride };
             let (a, b) = self.scales();
-            self.layers.push(Layer::Join { kept, image, stride, a, b });
+            self.layers.push(Layer::Join { shortcut, a, b });
         }
     }
 
@@ -211,12 +211,9 @@ impl List<'_> {
         for channels in [width, 2 * width] {
             self.conv(channels, 3, 1);
             self.rectify();
-            let window = Window { height: 2, width: 2, stride: 2, padding: 0 };
-            self.layers.push(Layer::MaxPool { image: self.at, window });
-            let Some((height, width)) = window.places(&self.at) else {
-                return Err(Failure::usage("images are too small for two pools of 2 x 2"));
-            };
-            self.at = Image { height, width, ..self.at };
+            let pool = Pool { input: self.at, window: Window { height: 2, width: 2, stride: 2, padding: 0 } };
+            self.layers.push(Layer::MaxPool { pool });
+            self.at = pool.output().ok_or_else(|| Failure::usage("images are too small for two pools of 2 x 2"))?;
         }
         self.affine(8 * width);
         self.rectify();

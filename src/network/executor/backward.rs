@@ -22,7 +22,7 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
             Layer::Crelu { width } => {
                 self.workers.any2(self.values.used(tiles), tile_len, self.tape, tape_len, |_, g, tape| {
                     let g = units_of::<T>(g, 2 * width as usize);
-                    isa.compiled(crelu_backward::<T>, g, tape.get(at..).unwrap_or_default());
+                    isa.compiled(pairs_back::<T>, g, tape.get(at..).unwrap_or_default());
                     false
                 });
             }
@@ -55,4 +55,10 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
 #[inline(always)]
 fn join_back(through_branch: &mut [f32], (carry, g): (f32, &[f32])) {
     join_backward_input(carry, g, through_branch);
+}
+
+/// CReLU of a vector.
+#[inline(always)]
+fn pairs_back<const T: usize>(g: &mut [[f32; T]], tape: &[u8]) {
+    crelu_backward(1, g, tape);
 }

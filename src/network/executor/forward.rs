@@ -57,12 +57,12 @@ impl<W: Weights, K: Workers, const R: usize, const T: usize> Executor<'_, W, K, 
             let bytes = (width * T).div_ceil(8);
             self.workers.any2(self.values.used(tiles), tile_len, self.tape, tape_len, |_, x, tape| {
                 let tape = tape.get_mut(at..at + bytes).unwrap_or_default();
-                isa.compiled(crelu_forward::<T>, units_of::<T>(x, 2 * width), tape);
+                isa.compiled(rectify_pairs::<T>, units_of::<T>(x, 2 * width), tape);
                 false
             });
         } else {
             self.workers.any2(self.values.used(tiles), tile_len, self.tangents.used(tiles), tile_len, |_, x, t| {
-                isa.compiled(crelu_tangent::<T>, units_of::<T>(x, 2 * width), units_of::<T>(t, 2 * width));
+                isa.compiled(rectify_pairs_of_tangents::<T>, units_of::<T>(x, 2 * width), units_of::<T>(t, 2 * width));
                 false
             });
         }
@@ -168,4 +168,15 @@ fn store<const T: usize>(
             *result = lanes.get(p % T).copied().unwrap_or(0.0);
         }
     }
+}
+
+/// CReLU of a vector.
+#[inline(always)]
+fn rectify_pairs<const T: usize>(x: &mut [[f32; T]], tape: &mut [u8]) {
+    crelu_forward(1, x, tape);
+}
+
+#[inline(always)]
+fn rectify_pairs_of_tangents<const T: usize>(x: &mut [[f32; T]], t: &mut [[f32; T]]) {
+    crelu_tangent(1, x, t);
 }

@@ -2,7 +2,10 @@ use super::parameters::{Into, fitting, own};
 use super::{Trainer, fault};
 use crate::error::{Error, Pass};
 use crate::kernel::{Matrix, all_finite, chain_matrix, conv_backward_input, conv_pack, nest_rows, relu_backward};
-use crate::layer::{Conv, crelu_backward, join_backward_branch};
+use crate::layer::{
+    Conv, Shortcut, average_pool_backward, crelu_backward, dropout_backward, join_backward_branch, join_backward_input,
+    max_pool_backward, prelu_backward, shortcut_backward,
+};
 use crate::network::Workers;
 use crate::train::Layer;
 use crate::train::plan::Place;
@@ -45,7 +48,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
     fn walk_back<F: FnMut(usize, &mut [f32], &[f32])>(&mut self, mut into: Into<'_, F>) -> Result<(), Error> {
         for (i, layer) in self.layers.iter().enumerate().rev() {
             let Some(&place) = self.buffers.places.get(i) else { break };
-            if !self.layer_backward(layer, place, &mut into) {
+            if !self.layer_backward(i, layer, place, &mut into) {
                 return Err(fault(Pass::Backward, i));
             }
         }
@@ -55,6 +58,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
     /// Whether the gradient of what went in is finite.
     fn layer_backward<F: FnMut(usize, &mut [f32], &[f32])>(
         &mut self,
+        i: usize,
         layer: &Layer,
         place: Place,
         into: &mut Into<'_, F>,
@@ -84,13 +88,74 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
                 self.flipped = !self.flipped;
                 finite
             }
-            Layer::Relu { .. } => self.back_in_place(place, outputs, |g, tape| relu_backward(isa, g, tape)),
+            Layer::Relu { .. } => self.back_in_place(place, outputs, |_, g, tape| relu_backward(isa, g, tape)),
             Layer::Crelu { image } => {
                 let plane = image.plane() as usize;
-                self.back_in_place(place, outputs, |g, tape| isa.compiled(crelu::<T>, (g, plane), tape))
+                self.back_in_place(place, outputs, |_, g, tape| isa.compiled(crelu::<T>, (g, plane), tape))
             }
-            _ => false,
+            Layer::Prelu { slope, .. } => {
+                self.back_in_place(place, outputs, |_, g, tape| isa.compiled(prelu, (slope, g), tape))
+            }
+            Layer::BatchNorm { image, .. } => self.norm_backward(image, place, into),
+            Layer::AveragePool { ref pool } => {
+                let finite = self.across_back((outputs, inputs), |_, g, to| {
+                    average_pool_backward(pool, T, g, to).is_ok() && all_finite(isa, to)
+                });
+                self.flipped = !self.flipped;
+                finite
+            }
+            Layer::MaxPool { ref pool } => {
+                let tape_len = self.plan.tape_tile_len as usize;
+                let tape = core::mem::take(&mut self.buffers.tape);
+                let of_tile = |tile: usize| tape.get(tile * tape_len + place.tape as usize..).unwrap_or_default();
+                let finite = self.across_back((outputs, inputs), |tile, g, to| {
+                    max_pool_backward(pool, T, of_tile(tile), g, to).is_ok() && all_finite(isa, to)
+                });
+                self.buffers.tape = tape;
+                self.flipped = !self.flipped;
+                finite
+            }
+            Layer::Dropout { rate, .. } => match self.dropout(i, rate) {
+                Some(dropout) => self.back_in_place(place, outputs, |tile, g, _| {
+                    dropout_backward(&dropout, (tile * T) as u32, T, g);
+                }),
+                None => true,
+            },
+            Layer::Fork { .. } => self.fork_backward(outputs),
+            Layer::Join { ref shortcut, a, b } => self.join_backward(shortcut, (a, b), outputs),
         }
+    }
+
+    /// What came through the branch joins what skipped it.
+    fn fork_backward(&mut self, units: usize) -> bool {
+        let (isa, workers, tile_len) = (self.options.isa, self.workers, self.tile_len());
+        let Gradients { here, skip, .. } = self.gradients();
+        !workers.any2(here, tile_len, skip, tile_len, |_, g, skip| {
+            let (Some(g), Some(skip)) = (g.get_mut(..units * T), skip.get(..units * T)) else { return true };
+            isa.compiled(fork, g, skip);
+            !all_finite(isa, g)
+        })
+    }
+
+    fn join_backward(&mut self, shortcut: &Shortcut, (a, b): (f32, f32), units: usize) -> bool {
+        let (isa, workers, tile_len) = (self.options.isa, self.workers, self.tile_len());
+        let straight = shortcut.output() == Some(shortcut.input);
+        let kept = shortcut.input.units().unwrap_or(0) as usize;
+        let Gradients { here, there, skip } = self.gradients();
+        let here = &*here;
+        workers.any2(there, tile_len, skip, tile_len, |i, scaled, skip| {
+            let g = here.get(i * tile_len..i * tile_len + units * T).unwrap_or_default();
+            let to = if straight { &mut *skip } else { &mut *scaled };
+            isa.compiled(scale, (a, g), to.get_mut(..units * T).unwrap_or_default());
+            let skip = skip.get_mut(..kept * T).unwrap_or_default();
+            !straight && shortcut_backward(shortcut, T, scaled, skip).is_err()
+        });
+        let Gradients { here, .. } = self.gradients();
+        !workers.any(here, tile_len, |_, g| {
+            let Some(g) = g.get_mut(..units * T) else { return true };
+            isa.compiled(branch, b, g);
+            !all_finite(isa, g)
+        })
     }
 
     fn conv_backward(&mut self, conv: &Conv, weights: &[f32]) -> bool {
@@ -142,12 +207,12 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
     }
 
     /// `f` on the gradient of every tile in place, with the layer's tape.
-    fn back_in_place(&mut self, place: Place, units: usize, f: impl Fn(&mut [f32], &[u8]) + Sync) -> bool {
+    fn back_in_place(&mut self, place: Place, units: usize, f: impl Fn(usize, &mut [f32], &[u8]) + Sync) -> bool {
         let (workers, tile_len, tape_len) = (self.workers, self.tile_len(), self.plan.tape_tile_len as usize);
         let tape = core::mem::take(&mut self.buffers.tape);
         let of_tile = |i: usize| tape.get(i * tape_len + place.tape as usize..).unwrap_or_default();
         workers.any(self.gradients().here, tile_len, |i, g| {
-            f(g.get_mut(..units * T).unwrap_or_default(), of_tile(i));
+            f(i, g.get_mut(..units * T).unwrap_or_default(), of_tile(i));
             false
         });
         self.buffers.tape = tape;
@@ -157,5 +222,28 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
 
 #[inline(always)]
 fn crelu<const T: usize>((g, plane): (&mut [f32], usize), tape: &[u8]) {
-    crelu_backward::<T>(g.as_chunks_mut::<T>().0, tape);
+    crelu_backward::<T>(plane, g.as_chunks_mut::<T>().0, tape);
+}
+
+#[inline(always)]
+fn prelu((slope, g): (f32, &mut [f32]), tape: &[u8]) {
+    prelu_backward(slope, g, tape);
+}
+
+/// `g <- skip + g`: what was kept is scaled already.
+#[inline(always)]
+fn fork(g: &mut [f32], skip: &[f32]) {
+    join_backward_input(1.0, skip, g);
+}
+
+#[inline(always)]
+fn branch(b: f32, g: &mut [f32]) {
+    join_backward_branch(b, g);
+}
+
+#[inline(always)]
+fn scale((a, g): (f32, &[f32]), to: &mut [f32]) {
+    for (to, g) in to.iter_mut().zip(g) {
+        *to = a * g;
+    }
 }

@@ -2,7 +2,10 @@ use super::parameters::{fitting, own};
 use super::{Mode, Trainer, fault};
 use crate::error::{Error, Pass};
 use crate::kernel::{Matrix, all_finite, chain_matrix, conv_forward, conv_pack, nest_rows, relu_forward};
-use crate::layer::{Conv, crelu_forward};
+use crate::layer::{
+    Conv, Dropout, Shortcut, average_pool_forward, crelu_forward, dropout_forward, join_forward, max_pool_forward,
+    prelu_forward, shortcut_forward,
+};
 use crate::network::Workers;
 use crate::train::Layer;
 use crate::train::plan::Place;
@@ -23,7 +26,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         for (i, layer) in self.layers.iter().enumerate() {
             let Some(&place) = self.buffers.places.get(i) else { break };
             let own = own(layer, place, parameters);
-            if !self.layer_forward(layer, place, own, running) {
+            if !self.layer_forward(i, layer, place, own, running) {
                 return Err(fault(Pass::Forward, i));
             }
         }
@@ -33,37 +36,98 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
     /// Whether all that came out is finite.
     fn layer_forward(
         &mut self,
+        i: usize,
         layer: &Layer,
         place: Place,
         (weights, biases): (&[f32], &[f32]),
         running: &mut [f32],
     ) -> bool {
-        let isa = self.options.isa;
+        let (isa, outputs) = (self.options.isa, layer.output().unwrap_or(0) as usize);
         match *layer {
             Layer::Dense { inputs, outputs, .. } => {
                 self.dense_forward((inputs as usize, outputs as usize), place, weights, biases)
             }
             Layer::Conv { ref conv, .. } => self.conv_forward(conv, place, weights, biases),
-            Layer::Relu { units } => self.in_place(place, units as usize, |x, tape| relu_forward(isa, x, tape)),
+            Layer::Relu { units } => self.in_place(place, units as usize, |_, x, tape| relu_forward(isa, x, tape)),
             Layer::Crelu { image } => {
                 let (units, plane) = (image.units().unwrap_or(0) as usize, image.plane() as usize);
-                self.in_place(place, 2 * units, |x, tape| {
+                self.in_place(place, 2 * units, |_, x, tape| {
                     let tape = tape.get_mut(..(units * T).div_ceil(8)).unwrap_or_default();
                     isa.compiled(crelu::<T>, (x, plane), tape);
                 })
             }
-            _ => false,
+            Layer::Prelu { units, slope } => {
+                self.in_place(place, units as usize, |_, x, tape| isa.compiled(prelu, (slope, x), tape))
+            }
+            Layer::BatchNorm { image, eps, momentum } => {
+                self.norm_forward((image, eps, momentum), place, (weights, biases), running)
+            }
+            Layer::AveragePool { ref pool } => self.across(place, |x, y, _| {
+                average_pool_forward(pool, T, x, y).is_ok() && all_finite(isa, y.get(..outputs * T).unwrap_or_default())
+            }),
+            Layer::MaxPool { ref pool } => {
+                self.across(place, |x, y, tape| max_pool_forward(pool, T, x, y, tape).is_ok())
+            }
+            Layer::Dropout { units, rate } => match self.dropout(i, rate) {
+                Some(dropout) => self.in_place(place, units as usize, |tile, x, _| {
+                    dropout_forward(&dropout, (tile * T) as u32, T, x);
+                }),
+                None => true,
+            },
+            Layer::Fork { .. } => {
+                self.across(place, |x, y, _| match (x.get(..outputs * T), y.get_mut(..outputs * T)) {
+                    (Some(x), Some(y)) => {
+                        y.copy_from_slice(x);
+                        true
+                    }
+                    _ => false,
+                })
+            }
+            Layer::Join { ref shortcut, a, b } => self.join_forward(shortcut, (a, b), place, outputs),
         }
     }
 
+    /// The mask of layer i, while training.
+    pub(super) fn dropout(&self, i: usize, rate: f32) -> Option<Dropout> {
+        let Mode::Training { step } = self.mode else { return None };
+        Dropout::new(self.options.seed, step, i as u32 + 1, rate).ok()
+    }
+
+    fn join_forward(&mut self, shortcut: &Shortcut, (a, b): (f32, f32), place: Place, units: usize) -> bool {
+        let (isa, workers, tile_len) = (self.options.isa, self.workers, self.tile_len());
+        let (from, from_len, from_tile) = self.span(place.kept);
+        let (to, to_len, to_tile) = self.span(place.region);
+        let straight = shortcut.output() == Some(shortcut.input);
+        let activations = core::mem::take(&mut self.buffers.activations);
+        let (before, after) = activations.split_at_mut_checked(to).unwrap_or_default();
+        let (kept, x) = (before.get(from..from + from_len), after.get_mut(..to_len));
+        let (kept, x) = (kept.unwrap_or_default(), x.unwrap_or_default());
+        // Nothing comes back yet: there is room for what comes through the shortcut.
+        let through = self.gradients().skip;
+        let bad = workers.any2(x, to_tile, through, tile_len, |i, x, through| {
+            let kept = kept.get(i * from_tile..(i + 1) * from_tile).unwrap_or_default();
+            let (Some(x), Some(through)) = (x.get_mut(..units * T), through.get_mut(..units * T)) else { return true };
+            if straight {
+                isa.compiled(join, (a, kept), (b, x));
+            } else if shortcut_forward(shortcut, T, kept, through).is_ok() {
+                isa.compiled(join, (a, through), (b, x));
+            } else {
+                return true;
+            }
+            !all_finite(isa, x)
+        });
+        self.buffers.activations = activations;
+        !bad
+    }
+
     /// `f` on the used elements of every tile of a region, with the layer's tape.
-    fn in_place(&mut self, place: Place, units: usize, f: impl Fn(&mut [f32], &mut [u8]) + Sync) -> bool {
+    fn in_place(&mut self, place: Place, units: usize, f: impl Fn(usize, &mut [f32], &mut [u8]) + Sync) -> bool {
         let (start, len, tile_len) = self.span(place.region);
         let tape_len = self.plan.tape_tile_len as usize;
         let x = self.buffers.activations.get_mut(start..start + len).unwrap_or_default();
-        self.workers.any2(x, tile_len, self.buffers.tape, tape_len, |_, x, tape| {
+        self.workers.any2(x, tile_len, self.buffers.tape, tape_len, |tile, x, tape| {
             let tape = tape.get_mut(place.tape as usize..).unwrap_or_default();
-            f(x.get_mut(..units * T).unwrap_or_default(), tape);
+            f(tile, x.get_mut(..units * T).unwrap_or_default(), tape);
             false
         });
         true
@@ -134,5 +198,15 @@ fn begin<const T: usize>(biases: &[f32], y: &mut [[f32; T]]) {
 
 #[inline(always)]
 fn crelu<const T: usize>((x, plane): (&mut [f32], usize), tape: &mut [u8]) {
-    crelu_forward::<T>(x.as_chunks_mut::<T>().0, tape);
+    crelu_forward::<T>(plane, x.as_chunks_mut::<T>().0, tape);
+}
+
+#[inline(always)]
+fn prelu((slope, x): (f32, &mut [f32]), tape: &mut [u8]) {
+    prelu_forward(slope, x, tape);
+}
+
+#[inline(always)]
+fn join((a, kept): (f32, &[f32]), (b, x): (f32, &mut [f32])) {
+    join_forward(a, kept, b, x);
 }

@@ -113,13 +113,16 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         }
         if bias {
             let at = at + inputs * outputs;
-            into.with(at..at + outputs, scratch, |gradient| {
-                for g in g.chunks_exact(tile_len.max(1)) {
-                    for (bias, g) in gradient.iter_mut().zip(g.as_chunks::<T>().0) {
-                        g.iter().for_each(|g| *bias += g);
+            for rows in fitting(outputs, 1, scratch.len(), 1) {
+                into.with(at + rows.start..at + rows.end, scratch, |gradient| {
+                    for g in g.chunks_exact(tile_len.max(1)) {
+                        let g = g.as_chunks::<T>().0.get(rows.clone()).unwrap_or_default();
+                        for (bias, g) in gradient.iter_mut().zip(g) {
+                            g.iter().for_each(|g| *bias += g);
+                        }
                     }
-                }
-            });
+                });
+            }
         }
         self.buffers.activations = activations;
         self.buffers.scratch = scratch;

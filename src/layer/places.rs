@@ -1,0 +1,84 @@
+use super::{Image, Window};
+use crate::error::{Error, Refusal};
+
+/// Where a window stands on an image, and which positions of a plane its taps see there. Padded taps see nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Places {
+    window: Window,
+    image: Image,
+    rows: u32,
+    columns: u32,
+}
+
+impl Places {
+    pub fn new(window: &Window, image: &Image) -> Result<Self, Error> {
+        match window.places(image) {
+            Some((rows, columns)) => Ok(Self { window: *window, image: *image, rows, columns }),
+            None => Err(Error::Refused(Refusal::Window)),
+        }
+    }
+
+    /// The taps (ky, kx), ky and then kx ascending.
+    pub fn taps(self) -> impl Iterator<Item = (u32, u32)> {
+        scan(self.window.height, self.window.width)
+    }
+
+    /// The places (row, column), rows and then columns ascending.
+    pub fn all(self) -> impl Iterator<Item = (u32, u32)> {
+        scan(self.rows, self.columns)
+    }
+
+    /// How many there are.
+    pub fn count(self) -> usize {
+        self.rows as usize * self.columns as usize
+    }
+
+    /// The index of a place.
+    pub fn index(self, (row, column): (u32, u32)) -> usize {
+        row as usize * self.columns as usize + column as usize
+    }
+
+    /// The tap of an index in the order of [`Places::taps`].
+    pub fn tap(self, index: u32) -> Option<(u32, u32)> {
+        let (ky, kx) = (index.checked_div(self.window.width)?, index.checked_rem(self.window.width)?);
+        (ky < self.window.height).then_some((ky, kx))
+    }
+
+    /// The position in the plane of the image that a tap sees from a place; None in the padding.
+    pub fn sees(self, (row, column): (u32, u32), (ky, kx): (u32, u32)) -> Option<usize> {
+        let y = self.along(row, ky, self.image.height)?;
+        let x = self.along(column, kx, self.image.width)?;
+        Some(y * self.image.width as usize + x)
+    }
+
+    fn along(self, place: u32, tap: u32, size: u32) -> Option<usize> {
+        let padded = place as u64 * self.window.stride as u64 + tap as u64;
+        padded.checked_sub(self.window.padding as u64).filter(|at| *at < size as u64).map(|at| at as usize)
+    }
+
+    /// (index of the place, position seen) wherever a tap sees the image, rows and then columns of places ascending.
+    pub fn seen_by(self, (ky, kx): (u32, u32)) -> impl Iterator<Item = (usize, usize)> {
+        (0..self.rows).filter_map(move |row| Some((row, self.along(row, ky, self.image.height)?))).flat_map(
+            move |(row, y)| {
+                (0..self.columns).filter_map(move |column| {
+                    let x = self.along(column, kx, self.image.width)?;
+                    Some((self.index((row, column)), y * self.image.width as usize + x))
+                })
+            },
+        )
+    }
+}
+
+fn scan(rows: u32, columns: u32) -> impl Iterator<Item = (u32, u32)> {
+    (0..rows).flat_map(move |row| (0..columns).map(move |column| (row, column)))
+}
+
+/// Part `index` of a slice in parts of `len` elements.
+pub(super) fn part<T>(x: &[T], index: usize, len: usize) -> &[T] {
+    x.get(index * len..).and_then(|x| x.get(..len)).unwrap_or_default()
+}
+
+/// The same to write to.
+pub(super) fn part_mut<T>(x: &mut [T], index: usize, len: usize) -> &mut [T] {
+    x.get_mut(index * len..).and_then(|x| x.get_mut(..len)).unwrap_or_default()
+}

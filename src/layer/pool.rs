@@ -1,0 +1,218 @@
+use super::places::{Places, part, part_mut};
+use super::{Pool, long_enough};
+use crate::error::{Buffer, Error, Refusal};
+
+/// The lengths of a pool at so many points.
+struct Shape {
+    places: Places,
+    channels: usize,
+    /// Elements of a channel, in and out.
+    planes: (usize, usize),
+    input: Option<usize>,
+    output: Option<usize>,
+}
+
+impl Shape {
+    fn of(pool: &Pool, points: usize, allowed: bool) -> Result<Self, Error> {
+        let places = Places::new(&pool.window, &pool.input)?;
+        let output = pool.output().filter(|image| image.channels > 0).ok_or(Error::Refused(Refusal::Window))?;
+        if !allowed {
+            return Err(Error::Refused(Refusal::Pool));
+        }
+        let units = pool.input.units().zip(output.units());
+        let (units, units_out) = units.ok_or(Error::Refused(Refusal::TooLarge))?;
+        let plane = |plane: u64| (plane as usize).saturating_mul(points);
+        Ok(Self {
+            places,
+            channels: pool.input.channels as usize,
+            planes: (plane(pool.input.plane()), plane(output.plane())),
+            input: (units as usize).checked_mul(points),
+            output: (units_out as usize).checked_mul(points),
+        })
+    }
+
+    /// The position in a plane that a byte of tape means at a place.
+    fn chosen(&self, place: (u32, u32), tap: u8) -> Option<usize> {
+        self.places.sees(place, self.places.tap(tap.into())?)
+    }
+}
+
+/// No padding, and a number of taps that f32 holds.
+fn can_average(pool: &Pool) -> bool {
+    pool.window.padding == 0 && pool.window.taps() <= 1 << 24
+}
+
+/// A tap is a byte of tape.
+fn can_choose(pool: &Pool) -> bool {
+    pool.window.taps() <= 256
+}
+
+/// `y[c][row][column] = chain(+0.0; x[c][row * stride + ky][column * stride + kx]) / taps`, ky and then kx ascending.
+///
+/// Its tangent is the average of tangents.
+///
+/// # Shapes
+/// `x` `[channels][height][width][points]`, `y` `[channels][rows][columns][points]` of [`Pool::output`].
+///
+/// # Errors
+/// [`Refusal::Window`] where the window does not fit, [`Refusal::Pool`] where it has padding or more than 2^24 taps,
+/// [`Error::TooShort`] where a slice does not hold its shape; what is longer is left alone.
+pub fn average_pool_forward(pool: &Pool, points: usize, x: &[f32], y: &mut [f32]) -> Result<(), Error> {
+    let shape = Shape::of(pool, points, can_average(pool))?;
+    long_enough(Buffer::Inputs, x.len(), shape.input)?;
+    long_enough(Buffer::Outputs, y.len(), shape.output)?;
+    let taps = pool.window.taps() as f32;
+    for c in 0..shape.channels {
+        let (x, y) = (part(x, c, shape.planes.0), part_mut(y, c, shape.planes.1));
+        for place in shape.places.all() {
+            let y = part_mut(y, shape.places.index(place), points);
+            y.fill(0.0);
+            for position in shape.places.taps().filter_map(|tap| shape.places.sees(place, tap)) {
+                for (y, x) in y.iter_mut().zip(part(x, position, points)) {
+                    *y += x;
+                }
+            }
+            for y in y {
+                *y /= taps;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `grad_input[c][y][x] = chain(+0.0; grad_output[c][row][column] / taps)` over the places that see (y, x), rows and then columns
+/// ascending: overwrites.
+///
+/// # Shapes
+/// `grad_output` `[channels][rows][columns][points]`, `grad_input` `[channels][height][width][points]`.
+///
+/// # Errors
+/// As [`average_pool_forward`].
+pub fn average_pool_backward(
+    pool: &Pool,
+    points: usize,
+    grad_output: &[f32],
+    grad_input: &mut [f32],
+) -> Result<(), Error> {
+    let shape = Shape::of(pool, points, can_average(pool))?;
+    long_enough(Buffer::Seed, grad_output.len(), shape.output)?;
+    long_enough(Buffer::Gradient, grad_input.len(), shape.input)?;
+    let taps = pool.window.taps() as f32;
+    for c in 0..shape.channels {
+        let (g, grad_input) = (part(grad_output, c, shape.planes.1), part_mut(grad_input, c, shape.planes.0));
+        grad_input.fill(0.0);
+        for place in shape.places.all() {
+            let g = part(g, shape.places.index(place), points);
+            for position in shape.places.taps().filter_map(|tap| shape.places.sees(place, tap)) {
+                for (grad, g) in part_mut(grad_input, position, points).iter_mut().zip(g) {
+                    *grad += g / taps;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The largest a window sees: m is the first tap, then `if x > m { x } else { m }`, ky and then kx ascending; taps in the padding
+/// are left out. Keeps the tap chosen, `ky * width + kx`, the first of equals.
+///
+/// # Shapes
+/// `x` `[channels][height][width][points]`, `y` and `tape` `[channels][rows][columns][points]` of [`Pool::output`].
+///
+/// # Errors
+/// [`Refusal::Window`] where the window does not fit, [`Refusal::Pool`] where it has more than 256 taps, [`Error::TooShort`] where a
+/// slice does not hold its shape; what is longer is left alone.
+///
+/// # Numerics
+/// A NaN that is not the first tap is not chosen, and so hides: whoever must not lose one looks at x before, as a run does.
+pub fn max_pool_forward(pool: &Pool, points: usize, x: &[f32], y: &mut [f32], tape: &mut [u8]) -> Result<(), Error> {
+    let shape = Shape::of(pool, points, can_choose(pool))?;
+    long_enough(Buffer::Inputs, x.len(), shape.input)?;
+    long_enough(Buffer::Outputs, y.len(), shape.output)?;
+    long_enough(Buffer::Tape, tape.len(), shape.output)?;
+    for c in 0..shape.channels {
+        let (x, y) = (part(x, c, shape.planes.0), part_mut(y, c, shape.planes.1));
+        let tape = part_mut(tape, c, shape.planes.1);
+        for place in shape.places.all() {
+            let at = shape.places.index(place);
+            let (y, tape) = (part_mut(y, at, points), part_mut(tape, at, points));
+            let taps = (0..=u8::MAX).zip(shape.places.taps());
+            let mut seen = taps.filter_map(|(i, tap)| Some((i, shape.places.sees(place, tap)?)));
+            // No place sees padding alone.
+            if let Some((first, position)) = seen.next() {
+                tape.fill(first);
+                for (y, x) in y.iter_mut().zip(part(x, position, points)) {
+                    *y = *x;
+                }
+            }
+            for (tap, position) in seen {
+                for ((y, chosen), x) in y.iter_mut().zip(tape.iter_mut()).zip(part(x, position, points)) {
+                    (*y, *chosen) = if *x > *y { (*x, tap) } else { (*y, *chosen) };
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `grad_input[c][y][x] = chain(+0.0; grad_output[c][row][column])` over the places that chose (y, x), rows and then columns
+/// ascending: overwrites.
+///
+/// # Shapes
+/// `tape` and `grad_output` `[channels][rows][columns][points]`, `grad_input` `[channels][height][width][points]`.
+///
+/// # Errors
+/// As [`max_pool_forward`]. A byte of tape that is no tap of the window passes nothing on.
+pub fn max_pool_backward(
+    pool: &Pool,
+    points: usize,
+    tape: &[u8],
+    grad_output: &[f32],
+    grad_input: &mut [f32],
+) -> Result<(), Error> {
+    let shape = Shape::of(pool, points, can_choose(pool))?;
+    long_enough(Buffer::Tape, tape.len(), shape.output)?;
+    long_enough(Buffer::Seed, grad_output.len(), shape.output)?;
+    long_enough(Buffer::Gradient, grad_input.len(), shape.input)?;
+    for c in 0..shape.channels {
+        let (g, tape) = (part(grad_output, c, shape.planes.1), part(tape, c, shape.planes.1));
+        let grad_input = part_mut(grad_input, c, shape.planes.0);
+        grad_input.fill(0.0);
+        for place in shape.places.all() {
+            let at = shape.places.index(place);
+            for (p, (g, chosen)) in part(g, at, points).iter().zip(part(tape, at, points)).enumerate() {
+                let position = shape.chosen(place, *chosen);
+                if let Some(grad) = position.and_then(|position| grad_input.get_mut(position * points + p)) {
+                    *grad += g;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The tangent of what was chosen: `y[c][row][column]` is that of the tap in the tape.
+///
+/// # Shapes
+/// `t` `[channels][height][width][points]`, `tape` and `y` `[channels][rows][columns][points]`.
+///
+/// # Errors
+/// As [`max_pool_forward`]. A byte of tape that is no tap of the window gives +0.0.
+pub fn max_pool_tangent(pool: &Pool, points: usize, tape: &[u8], t: &[f32], y: &mut [f32]) -> Result<(), Error> {
+    let shape = Shape::of(pool, points, can_choose(pool))?;
+    long_enough(Buffer::Tape, tape.len(), shape.output)?;
+    long_enough(Buffer::Inputs, t.len(), shape.input)?;
+    long_enough(Buffer::Outputs, y.len(), shape.output)?;
+    for c in 0..shape.channels {
+        let (t, tape) = (part(t, c, shape.planes.0), part(tape, c, shape.planes.1));
+        let y = part_mut(y, c, shape.planes.1);
+        for place in shape.places.all() {
+            let at = shape.places.index(place);
+            for (p, (y, chosen)) in part_mut(y, at, points).iter_mut().zip(part(tape, at, points)).enumerate() {
+                let position = shape.chosen(place, *chosen);
+                *y = position.and_then(|position| t.get(position * points + p)).copied().unwrap_or(0.0);
+            }
+        }
+    }
+    Ok(())
+}
