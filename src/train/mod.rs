@@ -1,8 +1,9 @@
 //! Training: losses, optimisers, clipping, learning rates, and the order of examples.
 //!
-//! Everything here is elementwise, a chain or RED16, so that it gives the same bits on every core and under every cut of a batch or of the
-//! parameters. State that outlives a step is a plain struct, little-endian as bytes: a run that is taken up again goes on
-//! bit for bit. Nothing looks for NaN or infinity but where it says so: the caller's sticky check of logits and losses finds them.
+//! Everything here is elementwise, a chain or RED16, so that it gives the same bits on every core and under every cut
+//! of a batch or of the parameters. State that outlives a step is a plain struct, little-endian as bytes: a run that is
+//! taken up again goes on bit for bit. Nothing looks for NaN or infinity but where it says so: the caller's sticky
+//! check of logits and losses finds them.
 mod clip;
 mod loss;
 mod optimiser;
