@@ -849,7 +849,7 @@ def exp_cases():
 
 def cross_entropy_cases():
     for i, (classes, points, batch, scale) in enumerate([(1, 1, 1, 1), (2, 3, 3, 1), (10, 5, 64, 3), (10, 4, 50, 30),
-                                                         (3, 2, 1 << 24, 1e38)]):
+                                                         (2, 40, 40, 2), (3, 2, 1 << 24, 1e38)]):
         z = sample(120 + i, classes, points) * F(scale)
         labels = [(3 * p + i) % classes for p in range(points)]
         loss, gradient = cross_entropy(z, labels, batch)
