@@ -42,8 +42,10 @@ fn clear_idle(z: &mut [f32], (classes, lanes): (usize, usize), points: usize) {
     }
 }
 
-/// Softmax and cross-entropy: `loss[p] = ln(s) - (z[label] - m)`, and over the logits their gradient, `z[k] = ((e[k] /
-/// s) - [k == label]) / n`, with m the largest logit, `e[k] = exp(z[k] - m)`, `s = chain(+0.0; e[k], k ascending)`.
+/// Softmax and cross-entropy: `loss[p] = ln(s) - (z[label] - m)`, and over the logits their gradient,
+/// `z[k] = ((e[k] / s) - [k == label]) / n`.
+///
+/// Here m is the largest logit, `e[k] = exp(z[k] - m)`, `s = chain(+0.0; e[k], k ascending)`.
 ///
 /// The gradient is that of the batch's mean loss, and is where the backward pass starts: no other buffer is needed. A
 /// batch may be cut in calls, for n is the size of the whole batch. Non-finite values are not looked for: a NaN or
