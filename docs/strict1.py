@@ -48,6 +48,7 @@ def red16(t, first=0):
 
 # ---- section 5: addresses -> words -----------------------------------------------------------------------------------
 W, BIAS, STEM, STEM_BIAS, READOUT, NOISE, DROPOUT = range(7)  # purposes
+SHUFFLE = 7
 LOW = np.uint64(0xFFFFFFFF)
 
 
@@ -74,7 +75,7 @@ def irwin_hall(words):
 
 
 def logf(x):
-    """libm's logf (FreeBSD e_logf.c) for normal numbers other than 1.0; as241 asks for 2^-24 <= x < 0.075 only.
+    """libm's logf (FreeBSD e_logf.c) for positive normal numbers; as241 asks for x < 0.075, the loss for x >= 1.
 
     NumPy's own log is another algorithm with other bits."""
     lg1, lg2, lg3, lg4 = F(0.66666662693), F(0.40000972152), F(0.28498786688), F(0.24279078841)
@@ -590,6 +591,134 @@ def noise(kind, seed, run, points):
     return white, np.array(brown, F)
 
 
+# ---- section 11: training --------------------------------------------------------------------------------------------
+def expf(x):
+    """libm's expf (FreeBSD e_expf.c) for one number that is not positive."""
+    a = np.abs(F(x))
+    size = int(a.view(np.uint32))
+    if np.isnan(x):
+        return x
+    if size >= 0x42CFF1B5:
+        return ZERO
+    if size <= 0x39000000:
+        return ONE + x
+    k = 0 if size <= 0x3EB17218 else -1 if size <= 0x3F851592 else int(F(1.4426950216) * x - F(0.5))
+    hi, lo, r = x, ZERO, x
+    if k != 0:
+        hi, lo = x - F(k) * F(0.69314575195), F(k) * F(0.0000014286067653)
+        r = hi - lo
+    q = r * r
+    c = r - q * (F(0.16666625440) + q * F(-0.0027667332906))
+    y = ONE + ((((r * c) / (TWO - c)) - lo) + hi)
+    return F(math.ldexp(float(y), k))  # exact in binary64, so rounded once
+
+
+def select_largest(z):
+    """(class, logit) of the scan: the first of the largest."""
+    best, m = 0, z[0]
+    for k in range(1, len(z)):
+        if z[k] > m:
+            best, m = k, z[k]
+    return best, m
+
+
+def cross_entropy(z, labels, batch):
+    """Losses of the points, and the gradient: z has a row a class, a column a point."""
+    loss, gradient = [], np.empty_like(z)
+    for p, j in enumerate(labels):
+        _, m = select_largest(z[:, p])
+        e = np.array([expf(x - m) for x in z[:, p]], F)
+        s = chain(ZERO, e)
+        loss.append(logf(s) - (z[j, p] - m) if np.isfinite(s) else s)
+        q = e / s
+        q[j] = q[j] - ONE
+        gradient[:, p] = q / F(batch)
+    return np.array(loss, F), gradient
+
+
+def squared_error(y, targets, batch):
+    d = y - targets
+    return F(0.5) * chain(np.zeros(y.shape[1], F), d * d), d / F(batch)
+
+
+class Optimiser:
+    """All parameters side by side; `state` has a row for v, or for m and v."""
+
+    def __init__(self, rule, decay, parameters):
+        self.rule, self.decay = rule, decay
+        rows = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2}[rule["name"]]
+        self.state, self.p1, self.p2 = np.zeros((rows, parameters), F), ONE, ONE
+
+    def step(self, w, g, rate):
+        rule, how = self.rule, self.rule["name"]
+        kind, decay = self.decay
+        if kind == "l2":
+            g = g + decay * w
+        elif kind == "decoupled":
+            w = w - (rate * decay) * w
+        if how == "sgd":
+            return w - rate * g
+        if how in ("momentum", "nesterov"):
+            mu = rule["mu"]
+            v = self.state[0] = mu * self.state[0] + g
+            return w - rate * (v if how == "momentum" else g + mu * v)
+        beta1, beta2, eps = rule["beta1"], rule["beta2"], rule["eps"]
+        self.p1, self.p2 = self.p1 * beta1, self.p2 * beta2
+        size, root = rate / (ONE - self.p1), np.sqrt(ONE - self.p2)
+        m = self.state[0] = beta1 * self.state[0] + (ONE - beta1) * g
+        v = self.state[1] = beta2 * self.state[1] + (ONE - beta2) * (g * g)
+        return w - size * (m / ((np.sqrt(v) / root) + eps))
+
+
+def clip_by_norm(g, limit):
+    largest = float(np.abs(g).max())
+    e = math.frexp(largest)[1] - 1 if largest > 0 else 0
+    h = e // 2
+    t = (g * F(2.0 ** -h)) * F(2.0 ** -(e - h))
+    r = np.sqrt(red16(t * t))
+    norm = (r * F(2.0 ** h)) * F(2.0 ** (e - h))
+    return norm, t * (limit / r) if norm > limit else g
+
+
+def clip_by_value(g, limit):
+    return np.where(g > limit, limit, np.where(g < -limit, -limit, g))
+
+
+def learning_rates(base, warm_up, decrease, metrics):
+    """The rate of each epoch, and the state after the last."""
+    rate, best, waited, drops = base, F(np.inf), 0, 0
+    for i, metric in enumerate(metrics):
+        yield rate * (F(F(i) + ONE) / F(warm_up)) if i < warm_up else rate
+        if decrease["name"] == "steps" and i + 1 in decrease["epochs"]:
+            rate = rate * decrease["factor"]
+        if decrease["name"] == "plateau":
+            if metric < best - decrease["threshold"]:
+                best, waited = metric, 0
+                continue
+            waited += 1
+            if waited > decrease["patience"] and drops < decrease["drops"]:
+                rate, waited, drops = rate * decrease["factor"], 0, drops + 1
+
+
+def partner(seed, epoch, i):
+    c, layer = i + 1, 0
+    while True:
+        for w in philox((i, epoch, layer + (SHUFFLE << 24), 0), (seed & 0xFFFFFFFF, seed >> 32)):
+            product = int(w) * c
+            if product & 0xFFFFFFFF >= 2 ** 32 % c:
+                return product >> 32
+        layer += 1
+
+
+def shuffle(seed, epoch, examples):
+    order = []
+    for i in range(examples):
+        j = partner(seed, epoch, i)
+        order.append(order[j] if j < i else i)
+        order[j] = i
+    return order
+
+
 # ---- section 9: digests ----------------------------------------------------------------------------------------------
 def fnv(data):
     h = 0xCBF29CE484222325
@@ -994,6 +1123,95 @@ def digest_cases():
                "record": record_digest(runs)}
 
 
+def exp_cases():
+    edges = [0x39000000, 0x3EB17218, 0x3F851592, 0x42AEAC50, 0x42CFF1B5, 0x7F7FFFFF]
+    for x in from_bits("80000000", "00000000", "80000001", "ff800000",
+                       *(f"{0x80000000 + edge + step:08x}" for edge in edges for step in (-1, 0, 1)
+                         if edge + step < 0x7F800000)):
+        yield {"x": bits(x), "y": bits(expf(x))}
+    for x in sample(110, 40):
+        for scale in (1, 8, 40):
+            x = -np.abs(x) * F(scale)
+            yield {"x": bits(x), "y": bits(expf(x))}
+    # Where the result is subnormal, and where it rounds to nothing.
+    for x in (-87.5, -90, -95.25, -100, -103, -103.5, -103.9, -103.97):
+        yield {"x": bits(F(x)), "y": bits(expf(F(x)))}
+
+
+def cross_entropy_cases():
+    for i, (classes, points, batch, scale) in enumerate([(1, 1, 1, 1), (2, 3, 3, 1), (10, 5, 64, 3), (10, 4, 50, 30),
+                                                         (2, 40, 40, 2), (3, 2, 1 << 24, 1e38)]):
+        z = sample(120 + i, classes, points) * F(scale)
+        labels = [(3 * p + i) % classes for p in range(points)]
+        loss, gradient = cross_entropy(z, labels, batch)
+        yield {"z": bits(z), "labels": labels, "batch": batch, "loss": bits(loss),
+               "mean_loss": bits(red16(loss) / F(points)), "gradient": bits(gradient),
+               "predicted": [select_largest(z[:, p])[0] for p in range(points)]}
+    # A tie, both zeros, subnormals, -infinity at another class; then what makes the loss infinite or NaN.
+    odd = np.array([[1, 0, 1e-40, 1, np.inf, 1, np.nan], [2, -0.0, 2e-40, -np.inf, 1, -np.inf, 1],
+                    [2, -0.0, -1e-40, 0.5, 0, 0.5, 0]], F)
+    labels = [2, 1, 0, 0, 1, 1, 2]
+    loss, gradient = cross_entropy(odd, labels, 7)
+    yield {"z": bits(odd), "labels": labels, "batch": 7, "loss": bits(loss), "mean_loss": bits(red16(loss) / F(7)),
+           "gradient": bits(gradient), "predicted": [select_largest(odd[:, p])[0] for p in range(7)]}
+
+
+def squared_error_cases():
+    for i, (classes, points, batch, scale) in enumerate([(1, 1, 1, 1), (2, 3, 3, 1), (10, 5, 64, 3), (3, 20, 20, 1e-22),
+                                                         (3, 2, 2, 1e19)]):
+        y, targets = sample(130 + i, 2, classes, points) * F(scale)
+        loss, gradient = squared_error(y, targets, batch)
+        yield {"y": bits(y), "targets": bits(targets), "batch": batch, "loss": bits(loss), "gradient": bits(gradient)}
+
+
+def optimiser_cases():
+    rules = [{"name": "sgd"}, {"name": "momentum", "mu": F(0.9)}, {"name": "nesterov", "mu": F(0.9)},
+             {"name": "adam", "beta1": F(0.9), "beta2": F(0.999), "eps": F(1e-8)},
+             {"name": "adam", "beta1": F(0), "beta2": F(0.5), "eps": F(1e-3)}]
+    for i, (rule, decay) in enumerate((r, d) for r in rules for d in [
+            ("none", ZERO), ("l2", F(0.01)), ("decoupled", F(0.02))]):
+        w, steps, rate = sample(140 + i, 7), 4, F(0.1)
+        first, optimiser = w, Optimiser(rule, decay, 7)
+        gradients = sample(160 + i, steps, 7) * (F(10) ** (np.arange(7) - 3).astype(F))
+        for g in gradients:
+            w = optimiser.step(w, g, rate)
+        yield {"rule": rule["name"], **{k: bits(v) for k, v in rule.items() if k != "name"}, "decay": decay[0],
+               "decay_by": bits(decay[1]), "rate": bits(rate), "weight": bits(first), "gradients": bits(gradients),
+               "updated": bits(w), "state": bits(optimiser.state.T.reshape(-1)),
+               "powers": bits(np.array([optimiser.p1, optimiser.p2], F))}
+
+
+def clip_cases():
+    for i, (m, scale, limit) in enumerate([(1, 1, 1e-3), (40, 1, 1), (40, 1, 100), (33, 1e-20, 1e-21), (33, 1e30, 1),
+                                           (20, 1e38, 2e38), (20, 1e-42, 1e-43), (17, 0, 1)]):
+        g, limit = sample(180 + i, m) * F(scale), F(limit)
+        norm, by_norm = clip_by_norm(g, limit)
+        yield {"g": bits(g), "limit": bits(limit), "norm": bits(norm), "by_norm": bits(by_norm),
+               "by_value": bits(clip_by_value(g, limit))}
+
+
+def rate_cases():
+    none, steps = {"name": "never"}, {"name": "steps", "epochs": [2, 3, 7], "factor": F(0.1)}
+    plateau = {"name": "plateau", "factor": F(0.3), "patience": 1, "threshold": F(0.01), "drops": 2}
+    metrics = [(ONE / F(i % 6 + 1)) for i in range(20)]
+    for base, warm_up, decrease in [(0.1, 0, none), (0.1, 7, none), (0.3, 0, steps), (0.3, 5, steps), (0.2, 0, plateau),
+                                    (0.2, 3, {**plateau, "patience": 0, "drops": 9})]:
+        rates = list(learning_rates(F(base), warm_up, decrease, metrics))
+        given = {k: bits(v) if isinstance(v, F) else v for k, v in decrease.items() if k != "name"}
+        yield {"base": bits(F(base)), "warm_up": warm_up, "decrease": decrease["name"], **given,
+               "metrics": bits(np.array(metrics)), "rates": bits(np.array(rates, F))}
+
+
+def shuffle_cases():
+    for seed, epoch, examples in [(0, 0, 1), (0, 0, 2), (7, 0, 20), (7, 1, 20), (2 ** 64 - 1, 2 ** 32 - 1, 33)]:
+        yield {"seed": seed, "epoch": epoch, "order": shuffle(seed, epoch, examples)}
+    # Beyond 2^31 nearly half of all words are refused, and of some blocks all four.
+    for epoch in range(24):
+        yield {"seed": 5, "epoch": epoch, "i": 2 ** 31, "j": partner(5, epoch, 2 ** 31)}
+    for i in (0, 1, 2, 2 ** 24 - 1, 2 ** 32 - 2, 2 ** 32 - 1):
+        yield {"seed": 5, "epoch": 9, "i": i, "j": partner(5, 9, i)}
+
+
 ABOUT = {  # file: cases, sentence
     "philox": (philox_cases, "Philox4x32-10 (section 5); the first three cases are the known answers of Random123."),
     "normals": (normals_cases, "Normals (section 6): from four words, from one word, and by address."),
@@ -1017,7 +1235,14 @@ ABOUT = {  # file: cases, sentence
     "grid": (grid_cases, "Grids of points (section 4)."),
     "weights": (weights_cases, "Standard deviations, and all parameters of small networks (section 6)."),
     "noise": (noise_cases, "White and brown noise (section 7)."),
-    "digest": (digest_cases, "Digests of runs and records (section 9).")}
+    "digest": (digest_cases, "Digests of runs and records (section 9)."),
+    "exp": (exp_cases, "exp of numbers that are not positive (section 1)."),
+    "cross_entropy": (cross_entropy_cases, "Softmax and cross-entropy, with gradient and prediction (section 11)."),
+    "squared_error": (squared_error_cases, "Squared error, with gradient (section 11)."),
+    "optimiser": (optimiser_cases, "Four steps of an optimiser (section 11)."),
+    "clip": (clip_cases, "Gradients clipped by norm and by value (section 11)."),
+    "rate": (rate_cases, "Learning rates, epoch by epoch (section 11)."),
+    "shuffle": (shuffle_cases, "The order of the examples of an epoch, or one step of it (section 11).")}
 
 
 def vector_text(name):

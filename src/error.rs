@@ -129,7 +129,8 @@ pub enum Setting {
     Decay,
     /// A learning rate is finite and not negative.
     Rate,
-    /// Steps of a rate stand at ascending epochs from 1 on; factors are finite and above 0, thresholds finite and not negative.
+    /// Steps of a rate stand at ascending epochs from 1 on, at most [`MAX_STEPS`](crate::train::MAX_STEPS); factors are
+    /// finite and above 0, thresholds finite and not negative.
     Decrease,
     /// What gradients are clipped to is finite and above 0.
     Limit,
@@ -218,7 +219,7 @@ impl fmt::Display for Setting {
             Setting::Decay => "weight decay must be finite and not negative",
             Setting::Rate => "the learning rate must be finite and not negative",
             Setting::Decrease => {
-                "steps of the learning rate must stand at ascending epochs from 1 on, with factors above 0 and thresholds not negative"
+                "steps of the learning rate must ascend from epoch 1, factors be above 0, thresholds not negative"
             }
             Setting::Limit => "the limit of gradients must be finite and above 0",
         })

@@ -51,11 +51,12 @@ impl Largest {
     }
 }
 
-/// The norm of a gradient over all parameters, in order, the second of two passes: `r = sqrt(RED16(t * t))`, `t = g * 2^-exponent`.
+/// The norm of a gradient over all parameters, in order, the second of two passes: `r = sqrt(RED16(t * t))`, `t = g *
+/// 2^-exponent`.
 ///
 /// # Numerics
-/// The scaling is exact but for what is below 2^-126 of the largest: the bits are those of a norm without it, where no square leaves the
-/// range of f32.
+/// The scaling is exact but for what is below 2^-126 of the largest: the bits are those of a norm without it, where no
+/// square leaves the range of f32.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct GradientNorm {
@@ -122,7 +123,8 @@ impl Clip {
 /// Clips a gradient that is one slice by its norm; returns the norm that it had.
 ///
 /// # Errors
-/// [`Error::NotFinite`] for a gradient that is not; [`Error::Setting`] for a limit that is not positive and finite. Nothing is written then.
+/// [`Error::NotFinite`] for a gradient that is not; [`Error::Setting`] for a limit that is not positive and finite.
+/// Nothing is written then.
 pub fn clip_by_norm(gradient: &mut [f32], limit: f32, math: Math) -> Result<f32, Error> {
     let mut largest = Largest::new();
     largest.add(gradient)?;

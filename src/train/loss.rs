@@ -43,18 +43,22 @@ fn clear_idle(z: &mut [f32], (classes, lanes): (usize, usize), points: usize) {
 }
 
 /// Softmax and cross-entropy: `loss[p] = ln(s) - (z[label] - m)`, and over the logits their gradient,
-/// `z[k] = ((e[k] / s) - [k == label]) / n`, with m the largest logit, `e[k] = exp(z[k] - m)`, `s = chain(+0.0; e[k], k ascending)`.
+/// `z[k] = ((e[k] / s) - [k == label]) / n`.
 ///
-/// The gradient is that of the batch's mean loss, and is where the backward pass starts: no other buffer is needed. A batch may be cut in calls, for n is
-/// the size of the whole batch. Non-finite values are not looked for: a NaN or +infinite logit makes the loss of its point NaN, an infinite gap
-/// to the label's logit makes it infinite, but -infinity at another class does not show in it. Whoever calls checks logits and losses.
+/// Here m is the largest logit, `e[k] = exp(z[k] - m)`, `s = chain(+0.0; e[k], k ascending)`.
+///
+/// The gradient is that of the batch's mean loss, and is where the backward pass starts: no other buffer is needed. A
+/// batch may be cut in calls, for n is the size of the whole batch. Non-finite values are not looked for: a NaN or
+/// +infinite logit makes the loss of its point NaN, an infinite gap to the label's logit makes it infinite, but
+/// -infinity at another class does not show in it. Whoever calls checks logits and losses.
 ///
 /// # Shapes
-/// `z` `[classes][lanes]`: a tile of T lanes as it is, or a batch. `loss` `[points]` says how many points there are, at most `lanes`; `labels`
-/// `[points]`. Lanes past the points get the gradient +0.0.
+/// `z` `[classes][lanes]`: a tile of T lanes as it is, or a batch. `loss` `[points]` says how many points there are, at
+/// most `lanes`; `labels` `[points]`. Lanes past the points get the gradient +0.0.
 ///
 /// # Errors
-/// [`Error::TooShort`], [`Error::Label`]; [`Error::Setting`] for no class, or a batch of none or more than 2^24. Nothing is written then.
+/// [`Error::TooShort`], [`Error::Label`]; [`Error::Setting`] for no class, or a batch of none or more than 2^24.
+/// Nothing is written then.
 ///
 /// # Numerics
 /// m is a scan from class 0, `if z > m { z } else { m }`; every operation is rounded on its own.
@@ -96,8 +100,8 @@ pub fn cross_entropy(
     Ok(())
 }
 
-/// Half the squared error: `loss[p] = 0.5 * chain(+0.0; d[k] * d[k], k ascending)`, `d = y - target`, and over the outputs their gradient,
-/// `y[k] = d[k] / n`.
+/// Half the squared error: `loss[p] = 0.5 * chain(+0.0; d[k] * d[k], k ascending)`, `d = y - target`, and over the
+/// outputs their gradient, `y[k] = d[k] / n`.
 ///
 /// As [`cross_entropy`] in all else; a non-finite output makes its point's loss NaN or infinite.
 ///

@@ -1,9 +1,11 @@
 //! Training: networks of layers, dense and convolutional, forward and backward; losses, optimisers, clipping, learning rates, and the
 //! order of examples.
 //!
-//! A list of [`Layer`]s gives a [`plan`] of buffers, an [`Init`] its parameters, and a [`Trainer`] runs batches. All else is elementwise, a chain or RED16, so that it gives the same bits on every core and under every cut of a batch or of the
+//! A list of [`Layer`]s gives a [`plan`] of buffers, an [`Init`] its parameters, and a [`Trainer`] runs batches. All else is
+//! elementwise, a chain or RED16, so that it gives the same bits on every core and under every cut of a batch or of the
 //! parameters. State that outlives a step is a plain struct, little-endian as bytes: a run that is taken up again goes on
-//! bit for bit. Nothing looks for NaN or infinity but where it says so: the caller's sticky check of logits and losses finds them.
+//! bit for bit. Nothing looks for NaN or infinity but where it says so: the caller's sticky check of logits and losses
+//! finds them.
 mod clip;
 mod init;
 mod layer;

@@ -5,11 +5,12 @@ use core::num::NonZeroU32;
 
 /// The step of a shuffle at position i: a number of 0..=i, all alike likely, at the address (seed, epoch, i).
 ///
-/// The words of the blocks at column i, row epoch, layers 0, 1, .. are tried in turn: the high word of `w * (i + 1)`, unless the low word is below
-/// `2^32 mod (i + 1)`.
+/// The words of the blocks at column i, row epoch, layers 0, 1, .. are tried in turn: the high word of `w * (i + 1)`,
+/// unless the low word is below `2^32 mod (i + 1)`.
 ///
 /// # References
-/// Lemire, "Fast random integer generation in an interval", ACM Transactions on Modeling and Computer Simulation 29, 2019.
+/// Lemire, "Fast random integer generation in an interval", ACM Transactions on Modeling and Computer Simulation 29,
+/// 2019.
 pub fn partner(seed: u64, epoch: u32, i: u32) -> u32 {
     let mut layer = 0;
     loop {

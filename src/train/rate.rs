@@ -126,8 +126,9 @@ impl Rate {
 
     /// Ends an epoch: `metric` is the lower the better, and nothing but a plateau looks at it.
     ///
-    /// Plateau: if `metric < best - threshold`, it is the best, and the wait begins anew (NaN is no improvement). Otherwise the wait is an epoch
-    /// longer; once it is longer than `patience`, the rate is multiplied, at most `drops` times, and the wait begins anew.
+    /// Plateau: if `metric < best - threshold`, it is the best, and the wait begins anew (NaN is no improvement).
+    /// Otherwise the wait is an epoch longer; once it is longer than `patience`, the rate is multiplied, at most
+    /// `drops` times, and the wait begins anew.
     pub fn advance(&self, state: &mut RateState, metric: f32) {
         state.epoch = state.epoch.saturating_add(1);
         match &self.decrease {

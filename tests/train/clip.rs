@@ -47,6 +47,15 @@ fn the_scale_changes_no_bit_of_an_ordinary_norm() {
     }
 }
 
+/// A magnitude is what is looked for, not a value.
+#[test]
+fn negative_gradients_are_scaled_as_well() {
+    let mut gradient = [-3e30, 1.0, -4e30];
+    near(clip_by_norm(&mut gradient, 10.0, Math::Libm).unwrap(), 5e30, 1e-6, 0.0);
+    near(gradient[0], -6.0, 1e-6, 0.0);
+    near(gradient[2], -8.0, 1e-6, 0.0);
+}
+
 #[test]
 fn cuts_of_the_parameters_change_no_bit() {
     let gradient = scaled(10.0);

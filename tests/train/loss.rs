@@ -1,4 +1,5 @@
 use crate::{bits, near, sample};
+use shatterscope::kernel::Red16;
 use shatterscope::math::Math;
 use shatterscope::train::{MeanLoss, correct_count, cross_entropy, predict, squared_error};
 use shatterscope::{Buffer, Error, Setting};
@@ -105,6 +106,8 @@ fn cuts_of_a_batch_change_no_bit() {
             assert_eq!(parts, mean);
             assert_eq!(parts.points(), n);
         }
+        let sum = Red16::sum(losses.iter().copied());
+        assert_eq!(mean.mean().unwrap().to_bits(), (sum / n as f32).to_bits());
         near(mean.mean().unwrap(), losses.iter().map(|&l| f64::from(l)).sum::<f64>() / f64::from(n), 1e-6, 0.0);
     }
     assert_eq!(MeanLoss::new().mean(), None);

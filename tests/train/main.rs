@@ -1,4 +1,5 @@
-//! Training's parts against f64 formulas, finite differences and closed forms; and that no cut of a batch changes a bit.
+//! Training's parts against f64 formulas, finite differences and closed forms; and that no cut of a batch changes a
+//! bit.
 mod clip;
 mod loss;
 mod optimiser;

@@ -110,7 +110,8 @@ fn adam_begins_with_steps_of_one_rate() {
     }
 }
 
-/// On a quadratic of curvature c, momentum is a linear recurrence of two numbers: here with eigenvalues r e^(+-i angle).
+/// On a quadratic of curvature c, momentum is a linear recurrence of two numbers: here with eigenvalues r e^(+-i
+/// angle).
 #[test]
 fn momentum_on_a_quadratic_has_its_closed_form() {
     let (mu, rate, c) = (0.81f64, 0.1f64, 1.9f64);

@@ -55,7 +55,8 @@ fn every_example_stands_everywhere() {
     assert!((40.0..130.0).contains(&statistic), "{statistic}");
 }
 
-/// Where the count is 2^31 + 1, nearly half of all words are refused: what is left must be even, and take its words in order.
+/// Where the count is 2^31 + 1, nearly half of all words are refused: what is left must be even, and take its words in
+/// order.
 #[test]
 fn bounded_numbers_are_even_where_most_words_are_refused() {
     let (i, mut counts, mut later) = (1u32 << 31, [0; 8], 0);
@@ -70,7 +71,7 @@ fn bounded_numbers_are_even_where_most_words_are_refused() {
         // As many products are left as there are multiples of the count.
         let accepted = |word: u32| u64::from(word) * count % (1 << 32) >= (1 << 32) % count;
         let (layer, word) = words.into_iter().find(|(_, word)| accepted(*word)).unwrap();
-        assert_eq!(u64::from(j), u64::from(word) * count >> 32);
+        assert_eq!(u64::from(j), (u64::from(word) * count) >> 32);
         later += layer;
     }
     assert!(chi_square(&counts) < 30.0, "{counts:?}");

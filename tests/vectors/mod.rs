@@ -1,6 +1,7 @@
 //! Every operation against `docs/vectors`, which an implementation of its own wrote: signed zeros, NaN, subnormals,
 //! infinities and all.
 mod images;
+mod train;
 
 use crate::common::{Case, GoldenSpec, draw};
 use serde_json::Value;

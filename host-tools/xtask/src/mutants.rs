@@ -27,7 +27,7 @@ const OPT3: &[&str] = &["opt3"];
 /// An x86-64 that optimises happens to take its zero from the right side: no test there can tell max from a comparison.
 const OPT0: &[&str] = &["opt0"];
 
-const MUTANTS: [Mutant; 17] = [
+const MUTANTS: [Mutant; 20] = [
     Mutant {
         name: "dense chains by fused multiply-add",
         file: "src/kernel/portable.rs",
@@ -97,6 +97,27 @@ const MUTANTS: [Mutant; 17] = [
         from: "Math::Libm => libm::logf(x),",
         to: "Math::Libm => {\n                extern crate std;\n                std::primitive::f32::ln(x)\n            }",
         profiles: BOTH,
+    },
+    Mutant {
+        name: "exponential of the platform",
+        file: "src/math.rs",
+        from: "Math::Libm => libm::expf(x),",
+        to: "Math::Libm => {\n                extern crate std;\n                std::primitive::f32::exp(x)\n            }",
+        profiles: OPT3,
+    },
+    Mutant {
+        name: "Adam by fused multiply-add",
+        file: "src/train/optimiser/rule.rs",
+        from: "(beta1 * *m) + (rest1 * g)",
+        to: "libm::fmaf(beta1, *m, rest1 * g)",
+        profiles: BOTH,
+    },
+    Mutant {
+        name: "shuffles that refuse no word",
+        file: "src/train/order.rs",
+        from: "product as u32 >= uneven",
+        to: "product as u32 >= uneven || uneven > 0",
+        profiles: OPT3,
     },
     Mutant {
         name: "variance in one pass",

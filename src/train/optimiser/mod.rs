@@ -59,7 +59,8 @@ impl Optimiser {
     }
 }
 
-/// beta1^t and beta2^t after t steps, as running products: what a step shares with those before it, besides each parameter's state.
+/// beta1^t and beta2^t after t steps, as running products: what a step shares with those before it, besides each
+/// parameter's state.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Powers {
@@ -131,7 +132,8 @@ impl Settings {
     /// Begins a step: multiplies Adam's powers by their betas, and forms what all parameters share.
     ///
     /// # Errors
-    /// As [`Self::check`], and [`Error::Setting`] for a rate that is negative or not finite; the powers are as before then.
+    /// As [`Self::check`], and [`Error::Setting`] for a rate that is negative or not finite; the powers are as before
+    /// then.
     pub fn step(&self, rate: f32, powers: &mut Powers) -> Result<Step, Error> {
         self.check()?;
         if !is_not_negative(rate) {
@@ -160,7 +162,8 @@ impl Settings {
     }
 }
 
-/// One step of all parameters: the element functions of the rule, for a backward pass to call, and the same over slices.
+/// One step of all parameters: the element functions of the rule, for a backward pass to call, and the same over
+/// slices.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Step {
@@ -178,7 +181,8 @@ impl Step {
     /// An update makes no -0.0 of a weight that is not -0.0. Non-finite weights are not looked for.
     ///
     /// # Shapes
-    /// `weight`, `gradient` `[parameters]`; `state` `[parameters][0, 1 or 2]`, see [`Optimiser::state_len`]: v, or m and v.
+    /// `weight`, `gradient` `[parameters]`; `state` `[parameters][0, 1 or 2]`, see [`Optimiser::state_len`]: v, or m
+    /// and v.
     ///
     /// # Errors
     /// [`Error::TooShort`] for a gradient or state that does not hold the weights' parameters; nothing is written then.
