@@ -49,6 +49,7 @@ def red16(t, first=0):
 # ---- section 5: addresses -> words -----------------------------------------------------------------------------------
 W, BIAS, STEM, STEM_BIAS, READOUT, NOISE, DROPOUT = range(7)  # purposes
 SHUFFLE = 7
+MOVE = 8
 LOW = np.uint64(0xFFFFFFFF)
 
 
@@ -719,6 +720,28 @@ def shuffle(seed, epoch, examples):
     return order
 
 
+def standard(pixels):
+    """Mean and inverse deviation of the bytes of a channel: sums in integers, then binary64."""
+    n, s, q = len(pixels), sum(pixels), sum(b * b for b in pixels)
+    inverse = float(n) / math.sqrt(float(n * q - s * s)) if n * q != s * s else 1.0
+    return F(float(s) / float(n)), F(inverse)
+
+
+def move(seed, run, epoch, image, shift, mirroring):
+    """(right, down, mirrored) of an image in an epoch."""
+    w0, w1, w2, _ = (int(w) for w in philox((image, epoch, MOVE << 24, run), (seed & 0xFFFFFFFF, seed >> 32)))
+    k = 2 * shift + 1
+    return (w0 * k >> 32) - shift, (w1 * k >> 32) - shift, w2 >> 31 if mirroring else 0
+
+
+def moved(rows, right, down, mirrored):
+    """An image of one channel, moved: 0 comes in from outside."""
+    rows = [row[::-1] if mirrored else row for row in rows]
+    height, width = len(rows), len(rows[0])
+    return [[rows[y - down][x - right] if 0 <= y - down < height and 0 <= x - right < width else 0
+             for x in range(width)] for y in range(height)]
+
+
 # ---- section 9: digests ----------------------------------------------------------------------------------------------
 def fnv(data):
     h = 0xCBF29CE484222325
@@ -1115,6 +1138,25 @@ def noise_cases():
         yield {"seed": seed, "run": run, "points": m, "normal": kind, "white": bits(white), "brown": bits(brown)}
 
 
+def images_cases():
+    rest = [byte * byte % 251 for byte in range(90)]
+    for pixels in ([0, 4, 2, 6], [9, 9, 9], [0, 255], [1, 0, 0], rest):
+        mean, inv = standard(pixels)
+        yield {"pixels": pixels, "mean": bits([mean])[0], "inv": bits([inv])[0],
+               "inputs": bits((np.array(pixels[:8], F) - mean) * inv)}
+    for largest in (1, 16, 255):
+        inv = F(1.0 / float(largest))
+        yield {"largest": largest, "inv": bits([inv])[0], "inputs": bits(np.array([0, 1, largest], F) * inv)}
+    image = [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10], [11, 12, 13, 14, 15], [16, 17, 18, 19, 20]]
+    for seed, run, epoch, example, shift, mirroring in [
+            (0, 0, 0, 0, 1, True), (0, 0, 0, 1, 1, True), (0, 0, 1, 0, 1, True), (0, 1, 0, 0, 1, True),
+            (2 ** 64 - 1, 2, 3, 59_999, 2, True), (2 ** 32, 0, 7, 4, 3, False), (9, 0, 1_000, 12, 0, True),
+            (9, 0, 1_000, 13, 0, True), (9, 0, 1_000, 14, 0, True)]:
+        by = move(seed, run, epoch, example, shift, mirroring)
+        yield {"seed": seed, "run": run, "epoch": epoch, "example": example, "shift": shift, "flip": mirroring,
+               "move": list(by), "image": image, "moved": moved(image, *by)}
+
+
 def digest_cases():
     for g in (np.zeros(0, F), ODD[:1], ODD[1:2], ODD[8:10], ODD[:12], sample(99, 40)):
         yield {"words": bits(g), "digest": fnv(run_bytes(g))[1]}
@@ -1243,6 +1285,10 @@ ABOUT = {  # file: cases, sentence
     "clip": (clip_cases, "Gradients clipped by norm and by value (section 11)."),
     "rate": (rate_cases, "Learning rates, epoch by epoch (section 11)."),
     "shuffle": (shuffle_cases, "The order of the examples of an epoch, or one step of it (section 11).")}
+
+
+    "images": (images_cases, "Inputs from the pixels of a channel, and moves of images (section 7)."),
+    "digest": (digest_cases, "Digests of runs and records (section 9).")}
 
 
 def vector_text(name):

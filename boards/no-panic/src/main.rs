@@ -20,6 +20,7 @@ use core::panic::PanicInfo;
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
     contract::everything();
+    black_box(shatterscope_digits::digit(black_box(1)));
     layer::everything();
     network::everything();
     probe::everything();

@@ -2,6 +2,7 @@
 mod augment;
 mod batch;
 mod cifar;
+mod contract;
 mod idx;
 mod inputs;
 
