@@ -66,9 +66,6 @@ pub fn conv_forward(
     long_enough(Buffer::Bias, bias.len(), shape.bias(bias))?;
     long_enough(Buffer::Inputs, x.len(), shape.input)?;
     long_enough(Buffer::Outputs, y.len(), shape.output)?;
-    if points == 0 {
-        return Ok(());
-    }
     for i in 0..shape.fan_out {
         let y = part_mut(y, i, shape.planes.1);
         y.fill(bias.get(i).map_or(0.0, |b| b + 0.0));
@@ -105,9 +102,6 @@ pub fn conv_backward_input(
     long_enough(Buffer::Weight, weight.len(), shape.weight)?;
     long_enough(Buffer::Seed, grad_output.len(), shape.output)?;
     long_enough(Buffer::Gradient, grad_input.len(), shape.input)?;
-    if points == 0 {
-        return Ok(());
-    }
     for c in 0..shape.fan_in {
         let grad_input = part_mut(grad_input, c, shape.planes.0);
         grad_input.fill(0.0);
