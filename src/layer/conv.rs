@@ -51,8 +51,8 @@ impl Shape {
 /// `[c_out][rows][columns][points]` of [`Conv::output`].
 ///
 /// # Errors
-/// [`Refusal::Window`] where the window does not fit, [`Error::TooShort`] where a slice does not hold its shape; what is longer
-/// is left alone.
+/// [`Refusal::Window`] where the window does not fit or there are no channels, [`Refusal::TooLarge`] past 2^32 - 1 units,
+/// [`Error::TooShort`] where a slice does not hold its shape; what is longer is left alone.
 pub fn conv_forward(
     conv: &Conv,
     weight: &[f32],
@@ -120,8 +120,8 @@ pub fn conv_backward_input(
     Ok(())
 }
 
-/// `grad_weight[i][c][ky][kx] = chain(grad_weight[i][c][ky][kx]; grad_output[i][row][column][p] * x[c][..][p])` over points p, then rows,
-/// then columns ascending, places where the tap is in the padding left out; `grad_bias[i] = chain(grad_bias[i];
+/// `grad_weight[i][c][ky][kx] = chain(grad_weight[i][c][ky][kx]; grad_output[i][row][column][p] * x[c][..][p])` over points p,
+/// then rows, then columns ascending, places where the tap is in the padding left out; `grad_bias[i] = chain(grad_bias[i];
 /// grad_output[i][row][column][p])` in the same order: accumulates.
 ///
 /// # Shapes
