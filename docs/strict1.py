@@ -990,6 +990,11 @@ def dense_cases():
                "grad_weight": bits(grad_w), "grad_bias": bits(grad_b)}
 
 
+def fine(salt, *shape):
+    """Numbers that fill their mantissas, so that every rounding and the order of every sum shows."""
+    return sample(salt, *shape) / F(3)
+
+
 WINDOWS = [  # c_in, H, W, c_out, (kh, kw, stride, padding), points
     (1, 1, 1, 1, (1, 1, 1, 0), 1), (2, 3, 4, 2, (1, 1, 1, 0), 3), (2, 4, 5, 3, (3, 3, 1, 1), 2),
     (3, 5, 5, 2, (3, 3, 2, 1), 2), (1, 7, 4, 2, (2, 3, 3, 1), 4), (2, 6, 6, 1, (2, 2, 2, 0), 3),
@@ -999,17 +1004,17 @@ WINDOWS = [  # c_in, H, W, c_out, (kh, kw, stride, padding), points
 
 def of_window(c_in, h, w, window, points):
     """A case, ordinary numbers for it, and coarse ones of which many are equal."""
-    x = sample(110, c_in, h, w, points)
-    return {"input": [c_in, h, w], "window": list(window), "points": points}, x, (F(np.round(x * TWO)) / TWO)
+    x = fine(110, c_in, h, w, points)
+    return {"input": [c_in, h, w], "window": list(window), "points": points}, x, np.round(x * F(4)) / F(3)
 
 
 def conv_cases():
     for i, (c_in, h, wide, c_out, window, m) in enumerate(WINDOWS):
         case, x, _ = of_window(c_in, h, wide, window, m)
-        w, bias = sample(120 + i, c_out, c_in, *window[:2]), sample(130 + i, c_out)
-        old_w, old_b = sample(140 + i, *w.shape), sample(150 + i, c_out)
+        w, bias = fine(120 + i, c_out, c_in, *window[:2]), fine(130 + i, c_out)
+        old_w, old_b = fine(140 + i, *w.shape), fine(150 + i, c_out)
         y = conv(w, bias, x, window)
-        g = sample(160 + i, *y.shape)
+        g = fine(160 + i, *y.shape)
         grad_w, grad_b = conv_grads(old_w, old_b, g, x, window)
         yield {**case, "channels": c_out, "weight": flat(w), "bias": flat(bias), "x": flat(x), "y": flat(y),
                "g": flat(g), "grad_input": flat(conv_back(w, g, (h, wide), window)), "old_weight": flat(old_w),
@@ -1021,11 +1026,12 @@ def pool_cases():
         case, x, few = of_window(channels, h, w, window, m)
         if window[3] == 0:
             y = average_pool(x, window)
-            g = sample(170 + i, *y.shape)
+            g = fine(170 + i, *y.shape)
             yield {"kind": "average", **case, "x": flat(x), "y": flat(y), "g": flat(g),
                    "grad_input": flat(average_pool_back(g, (h, w), window))}
         y, choice = max_pool(few, window)
-        g, t = sample(180 + i, *y.shape), sample(190 + i, *few.shape)
+        g, t = fine(180 + i, *y.shape), fine(190 + i, *few.shape)
+        t[t > ONE / TWO] = F(-0.0)
         yield {"kind": "max", **case, "x": flat(few), "y": flat(y), "tape": choice.reshape(-1).tolist(), "g": flat(g),
                "grad_input": flat(max_pool_back(g, choice, (h, w), window)), "t": flat(t),
                "tangent": flat(max_pool_tangent(t, choice, window))}
@@ -1038,7 +1044,7 @@ def pool_cases():
 
 
 def prelu_cases():
-    g = sample(200, len(ODD))
+    g = fine(200, len(ODD))
     for slope in (0.25, 1, 0, -0.5, 0.01):
         s, bit = F(slope), ODD > ZERO
         yield {"slope": bits(s), "x": bits(ODD), "y": bits(prelu(s, bit, ODD)), "bits": bit.astype(int).tolist(),
@@ -1047,8 +1053,8 @@ def prelu_cases():
 
 def crelu_image_cases():
     for i, (channels, plane, m) in enumerate([(1, 1, 2), (1, 4, 3), (3, 1, 2), (2, 3, 3), (4, 5, 2)]):
-        x, t = sample(210 + i, channels, plane, m), sample(230 + i, channels, plane, m)
-        g = sample(220 + i, 2 * channels, plane, m)
+        x, t = fine(210 + i, channels, plane, m), fine(230 + i, channels, plane, m)
+        g = fine(220 + i, 2 * channels, plane, m)
         rows = lambda x: bits(x.reshape(-1, m))
         yield {"plane": plane, "x": rows(x), "features": rows(crelu(x)), "g": rows(g),
                "grad_x": rows(act_back(True, x > ZERO, g)), "t": rows(t),
@@ -1058,9 +1064,9 @@ def crelu_image_cases():
 def shortcut_cases():
     for i, (c_in, h, w, c_out, stride, m) in enumerate([
             (1, 1, 1, 1, 1, 1), (2, 4, 4, 4, 2, 2), (2, 5, 3, 3, 2, 1), (1, 7, 5, 1, 3, 2)]):
-        x = sample(240 + i, c_in, h, w, m)
+        x = fine(240 + i, c_in, h, w, m)
         y = shortcut(x, c_out, stride)
-        g = sample(250 + i, *y.shape)
+        g = fine(250 + i, *y.shape)
         yield {"input": [c_in, h, w], "channels": c_out, "stride": stride, "points": m, "x": flat(x), "y": flat(y),
                "g": flat(g), "grad_input": flat(shortcut_back(g, x.shape, stride))}
 
@@ -1072,7 +1078,7 @@ def dropout_cases():
                "scale": bits(ONE / (ONE - rate))}
     for i, (seed, step, layer, rate, units, m) in enumerate([
             (0, 0, 1, 0.5, 8, 4), (1 << 40, 3, 5, 0.1, 6, 5), (7, 2 ** 32 - 1, 9, 0.9, 5, 5), (1, 1, 2, 0, 2, 2)]):
-        rate, x = F(rate), sample(260 + i, units, m)
+        rate, x = F(rate), fine(260 + i, units, m)
         keeps = dropout_keeps(seed, step, layer, rate, units, m)
         yield {"seed": seed, "step": step, "layer": layer, "rate": bits(rate), "x": bits(x),
                "keeps": keeps.astype(int).tolist(), "y": bits(dropout(keeps, rate, x))}
@@ -1080,7 +1086,7 @@ def dropout_cases():
 
 def channel_norm_cases():
     for i, (plane, m, affine) in enumerate([(1, 1, 0), (1, 17, 1), (4, 1, 0), (6, 5, 1), (3, 40, 1), (9, 16, 0)]):
-        z, g = sample(270 + i, plane, m) + F(0.5), sample(280 + i, plane, m)
+        z, g = fine(270 + i, plane, m) + F(0.5), fine(280 + i, plane, m)
         eps, gamma, beta, momentum = F(1e-5), F(1.25), F(-0.375), F(0.1)
         mean, var, inv, xhat = channel_forward(z, eps)
         q, y = (g * gamma, (xhat * gamma) + beta) if affine else (g, xhat)

@@ -1,6 +1,7 @@
 //! Operations on images against f64 networks, differences inside one linear region, and their own identities.
 use shatterscope::layer::{self, Affine, Conv, Dropout, Image, Pool, Running, Shortcut, Window};
 use shatterscope::math::Math;
+use shatterscope::random::{Normal, Purpose, Stream};
 use shatterscope::{Buffer, Error, Refusal};
 use shatterscope_reference::{Chosen, Gradients, Layer, Network, Pass, Plane, Statistics, Windows};
 
@@ -193,7 +194,7 @@ fn a_convolution_of_vectors_is_a_dense_layer() {
     assert_eq!((bits(&a.0), bits(&a.1)), (bits(&b.0), bits(&b.1)));
     // A bias of -0.0 is +0.0.
     let mut y = [1.0; 3];
-    layer::conv_forward(&conv, &[0.0; 15], &[-0.0; 3], 1, &[0.0; 5], &mut y).unwrap();
+    layer::conv_forward(&conv, &[-1.0; 15], &[-0.0; 3], 1, &[0.0; 5], &mut y).unwrap();
     assert_eq!(bits(&y), [0; 3]);
 }
 
@@ -440,10 +441,13 @@ fn crelu_of_images_is_that_of_vectors_moved() {
         assert_eq!(bits(planes.as_flattened()), bits(moved(&pairs).as_flattened()));
         assert_eq!(tapes[0], tapes[1]);
         let g = tile(&g, 2 * units);
+        let of = |k: usize, lane: usize| if x[k * T + lane] > 0.0 { g[2 * k][lane] } else { -g[2 * k + 1][lane] };
         let (mut of_pairs, mut of_planes) = (g.clone(), moved(&g));
         layer::crelu_backward::<T>(1, &mut of_pairs, &tapes[0]);
         layer::crelu_backward::<T>(plane, &mut of_planes, &tapes[1]);
         assert_eq!(bits(of_planes[..units].as_flattened()), bits(of_pairs[..units].as_flattened()));
+        let by_hand: Vec<f32> = (0..units * T).map(|e| of(e / T, e % T)).collect();
+        assert_eq!(bits(of_pairs[..units].as_flattened()), bits(&by_hand));
         let tiles = || (tile(&x, 2 * units), tile(&t, 2 * units));
         let (mut pairs, mut planes) = (tiles(), tiles());
         layer::crelu_tangent::<T>(1, &mut pairs.0, &mut pairs.1);
@@ -513,6 +517,19 @@ fn dropout_agrees_with_its_mask() {
     for (i, mask) in masks.iter().enumerate() {
         assert!(!masks[..i].contains(mask), "{i}");
     }
+    // A word that is the threshold keeps: of 24 bits or less, it is some rate's.
+    let stream = Stream::new(11, 3, Purpose::Dropout, 2, Normal::IrwinHall);
+    let words = (0..4000).map(|unit| (unit, stream.words(0, unit)[0]));
+    let mut ends = 0;
+    for (unit, word) in words.filter(|(_, word)| word.trailing_zeros() >= 8) {
+        let rate = word as f32 / 4_294_967_296.0;
+        let dropout = Dropout::new(11, 3, 2, rate).unwrap();
+        assert!(dropout.threshold() == word && dropout.keeps(0, unit));
+        let next = Dropout::new(11, 3, 2, f32::from_bits(rate.to_bits() + 1)).unwrap();
+        assert!(!next.keeps(0, unit));
+        ends += 1;
+    }
+    assert!(ends > 4);
     for rate in [1.0, -0.1, 2.0, f32::NAN, f32::INFINITY] {
         assert_eq!(Dropout::new(0, 0, 1, rate).unwrap_err(), Error::Refused(Refusal::Rate), "{rate}");
     }

@@ -51,8 +51,8 @@ impl Shape {
 /// `[c_out][rows][columns][points]` of [`Conv::output`].
 ///
 /// # Errors
-/// [`Refusal::Window`] where the window does not fit, [`Error::TooShort`] where a slice does not hold its shape; what is longer
-/// is left alone.
+/// [`Refusal::Window`] where the window does not fit or there are no channels, [`Refusal::TooLarge`] past 2^32 - 1 units,
+/// [`Error::TooShort`] where a slice does not hold its shape; what is longer is left alone.
 pub fn conv_forward(
     conv: &Conv,
     weight: &[f32],
@@ -66,9 +66,6 @@ pub fn conv_forward(
     long_enough(Buffer::Bias, bias.len(), shape.bias(bias))?;
     long_enough(Buffer::Inputs, x.len(), shape.input)?;
     long_enough(Buffer::Outputs, y.len(), shape.output)?;
-    if points == 0 {
-        return Ok(());
-    }
     for i in 0..shape.fan_out {
         let y = part_mut(y, i, shape.planes.1);
         y.fill(bias.get(i).map_or(0.0, |b| b + 0.0));
@@ -105,9 +102,6 @@ pub fn conv_backward_input(
     long_enough(Buffer::Weight, weight.len(), shape.weight)?;
     long_enough(Buffer::Seed, grad_output.len(), shape.output)?;
     long_enough(Buffer::Gradient, grad_input.len(), shape.input)?;
-    if points == 0 {
-        return Ok(());
-    }
     for c in 0..shape.fan_in {
         let grad_input = part_mut(grad_input, c, shape.planes.0);
         grad_input.fill(0.0);
@@ -126,8 +120,8 @@ pub fn conv_backward_input(
     Ok(())
 }
 
-/// `grad_weight[i][c][ky][kx] = chain(grad_weight[i][c][ky][kx]; grad_output[i][row][column][p] * x[c][..][p])` over points p, then rows,
-/// then columns ascending, places where the tap is in the padding left out; `grad_bias[i] = chain(grad_bias[i];
+/// `grad_weight[i][c][ky][kx] = chain(grad_weight[i][c][ky][kx]; grad_output[i][row][column][p] * x[c][..][p])` over points p,
+/// then rows, then columns ascending, places where the tap is in the padding left out; `grad_bias[i] = chain(grad_bias[i];
 /// grad_output[i][row][column][p])` in the same order: accumulates.
 ///
 /// # Shapes

@@ -56,7 +56,7 @@ fn can_choose(pool: &Pool) -> bool {
 ///
 /// # Errors
 /// [`Refusal::Window`] where the window does not fit, [`Refusal::Pool`] where it has padding or more than 2^24 taps,
-/// [`Error::TooShort`] where a slice does not hold its shape; what is longer is left alone.
+/// [`Refusal::TooLarge`] past 2^32 - 1 units, [`Error::TooShort`] where a slice does not hold its shape; what is longer is left alone.
 pub fn average_pool_forward(pool: &Pool, points: usize, x: &[f32], y: &mut [f32]) -> Result<(), Error> {
     let shape = Shape::of(pool, points, can_average(pool))?;
     long_enough(Buffer::Inputs, x.len(), shape.input)?;
@@ -120,8 +120,9 @@ pub fn average_pool_backward(
 /// `x` `[channels][height][width][points]`, `y` and `tape` `[channels][rows][columns][points]` of [`Pool::output`].
 ///
 /// # Errors
-/// [`Refusal::Window`] where the window does not fit, [`Refusal::Pool`] where it has more than 256 taps, [`Error::TooShort`] where a
-/// slice does not hold its shape; what is longer is left alone.
+/// [`Refusal::Window`] where the window does not fit, [`Refusal::Pool`] where it has more than 256 taps,
+/// [`Refusal::TooLarge`] past 2^32 - 1 units, [`Error::TooShort`] where a slice does not hold its shape; what is longer is left
+/// alone.
 ///
 /// # Numerics
 /// A NaN that is not the first tap is not chosen, and so hides: whoever must not lose one looks at x before, as a run does.

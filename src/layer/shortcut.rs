@@ -25,8 +25,8 @@ fn planes(shortcut: &Shortcut, places: Places, points: usize) -> (usize, usize) 
 /// `x` `[c_in][height][width][points]`, `y` `[c_out][rows][columns][points]` of [`Shortcut::output`].
 ///
 /// # Errors
-/// [`Refusal::Window`] where the stride is 0, the image empty or channels are lost, [`Error::TooShort`] where a slice does not hold
-/// its shape; what is longer is left alone.
+/// [`Refusal::Window`] where the stride is 0, the image empty or channels are lost, [`Refusal::TooLarge`] past 2^32 - 1 units,
+/// [`Error::TooShort`] where a slice does not hold its shape; what is longer is left alone.
 ///
 /// # References
 /// He et al., "Deep residual learning for image recognition", CVPR 2016, section 3.3, option A.
