@@ -1290,11 +1290,8 @@ ABOUT = {  # file: cases, sentence
     "optimiser": (optimiser_cases, "Four steps of an optimiser (section 11)."),
     "clip": (clip_cases, "Gradients clipped by norm and by value (section 11)."),
     "rate": (rate_cases, "Learning rates, epoch by epoch (section 11)."),
-    "shuffle": (shuffle_cases, "The order of the examples of an epoch, or one step of it (section 11).")}
-
-
-    "images": (images_cases, "Inputs from the pixels of a channel, and moves of images (section 7)."),
-    "digest": (digest_cases, "Digests of runs and records (section 9).")}
+    "shuffle": (shuffle_cases, "The order of the examples of an epoch, or one step of it (section 11)."),
+    "images": (images_cases, "Inputs from the pixels of a channel, and moves of images (section 7).")}
 
 
 def vector_text(name):
