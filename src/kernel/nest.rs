@@ -37,7 +37,8 @@ pub const fn nest_rows<const T: usize>(isa: Isa) -> usize {
 ///
 /// # Numerics
 /// Each operation is rounded; lanes and rows are independent, so no bit depends on the instruction set.
-#[inline]
+// Not inlined: it has a loop for every number of rows.
+#[inline(never)]
 pub fn nest<const T: usize>(isa: Isa, nest: &Nest, w: &[f32], x: &[f32], start: usize, y: &mut [[f32; T]]) {
     isa.run(Loops { nest, w, x, start, y });
 }

@@ -3,7 +3,7 @@ use super::Model;
 use crate::engine::Threads;
 use crate::{Failure, Result};
 use rayon::prelude::*;
-use shatterscope::kernel::{Isa, Tiled};
+use shatterscope::kernel::Isa;
 use shatterscope::math::Math;
 use shatterscope::train::{
     Buffers, Layer, MeanLoss, Mode, Options, Place, Settings, Trainer, clip_by_norm, clip_by_value, correct_count,
@@ -84,7 +84,15 @@ pub trait Machine: Send {
 /// # Errors
 /// What the core refuses.
 pub fn machine(layers: &[Layer], batch: u32, isa: Isa, seed: u64) -> Result<Box<dyn Machine>> {
-    isa.tiled(batch, Make { layers, batch, isa, seed })
+    let make = Make { layers, batch, isa, seed };
+    match isa {
+        Isa::Avx512 if batch > 16 => make.with::<12, 32>(),
+        Isa::Avx512 => make.with::<12, 16>(),
+        Isa::Avx => make.with::<5, 16>(),
+        Isa::Neon => make.with::<4, 16>(),
+        // One for all others: each costs seconds to compile.
+        _ => make.with::<2, 16>(),
+    }
 }
 
 struct Make<'a> {
@@ -94,9 +102,7 @@ struct Make<'a> {
     seed: u64,
 }
 
-impl Tiled for Make<'_> {
-    type Output = Result<Box<dyn Machine>>;
-
+impl Make<'_> {
     fn with<const R: usize, const T: usize>(self) -> Result<Box<dyn Machine>> {
         let plan = plan(self.layers, self.batch, T as u32)?;
         let zeros = |len: u64| vec![0.0; len as usize];

@@ -1,0 +1,130 @@
+//! Training gives one result, whatever computes it and however often it was interrupted.
+use assert_cmd::Command;
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_shatterscope");
+
+fn shatterscope(words: &str) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(words.split_whitespace());
+    command
+}
+
+fn document(words: &str) -> Value {
+    let output = shatterscope(&format!("train --json --quiet {words}")).output().unwrap();
+    assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Every kind of layer, in steps of a quarter of a second or so.
+const SMALL: [&str; 4] = [
+    "--epochs 1 --depth 3 --width 13 --batch 100 --optimiser momentum --decay 1e-4",
+    "--epochs 1 --net lenet --width 3 --batch 150 --shift 1 --optimiser nesterov --clip-norm 0.5",
+    "--epochs 1 --net convnet --depth 6 --width 3 --batch 300 --batch-norm --skips highway --optimiser adam --rate 1e-3 --dropout 0.1",
+    "--epochs 1 --net convnet --depth 10 --width 4 --batch 300 --activation crelu --init looks-linear --flip --clip-value 0.01",
+];
+
+#[test]
+fn neither_threads_nor_kernels_change_a_digest() {
+    for words in SMALL {
+        let expected = document(&format!("{words} --threads 1 --isa portable"));
+        for how in ["--threads 2", "--threads 3", "--threads 2 --isa sse2", "--threads 8 --isa portable"] {
+            if cfg!(not(target_arch = "x86_64")) && how.contains("sse2") {
+                continue;
+            }
+            let found = document(&format!("{words} {how}"));
+            assert_eq!(found["digest"], expected["digest"], "{words} {how}");
+            for key in ["loss", "accuracy", "test_loss", "test_accuracy", "digest"] {
+                assert_eq!(found["epochs"][0][key], expected["epochs"][0][key], "{key}: {words} {how}");
+            }
+        }
+    }
+}
+
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Results of the same run, killed after these times and gone on with until it ends.
+fn interrupted(words: &str, folder: &Path, kills: impl Iterator<Item = Duration>) -> usize {
+    let mut killed = 0;
+    for pause in kills {
+        let resume = if folder.join("checkpoint.safetensors").exists() { "--resume" } else { "" };
+        let out = folder.display();
+        let mut child: Child = std::process::Command::new(PROGRAM)
+            .args(format!("train --quiet {words} --checkpoint-every 2 --out {out} {resume}").split_whitespace())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(pause);
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        killed += 1;
+    }
+    let resume = if folder.join("checkpoint.safetensors").exists() { "--resume" } else { "" };
+    let last = shatterscope(&format!("train --quiet {words} --checkpoint-every 2 --out {} {resume}", folder.display()))
+        .output()
+        .unwrap();
+    assert!(last.status.success(), "{}", String::from_utf8_lossy(&last.stderr));
+    killed
+}
+
+#[test]
+fn a_run_that_is_killed_goes_on_with_the_same_bits() {
+    let words = "--epochs 3 --net convnet --depth 6 --width 4 --batch 50 --batch-norm --skips resnet --optimiser adam --rate 1e-3 \
+                 --dropout 0.1 --shift 1 --schedule plateau --patience 0 --threads 1";
+    let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    interrupted(words, whole.path(), std::iter::empty());
+    // Wherever in its work each kill finds it.
+    let killed = interrupted(words, parts.path(), (0..12).map(|i| Duration::from_millis(60 + 83 * i % 400)));
+    assert!(killed > 0);
+    let (whole, parts) = (files(whole.path()), files(parts.path()));
+    assert_eq!(
+        whole.iter().map(|file| &file.0).collect::<Vec<_>>(),
+        ["checkpoint.safetensors", "metrics.csv", "metrics.jsonl"]
+    );
+    for (whole, part) in whole.iter().zip(&parts) {
+        assert!(whole == part, "{} differs after {killed} kills", whole.0);
+    }
+}
+
+fn refused(words: &str, code: i32, what: &str) {
+    let output = shatterscope(&format!("train --quiet {words}")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{words}: {said}");
+    assert!(said.contains(what) && said.lines().count() == 1, "{words}: {said}");
+}
+
+#[test]
+fn what_cannot_be_trained_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().display();
+    refused("--data /no/such/folder", 1, "/no/such/folder");
+    refused("--batch 0", 2, "--batch 0");
+    refused("--batch 1501", 2, "1500");
+    refused("--net convnet --depth 7", 2, "4 m + 2");
+    refused("--rate=-1", 2, "rate");
+    refused("--optimiser adam --betas 1 0.9", 2, "optimiser");
+    refused("--shift 8", 2, "shift");
+    refused("--net convnet --depth 6 --dropout 1", 2, "dropout");
+    refused(&format!("--resume --out {out}"), 2, "--resume");
+    refused("--epochs 2 --rate 1e30", 1, "NaN or infinit");
+    shatterscope(&format!("train --quiet --epochs 1 --out {out}")).assert().success();
+    refused(&format!("--epochs 1 --out {out}"), 2, "--resume");
+    refused(&format!("--epochs 2 --width 33 --resume --out {out}"), 2, "other options");
+    std::fs::write(folder.path().join("checkpoint.safetensors"), b"not one").unwrap();
+    refused(&format!("--epochs 2 --resume --out {out}"), 1, "checkpoint.safetensors");
+}
