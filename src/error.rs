@@ -113,6 +113,8 @@ pub enum Refusal {
     Pool,
     /// A dropout rate is at least 0 and below 1.
     Rate,
+    /// Mirrored pairs of units are of an even number of units.
+    Pairs,
 }
 
 /// A setting of training that is out of its range.
@@ -206,6 +208,7 @@ impl fmt::Display for Refusal {
             }
             Refusal::Pool => "an average pool takes no padding and at most 2^24 taps, a max pool at most 256 taps",
             Refusal::Rate => "a dropout rate must be at least 0 and below 1",
+            Refusal::Pairs => "looks-linear with plain rectifiers pairs units: widths and channels must be even",
         })
     }
 }

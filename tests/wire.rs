@@ -174,6 +174,7 @@ fn the_page_numbers_the_variants() {
                 Refusal::Window,
                 Refusal::Pool,
                 Refusal::Rate,
+                Refusal::Pairs,
             ]),
         ),
         (

@@ -33,7 +33,8 @@ pub const fn nest_rows<const T: usize>(isa: Isa) -> usize {
 /// `y[r][t] = chain(y[r][t]; w[i.w + r] * x[start + i.x + t])`, i through the nest in the order of three `for`s.
 ///
 /// # Shapes
-/// `y` has at most [`nest_rows`] rows. Where a slice has no such elements, all of `y` is left as it is.
+/// `y` has at most 12 rows, and as many as [`nest_rows`] is fastest. Where a slice has no such elements, rows of `y` are left as
+/// they are.
 ///
 /// # Numerics
 /// Each operation is rounded; lanes and rows are independent, so no bit depends on the instruction set.
@@ -167,12 +168,16 @@ impl<const T: usize> Job for Loops<'_, T> {
 
     #[inline(always)]
     fn portable(self) {
-        match self.y.len() {
-            1 => self.rows::<1>(),
-            2 => self.rows::<2>(),
-            3 => self.rows::<3>(),
-            4 => self.rows::<4>(),
-            _ => {}
+        let Self { nest, w, x, start, y } = self;
+        // More than four where the rows were grouped for instructions that this processor lacks.
+        for (i, y) in y.chunks_mut(4).enumerate() {
+            let loops = Loops { nest, w: w.get(4 * i..).unwrap_or_default(), x, start, y };
+            match loops.y.len() {
+                1 => loops.rows::<1>(),
+                2 => loops.rows::<2>(),
+                3 => loops.rows::<3>(),
+                _ => loops.rows::<4>(),
+            }
         }
     }
 

@@ -91,7 +91,9 @@ const fn larger(a: u64, b: u64) -> u64 {
 /// Lengths for batches of at most `batch` points in tiles of `tile`.
 ///
 /// # Errors
-/// [`Error::Refused`] for layers that do not follow each other, windows that do not fit, and sizes past 2^32 - 1.
+/// [`Error::Refused`] with [`Refusal::Layers`] for layers that do not follow each other, and forks that nest or stay open;
+/// [`Refusal::Window`] and [`Refusal::Pool`] for windows, [`Refusal::Rate`], [`Refusal::Eps`] and [`Refusal::Scale`] for numbers out of
+/// range; [`Refusal::TooLarge`] past 2^32 - 1 parameters or units, or 2^64 - 1 elements.
 pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error> {
     if batch == 0 || batch > 1 << 24 {
         return Err(Error::Refused(Refusal::Points));
@@ -99,7 +101,7 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
     if tile == 0 || tile > 64 {
         return Err(Error::Refused(Refusal::Tile));
     }
-    if layers.is_empty() {
+    if layers.is_empty() || layers.len() >= 1 << 24 {
         return Err(Error::Refused(Refusal::Layers));
     }
     let tile = tile as u64;
@@ -112,17 +114,17 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
     // No panic: i is below the length.
     while i < layers.len() {
         let layer = &layers[i];
+        if let Some(refusal) = refusal(layer) {
+            return Err(Error::Refused(refusal));
+        }
         let input = some!(layer.input(), Refusal::TooLarge);
-        let output = some!(layer.output(), Refusal::Window);
+        let output = some!(layer.output(), Refusal::TooLarge);
         let open = match layer {
             Layer::Fork { .. } => forked.is_none(),
             Layer::Join { shortcut, .. } => match forked {
                 Some(fork) => some!(shortcut.input.units(), Refusal::TooLarge) == fork,
                 None => false,
             },
-            Layer::AveragePool { pool } => pool.window.padding == 0,
-            Layer::MaxPool { pool } => pool.window.taps() <= 256,
-            Layer::Dropout { rate, .. } => 0.0 <= *rate && *rate < 1.0,
             _ => true,
         };
         if !open || input != units || input == 0 || output == 0 {
@@ -138,26 +140,28 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
         }
         widest = larger(widest, larger(input as u64, output as u64));
         let (weights, biases) = some!(layer.parameters(), Refusal::TooLarge);
-        plan.parameters_len = some!(plan.parameters_len.checked_add(weights + biases), Refusal::TooLarge);
+        let both = some!(weights.checked_add(biases), Refusal::TooLarge);
+        plan.parameters_len = some!(plan.parameters_len.checked_add(both), Refusal::TooLarge);
         let statistics = layer.statistics() as u64;
         plan.running_len += 2 * statistics;
         plan.statistics_len += 3 * statistics;
         plan.tape_tile_len =
             some!(plan.tape_tile_len.checked_add(some!(layer.tape(tile), Refusal::TooLarge)), Refusal::TooLarge);
-        plan.scratch_best = larger(plan.scratch_best, weights + biases);
+        plan.scratch_best = larger(plan.scratch_best, both);
         match layer {
             Layer::Dense { inputs, .. } => {
                 plan.scratch_len = larger(plan.scratch_len, *inputs as u64 + 1);
-                plan.multiply_adds += weights;
+                plan.multiply_adds = some!(plan.multiply_adds.checked_add(weights), Refusal::TooLarge);
             }
             Layer::Conv { conv, .. } => {
                 let rows = larger(weights / conv.channels as u64, weights / larger(conv.input.channels as u64, 1));
                 plan.scratch_len = larger(plan.scratch_len, rows + 1);
                 let (inputs, outputs) = some!(conv_gathered_len(conv, tile), Refusal::TooLarge);
-                plan.gathered_len = larger(plan.gathered_len, inputs + outputs);
-                plan.multiply_adds = some!(plan.multiply_adds.checked_add(places(conv) * weights), Refusal::TooLarge);
+                plan.gathered_len = larger(plan.gathered_len, some!(inputs.checked_add(outputs), Refusal::TooLarge));
+                let products = some!(places(conv).checked_mul(weights), Refusal::TooLarge);
+                plan.multiply_adds = some!(plan.multiply_adds.checked_add(products), Refusal::TooLarge);
             }
-            Layer::BatchNorm { .. } => plan.scratch_len = larger(plan.scratch_len, weights + biases),
+            Layer::BatchNorm { .. } => plan.scratch_len = larger(plan.scratch_len, both),
             _ => {}
         }
         units = output;
@@ -194,6 +198,29 @@ const EMPTY: Plan = Plan {
     outputs: 0,
     multiply_adds: 0,
 };
+
+/// What a layer asks for that there is not, whatever stands before it.
+const fn refusal(layer: &Layer) -> Option<Refusal> {
+    let fits = match layer {
+        Layer::Conv { conv, .. } => conv.output().is_some(),
+        Layer::AveragePool { pool } | Layer::MaxPool { pool } => pool.output().is_some(),
+        Layer::Join { shortcut, .. } => shortcut.output().is_some(),
+        _ => true,
+    };
+    if !fits {
+        return Some(Refusal::Window);
+    }
+    match layer {
+        Layer::AveragePool { pool } if pool.window.padding > 0 || pool.window.taps() > 1 << 24 => Some(Refusal::Pool),
+        Layer::MaxPool { pool } if pool.window.taps() > 256 => Some(Refusal::Pool),
+        Layer::Dropout { rate, .. } if !(0.0 <= *rate && *rate < 1.0) => Some(Refusal::Rate),
+        Layer::BatchNorm { eps, .. } if !(0.0 <= *eps && *eps < f32::INFINITY) => Some(Refusal::Eps),
+        Layer::BatchNorm { momentum, .. } if !(0.0 <= *momentum && *momentum <= 1.0) => Some(Refusal::Scale),
+        Layer::Prelu { slope, .. } if !slope.is_finite() => Some(Refusal::Scale),
+        Layer::Join { a, b, .. } if !(a.is_finite() && b.is_finite()) => Some(Refusal::Scale),
+        _ => None,
+    }
+}
 
 const fn places(conv: &Conv) -> u64 {
     match conv.output() {

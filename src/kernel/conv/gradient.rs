@@ -14,7 +14,10 @@ pub const fn conv_gathered_len(conv: &Conv, tile: u64) -> Option<(u64, u64)> {
     match (plane.checked_mul(conv.input.channels as u64), output.plane().checked_mul(output.channels as u64)) {
         (Some(inputs), Some(outputs)) => match (inputs.checked_mul(tile), outputs.checked_mul(tile)) {
             // The last row of the window is read in whole registers.
-            (Some(inputs), Some(outputs)) => Some((inputs + lanes(tile), outputs)),
+            (Some(inputs), Some(outputs)) => match inputs.checked_add(lanes(tile)) {
+                Some(inputs) => Some((inputs, outputs)),
+                None => None,
+            },
             _ => None,
         },
         _ => None,

@@ -1,6 +1,6 @@
 use super::parameters::{Into, fitting, own};
-use super::{Trainer, fault};
-use crate::error::{Error, Pass};
+use super::{Trainer, fault, least};
+use crate::error::{Buffer, Error, Pass};
 use crate::kernel::{Matrix, all_finite, chain_matrix, conv_backward_input, conv_pack, nest_rows, relu_backward};
 use crate::layer::{
     Conv, Shortcut, average_pool_backward, crelu_backward, dropout_backward, join_backward_branch, join_backward_input,
@@ -22,12 +22,16 @@ pub(super) struct Gradients<'b> {
 
 impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
     /// All layers backward, from the gradient of the outputs: gradients of the parameters are added to `gradient`, in the order of
-    /// the parameters, chain after chain where earlier batches left them; an empty one takes none.
+    /// the parameters, chain after chain where earlier batches left them; an empty one takes none. What a batch adds to is +0.0 or what an earlier batch left, never -0.0.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] with the layer, counted from 1, whose input has a gradient that is NaN or infinite; [`Error::TooShort`].
+    /// [`Error::NonFinite`] with the layer, counted from 1, whose input has a gradient that is NaN or infinite; [`Error::TooShort`], also
+    /// where no batch has begun. At a fault `gradient` has what the layers after it added.
     pub fn backward(&mut self, parameters: &[f32], gradient: &mut [f32]) -> Result<(), Error> {
         self.holds(parameters, None)?;
+        if !gradient.is_empty() {
+            least(Buffer::Gradient, gradient.len(), self.plan.parameters_len)?;
+        }
         self.walk_back(Into::<fn(usize, &mut [f32], &[f32])>::Buffer(parameters, gradient))
     }
 
@@ -35,7 +39,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
     /// for some parameters after the other, of each once.
     ///
     /// # Errors
-    /// As [`Trainer::backward`]. The parameters of the layers after the one at fault have changed then.
+    /// As [`Trainer::backward`]. At a fault the parameters of the layers after it have changed, its own and those before have not.
     pub fn backward_with(
         &mut self,
         parameters: &mut [f32],
@@ -46,6 +50,8 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
     }
 
     fn walk_back<F: FnMut(usize, &mut [f32], &[f32])>(&mut self, mut into: Into<'_, F>) -> Result<(), Error> {
+        self.has_begun()?;
+        self.clear_past_the_last();
         for (i, layer) in self.layers.iter().enumerate().rev() {
             let Some(&place) = self.buffers.places.get(i) else { break };
             if !self.layer_backward(i, layer, place, &mut into) {
@@ -53,6 +59,16 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
             }
         }
         Ok(())
+    }
+
+    /// Points that are none have no gradient.
+    fn clear_past_the_last(&mut self) {
+        let (tile_len, last, units) = (self.tile_len(), self.tiles().saturating_sub(1), self.plan.outputs as usize);
+        let valid = self.count.saturating_sub(last * T);
+        let tile = self.gradients().here.get_mut(last * tile_len..).unwrap_or_default();
+        for lanes in tile.as_chunks_mut::<T>().0.iter_mut().take(units) {
+            lanes.get_mut(valid..).unwrap_or_default().fill(0.0);
+        }
     }
 
     /// Whether the gradient of what went in is finite.
@@ -74,7 +90,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
                     chain_matrix::<R, T>(isa, matrix, g.as_chunks().0, to.as_chunks_mut().0);
                     all_finite(isa, to)
                 });
-                if into.wanted() {
+                if finite && into.wanted() {
                     self.dense_parameters((inputs, outputs, bias), place, into);
                 }
                 self.flipped = !self.flipped;
@@ -82,20 +98,27 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
             }
             Layer::Conv { ref conv, bias } => {
                 let finite = self.conv_backward(conv, own(layer, place, into.parameters()).0);
-                if into.wanted() {
+                if finite && into.wanted() {
                     self.conv_parameters(conv, bias, place, into);
                 }
                 self.flipped = !self.flipped;
                 finite
             }
-            Layer::Relu { .. } => self.back_in_place(place, outputs, |_, g, tape| relu_backward(isa, g, tape)),
+            Layer::Relu { .. } => self.back_in_place(place, outputs, |_, g, tape| {
+                relu_backward(isa, g, tape);
+                true
+            }),
             Layer::Crelu { image } => {
                 let plane = image.plane() as usize;
-                self.back_in_place(place, outputs, |_, g, tape| isa.compiled(crelu::<T>, (g, plane), tape))
+                self.back_in_place(place, outputs, |_, g, tape| {
+                    isa.compiled(crelu::<T>, (g, plane), tape);
+                    true
+                })
             }
-            Layer::Prelu { slope, .. } => {
-                self.back_in_place(place, outputs, |_, g, tape| isa.compiled(prelu, (slope, g), tape))
-            }
+            Layer::Prelu { slope, .. } => self.back_in_place(place, outputs, |_, g, tape| {
+                isa.compiled(prelu, (slope, g), tape);
+                all_finite(isa, g)
+            }),
             Layer::BatchNorm { image, .. } => self.norm_backward(image, place, into),
             Layer::AveragePool { ref pool } => {
                 let finite = self.across_back((outputs, inputs), |_, g, to| {
@@ -116,8 +139,9 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
                 finite
             }
             Layer::Dropout { rate, .. } => match self.dropout(i, rate) {
-                Some(dropout) => self.back_in_place(place, outputs, |tile, g, _| {
-                    dropout_backward(&dropout, (tile * T) as u32, T, g);
+                Some((dropout, first)) => self.back_in_place(place, outputs, |tile, g, _| {
+                    dropout_backward(&dropout, first.wrapping_add((tile * T) as u32), T, g);
+                    all_finite(isa, g)
                 }),
                 None => true,
             },
@@ -206,17 +230,20 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         })
     }
 
-    /// `f` on the gradient of every tile in place, with the layer's tape.
-    fn back_in_place(&mut self, place: Place, units: usize, f: impl Fn(usize, &mut [f32], &[u8]) + Sync) -> bool {
+    /// `f` on the gradient of every tile in place, with the layer's tape; whether it said true of all.
+    fn back_in_place(
+        &mut self,
+        place: Place,
+        units: usize,
+        f: impl Fn(usize, &mut [f32], &[u8]) -> bool + Sync,
+    ) -> bool {
         let (workers, tile_len, tape_len) = (self.workers, self.tile_len(), self.plan.tape_tile_len as usize);
         let tape = core::mem::take(&mut self.buffers.tape);
         let of_tile = |i: usize| tape.get(i * tape_len + place.tape as usize..).unwrap_or_default();
-        workers.any(self.gradients().here, tile_len, |i, g| {
-            f(i, g.get_mut(..units * T).unwrap_or_default(), of_tile(i));
-            false
-        });
+        let any = workers
+            .any(self.gradients().here, tile_len, |i, g| !f(i, g.get_mut(..units * T).unwrap_or_default(), of_tile(i)));
         self.buffers.tape = tape;
-        true
+        !any
     }
 }
 

@@ -1,6 +1,6 @@
 use super::parameters::{fitting, own};
 use super::{Mode, Trainer, fault};
-use crate::error::{Error, Pass};
+use crate::error::{Buffer, Error, Pass};
 use crate::kernel::{Matrix, all_finite, chain_matrix, conv_forward, conv_pack, nest_rows, relu_forward};
 use crate::layer::{
     Conv, Dropout, Shortcut, average_pool_forward, crelu_forward, dropout_forward, join_forward, max_pool_forward,
@@ -8,21 +8,24 @@ use crate::layer::{
 };
 use crate::network::Workers;
 use crate::train::Layer;
-use crate::train::plan::Place;
+use crate::train::plan::{Place, Region};
 
 impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
-    /// All layers forward, from the inputs that [`Trainer::begin`] handed out.
+    /// All layers forward, from the inputs that [`Trainer::begin`] handed out; once, for some layers write over them.
     ///
     /// # Shapes
     /// `parameters` and `running` as planned: of each layer its weights, then its biases; of each batch norm its running means, then
-    /// variances.
+    /// variances. What is longer is left alone.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] with the layer, counted from 1, where NaN or infinity arose; [`Error::TooShort`]. Running statistics move
-    /// while training, up to the layer at fault.
+    /// [`Error::NonFinite`] with the layer, counted from 1, where NaN or infinity arose; [`Error::NotFinite`] with the element of the
+    /// inputs that is one; [`Error::TooShort`], also where no batch has begun. Running statistics move while training, up to the layer
+    /// at fault.
     pub fn forward(&mut self, parameters: &[f32], running: &mut [f32], mode: Mode) -> Result<(), Error> {
         self.holds(parameters, Some(running))?;
+        self.has_begun()?;
         self.mode = mode;
+        self.inputs_are_finite()?;
         for (i, layer) in self.layers.iter().enumerate() {
             let Some(&place) = self.buffers.places.get(i) else { break };
             let own = own(layer, place, parameters);
@@ -31,6 +34,20 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
             }
         }
         Ok(())
+    }
+
+    /// Rectifiers, pools and dropout could hide what is not.
+    fn inputs_are_finite(&mut self) -> Result<(), Error> {
+        let (isa, workers, used) = (self.options.isa, self.workers, self.plan.inputs as usize * T);
+        let (start, len, tile_len) =
+            self.span(self.buffers.places.first().map_or(Region::default(), |place| place.source));
+        let x = self.buffers.activations.get_mut(start..start + len).unwrap_or_default();
+        if !workers.any(x, tile_len, |_, x| !all_finite(isa, x.get(..used).unwrap_or_default())) {
+            return Ok(());
+        }
+        let bad = |(i, x): &(usize, &f32)| *i % tile_len.max(1) < used && !x.is_finite();
+        let index = x.iter().enumerate().find(bad).map_or(0, |(i, _)| i as u64);
+        Err(Error::NotFinite { buffer: Buffer::Inputs, layer: 0, index })
     }
 
     /// Whether all that came out is finite.
@@ -48,17 +65,22 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
                 self.dense_forward((inputs as usize, outputs as usize), place, weights, biases)
             }
             Layer::Conv { ref conv, .. } => self.conv_forward(conv, place, weights, biases),
-            Layer::Relu { units } => self.in_place(place, units as usize, |_, x, tape| relu_forward(isa, x, tape)),
+            Layer::Relu { units } => self.in_place(place, units as usize, |_, x, tape| {
+                relu_forward(isa, x, tape);
+                true
+            }),
             Layer::Crelu { image } => {
                 let (units, plane) = (image.units().unwrap_or(0) as usize, image.plane() as usize);
                 self.in_place(place, 2 * units, |_, x, tape| {
                     let tape = tape.get_mut(..(units * T).div_ceil(8)).unwrap_or_default();
                     isa.compiled(crelu::<T>, (x, plane), tape);
+                    true
                 })
             }
-            Layer::Prelu { units, slope } => {
-                self.in_place(place, units as usize, |_, x, tape| isa.compiled(prelu, (slope, x), tape))
-            }
+            Layer::Prelu { units, slope } => self.in_place(place, units as usize, |_, x, tape| {
+                isa.compiled(prelu, (slope, x), tape);
+                all_finite(isa, x)
+            }),
             Layer::BatchNorm { image, eps, momentum } => {
                 self.norm_forward((image, eps, momentum), place, (weights, biases), running)
             }
@@ -69,8 +91,9 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
                 self.across(place, |x, y, tape| max_pool_forward(pool, T, x, y, tape).is_ok())
             }
             Layer::Dropout { units, rate } => match self.dropout(i, rate) {
-                Some(dropout) => self.in_place(place, units as usize, |tile, x, _| {
-                    dropout_forward(&dropout, (tile * T) as u32, T, x);
+                Some((dropout, first)) => self.in_place(place, units as usize, |tile, x, _| {
+                    dropout_forward(&dropout, first.wrapping_add((tile * T) as u32), T, x);
+                    all_finite(isa, x)
                 }),
                 None => true,
             },
@@ -87,10 +110,10 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         }
     }
 
-    /// The mask of layer i, while training.
-    pub(super) fn dropout(&self, i: usize, rate: f32) -> Option<Dropout> {
+    /// The mask of layer i and the number of its first point, while training.
+    pub(super) fn dropout(&self, i: usize, rate: f32) -> Option<(Dropout, u32)> {
         let Mode::Training { step } = self.mode else { return None };
-        Dropout::new(self.options.seed, step, i as u32 + 1, rate).ok()
+        Some((Dropout::new(self.options.seed, step, i as u32 + 1, rate).ok()?, self.first))
     }
 
     fn join_forward(&mut self, shortcut: &Shortcut, (a, b): (f32, f32), place: Place, units: usize) -> bool {
@@ -120,17 +143,20 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         !bad
     }
 
-    /// `f` on the used elements of every tile of a region, with the layer's tape.
-    fn in_place(&mut self, place: Place, units: usize, f: impl Fn(usize, &mut [f32], &mut [u8]) + Sync) -> bool {
+    /// `f` on the used elements of every tile of a region, with the layer's tape; whether it said true of all.
+    fn in_place(
+        &mut self,
+        place: Place,
+        units: usize,
+        f: impl Fn(usize, &mut [f32], &mut [u8]) -> bool + Sync,
+    ) -> bool {
         let (start, len, tile_len) = self.span(place.region);
         let tape_len = self.plan.tape_tile_len as usize;
         let x = self.buffers.activations.get_mut(start..start + len).unwrap_or_default();
-        self.workers.any2(x, tile_len, self.buffers.tape, tape_len, |tile, x, tape| {
+        !self.workers.any2(x, tile_len, self.buffers.tape, tape_len, |tile, x, tape| {
             let tape = tape.get_mut(place.tape as usize..).unwrap_or_default();
-            f(tile, x.get_mut(..units * T).unwrap_or_default(), tape);
-            false
-        });
-        true
+            !f(tile, x.get_mut(..units * T).unwrap_or_default(), tape)
+        })
     }
 
     /// `f` from every tile of the source to that of the region, with the layer's tape; whether it said true of all.

@@ -59,10 +59,11 @@ pub struct Trainer<'a, K, const R: usize, const T: usize> {
     options: Options,
     plan: Plan,
     buffers: Buffers<'a>,
-    /// Points of the batch at hand.
+    /// Points of the batch at hand, and the number of the first.
     count: usize,
+    first: u32,
     mode: Mode,
-    /// Elements of one gradient buffer, and which of them holds the gradient.
+    /// Whether the second gradient buffer holds the gradient.
     flipped: bool,
 }
 
@@ -73,10 +74,6 @@ impl<'a, K: Workers, const R: usize, const T: usize> Trainer<'a, K, R, T> {
     /// [`Error::Refused`] or [`Error::TooShort`].
     pub fn new(layers: &'a [Layer], workers: &'a K, options: Options, buffers: Buffers<'a>) -> Result<Self, Error> {
         let plan = plan(layers, options.batch, T as u32)?;
-        let least = |buffer, have: usize, need: u64| match have as u64 >= need {
-            true => Ok(()),
-            false => Err(Error::TooShort { buffer, need, have: have as u64 }),
-        };
         least(Buffer::Scratch, buffers.scratch.len(), plan.scratch_len)?;
         least(Buffer::Gathered, buffers.gathered.len(), plan.gathered_len)?;
         let places = cut(Buffer::Places, buffers.places, plan.places_len)?;
@@ -90,7 +87,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Trainer<'a, K, R, T> {
             scratch: buffers.scratch,
             gathered: buffers.gathered,
         };
-        Ok(Self { layers, workers, options, plan, buffers, count: 0, mode: Mode::Probing, flipped: false })
+        Ok(Self { layers, workers, options, plan, buffers, count: 0, first: 0, mode: Mode::Probing, flipped: false })
     }
 
     /// What the buffers hold.
@@ -104,6 +101,14 @@ impl<'a, K: Workers, const R: usize, const T: usize> Trainer<'a, K, R, T> {
     /// # Errors
     /// [`Error::TooShort`] for more points than were planned, or none.
     pub fn begin(&mut self, count: u32) -> Result<(&mut [f32], usize), Error> {
+        self.begin_at(0, count)
+    }
+
+    /// The same for points from `first` on of a batch that is cut in calls: dropout goes by where a point stands in the whole batch.
+    ///
+    /// # Errors
+    /// As [`Trainer::begin`].
+    pub fn begin_at(&mut self, first: u32, count: u32) -> Result<(&mut [f32], usize), Error> {
         if count == 0 || count > self.options.batch {
             return Err(Error::TooShort {
                 buffer: Buffer::Inputs,
@@ -111,7 +116,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Trainer<'a, K, R, T> {
                 have: self.options.batch as u64,
             });
         }
-        self.count = count as usize;
+        (self.first, self.count) = (first, count as usize);
         let units = self.buffers.places.first().map_or(0, |place| place.source.units) as usize;
         let len = self.tiles() * units * T;
         Ok((self.buffers.activations.get_mut(..len).unwrap_or_default(), units * T))
@@ -124,8 +129,8 @@ impl<'a, K: Workers, const R: usize, const T: usize> Trainer<'a, K, R, T> {
         (self.buffers.activations.get(start..start + len).unwrap_or_default(), tile_len)
     }
 
-    /// Where the way back starts, to be filled with the outputs' gradient, `[tile][unit][T]` with so many elements a tile, +0.0 past the
-    /// last point; and the outputs beside it.
+    /// The outputs; where the way back starts, to be filled with their gradient, `[tile][unit][T]`; and how many elements a tile of the
+    /// gradient has, which are those of the widest layer. Lanes past the last point do not matter. The way back writes over it.
     pub fn outputs_and_gradient(&mut self) -> (&[f32], &mut [f32], usize) {
         self.flipped = false;
         let region = self.buffers.places.last().map_or(Region::default(), |place| place.region);
@@ -140,6 +145,10 @@ impl<'a, K: Workers, const R: usize, const T: usize> Trainer<'a, K, R, T> {
     pub fn input_gradient(&mut self) -> (&[f32], usize) {
         let tile_len = self.tile_len();
         (self.gradients().here, tile_len)
+    }
+
+    fn has_begun(&self) -> Result<(), Error> {
+        least(Buffer::Inputs, self.count, 1)
     }
 
     /// Tiles of the batch at hand.
@@ -159,6 +168,11 @@ impl<'a, K: Workers, const R: usize, const T: usize> Trainer<'a, K, R, T> {
         let tile_len = region.units as usize * T;
         (region.first as usize * planned * T, self.tiles() * tile_len, tile_len)
     }
+}
+
+fn least(buffer: Buffer, have: usize, need: u64) -> Result<(), Error> {
+    let have = have as u64;
+    if have >= need { Ok(()) } else { Err(Error::TooShort { buffer, need, have }) }
 }
 
 fn fault(pass: Pass, layer: usize) -> Error {

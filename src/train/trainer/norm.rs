@@ -76,6 +76,10 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         for (inverse, variance) in inverse.iter_mut().zip(&*variances) {
             *inverse = Running { mean: 0.0, variance: *variance }.moments(eps, Math::Libm).inv;
         }
+        // An infinite variance would hide behind an inverse of zero.
+        if !(all_finite(isa, means) && all_finite(isa, variances) && all_finite(isa, inverse)) {
+            return false;
+        }
         if let Mode::Training { .. } = self.mode {
             let statistics = means.iter().zip(&*variances).zip(&*inverse);
             let running = running_means.iter_mut().zip(running_variances);
@@ -160,7 +164,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
             }
             !all_finite(isa, to)
         });
-        if into.wanted() {
+        if finite && into.wanted() {
             into.with(at..at + 2 * channels, scratch, |gradient| {
                 let (gammas, betas) = gradient.split_at_mut_checked(channels).unwrap_or_default();
                 workers.any2(gammas, 1, betas, 1, |c, gamma, beta| {

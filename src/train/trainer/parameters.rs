@@ -1,4 +1,4 @@
-use super::Trainer;
+use super::{Trainer, least};
 use crate::error::{Buffer, Error};
 use crate::kernel::{conv_gather, conv_gathered_len, conv_weight_gradient, weight_gradient};
 use crate::layer::Conv;
@@ -76,10 +76,6 @@ fn parts<K: Workers>(workers: &K, all: &mut [f32], len: usize, part: impl Fn(usi
 impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
     /// Refuses parameters and running statistics that are too few.
     pub(super) fn holds(&self, parameters: &[f32], running: Option<&[f32]>) -> Result<(), Error> {
-        let least = |buffer, have: usize, need: u64| match have as u64 >= need {
-            true => Ok(()),
-            false => Err(Error::TooShort { buffer, need, have: have as u64 }),
-        };
         least(Buffer::Parameters, parameters.len(), self.plan.parameters_len)?;
         running.map_or(Ok(()), |running| least(Buffer::Running, running.len(), self.plan.running_len))
     }
@@ -148,13 +144,12 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         let g = &*gradients.here;
         let (at, outputs) = (place.parameters as usize, conv.channels as usize);
         let each = conv.weights().unwrap_or(0) as usize / outputs.max(1);
-        // Weights, then biases; with the last rows of weights come all biases.
+        // Biases come with the weights where there is room for all of both, otherwise after them.
         let biases = if bias { outputs } else { 0 };
         let together = scratch.len() >= outputs * each + biases || matches!(into, Into::Buffer(..));
         let capacity = if together { usize::MAX } else { scratch.len() };
         for rows in fitting(outputs, each, capacity, PART) {
-            let all = rows.start == 0 && rows.end == outputs;
-            let end = if all { at + outputs * each + biases } else { at + rows.end * each };
+            let end = at + rows.end * each + if together { biases } else { 0 };
             into.with(at + rows.start * each..end, scratch, |gradient| {
                 let (weights, biases) = gradient.split_at_mut_checked(rows.len() * each).unwrap_or_default();
                 let at_once = (gathered.len() / (inputs_len + outputs_len).max(1)).max(1);

@@ -1,0 +1,155 @@
+//! The trainer against the plain loops, bit for bit.
+use crate::machine::{How, Outcome, Reverse, Task, Threads, run};
+use crate::{naive, networks};
+use shatterscope::kernel::Isa;
+use shatterscope::network::{Serial, Workers};
+use shatterscope::train::{Mode, plan};
+
+/// `f::<R, T>(..)` for every tile.
+macro_rules! tiles {
+    ($f:ident, $task:expr, $workers:expr, $how:expr, $check:expr) => {
+        $check("1x1", $f::<_, 1, 1>($task, $workers, $how));
+        $check("4x4", $f::<_, 4, 4>($task, $workers, $how));
+        $check("5x8", $f::<_, 5, 8>($task, $workers, $how));
+        $check("5x16", $f::<_, 5, 16>($task, $workers, $how));
+        $check("2x16", $f::<_, 2, 16>($task, $workers, $how));
+        $check("12x16", $f::<_, 12, 16>($task, $workers, $how));
+        $check("12x32", $f::<_, 12, 32>($task, $workers, $how));
+    };
+}
+
+fn how(cuts: &[usize]) -> How<'_> {
+    How { isa: Isa::Portable, cuts, scratch: 0, gathered: 1, update: false }
+}
+
+#[track_caller]
+fn same(ours: Result<Outcome, shatterscope::Error>, expected: &Outcome, what: &str) {
+    let ours = ours.unwrap_or_else(|error| panic!("{what}: {error}"));
+    for (name, ours, expected) in [
+        ("outputs", &ours.outputs, &expected.outputs),
+        ("input gradient", &ours.input_gradient, &expected.input_gradient),
+        ("gradient", &ours.gradient, &expected.gradient),
+        ("running", &ours.running, &expected.running),
+    ] {
+        assert_eq!(ours.len(), expected.len(), "{what}, {name}");
+        if let Some(at) = (0..ours.len()).find(|&at| ours[at] != expected[at]) {
+            let of = |bits: u32| f32::from_bits(bits);
+            panic!("{what}, {name} {at}: {:e}, not {:e}", of(ours[at]), of(expected[at]));
+        }
+    }
+}
+
+/// All tiles and instructions; the rest in turns.
+fn everywhere(layers: &[(&str, Vec<shatterscope::train::Layer>)], all_cuts: &[&[usize]], modes: &[Mode]) {
+    for (name, layers) in layers {
+        for &mode in modes {
+            let points = all_cuts[0].iter().sum();
+            let task = Task::new(layers, points, mode);
+            let expected = naive::run(&task, how(&[points]));
+            let mut turn = 0;
+            // Those that this processor lacks, too: they fall back.
+            for isa in Isa::ALL {
+                for cuts in all_cuts {
+                    let plan = plan(layers, points as u32, 1).unwrap();
+                    let more = plan.scratch_best.saturating_sub(plan.scratch_len) as usize;
+                    let how = How {
+                        isa,
+                        cuts,
+                        scratch: [0, more, more / 3][turn % 3],
+                        gathered: 1 + turn % 4,
+                        update: false,
+                    };
+                    let check = |tile: &str, ours| same(ours, &expected, &format!("{name} {mode:?} {tile} {how:?}"));
+                    if turn % 2 == 0 {
+                        tiles!(run, &task, &Serial, how, check);
+                    } else {
+                        tiles!(run, &task, &Reverse, how, check);
+                    }
+                    turn += 1;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn networks_without_norms_under_every_cut() {
+    everywhere(&networks::plain(), &[&[21], &[16, 5], &[1, 3, 17]], &[Mode::Training { step: 3 }]);
+}
+
+#[test]
+fn networks_with_norms() {
+    everywhere(&networks::normed(), &[&[21]], &[Mode::Training { step: 3 }, Mode::Probing, Mode::Inference]);
+}
+
+#[test]
+fn nothing_drops_out_but_in_training() {
+    everywhere(&networks::plain()[5..6], &[&[17]], &[Mode::Probing, Mode::Inference]);
+}
+
+#[test]
+fn batches_of_one_and_of_whole_tiles() {
+    everywhere(&networks::all(), &[&[1]], &[Mode::Training { step: 0 }]);
+    everywhere(&networks::all(), &[&[32]], &[Mode::Training { step: 0 }]);
+}
+
+fn updates<K: Workers>(workers: &K, isa: Isa) {
+    for (name, layers) in networks::all() {
+        let task = Task::new(&layers, 19, Mode::Training { step: 1 });
+        let how = How { update: true, isa, ..how(&[19]) };
+        let expected = naive::run(&task, how);
+        let plan = plan(&layers, 19, 1).unwrap();
+        let most = plan.scratch_best.saturating_sub(plan.scratch_len) as usize + 1;
+        for (i, scratch) in [0, most / 5, most / 2, most - 1, most].into_iter().enumerate() {
+            let how = How { scratch, gathered: 1 + i, ..how };
+            let check = |tile: &str, ours| same(ours, &expected, &format!("{name} {tile} {how:?}"));
+            tiles!(run, &task, workers, how, check);
+        }
+    }
+}
+
+#[test]
+fn each_parameter_is_updated_once_by_the_same_gradient() {
+    updates(&Serial, Isa::Portable);
+    updates(&Reverse, Isa::detect());
+}
+
+#[test]
+fn any_length_of_scratch_updates_all() {
+    let half = shatterscope::layer::Window::half_padded;
+    for outputs in [5, 11, 12, 13, 24] {
+        let layers = networks::List::new(networks::image(2, 3, 3)).conv(outputs, half(3, 2), true).layers;
+        let task = Task::new(&layers, 5, Mode::Probing);
+        let how = How { update: true, ..how(&[5]) };
+        let expected = naive::run(&task, how);
+        let plan = plan(&layers, 5, 1).unwrap();
+        for scratch in 0..=(plan.scratch_best + 2 - plan.scratch_len) as usize {
+            let how = How { scratch, ..how };
+            same(run::<_, 4, 4>(&task, &Serial, how), &expected, &format!("{outputs} outputs, {how:?}"));
+        }
+    }
+}
+
+#[test]
+fn threads_change_no_bit() {
+    for (name, layers) in networks::all() {
+        let task = Task::new(&layers, 37, Mode::Training { step: 9 });
+        for update in [false, true] {
+            let how = How { isa: Isa::detect(), gathered: 3, update, ..how(&[37]) };
+            let expected = naive::run(&task, how);
+            same(run::<_, 12, 16>(&task, &Threads, how), &expected, &format!("{name} on threads"));
+            same(run::<_, 4, 4>(&task, &Threads, how), &expected, &format!("{name} on threads"));
+        }
+    }
+}
+
+#[test]
+fn gradients_are_added_to_what_is_there() {
+    for (name, layers) in networks::all() {
+        let mut task = Task::new(&layers, 9, Mode::Probing);
+        task.gradient.iter_mut().enumerate().for_each(|(i, g)| *g = crate::machine::value(i + 77));
+        let how = how(&[9]);
+        let expected = naive::run(&task, how);
+        same(run::<_, 5, 8>(&task, &Serial, how), &expected, name);
+    }
+}

@@ -1,0 +1,11 @@
+//! Batches forward and backward: the bits of the plain loops whatever the tile, the instructions, the buffers, the workers and the cut
+//! of the batch; f64 networks; faults; lengths; how networks begin.
+mod bits;
+mod faults;
+mod init;
+mod lengths;
+mod looks_linear;
+mod machine;
+mod naive;
+mod networks;
+mod oracle;

@@ -1,0 +1,222 @@
+//! The definition: networks of the plain loops of `shatterscope::layer`, on `[unit][point]` of all points at once.
+use crate::machine::{How, Outcome, Task, bits};
+use shatterscope::layer::{self, Affine, Dropout, Running};
+use shatterscope::math::Math;
+use shatterscope::train::{Layer, Mode};
+
+/// What a layer keeps for the way back.
+#[derive(Default)]
+struct Kept {
+    /// What went in; of a batch norm, xhat.
+    x: Vec<f32>,
+    tape: Vec<u8>,
+    /// Inverse deviations.
+    inverse: Vec<f32>,
+}
+
+fn turned(x: &[f32], rows: usize) -> Vec<f32> {
+    let columns = x.len() / rows.max(1);
+    (0..columns).flat_map(|c| (0..rows).map(move |r| x[r * columns + c])).collect()
+}
+
+fn as_units(x: &mut [f32]) -> &mut [[f32; 1]] {
+    x.as_chunks_mut::<1>().0
+}
+
+/// Bits of all points in one call.
+pub fn run(task: &Task, how: How) -> Outcome {
+    let points: usize = how.cuts.iter().sum();
+    let mut running = task.running.clone();
+    let mut gradient = task.gradient.clone();
+    let (mut x, mut kept, mut forks) = (turned(&task.inputs, points), Vec::new(), Vec::new());
+    let (mut at, mut channel) = (0, 0);
+    let mut starts = Vec::new();
+    for (i, layer) in task.layers.iter().enumerate() {
+        let (weights, others) = layer.parameters().unwrap();
+        let (weights, others) = (weights as usize, others as usize);
+        let (w, b) = (&task.parameters[at..at + weights], &task.parameters[at + weights..at + weights + others]);
+        starts.push((at, at + weights, at + weights + others));
+        at += weights + others;
+        let statistics = &mut running[2 * channel..];
+        channel += layer.statistics() as usize;
+        kept.push(forward(task, i, layer, (w, b), statistics, points, &mut x, &mut forks));
+    }
+    let outputs = x;
+    let mut g = turned(&task.seeds, points);
+    assert_eq!(g.len(), outputs.len());
+    let mut skips = Vec::new();
+    for ((i, layer), (kept, (start, middle, end))) in task.layers.iter().enumerate().zip(kept.iter().zip(starts)).rev()
+    {
+        let weights = &task.parameters[start..middle];
+        let (of_weights, of_others) = gradient[start..end].split_at_mut(middle - start);
+        backward(task, i, layer, weights, kept, (of_weights, of_others), points, &mut g, &mut skips);
+    }
+    if how.update {
+        gradient = task.parameters.iter().zip(&gradient).map(|(w, g)| w - 0.015625 * g).collect();
+    }
+    Outcome {
+        outputs: bits(&turned(&outputs, outputs.len() / points)),
+        input_gradient: bits(&turned(&g, g.len() / points)),
+        gradient: bits(&gradient),
+        running: bits(&running),
+    }
+}
+
+fn dropout(task: &Task, i: usize, rate: f32) -> Option<Dropout> {
+    let Mode::Training { step } = task.mode else { return None };
+    Some(Dropout::new(task.seed, step, i as u32 + 1, rate).unwrap())
+}
+
+#[expect(clippy::too_many_arguments, reason = "all that a layer of any kind may need")]
+fn forward(
+    task: &Task,
+    i: usize,
+    layer: &Layer,
+    (w, b): (&[f32], &[f32]),
+    running: &mut [f32],
+    points: usize,
+    x: &mut Vec<f32>,
+    forks: &mut Vec<Vec<f32>>,
+) -> Kept {
+    let mut kept = Kept { x: x.clone(), ..Kept::default() };
+    let mut y = vec![f32::NAN; layer.output().unwrap() as usize * points];
+    match *layer {
+        Layer::Dense { inputs, outputs, .. } => {
+            layer::dense_forward(w, b, (outputs as usize, inputs as usize, points), x, &mut y).unwrap();
+            *x = y;
+        }
+        Layer::Conv { conv, .. } => {
+            layer::conv_forward(&conv, w, b, points, x, &mut y).unwrap();
+            *x = y;
+        }
+        Layer::Relu { .. } => {
+            kept.tape = vec![0; x.len().div_ceil(8)];
+            layer::relu_forward(x, &mut kept.tape);
+        }
+        Layer::Prelu { slope, .. } => {
+            kept.tape = vec![0; x.len().div_ceil(8)];
+            layer::prelu_forward(slope, x, &mut kept.tape);
+        }
+        Layer::Crelu { image } => {
+            kept.tape = vec![0; x.len().div_ceil(8)];
+            x.extend(kept.x.iter().map(|_| f32::NAN));
+            layer::crelu_forward::<1>(image.plane() as usize * points, as_units(x), &mut kept.tape);
+        }
+        Layer::BatchNorm { image, eps, momentum } => {
+            let (channels, plane) = (image.channels as usize, image.plane() as usize * points);
+            for c in 0..channels {
+                let z = &mut kept.x[c * plane..(c + 1) * plane];
+                let affine = Some(Affine { gamma: w[c], beta: b[c] });
+                let mut remembered = Running { mean: running[c], variance: running[channels + c] };
+                let y = &mut y[c * plane..(c + 1) * plane];
+                let moments = if task.mode == Mode::Inference {
+                    let moments = remembered.moments(eps, Math::Libm);
+                    y.copy_from_slice(z);
+                    layer::batch_norm_inference(y, moments, affine);
+                    z.iter_mut().for_each(|z| *z = (*z - moments.mean) * moments.inv);
+                    moments
+                } else {
+                    let moments = layer::channel_norm_moments(z, points, eps, Math::Libm);
+                    layer::batch_norm_forward(z, moments, affine, y);
+                    moments
+                };
+                if let Mode::Training { .. } = task.mode {
+                    remembered.update(moments, plane, momentum);
+                    (running[c], running[channels + c]) = (remembered.mean, remembered.variance);
+                }
+                kept.inverse.push(moments.inv);
+            }
+            *x = y;
+        }
+        Layer::AveragePool { pool } => {
+            layer::average_pool_forward(&pool, points, x, &mut y).unwrap();
+            *x = y;
+        }
+        Layer::MaxPool { pool } => {
+            kept.tape = vec![0xff; y.len()];
+            layer::max_pool_forward(&pool, points, x, &mut y, &mut kept.tape).unwrap();
+            *x = y;
+        }
+        Layer::Dropout { rate, .. } => {
+            if let Some(dropout) = dropout(task, i, rate) {
+                layer::dropout_forward(&dropout, 0, points, x);
+            }
+        }
+        Layer::Fork { .. } => forks.push(x.clone()),
+        Layer::Join { shortcut, a, b } => {
+            layer::shortcut_forward(&shortcut, points, &forks.pop().unwrap(), &mut y).unwrap();
+            layer::join_forward(a, &y, b, x);
+        }
+    }
+    kept
+}
+
+#[expect(clippy::too_many_arguments, reason = "all that a layer of any kind may need")]
+fn backward(
+    task: &Task,
+    i: usize,
+    layer: &Layer,
+    w: &[f32],
+    kept: &Kept,
+    (of_weights, of_others): (&mut [f32], &mut [f32]),
+    points: usize,
+    g: &mut Vec<f32>,
+    skips: &mut Vec<(f32, Vec<f32>)>,
+) {
+    let mut to = vec![f32::NAN; layer.input().unwrap() as usize * points];
+    match *layer {
+        Layer::Dense { inputs, outputs, .. } => {
+            let shape = (outputs as usize, inputs as usize, points);
+            layer::dense_backward_input(w, shape, g, &mut to).unwrap();
+            layer::dense_backward_parameters(shape, &kept.x, g, of_weights, of_others).unwrap();
+            *g = to;
+        }
+        Layer::Conv { conv, .. } => {
+            layer::conv_backward_input(&conv, w, points, g, &mut to).unwrap();
+            layer::conv_backward_parameters(&conv, points, &kept.x, g, of_weights, of_others).unwrap();
+            *g = to;
+        }
+        Layer::Relu { .. } => layer::relu_backward(g, &kept.tape),
+        Layer::Prelu { slope, .. } => layer::prelu_backward(slope, g, &kept.tape),
+        Layer::Crelu { image } => {
+            layer::crelu_backward::<1>(image.plane() as usize * points, as_units(g), &kept.tape);
+            g.truncate(to.len());
+        }
+        Layer::BatchNorm { image, .. } => {
+            let plane = image.plane() as usize * points;
+            let channels = kept.x.chunks(plane).zip(g.chunks_mut(plane)).zip(of_weights.iter_mut().zip(of_others));
+            for (c, ((xhat, g), (of_gamma, of_beta))) in channels.enumerate() {
+                layer::channel_norm_backward_parameters(g, xhat, points, of_gamma, of_beta);
+                let affine = Some(Affine { gamma: w[c], beta: 0.0 });
+                if task.mode == Mode::Inference {
+                    layer::batch_norm_backward_detached(g, kept.inverse[c], affine);
+                } else {
+                    layer::channel_norm_backward_full(g, xhat, points, kept.inverse[c], affine);
+                }
+            }
+        }
+        Layer::AveragePool { pool } => {
+            layer::average_pool_backward(&pool, points, g, &mut to).unwrap();
+            *g = to;
+        }
+        Layer::MaxPool { pool } => {
+            layer::max_pool_backward(&pool, points, &kept.tape, g, &mut to).unwrap();
+            *g = to;
+        }
+        Layer::Dropout { rate, .. } => {
+            if let Some(dropout) = dropout(task, i, rate) {
+                layer::dropout_backward(&dropout, 0, points, g);
+            }
+        }
+        Layer::Fork { .. } => {
+            let (a, skip) = skips.pop().unwrap();
+            layer::join_backward_input(a, &skip, g);
+        }
+        Layer::Join { shortcut, a, b } => {
+            let mut skip = vec![f32::NAN; shortcut.input.units().unwrap() as usize * points];
+            layer::shortcut_backward(&shortcut, points, g, &mut skip).unwrap();
+            skips.push((a, skip));
+            layer::join_backward_branch(b, g);
+        }
+    }
+}
