@@ -14,6 +14,8 @@ mod optimiser;
 mod order;
 mod plan;
 mod rate;
+#[cfg(feature = "flash")]
+pub mod slots;
 mod trainer;
 
 pub use clip::{Clip, GradientNorm, Largest, clip_by_norm, clip_by_value, clip_value};

@@ -10,6 +10,7 @@ mod contract;
 mod layer;
 mod network;
 mod probe;
+mod slots;
 mod train;
 mod wire;
 
@@ -24,6 +25,7 @@ extern "C" fn _start() -> ! {
     layer::everything();
     network::everything();
     probe::everything();
+    slots::everything();
     train::everything();
     wire::everything();
     #[cfg(deliberate_panic)]

@@ -36,7 +36,10 @@ pub fn style(tree: &Tree, report: &mut Report, tools: &Tools) {
         Err(reason) => report.skip("lints of wasm", &reason),
     }
     report.step("documentation", || {
-        succeed(tree.cargo("doc --quiet --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings"))?;
+        succeed(
+            tree.cargo("doc --quiet --workspace --no-deps --features shatterscope/flash")
+                .env("RUSTDOCFLAGS", "-D warnings"),
+        )?;
         let firmware = "doc --quiet --no-deps -p shatterscope-firmware";
         succeed(tree.cargo_of_boards(".", firmware).env("RUSTDOCFLAGS", "-D warnings"))
     });
@@ -44,7 +47,7 @@ pub fn style(tree: &Tree, report: &mut Report, tools: &Tools) {
 
 /// The tests of the host, and the golden tests at every optimisation level.
 pub fn tests(tree: &Tree, report: &mut Report) {
-    report.step("tests", || succeed(&mut tree.cargo("test --workspace --no-fail-fast")));
+    report.step("tests", || succeed(&mut tree.cargo("test --workspace --features shatterscope/flash --no-fail-fast")));
     for profile in ["opt0", "opts", "opt3"] {
         report.step(format!("goldens at {profile}"), || {
             succeed(&mut tree.cargo(&format!("test -p shatterscope --test bits --profile {profile}")))
@@ -74,7 +77,7 @@ pub fn targets(tree: &Tree, report: &mut Report, tools: &Tools) {
         report.step(name, || {
             let check = format!("check --quiet -p shatterscope --lib --target {target}");
             succeed(&mut tree.cargo(&check))?;
-            succeed(&mut tree.cargo(&format!("{check} --features defmt,wire")))
+            succeed(&mut tree.cargo(&format!("{check} --features defmt,flash,wire")))
         });
     }
 }
