@@ -231,6 +231,7 @@ fn lengths_are_checked_by_name() {
     let task = Task::new(&layers, POINTS, Mode::Probing);
     let plan = plan(&layers, POINTS as u32, 4).unwrap();
     let options = Options { batch: POINTS as u32, isa: Isa::Portable, seed: 0 };
+    let mut exact = Room::new(&plan, 0, 1);
     let mut room = Room::new(&plan, 0, 1);
     let short = |buffer, need: usize| Error::TooShort { buffer, need: need as u64, have: need as u64 - 1 };
     let (parameters, running) = (task.parameters.len(), task.running.len());
@@ -256,10 +257,9 @@ fn lengths_are_checked_by_name() {
     assert_eq!(trainer.backward(&task.parameters, &mut gradient), Err(short(Buffer::Gradient, parameters)));
     assert!(gradient.iter().all(|g| *g == 0.0));
     trainer.backward(&task.parameters, &mut []).unwrap();
-    drop(trainer);
 
     let mut too_short = |buffer, cut: fn(Buffers<'_>) -> Buffers<'_>, need: u64| {
-        let told = Trainer::<_, 4, 4>::new(&layers, &Serial, options, cut(exactly(&mut room, &plan))).unwrap_err();
+        let told = Trainer::<_, 4, 4>::new(&layers, &Serial, options, cut(exactly(&mut exact, &plan))).unwrap_err();
         assert_eq!(told, short(buffer, need as usize));
     };
     too_short(Buffer::Places, |b| Buffers { places: &mut b.places[1..], ..b }, plan.places_len);
