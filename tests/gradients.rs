@@ -49,7 +49,7 @@ fn oracle(case: &Case, run: u32) -> Network {
             }
             CoreLayer::Join { a, b, .. } => {
                 let branch = stack.pop().unwrap();
-                Layer::Residual { a: a as f64, b: b as f64, branch }
+                Layer::Residual { a: a as f64, b: b as f64, shortcut: None, branch }
             }
         };
         stack.last_mut().unwrap().push(layer);

@@ -104,19 +104,23 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
     if layers.is_empty() || layers.len() >= 1 << 24 {
         return Err(Error::Refused(Refusal::Layers));
     }
+    let mut i = 0;
+    // No panic: i is below the length, here and below.
+    while i < layers.len() {
+        if let Some(refusal) = refusal(&layers[i]) {
+            return Err(Error::Refused(refusal));
+        }
+        i += 1;
+    }
     let tile = tile as u64;
     let points = (batch as u64).div_ceil(tile) * tile;
     let mut plan = Plan { places_len: layers.len() as u64, ..EMPTY };
     plan.inputs = some!(layers[0].input(), Refusal::TooLarge);
     let (mut units, mut forked, mut joins) = (plan.inputs, None, 0);
     let (mut widest, mut kept) = (units as u64, some!(region(layers, 0, units), Refusal::TooLarge) as u64);
-    let mut i = 0;
-    // No panic: i is below the length.
+    i = 0;
     while i < layers.len() {
         let layer = &layers[i];
-        if let Some(refusal) = refusal(layer) {
-            return Err(Error::Refused(refusal));
-        }
         let input = some!(layer.input(), Refusal::TooLarge);
         let output = some!(layer.output(), Refusal::TooLarge);
         let open = match layer {

@@ -37,12 +37,14 @@ pub enum Layer {
         /// `[channel]` or none.
         beta: Option<Vec<f64>>,
     },
-    /// a x + b F(x)
+    /// a S(x) + b F(x)
     Residual {
         /// Of the input.
         a: f64,
         /// Of the branch.
         b: f64,
+        /// S, nothing where the branch keeps the shape.
+        shortcut: Option<Windows>,
         /// F
         branch: Vec<Layer>,
     },
@@ -218,10 +220,11 @@ impl Layer {
                 trace.xhat = map(&x, |p, u| (x[p][u] - trace.mean[u]) * trace.inv[u]);
                 map(&x, |p, u| trace.xhat[p][u] * at(gamma, u / plane, 1.0) + at(beta, u / plane, 0.0))
             }
-            Layer::Residual { a, b, branch } => {
+            Layer::Residual { a, b, shortcut, branch } => {
                 let (f, traces) = forward_all(branch, x.clone(), frozen.map(|of| &of.branch[..]));
                 trace.branch = traces;
-                map(&x, |p, u| a * x[p][u] + b * f[p][u])
+                let skip = past(shortcut, &x);
+                map(&f, |p, u| a * skip[p][u] + b * f[p][u])
             }
         };
         (y, trace)
@@ -263,10 +266,11 @@ impl Layer {
                 let parameters = Gradients::BatchNorm { gamma: sum(of_gamma), beta: sum(of_beta) };
                 (norm_derivative(&q, Some(trace), *plane, statistics), parameters)
             }
-            Layer::Residual { a, b, branch } => {
+            Layer::Residual { a, b, shortcut, branch } => {
                 let scaled = map(g, |p, u| b * g[p][u]);
                 let (through, parameters) = backward_all(branch, &trace.branch, scaled, statistics);
-                (map(g, |p, u| a * g[p][u] + through[p][u]), Gradients::Residual(parameters))
+                let skip = shortcut.as_ref().map_or_else(|| g.clone(), |windows| windows.backward(g, x[0].len()));
+                (map(x, |p, u| a * skip[p][u] + through[p][u]), Gradients::Residual(parameters))
             }
         }
     }
@@ -288,9 +292,10 @@ impl Layer {
                 let through = norm_derivative(t, Some(trace), *plane, statistics);
                 map(&through, |p, u| through[p][u] * at(gamma, u / plane, 1.0))
             }
-            Layer::Residual { a, b, branch } => {
+            Layer::Residual { a, b, shortcut, branch } => {
                 let through = tangent_all(branch, &trace.branch, t.clone(), statistics);
-                map(t, |p, u| a * t[p][u] + b * through[p][u])
+                let skip = past(shortcut, t);
+                map(&through, |p, u| a * skip[p][u] + b * through[p][u])
             }
         }
     }
@@ -306,6 +311,10 @@ fn norm_derivative(q: &Batch, batch_norm: Option<&Trace>, plane: usize, statisti
     let xhat = |p: usize, u: usize| batch_norm.map_or(0.0, |trace| trace.xhat[p][u]);
     let product = over_planes(mean_over(q, |p, u| q[p][u] * xhat(p, u)), plane);
     map(q, |p, u| (q[p][u] - mean[u] - xhat(p, u) * product[u]) * inv(u))
+}
+
+fn past(shortcut: &Option<Windows>, x: &Batch) -> Batch {
+    shortcut.as_ref().map_or_else(|| x.clone(), |windows| windows.forward(x, &[]))
 }
 
 fn at(values: &Option<Vec<f64>>, unit: usize, or: f64) -> f64 {

@@ -38,13 +38,13 @@ impl Random {
         let outer = vec![
             Layer::Centre,
             Layer::Relu,
-            Layer::Residual { a: -0.7, b: 1.3, branch: inner },
+            Layer::Residual { a: -0.7, b: 1.3, shortcut: None, branch: inner },
             self.batch(5),
             self.dense(5, 5),
         ];
         let layers = vec![
             self.dense(5, 3),
-            Layer::Residual { a: 0.8, b: 0.6, branch: outer },
+            Layer::Residual { a: 0.8, b: 0.6, shortcut: None, branch: outer },
             self.batch(5),
             Layer::Crelu,
             self.dense(4, 10),
@@ -70,7 +70,7 @@ impl Random {
             self.convolution(plane(2, (5, 4), (3, 3), 1, 1), 3),
             norm,
             Layer::Prelu(0.3),
-            Layer::Residual { a: 0.8, b: 0.6, branch },
+            Layer::Residual { a: 0.8, b: 0.6, shortcut: None, branch },
             Layer::MaxPool(Chosen::max(&plane(3, (5, 4), (3, 2), 2, 1))),
             Layer::Windows(Windows::shortcut(&plane(3, (3, 3), (1, 1), 2, 0), 4)),
             self.convolution(plane(4, (2, 2), (1, 2), 1, 0), 2),

@@ -21,7 +21,7 @@ fn each_layer() {
     assert_eq!(outputs(Layer::Crelu, &[vec![1.5, -2.0]]), [[1.5, 0.0, 0.0, 2.0]]);
     assert_eq!(outputs(Layer::Centre, &[vec![1.0, 8.0], vec![3.0, 4.0]]), [[-1.0, 2.0], [1.0, -2.0]]);
     let branch = vec![Layer::Relu];
-    assert_eq!(outputs(Layer::Residual { a: 2.0, b: 3.0, branch }, &[vec![1.0, -1.0]]), [[5.0, -2.0]]);
+    assert_eq!(outputs(Layer::Residual { a: 2.0, b: 3.0, shortcut: None, branch }, &[vec![1.0, -1.0]]), [[5.0, -2.0]]);
 }
 
 /// One channel, 2 x 3, or two channels of it.
@@ -95,7 +95,7 @@ fn derivative_at_zero() {
 #[test]
 fn gates_and_margin() {
     let branch = vec![dense(), Layer::Crelu];
-    let layers = vec![Layer::Relu, Layer::Residual { a: 0.0, b: 1.0, branch }];
+    let layers = vec![Layer::Relu, Layer::Residual { a: 0.0, b: 1.0, shortcut: None, branch }];
     let pass = Network { layers }.forward(&[vec![4.0, -9.0], vec![8.0, 1.0]]);
     assert_eq!(pass.gates_of(0), [true, false, true, true, true]);
     assert_eq!(pass.gates_of(1), [true, true, true, false, true]);
