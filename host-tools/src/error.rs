@@ -8,6 +8,8 @@ pub struct Failure {
     pub code: u8,
     /// One line.
     pub message: String,
+    /// NaN or infinity arose: of networks that learn, divergence.
+    pub non_finite: bool,
 }
 
 /// A result that ends as one line on standard error.
@@ -16,12 +18,17 @@ pub type Result<T> = std::result::Result<T, Failure>;
 impl Failure {
     /// Wrong use: exit code 2.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { code: 2, message: message.into() }
+        Self { code: 2, message: message.into(), non_finite: false }
     }
 
     /// A failure: exit code 1.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { code: 1, message: message.into() }
+        Self { code: 1, message: message.into(), non_finite: false }
+    }
+
+    /// NaN or infinity: exit code 1.
+    pub fn non_finite(message: impl Into<String>) -> Self {
+        Self { non_finite: true, ..Self::failed(message) }
     }
 
     /// The failure of an operation on a file.
@@ -43,6 +50,7 @@ impl From<shatterscope::Error> for Failure {
     fn from(error: shatterscope::Error) -> Self {
         match error {
             shatterscope::Error::Refused(_) => Self::usage(error.to_string()),
+            shatterscope::Error::NonFinite(_) => Self::non_finite(error.to_string()),
             _ => Self::failed(error.to_string()),
         }
     }

@@ -22,6 +22,11 @@ impl Progress {
         Self { bar, start: Instant::now(), quiet, shown: OnceLock::new() }
     }
 
+    /// What is done at the moment.
+    pub fn say(&self, what: String) {
+        self.bar.set_message(what);
+    }
+
     /// Adds work done; any thread may.
     pub fn add(&self, work: u64) {
         self.bar.inc(work);

@@ -1,5 +1,6 @@
 //! Commands that measure, predict, draw and write on this machine.
 use super::{Common, Computing, Devices, Network, Sampling};
+use crate::figure::Scale;
 use crate::spec::{Acf, Spec};
 use crate::tensors::Bundle;
 use crate::theory::Draws;
@@ -113,6 +114,12 @@ pub struct Figures {
     /// Folder for the files
     #[arg(long, default_value = "out")]
     pub out: PathBuf,
+    /// Folder with CIFAR-10 (5, 6) or IDX files (fashion), as `train` takes it; again for another
+    #[arg(long, value_name = "DIR")]
+    pub data: Vec<PathBuf>,
+    /// How much of the figures that take data is run
+    #[arg(long, value_enum, default_value_t)]
+    pub scale: Scale,
     /// List the figures
     #[arg(long)]
     pub list: bool,

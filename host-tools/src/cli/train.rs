@@ -137,6 +137,9 @@ pub struct Steps {
     /// Shift images by up to so many pixels
     #[arg(long, default_value_t = 0)]
     pub shift: u32,
+    /// Every so many steps, and before the first: correlation and effective rank of the input gradients of the first examples; 0 for never
+    #[arg(long, value_name = "STEPS", default_value_t = 0)]
+    pub probe_every: u32,
     /// Mirror every second image
     #[arg(long)]
     pub flip: bool,
@@ -186,6 +189,7 @@ impl Train {
             patience: steps.patience,
             threshold: steps.threshold,
             drops: steps.drops,
+            probe_every: steps.probe_every,
         })
     }
 

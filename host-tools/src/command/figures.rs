@@ -1,9 +1,13 @@
 //! `figures`: the paper's figures as files and one page.
 use super::{print, print_json};
 use crate::cli::{Common, Figures};
+use crate::data::{self, Dataset};
 use crate::device::{Target, open as open_place};
 use crate::engine::Engine;
-use crate::figure::{FIGURES, Setting, figure1, figure2, figure3, figure4, statistics_mode, textbook, theorems, width};
+use crate::figure::{
+    FIGURES, Listed, Material, Needs, Setting, fashion, figure1, figure2, figure3, figure4, figure5, figure6,
+    statistics_mode, textbook, theorems, width,
+};
 use crate::plot::{write_figure, write_index};
 use crate::{Failure, Result};
 use serde_json::json;
@@ -24,7 +28,8 @@ pub fn run(figures: &Figures, engine: &Engine, common: &Common) -> Result<()> {
         return Err(Failure::usage("--runs must be at least 1"));
     }
     let target = figures.target.as_deref().map(Target::parse).transpose()?.filter(|target| *target != Target::Host);
-    let names = chosen(&figures.which, target.is_some())?;
+    let sets = figures.data.iter().map(|dir| data::open(Some(dir))).collect::<Result<Vec<_>>>()?;
+    let (names, left_out) = available(chosen(&figures.which, target.is_some())?, figures, &sets)?;
     let device = match &target {
         None => None,
         Some(target) => Some((target, RefCell::new(open_place(target, &figures.devices.settings()?, engine)?))),
@@ -32,12 +37,19 @@ pub fn run(figures: &Figures, engine: &Engine, common: &Common) -> Result<()> {
     let setting = Setting { device, ..Setting::new(engine, figures.seed, figures.runs) };
     let start = Instant::now();
     let (mut drawn, mut files) = (Vec::new(), Vec::new());
-    for name in names {
-        let figure = match name {
+    for listed in names {
+        let material = |needs| {
+            let data = set(&sets, needs).ok_or_else(|| Failure::usage(missing(listed, needs, figures)))?;
+            Ok::<_, Failure>(Material { data, scale: figures.scale, out: &figures.out })
+        };
+        let figure = match listed.name {
             "1" => figure1(&setting)?,
             "2" => figure2(&setting)?,
             "3" => figure3(&setting)?,
             "4" => figure4(&setting)?,
+            "5" => figure5(&setting, &material(Needs::Cifar)?)?,
+            "6" => figure6(&setting, &material(Needs::Cifar)?)?,
+            "fashion" => fashion(&setting, &material(Needs::Idx)?)?,
             "theorems" => theorems(&setting)?,
             "textbook" => textbook(&setting)?,
             "statistics-mode" => statistics_mode(&setting)?,
@@ -54,14 +66,18 @@ pub fn run(figures: &Figures, engine: &Engine, common: &Common) -> Result<()> {
         ("time to draw", format!("{:.1} s", start.elapsed().as_secs_f64())),
     ]
     .map(|(what, value)| (what.to_owned(), value));
-    let page = write_index(&drawn, &provenance, &figures.out)?;
+    let page = write_index(&drawn, &left_out, &provenance, &figures.out)?;
     let seconds = start.elapsed().as_secs_f64();
     if common.json {
         let paths: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
-        print_json(&json!({ "index": page.display().to_string(), "files": paths, "seconds": seconds }))?;
+        let left_out: Vec<_> = left_out.iter().map(|(name, why)| json!({ "name": name, "why": why })).collect();
+        print_json(&json!({
+            "index": page.display().to_string(), "files": paths, "left_out": left_out, "seconds": seconds
+        }))?;
     } else if !common.quiet {
         let names: Vec<_> = drawn.iter().map(|figure| figure.name.as_str()).collect();
-        print(&format!("{} drawn in {seconds:.1} s\n{}\n", names.join(", "), page.display()))?;
+        let left_out: String = left_out.iter().map(|(name, why)| format!("{name} left out: {why}\n")).collect();
+        print(&format!("{} drawn in {seconds:.1} s\n{left_out}{}\n", names.join(", "), page.display()))?;
     }
     if figures.open { open(&page) } else { Ok(()) }
 }
@@ -76,11 +92,11 @@ fn list(common: &Common) -> Result<()> {
 }
 
 /// The names asked for, each once, in the order of the list; with a device, of those that can come from one.
-fn chosen(which: &[String], on_device: bool) -> Result<Vec<&'static str>> {
+fn chosen(which: &[String], on_device: bool) -> Result<Vec<&'static Listed>> {
     if let Some(unknown) = which.iter().find(|w| *w != "all" && FIGURES.iter().all(|f| f.name != **w)) {
         return Err(Failure::usage(format!("no figure {unknown}: `shatterscope figures --list` has them")));
     }
-    let here = |f: &&crate::figure::Listed| on_device && !f.on_device;
+    let here = |f: &&Listed| on_device && !f.on_device;
     if let Some(figure) = FIGURES.iter().filter(here).find(|f| which.iter().any(|w| w == f.name)) {
         let name = figure.name;
         return Err(Failure::usage(format!(
@@ -88,10 +104,52 @@ fn chosen(which: &[String], on_device: bool) -> Result<Vec<&'static str>> {
         )));
     }
     let all = which.iter().any(|w| w == "all");
-    let wanted = |f: &&crate::figure::Listed| {
+    let wanted = |f: &&Listed| {
         if which.is_empty() { f.by_default } else { all || which.iter().any(|w| w == f.name) }
     };
-    Ok(FIGURES.iter().filter(wanted).filter(|f| !here(f)).map(|f| f.name).collect())
+    Ok(FIGURES.iter().filter(wanted).filter(|f| !here(f)).collect())
+}
+
+/// The figures that can be drawn, and which of `all` cannot, with the reason; of those asked for by name, none may lack its data.
+type Available = (Vec<&'static Listed>, Vec<(String, String)>);
+
+fn available(names: Vec<&'static Listed>, figures: &Figures, sets: &[Dataset]) -> Result<Available> {
+    let (mut there, mut left_out) = (Vec::new(), Vec::new());
+    for listed in names {
+        match listed.needs.filter(|&needs| set(sets, needs).is_none()) {
+            None => there.push(listed),
+            Some(needs) if figures.which.iter().any(|which| which == listed.name) => {
+                return Err(Failure::usage(missing(listed, needs, figures)));
+            }
+            Some(needs) => left_out.push((format!("figure {}", listed.name), missing(listed, needs, figures))),
+        }
+    }
+    Ok((there, left_out))
+}
+
+/// The first set of a kind: CIFAR-10 has three channels, IDX files one.
+fn set(sets: &[Dataset], needs: Needs) -> Option<&Dataset> {
+    let channels = match needs {
+        Needs::Cifar => 3,
+        Needs::Idx => 1,
+    };
+    sets.iter().find(|set| set.image.channels == channels)
+}
+
+fn missing(listed: &Listed, needs: Needs, figures: &Figures) -> String {
+    let name = listed.name;
+    let (what, first) = match needs {
+        Needs::Cifar => ("CIFAR-10 in its binary version", "data_batch_1.bin"),
+        Needs::Idx => ("Fashion-MNIST, or other grey images, as IDX files", "train-images-idx3-ubyte"),
+    };
+    let looked = match figures.data.is_empty() {
+        true => String::new(),
+        false => {
+            let dirs: Vec<_> = figures.data.iter().map(|dir| dir.display().to_string()).collect();
+            format!(", which {} does not hold", dirs.join(", "))
+        }
+    };
+    format!("figure {name} needs {what}{looked}: give the folder of {first} and its companions with --data DIR")
 }
 
 fn open(page: &Path) -> Result<()> {

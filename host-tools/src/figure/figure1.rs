@@ -82,6 +82,7 @@ pub fn figure1(setting: &Setting) -> Result<Figure> {
         panels: above,
         provenance,
         ran: setting.ran.take(),
+        sheets: Vec::new(),
         tables: Vec::new(),
     })
 }

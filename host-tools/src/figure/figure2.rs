@@ -64,6 +64,7 @@ pub fn figure2(setting: &Setting) -> Result<Figure> {
         panels,
         provenance,
         ran: setting.ran.take(),
+        sheets: Vec::new(),
         tables: Vec::new(),
     })
 }

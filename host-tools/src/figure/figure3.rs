@@ -46,6 +46,7 @@ pub fn figure3(setting: &Setting) -> Result<Figure> {
         panels,
         provenance,
         ran: setting.ran.take(),
+        sheets: Vec::new(),
         tables: Vec::new(),
     })
 }

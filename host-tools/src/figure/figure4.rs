@@ -53,6 +53,7 @@ pub fn figure4(setting: &Setting) -> Result<Figure> {
         panels: rows.into_iter().flatten().collect(),
         provenance,
         ran: setting.ran.take(),
+        sheets: Vec::new(),
         tables: Vec::new(),
     })
 }

@@ -1,18 +1,27 @@
 //! The paper's figures: what is run for each, and what a reader must know of it.
+mod clusters;
+mod fashion;
 mod figure1;
 mod figure2;
 mod figure3;
 mod figure4;
+mod figure5;
+mod figure6;
+mod learning;
 mod networks;
 mod statistics_mode;
 mod textbook;
 mod theorems;
 mod width;
 
+pub use fashion::fashion;
 pub use figure1::figure1;
 pub use figure2::figure2;
 pub use figure3::figure3;
 pub use figure4::figure4;
+pub use figure5::figure5;
+pub use figure6::figure6;
+pub use learning::{Material, Scale};
 pub use statistics_mode::{invariants, statistics_mode};
 pub use textbook::textbook;
 pub use theorems::theorems;
@@ -37,14 +46,28 @@ pub struct Listed {
     pub by_default: bool,
     /// Can be drawn from networks that run on a device: needs their gradients alone.
     pub on_device: bool,
+    /// What it takes besides the program.
+    pub needs: Option<Needs>,
+}
+
+/// The data set of a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// CIFAR-10, binary version.
+    Cifar,
+    /// Grey images as IDX files.
+    Idx,
 }
 
 /// All figures of this version.
-pub const FIGURES: [Listed; 8] = [
+pub const FIGURES: [Listed; 11] = [
     listed("1", "gradients of one draw and their covariance, against noise", true),
     listed("2", "autocorrelation against lag, by depth", true),
     listed("3", "how often neurons are active, by layer, with and without batch norm", false),
     listed("4", "which neurons are active where: rasters and histograms", false),
+    with_data("5", "convnets on CIFAR-10: covariance and effective rank of their input gradients", Needs::Cifar),
+    with_data("6", "convnets on CIFAR-10: test accuracy against depth, looks-linear, resnet and plain", Needs::Cifar),
+    with_data("fashion", "200 dense layers without skips on Fashion-MNIST or its kin, by learning rate", Needs::Idx),
     longer("theorems", "theorems 1 to 4: measured, stated, and at infinite width"),
     longer("textbook", "why the textbook's reproduction does not shatter, one change at a time"),
     longer("statistics-mode", "batch statistics held constant in the derivative, or differentiated"),
@@ -52,12 +75,17 @@ pub const FIGURES: [Listed; 8] = [
 ];
 
 const fn listed(name: &'static str, about: &'static str, on_device: bool) -> Listed {
-    Listed { name, about, by_default: true, on_device }
+    Listed { name, about, by_default: true, on_device, needs: None }
 }
 
 /// Drawn when it is named.
 const fn longer(name: &'static str, about: &'static str) -> Listed {
-    Listed { name, about, by_default: false, on_device: false }
+    Listed { name, about, by_default: false, on_device: false, needs: None }
+}
+
+/// Drawn when it is named, or with `all` where there are data.
+const fn with_data(name: &'static str, about: &'static str, needs: Needs) -> Listed {
+    Listed { needs: Some(needs), ..longer(name, about) }
 }
 
 /// What figures share: seed and size.

@@ -63,6 +63,7 @@ pub fn statistics_mode(setting: &Setting) -> Result<Figure> {
         panels,
         provenance,
         ran: setting.ran.take(),
+        sheets: Vec::new(),
         tables: vec![Table {
             title: "What must vanish".into(),
             head: head.iter().map(|&cell| cell.into()).collect(),

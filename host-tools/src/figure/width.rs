@@ -87,6 +87,7 @@ pub fn width(setting: &Setting) -> Result<Figure> {
         ],
         provenance,
         ran: setting.ran.take(),
+        sheets: Vec::new(),
         tables: vec![Table {
             title: "Distance from the limit".into(),
             head: ["Network, layers", "Width", "Depth / width", "Lag", "Distance", "0.3 depth / width"]

@@ -22,6 +22,9 @@ pub struct Figure {
     pub ran: Vec<Ran>,
     /// Numbers and text beside the picture.
     pub tables: Vec<Table>,
+    /// Files of rows beside the four.
+    #[serde(skip)]
+    pub sheets: Vec<Sheet>,
 }
 
 /// A network that was run, and what it gave.
@@ -48,6 +51,26 @@ pub struct Table {
     pub head: Vec<String>,
     /// Each as long as the head; text between backquotes is code.
     pub rows: Vec<Vec<String>>,
+}
+
+/// Rows for other programs, written as NAME-sheet.csv.
+#[derive(Clone, Debug)]
+pub struct Sheet {
+    /// Behind the figure's name.
+    pub name: String,
+    /// What stands in it, and what its columns are.
+    pub about: String,
+    /// Of the columns.
+    pub head: Vec<String>,
+    /// Each as long as the head.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Sheet {
+    /// The file's name.
+    pub fn file(&self, figure: &str) -> String {
+        format!("{figure}-{}.csv", self.name)
+    }
 }
 
 /// A choice that the paper does not print.

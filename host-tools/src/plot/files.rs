@@ -1,9 +1,9 @@
-use super::figure::{Body, Figure};
+use super::figure::{Body, Figure, Sheet};
 use super::{PlotError, draw, raster};
 use crate::files::write_all;
 use std::path::{Path, PathBuf};
 
-/// Writes NAME.svg, NAME.png, NAME.csv and NAME.json. All four are complete on disk before the first takes its name.
+/// Writes NAME.svg, NAME.png, NAME.csv, NAME.json and the figure's sheets. All are complete on disk before the first takes its name.
 ///
 /// # Errors
 /// A figure that [`Figure::check`] refuses; what the file system says.
@@ -14,7 +14,18 @@ pub fn write_figure(figure: &Figure, dir: &Path) -> Result<Vec<PathBuf>, PlotErr
     let json = serde_json::to_vec(figure).map_err(PlotError::draw)?;
     let files =
         [("svg", svg.into_bytes()), ("png", png), ("csv", csv(figure).map_err(PlotError::draw)?), ("json", json)];
-    Ok(write_all(dir, &files.map(|(extension, bytes)| (format!("{}.{extension}", figure.name), bytes)))?)
+    let mut files = files.map(|(extension, bytes)| (format!("{}.{extension}", figure.name), bytes)).to_vec();
+    for sheet in &figure.sheets {
+        files.push((sheet.file(&figure.name), rows(sheet).map_err(PlotError::draw)?));
+    }
+    Ok(write_all(dir, &files)?)
+}
+
+fn rows(sheet: &Sheet) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(&sheet.head)?;
+    sheet.rows.iter().try_for_each(|row| writer.write_record(row))?;
+    writer.into_inner().map_err(|error| error.into_error().into())
 }
 
 /// One row a number: `panel, kind, label, x, y, value, spread`.

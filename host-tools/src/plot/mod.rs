@@ -11,6 +11,6 @@ mod scale;
 mod tests;
 
 pub use error::PlotError;
-pub use figure::{Body, Choice, Curve, Figure, Panel, Ran, Table};
+pub use figure::{Body, Choice, Curve, Figure, Panel, Ran, Sheet, Table};
 pub use files::write_figure;
 pub use page::write_index;

@@ -73,6 +73,10 @@ fn section(figure: &Figure) -> Result<String, PlotError> {
          <p class=\"narrow\">Scroll the figure sideways, or open the SVG.</p>\n<figcaption>\n{caption}</figcaption>\n</figure>\n\
          <p>Pictures and data: {links}</p>\n"
     );
+    for sheet in &figure.sheets {
+        let file = escape(&sheet.file(&figure.name));
+        text += &format!("<p><a href=\"{file}\">{file}</a>: {}</p>\n", with_code(&sheet.about));
+    }
     for listed in &figure.tables {
         let head: Vec<&str> = listed.head.iter().map(String::as_str).collect();
         text += &format!("<h3>{}</h3>\n", escape(&listed.title));
@@ -90,30 +94,41 @@ fn section(figure: &Figure) -> Result<String, PlotError> {
             let rows =
                 rows.map(|r| vec![r.what.clone(), r.network.clone(), r.runs.to_string(), format!("`{}`", r.digest)]);
             text += &format!(
-                "<p>Resolved specs, with every field, stand under <code>ran</code> in <a href=\"{name}.json\">{name}.json</a>; \
-                 <code>probe</code> with the same options gives the same digests on every machine.</p>\n"
+                "<p>Resolved specs, with every field, stand under <code>ran</code> in <a href=\"{name}.json\">{name}.json</a>; the same \
+                 options give the same digests on every machine.</p>\n"
             );
-            text += &table("listed", &["For", "Network", "Runs", "Digest of the gradients"], rows);
+            text += &table("listed", &["For", "Network", "Runs", "Digest"], rows);
         }
         text += "</details>\n";
     }
     Ok(text + "</section>\n")
 }
 
-/// Writes index.html: all figures with captions, choices and data, on one page that needs no network.
+/// Writes index.html: all figures with captions, choices and data, on one page that needs no network; and which were left out, and why.
 ///
 /// # Errors
 /// A figure that [`Figure::check`] refuses; what the file system says.
-pub fn write_index(figures: &[Figure], provenance: &[(String, String)], dir: &Path) -> Result<PathBuf, PlotError> {
+pub fn write_index(
+    figures: &[Figure],
+    left_out: &[(String, String)],
+    provenance: &[(String, String)],
+    dir: &Path,
+) -> Result<PathBuf, PlotError> {
     figures.iter().try_for_each(Figure::check)?;
     let entry =
         |figure: &Figure| format!("<li><a href=\"#{}\">{}</a></li>\n", escape(&figure.name), escape(&figure.title));
     let contents: String = figures.iter().map(entry).collect();
     let sections = figures.iter().map(section).collect::<Result<String, _>>()?;
-    let (mut made, mut made_entry) = (String::new(), "");
+    let (mut made, mut made_entry) = (String::new(), String::new());
     if !provenance.is_empty() {
         made = format!("<section id=\"provenance\">\n<h2>Provenance</h2>\n{}</section>\n", pairs(provenance));
-        made_entry = "<li><a href=\"#provenance\">Provenance</a></li>\n";
+        made_entry = "<li><a href=\"#provenance\">Provenance</a></li>\n".to_owned();
+    }
+    if !left_out.is_empty() {
+        let rows =
+            table("pairs", &["Figure", "Why"], left_out.iter().map(|(what, why)| vec![what.clone(), why.clone()]));
+        made = format!("<section id=\"left-out\">\n<h2>Left out</h2>\n{rows}</section>\n{made}");
+        made_entry = format!("<li><a href=\"#left-out\">Left out</a></li>\n{made_entry}");
     }
     let page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\

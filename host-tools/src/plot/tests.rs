@@ -37,6 +37,7 @@ fn figure() -> Figure {
         ],
         provenance: vec![("seed".into(), "1".into())],
         ran: Vec::new(),
+        sheets: Vec::new(),
         tables: Vec::new(),
     }
 }
@@ -111,7 +112,7 @@ fn refuses_what_cannot_be_drawn() {
         figure.panels[1].body = body;
         let message = write_figure(&figure, dir.path()).unwrap_err().to_string();
         assert!(message.starts_with("figure-0, panel \"image\": "), "{message}");
-        assert!(write_index(&[figure], &[], dir.path()).is_err());
+        assert!(write_index(&[figure], &[], &[], dir.path()).is_err());
     }
     assert!(write_figure(&Figure { name: "../up".into(), ..figure() }, dir.path()).is_err());
     assert!(write_figure(&Figure { columns: 0, ..figure() }, dir.path()).is_err());
@@ -130,7 +131,13 @@ fn failure_leaves_nothing_behind() {
 #[test]
 fn page_escapes_text_and_asks_for_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let path = write_index(&[figure()], &[("commit".into(), "<script>".into())], dir.path()).unwrap();
+    let path = write_index(
+        &[figure()],
+        &[("6".into(), "no <data>".into())],
+        &[("commit".into(), "<script>".into())],
+        dir.path(),
+    )
+    .unwrap();
     let page = std::fs::read_to_string(path).unwrap();
     assert!(
         page.contains("Title &lt;b&gt; &amp; &quot;more&quot;") && page.contains("<p>One &lt;i&gt;.</p>\n<p>Two.</p>")

@@ -47,6 +47,15 @@ pub struct Limits {
     pub value: f32,
 }
 
+/// What an input's gradient is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scalar {
+    /// Its example's loss.
+    Loss,
+    /// The sum of its example's outputs: one function for every example, whatever its class.
+    Outputs,
+}
+
 /// Buffers for batches of a network, and the register tile they are cut for.
 pub trait Machine: Send {
     /// Points of a tile.
@@ -71,12 +80,12 @@ pub trait Machine: Send {
     /// As [`Machine::train`]; the model stays as it is.
     fn evaluate(&mut self, model: &Model, batch: &Batch) -> Result<Outcome>;
 
-    /// Gradient of the loss (the sum over the examples of what their own loss is) with respect to each input, `[example][unit]`, with
-    /// the batch's statistics.
+    /// Gradient with respect to each input, `[example][unit]`, of a sum over the examples, with the batch's statistics, through which
+    /// it is differentiated, too.
     ///
     /// # Errors
     /// As [`Machine::evaluate`].
-    fn input_gradient(&mut self, model: &Model, batch: &Batch) -> Result<Vec<f32>>;
+    fn input_gradient(&mut self, model: &Model, batch: &Batch, of: Scalar) -> Result<Vec<f32>>;
 }
 
 /// A machine for batches of at most so many examples.
@@ -222,16 +231,32 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         lose(&mut trainer, batch, batch.count as u32)
     }
 
-    fn input_gradient(&mut self, model: &Model, batch: &Batch) -> Result<Vec<f32>> {
+    fn input_gradient(&mut self, model: &Model, batch: &Batch, of: Scalar) -> Result<Vec<f32>> {
         let mut trainer = trainer!(self, &model.layers);
         load(&mut trainer, batch)?;
         trainer.forward(&model.parameters, &mut model.running.clone(), Mode::Probing)?;
-        lose(&mut trainer, batch, 1)?;
+        match of {
+            Scalar::Loss => drop(lose(&mut trainer, batch, 1)?),
+            Scalar::Outputs => add_outputs(&mut trainer, batch.count),
+        }
         trainer.backward(&model.parameters, &mut [])?;
         let units = trainer.plan().inputs as usize;
         let (g, tile_len) = trainer.input_gradient();
         let of = |point: usize| (0..units).map(move |unit| g[point / T * tile_len + unit * T + point % T]);
         Ok((0..batch.count).flat_map(of).collect())
+    }
+}
+
+/// The gradient of the sum of all outputs stands in the trainer.
+fn add_outputs<const R: usize, const T: usize>(trainer: &mut Trainer<'_, Threads, R, T>, count: usize) {
+    let classes = trainer.plan().outputs as usize;
+    let (_, gradient, tile_len) = trainer.outputs_and_gradient();
+    for (i, tile) in gradient.chunks_mut(tile_len.max(1)).take(count.div_ceil(T)).enumerate() {
+        let lanes = (count - i * T).min(T);
+        for unit in tile.chunks_mut(T).take(classes) {
+            unit[..lanes].fill(1.0);
+            unit[lanes..].fill(0.0);
+        }
     }
 }
 
@@ -276,7 +301,7 @@ fn lose<const R: usize, const T: usize>(
     mean.add(&losses);
     let loss = mean.mean().unwrap_or(0.0);
     if !loss.is_finite() {
-        return Err(Failure::failed("the loss is NaN or infinite: lower the learning rate"));
+        return Err(Failure::non_finite("the loss is NaN or infinite: lower the learning rate"));
     }
     Ok(Outcome { loss, correct, gradient_norm: 0.0 })
 }

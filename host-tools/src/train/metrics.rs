@@ -1,4 +1,4 @@
-//! What an epoch came to, as CSV and as JSON lines.
+//! What an epoch came to, and what probes saw between steps, as CSV and as JSON lines.
 use crate::files::write_all;
 use crate::{Failure, Result};
 use serde::{Deserialize, Serialize};
@@ -27,30 +27,55 @@ pub struct Epoch {
     pub digest: String,
 }
 
+/// What the input gradients of a fixed minibatch look like between two steps.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Steps done.
+    pub step: u32,
+    /// Mean over pairs of examples of |g_i . g_k| / (|g_i| |g_k|); none where fewer than two gradients differ from zero.
+    pub absolute_correlation: Option<f64>,
+    /// tr(A^T A) / ||A||_2^2, one gradient a row; none where all are zero.
+    pub effective_rank: Option<f64>,
+    /// Over that of standard normals of the same shape.
+    pub relative_effective_rank: Option<f64>,
+}
+
 /// All epochs so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// In order.
     pub epochs: Vec<Epoch>,
+    /// In order.
+    #[serde(default)]
+    pub probes: Vec<Probe>,
 }
 
 impl Metrics {
-    /// Writes `metrics.csv` and `metrics.jsonl`.
+    /// Writes `metrics.csv` and `metrics.jsonl`, one row or line an epoch; where there are probes, `probes.csv` and `probes.jsonl`, one
+    /// a probe. Columns bear the names of the fields of [`Epoch`] and [`Probe`].
     ///
     /// # Errors
     /// A folder or file that cannot be written.
     pub fn write(&self, out: &Path) -> Result<()> {
-        let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("cannot write the metrics: {error}"));
-        let mut csv = csv::Writer::from_writer(Vec::new());
-        let mut lines = String::new();
-        for epoch in &self.epochs {
-            csv.serialize(epoch).map_err(|error| failed(&error))?;
-            lines += &serde_json::to_string(epoch).map_err(|error| failed(&error))?;
-            lines.push('\n');
+        let mut files = both("metrics", &self.epochs)?;
+        if !self.probes.is_empty() {
+            files.extend(both("probes", &self.probes)?);
         }
-        let csv = csv.into_inner().map_err(|error| failed(&error))?;
-        write_all(out, &[("metrics.csv".into(), csv), ("metrics.jsonl".into(), lines.into_bytes())])
-            .map_err(|error| Failure::failed(error.to_string()))?;
+        write_all(out, &files).map_err(|error| Failure::failed(error.to_string()))?;
         Ok(())
     }
+}
+
+/// Records as CSV and as JSON lines.
+fn both(name: &str, records: &[impl Serialize]) -> Result<Vec<(String, Vec<u8>)>> {
+    let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("cannot write the {name}: {error}"));
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    let mut lines = String::new();
+    for record in records {
+        csv.serialize(record).map_err(|error| failed(&error))?;
+        lines += &serde_json::to_string(record).map_err(|error| failed(&error))?;
+        lines.push('\n');
+    }
+    let csv = csv.into_inner().map_err(|error| failed(&error))?;
+    Ok(vec![(format!("{name}.csv"), csv), (format!("{name}.jsonl"), lines.into_bytes())])
 }

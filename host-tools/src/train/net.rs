@@ -13,6 +13,8 @@ pub enum Kind {
     Dense,
     /// Four sections of 3x3 convolutions, stride 2 and twice the channels between them, and a readout; depth = 4 m + 2
     Convnet,
+    /// 3x3 convolutions of one width at the images' own size, then a readout; depth counts both, skips are over two convolutions
+    Stack,
     /// Two convolutions with pools, two dense layers
     Lenet,
 }
@@ -93,6 +95,27 @@ impl Net {
         }
     }
 
+    /// In half a line.
+    pub fn describe(&self) -> String {
+        let mut text = format!(
+            "{} of {} layers, width {}, {}, {}",
+            name(self.kind),
+            self.depth,
+            self.width,
+            name(self.activation),
+            name(self.init)
+        );
+        if self.batch_norm {
+            text += ", batch norm";
+        }
+        match self.skips {
+            Skips::None => {}
+            Skips::Resnet => text += &format!(", skips with beta {}", self.beta),
+            Skips::Highway => text += ", highway skips",
+        }
+        text
+    }
+
     /// The layers between images and classes.
     ///
     /// # Errors
@@ -102,11 +125,17 @@ impl Net {
         match self.kind {
             Kind::Dense => list.dense(classes)?,
             Kind::Convnet => list.convnet(classes)?,
+            Kind::Stack => list.stack(classes)?,
             Kind::Lenet => list.lenet(classes)?,
         }
         shatterscope::train::plan(&list.layers, 1, 1)?;
         Ok(list.layers)
     }
+}
+
+/// A value by its word on the command line.
+fn name(value: impl ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// A list in the making, and what leaves it so far.
@@ -154,7 +183,12 @@ impl List<'_> {
     }
 
     fn scales(&self) -> (f32, f32) {
-        let blocks = (self.net.depth / 2).max(1);
+        // The first layer and the readout of a stack stand outside of its blocks.
+        let blocks = match self.net.kind {
+            Kind::Stack => self.net.depth.saturating_sub(2).div_ceil(2),
+            _ => self.net.depth / 2,
+        };
+        let blocks = blocks.max(1);
         match self.net.skips {
             Skips::Highway => {
                 let transform = (2.0 / f64::from(blocks)).min(1.0);
@@ -201,6 +235,25 @@ impl List<'_> {
         }
         let last = channels[3];
         self.block(1, |list| list.conv(last, 3, 2));
+        self.rectify();
+        self.affine(classes);
+        Ok(())
+    }
+
+    fn stack(&mut self, classes: u32) -> Result<()> {
+        let Net { depth, width, .. } = *self.net;
+        if depth < 2 || width == 0 {
+            return Err(Failure::usage(format!(
+                "--depth {depth}: a stack has a convolution and a readout, 2 layers or more, and a width of at least 1"
+            )));
+        }
+        self.conv(width, 3, 1);
+        let mut left = depth - 2;
+        while left > 0 {
+            let over = if self.net.skips == Skips::None { 1 } else { left.min(2) };
+            self.block(over, |list| list.conv(width, 3, 1));
+            left -= over;
+        }
         self.rectify();
         self.affine(classes);
         Ok(())

@@ -1,4 +1,5 @@
 use super::machine::Limits;
+use super::probe::Prober;
 use super::{Batch, Checkpoint, Epoch, Machine, Metrics, Model, Spec, machine};
 use crate::data::{Dataset, Inputs, Loader, Provenance};
 use crate::{Failure, Result};
@@ -19,6 +20,7 @@ pub struct Run<'d> {
     sums: [f64; 3],
     machine: Box<dyn Machine>,
     evaluator: Box<dyn Machine>,
+    prober: Option<Prober>,
     order: Vec<u32>,
 }
 
@@ -47,9 +49,12 @@ impl<'d> Run<'d> {
             None => (Model::new(&spec, data)?, Metrics::default(), [0.0; 3]),
         };
         let seed = spec.seed;
+        let prober =
+            if spec.probe_every > 0 { Some(Prober::new(&model.layers, data, &inputs, isa, seed)?) } else { None };
         Ok(Self {
             machine: machine(&model.layers, spec.batch, isa, seed)?,
             evaluator: machine(&model.layers, EVALUATED.min(data.test.len().max(1) as u32), isa, seed)?,
+            prober,
             spec,
             data,
             inputs,
@@ -97,6 +102,7 @@ impl<'d> Run<'d> {
     /// # Errors
     /// NaN or infinity, with the layer.
     pub fn step(&mut self) -> Result<super::Outcome> {
+        self.probe()?;
         let (spec, model) = (&self.spec, &mut self.model);
         let epoch = model.rate.epoch;
         if self.order.len() != self.data.train.len() || model.batch == 0 {
@@ -120,8 +126,21 @@ impl<'d> Run<'d> {
         model.batch += 1;
         if model.batch == self.steps() {
             self.end_epoch()?;
+            if self.is_done() {
+                self.probe()?;
+            }
         }
         Ok(outcome)
+    }
+
+    /// Looks at the input gradients where it is time to, once.
+    fn probe(&mut self) -> Result<()> {
+        let (step, every) = (self.model.step, self.spec.probe_every);
+        let seen = self.metrics.probes.last().is_some_and(|last| last.step == step);
+        if let (Some(prober), false) = (&mut self.prober, seen || every == 0 || !step.is_multiple_of(every)) {
+            self.metrics.probes.push(prober.probe(&self.model)?);
+        }
+        Ok(())
     }
 
     fn end_epoch(&mut self) -> Result<()> {
@@ -166,7 +185,8 @@ impl<'d> Run<'d> {
     }
 }
 
-fn load(loader: &Loader<'_>, numbers: &[u32], tile: usize) -> Result<Batch> {
+/// Examples of these numbers in tiles.
+pub(crate) fn load(loader: &Loader<'_>, numbers: &[u32], tile: usize) -> Result<Batch> {
     let mut batch = Batch {
         inputs: vec![0.0; loader.inputs_len(numbers.len(), tile)],
         labels: vec![0; loader.labels_len(numbers.len(), tile)],

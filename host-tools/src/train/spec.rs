@@ -84,6 +84,9 @@ pub struct Spec {
     pub threshold: f32,
     /// How often a plateau lowers the rate at most.
     pub drops: u32,
+    /// Steps between two looks at the input gradients of a fixed minibatch; 0 for none.
+    #[serde(default)]
+    pub probe_every: u32,
 }
 
 impl Spec {

@@ -53,6 +53,7 @@ pub fn textbook(setting: &Setting) -> Result<Figure> {
         panels,
         provenance,
         ran: setting.ran.take(),
+        sheets: Vec::new(),
         tables: words::tables(&answers),
     })
 }

@@ -65,6 +65,7 @@ pub fn theorems(setting: &Setting) -> Result<Figure> {
         panels: rows.into_iter().flatten().collect(),
         provenance,
         ran: setting.ran.take(),
+        sheets: Vec::new(),
         tables: Vec::new(),
     })
 }
