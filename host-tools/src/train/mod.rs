@@ -1,10 +1,11 @@
-//! Training on this machine: a spec gives layers, a [`Machine`] runs batches, a [`Run`] goes through epochs, and a checkpoint holds all
-//! that the next step depends on.
+//! Training on this machine: a spec gives layers, a [`Machine`] runs batches, a [`Run`] goes through epochs, a checkpoint holds all that
+//! the next step depends on, and a record what another program needs to check the steps.
 mod checkpoint;
 mod machine;
 mod metrics;
 mod model;
 mod net;
+mod record;
 mod run;
 mod spec;
 
@@ -13,5 +14,6 @@ pub use machine::{Batch, Machine, Outcome, machine};
 pub use metrics::{Epoch, Metrics};
 pub use model::Model;
 pub use net::{Activation, Init, Kind, Net, Skips};
+pub use record::Recorder;
 pub use run::Run;
 pub use spec::{Optimiser, Schedule, Spec};
