@@ -380,3 +380,42 @@ fn vectors_and_ranks_are_said_for_what_they_are() {
         assert!(text.contains(part), "{line}: {text}");
     }
 }
+
+#[test]
+fn a_record_has_what_another_program_needs_and_changes_nothing() {
+    use shatterscope_host::tensors::Bundle;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    const RUN: &str =
+        "train --json --quiet --epochs 1 --batch 50 --net convnet --depth 6 --width 2 --batch-norm --optimiser adam";
+    let plain = json(&format!("{RUN} --steps 3 --out {}", at("plain")));
+    let recorded = json(&format!("{RUN} --steps 3 --record {}", at("record")));
+    assert_eq!(plain["digest"], recorded["digest"]);
+    // From a checkpoint that was written where the steps ended.
+    let resumed = json(&format!("{RUN} --steps 2 --resume --out {} --record {}", at("plain"), at("rest")));
+    assert_eq!(resumed["digest"], json(&format!("{RUN} --steps 5"))["digest"]);
+    let read = |name: &str| Bundle::read(&folder.path().join(name)).unwrap();
+    let start = read("record/start.safetensors");
+    let document: Value = serde_json::from_str(start.spec.as_deref().unwrap()).unwrap();
+    assert_eq!(document["spec"]["optimiser"], "adam");
+    let layers = document["layers"].as_array().unwrap();
+    let conv = layers.iter().position(|layer| layer["kind"] == "conv").unwrap();
+    assert_eq!(layers[conv]["input"], serde_json::json!([1, 8, 8]));
+    let (before, after) = (read("record/step-2.safetensors"), read("record/step-3.safetensors"));
+    assert_eq!(read("rest/start.safetensors").tensors, {
+        let of_model = |name: &String| start.tensors.contains_key(name);
+        after.tensors.clone().into_iter().filter(|(name, _)| of_model(name)).collect()
+    });
+    assert_eq!(after.tensors["inputs"].shape, [50, 1, 8, 8]);
+    assert!(after.tensors["labels"].data.iter().all(|&label| label < 10.0 && label == label.trunc()));
+    let name = format!("{conv}.weight");
+    // m <- (beta1 m) + ((1 - beta1) g), of the gradient that was recorded.
+    let of = |bundle: &Bundle, prefix: &str| bundle.tensors[&format!("{prefix}{name}")].data.clone();
+    let (old, g, new) = (of(&before, "mean."), of(&after, "gradient."), of(&after, "mean."));
+    let expected: Vec<f32> = old.iter().zip(&g).map(|(m, g)| (0.9 * m) + ((1.0 - 0.9) * g)).collect();
+    assert_eq!(new, expected);
+    assert_ne!(of(&before, ""), of(&after, ""));
+    let text = refused(&format!("{RUN} --steps 3 --record {}", at("record")), 2);
+    assert!(text.contains("holds the record"), "{text}");
+    refused(&format!("{RUN} --record {}", at("other")), 2);
+}

@@ -20,6 +20,12 @@ pub struct Train {
     /// Steps between checkpoints, besides one after every epoch
     #[arg(long, value_name = "STEPS", requires = "out")]
     pub checkpoint_every: Option<u32>,
+    /// Stop after so many more steps, whatever the epoch; --resume goes on from there
+    #[arg(long = "steps", value_name = "STEPS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub stop_after: Option<u32>,
+    /// Folder for a record of each step: batch, gradient, parameters, state, for another program to check
+    #[arg(long, value_name = "DIR", requires = "stop_after")]
+    pub record: Option<PathBuf>,
     /// The network
     #[command(flatten)]
     pub network: TrainedNetwork,

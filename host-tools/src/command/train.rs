@@ -44,6 +44,9 @@ pub fn run(asked: &Train, engine: &Engine, common: &Common) -> Result<()> {
         if !common.json && !common.quiet {
             print(&heading(&run, &data))?;
         }
+        if let Some(folder) = &asked.record {
+            run.record(folder)?;
+        }
         epochs(&mut run, asked, common)?;
         let (model, metrics) = (run.model(), run.metrics());
         if common.json {
@@ -82,13 +85,14 @@ fn epochs(run: &mut Run<'_>, asked: &Train, common: &Common) -> Result<()> {
         Some(out) => run.checkpoint().write(out).and_then(|()| run.metrics().write(out)),
         None => Ok(()),
     };
-    let mut since = 0;
-    while !run.is_done() {
+    let (mut since, mut left) = (0, asked.stop_after);
+    while !run.is_done() && left != Some(0) {
         let done = run.metrics().epochs.len();
         let outcome = run.step()?;
         bar.inc(1);
         bar.set_message(format!("loss {:.4}", outcome.loss));
         since += 1;
+        left = left.map(|left| left - 1);
         if let Some(epoch) = run.metrics().epochs.get(done) {
             if !common.json {
                 bar.suspend(|| print(&line(epoch)))?;
@@ -99,6 +103,10 @@ fn epochs(run: &mut Run<'_>, asked: &Train, common: &Common) -> Result<()> {
             write(run)?;
             since = 0;
         }
+    }
+    // Stopped within an epoch.
+    if since > 0 {
+        write(run)?;
     }
     bar.finish_and_clear();
     Ok(())

@@ -111,11 +111,11 @@ impl Checkpoint {
 }
 
 const STATE: &str = "optimiser.state";
-const PARAMETERS: bool = false;
-const RUNNING: bool = true;
+pub(super) const PARAMETERS: bool = false;
+pub(super) const RUNNING: bool = true;
 
 /// (name, shape) of the tensors of layer i, parameters or running statistics, in their order.
-fn named(i: usize, layer: &Layer, running: bool) -> Vec<(String, Vec<usize>)> {
+pub(super) fn named(i: usize, layer: &Layer, running: bool) -> Vec<(String, Vec<usize>)> {
     let of = |name: &str, shape: &[u32]| (format!("{i}.{name}"), shape.iter().map(|&n| n as usize).collect());
     match (*layer, running) {
         (Layer::Dense { inputs, outputs, bias }, PARAMETERS) => {

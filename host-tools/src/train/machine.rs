@@ -74,6 +74,12 @@ pub trait Machine: Send {
         batch: &Batch,
     ) -> Result<Outcome>;
 
+    /// Gradient of the mean loss with respect to each parameter, before it is clipped, as the next step takes it.
+    ///
+    /// # Errors
+    /// As [`Machine::train`]; the model stays as it is.
+    fn gradient(&mut self, model: &Model, batch: &Batch) -> Result<Vec<f32>>;
+
     /// What the network says of a batch as it is.
     ///
     /// # Errors
@@ -222,6 +228,16 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         *step = step.saturating_add(1);
         outcome.gradient_norm = square.sqrt();
         Ok(outcome)
+    }
+
+    fn gradient(&mut self, model: &Model, batch: &Batch) -> Result<Vec<f32>> {
+        let mut trainer = trainer!(self, &model.layers);
+        load(&mut trainer, batch)?;
+        trainer.forward(&model.parameters, &mut model.running.clone(), Mode::Training { step: model.step })?;
+        lose(&mut trainer, batch, batch.count as u32)?;
+        let mut gradient = vec![0.0; model.parameters.len()];
+        trainer.backward(&model.parameters, &mut gradient)?;
+        Ok(gradient)
     }
 
     fn evaluate(&mut self, model: &Model, batch: &Batch) -> Result<Outcome> {

@@ -1,11 +1,12 @@
-//! Training on this machine: a spec gives layers, a [`Machine`] runs batches, a [`Run`] goes through epochs, and a checkpoint holds all
-//! that the next step depends on.
+//! Training on this machine: a spec gives layers, a [`Machine`] runs batches, a [`Run`] goes through epochs, a checkpoint holds all that
+//! the next step depends on, and a record what another program needs to check the steps.
 mod checkpoint;
 mod machine;
 mod metrics;
 mod model;
 mod net;
 mod probe;
+mod record;
 mod run;
 mod spec;
 
@@ -16,6 +17,7 @@ pub use model::Model;
 pub use net::{Activation, Init, Kind, Net, Skips};
 pub(crate) use probe::dot;
 pub use probe::{absolute_correlation, probed};
+pub use record::Recorder;
 pub use run::Run;
 pub(crate) use run::load;
 pub use spec::{Optimiser, Schedule, Spec};

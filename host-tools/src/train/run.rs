@@ -1,10 +1,12 @@
 use super::machine::Limits;
 use super::probe::Prober;
+use super::record::{Recorder, Taken};
 use super::{Batch, Checkpoint, Epoch, Machine, Metrics, Model, Spec, machine};
 use crate::data::{Dataset, Inputs, Loader, Provenance};
 use crate::{Failure, Result};
 use shatterscope::kernel::Isa;
 use shatterscope::train::shuffle;
+use std::path::Path;
 
 /// Examples of a batch that is only evaluated.
 const EVALUATED: u32 = 256;
@@ -22,6 +24,7 @@ pub struct Run<'d> {
     evaluator: Box<dyn Machine>,
     prober: Option<Prober>,
     order: Vec<u32>,
+    recorder: Option<Recorder>,
 }
 
 impl<'d> Run<'d> {
@@ -63,7 +66,18 @@ impl<'d> Run<'d> {
             metrics,
             sums,
             order: Vec::new(),
+            recorder: None,
         })
+    }
+
+    /// Records every step from here on in a folder, for another program to check.
+    ///
+    /// # Errors
+    /// Wrong use: a folder that holds a record. Files that cannot be written.
+    pub fn record(&mut self, folder: &Path) -> Result<()> {
+        let recorder = Recorder::start(folder, self.data.image, &self.spec, &self.provenance, &self.model)?;
+        self.recorder = Some(recorder);
+        Ok(())
     }
 
     /// The model as it stands.
@@ -113,13 +127,20 @@ impl<'d> Run<'d> {
         let numbers = &self.order[first..first + spec.batch as usize];
         let loader = Loader::train(self.data, &self.inputs)?.augmented(spec.augment(), spec.seed, spec.run, epoch)?;
         let batch = load(&loader, numbers, self.machine.tile())?;
-        let rate = spec.rate()?;
+        let rate = spec.rate()?.current(&model.rate);
+        let at_step =
+            |error: Failure, step| Failure { message: format!("epoch {}, step {step}: {error}", epoch + 1), ..error };
+        let gradient = match self.recorder {
+            Some(_) => self.machine.gradient(model, &batch).map_err(|error| at_step(error, model.step + 1))?,
+            None => Vec::new(),
+        };
         let limits = Limits { norm: spec.clip_norm, value: spec.clip_value };
-        let outcome = self.machine.train(model, &spec.settings(), rate.current(&model.rate), limits, &batch);
-        let outcome = outcome.map_err(|error| Failure {
-            message: format!("epoch {}, step {}: {error}", epoch + 1, model.step + 1),
-            ..error
-        })?;
+        let outcome = self.machine.train(model, &spec.settings(), rate, limits, &batch);
+        let outcome = outcome.map_err(|error| at_step(error, model.step + 1))?;
+        if let Some(recorder) = &self.recorder {
+            let (tile, loss) = (self.machine.tile(), outcome.loss);
+            recorder.step(model, &Taken { batch: &batch, tile, gradient: &gradient, rate, loss })?;
+        }
         let examples = f64::from(spec.batch);
         let add = [f64::from(outcome.loss) * examples, f64::from(outcome.correct), outcome.gradient_norm];
         self.sums.iter_mut().zip(add).for_each(|(sum, add)| *sum += add);
