@@ -162,3 +162,34 @@ fn open(page: &Path) -> Result<()> {
         .map(drop)
         .map_err(|error| Failure::failed(format!("cannot open {} with {program}: {error}", page.display())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    fn asked(line: &str) -> Figures {
+        match Cli::parse_from(line.split_whitespace()).command {
+            Command::Figures(figures) => figures,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn all_leaves_out_what_has_no_data_and_says_so() {
+        let figures = asked("shatterscope figures all");
+        let sets = [data::open(None).unwrap()];
+        let names = |sets: &[Dataset]| {
+            let (there, left_out) = available(chosen(&figures.which, false).unwrap(), &figures, sets).unwrap();
+            (there.len(), left_out)
+        };
+        let (there, left_out) = names(&[]);
+        assert_eq!((there, left_out.len()), (FIGURES.len() - 3, 3));
+        assert!(left_out[0].0 == "figure 5" && left_out[0].1.contains("--data DIR"), "{left_out:?}");
+        // Grey images are enough for one of them.
+        assert_eq!(names(&sets).1.len(), 2);
+        let named = asked("shatterscope figures all 6");
+        assert_eq!(available(chosen(&named.which, false).unwrap(), &named, &sets).unwrap_err().code, 2);
+    }
+}

@@ -2,7 +2,7 @@
 use super::{print, print_json};
 use crate::cli::{Common, Train};
 use crate::engine::Engine;
-use crate::train::{Checkpoint, Epoch, Run, Spec};
+use crate::train::{Checkpoint, Epoch, Probe, Run, Spec};
 use crate::{Failure, Result, data};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -16,6 +16,7 @@ struct Document<'a> {
     data: &'a data::Provenance,
     parameters: usize,
     epochs: &'a [Epoch],
+    probes: &'a [Probe],
     digest: String,
 }
 
@@ -56,6 +57,7 @@ pub fn run(asked: &Train, engine: &Engine, common: &Common) -> Result<()> {
                 data: &run.checkpoint().data,
                 parameters: model.parameters.len(),
                 epochs: &metrics.epochs,
+                probes: &metrics.probes,
                 digest: model.digest().to_string(),
             });
         }

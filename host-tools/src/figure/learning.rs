@@ -253,3 +253,47 @@ pub(super) fn data_provenance(data: &Dataset, scale: Scale) -> Vec<(String, Stri
     .map(|(what, value)| (what.to_owned(), value))
     .to_vec()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Isa;
+    use crate::train::{Activation, Init, Kind, Skips};
+
+    #[test]
+    fn a_network_that_diverges_is_said_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::new(None, Isa::Auto, true).unwrap();
+        let setting = Setting::new(&engine, 1, 1);
+        let data = part(&data::open(None).unwrap(), 64, 16);
+        assert_eq!((data.train.len(), data.test.len()), (64, 16));
+        let net = Net {
+            kind: Kind::Dense,
+            depth: 8,
+            width: 16,
+            activation: Activation::Relu,
+            slope: 1.0,
+            init: Init::He,
+            batch_norm: false,
+            skips: Skips::None,
+            beta: 1.0,
+            dropout: 0.0,
+        };
+        let job = |rate: f32| Job {
+            label: "net".into(),
+            folder: format!("{rate:e}"),
+            spec: adam(net.clone(), 1, 0, 16, 2, rate),
+        };
+        let material = Material { data: &data, scale: Scale::Smoke, out: folder.path() };
+        let learnt = learn(&setting, &material, &data, "test", vec![job(1e30), job(1e-4)]).unwrap();
+        let why = learnt[0].diverged.as_deref().unwrap();
+        assert!(why.contains("step"), "{why}");
+        assert_eq!((learnt[0].accuracy(), learnt[1].epochs.len()), (None, 2));
+        assert_eq!(setting.ran.borrow()[0].digest, "diverged");
+        let rows = sheet(&learnt).rows;
+        assert!(rows.iter().all(|row| row.len() == sheet(&learnt).head.len()));
+        // Both before the first step, where the one ended, two epochs of the other.
+        assert_eq!(rows.len(), 5);
+        assert_eq!(rows[1].last().unwrap(), why);
+    }
+}

@@ -169,7 +169,10 @@ impl<'d> Run<'d> {
         let examples = batches * f64::from(self.spec.batch);
         let rate = self.spec.rate()?;
         let used = rate.current(&self.model.rate);
-        let (test_loss, test_accuracy) = self.evaluate()?;
+        let epoch = self.model.rate.epoch + 1;
+        let (test_loss, test_accuracy) = self
+            .evaluate()
+            .map_err(|error| Failure { message: format!("epoch {epoch}, test part: {error}"), ..error })?;
         let loss = self.sums[0] / examples;
         rate.advance(&mut self.model.rate, loss as f32);
         self.metrics.epochs.push(Epoch {
