@@ -614,6 +614,59 @@ def expf(x):
     return F(math.ldexp(float(y), k))  # exact in binary64, so rounded once
 
 
+def taps_of(window):
+    """The taps of an orthogonal matrix: the middle one, under a stride those one further down and right, too."""
+    kh, kw, stride, _ = window
+    y, x = (kh - 1) // 2, (kw - 1) // 2
+    square = [(y, x)] if stride == 1 else [(y, x), (y, x + 1), (y + 1, x), (y + 1, x + 1)]
+    return [ky * kw + kx for ky, kx in square if ky < kh and kx < kw]
+
+
+def columns_of(units, channels):
+    """(column of M, sign) of each unit in, given how many channels come in pairs (0: none)."""
+    if channels == 0:
+        return [(unit, ONE) for unit in range(units)]
+    n = units // channels
+    return [(unit // n // 2 * n + unit % n, -ONE if unit // n % 2 else ONE) for unit in range(units)]
+
+
+def begin(start, seed, run, layers):
+    """The parameters of a network that learns, before its first step."""
+    has_w = [layer[0] in ("dense", "conv") for layer in layers]
+    out, number, pairs = [], 0, 0
+    for i, layer in enumerate(layers):
+        if layer[0] == "crelu" and start == "looks-linear":
+            pairs = 2 * layer[1][0]
+        if layer[0] == "norm":
+            out += [ONE] * layer[1][0] + [ZERO] * layer[1][0]
+        if not has_w[i]:
+            continue
+        number += 1
+        _, (c_in, h, w), outs, bias, window = layer
+        ins = c_in * h * w if layer[0] == "dense" else c_in
+        n = window[0] * window[1]
+        later = has_w[i + 1:].index(True) if any(has_w[i + 1:]) else 0
+        mirrors = start == "pairs" and "relu" in [l[0] for l in layers[i + 1:i + 1 + later]]
+        if start in ("he", "glorot"):
+            std = he_std(ONE, ins * n) if start == "he" else glorot_std(ONE, ins * n, outs * n)
+            w = normals("irwin-hall", seed, run, number, W, np.arange(outs)[:, None], np.arange(ins * n)[None, :]) * std
+            out += list(w.ravel())
+        else:
+            # A convolution has its channels for units.
+            ends = columns_of(ins, pairs if layer[0] == "dense" or pairs == 0 else ins)
+            rows = columns_of(outs, outs if mirrors else 0)
+            m = orthogonal("irwin-hall", seed, run, number, max(c for c, _ in ends) + 1, max(r for r, _ in rows) + 1, ONE)
+            at = taps_of(window)
+            w = np.zeros((outs, ins, n), F)
+            for o, (row, down) in enumerate(rows):
+                for c, (column, across) in enumerate(ends):
+                    w[o, c, at] = (m[row, column] * F(0.28) if len(at) > 1 else m[row, column]) * (down * across)
+            out += list(w.ravel())
+        pairs = outs if mirrors else 0
+        out += [ZERO] * (outs if bias else 0)
+    return np.array(out, F)
+
+
 def select_largest(z):
     """(class, logit) of the scan: the first of the largest."""
     best, m = 0, z[0]
@@ -1171,6 +1224,25 @@ def digest_cases():
                "record": record_digest(runs)}
 
 
+def begin_cases():
+    def dense(ins, outs):
+        return ["dense", ins if isinstance(ins, list) else [ins, 1, 1], outs, True, [1, 1, 1, 0]]
+
+    nets = [[["conv", [3, 4, 4], 4, True, [3, 3, 1, 1]], ["norm", [4, 4, 4]], ["relu", [4, 4, 4]],
+             ["conv", [4, 4, 4], 2, False, [2, 3, 2, 1]], dense([2, 3, 2], 3)],
+            [["crelu", [1, 4, 4]], ["conv", [2, 4, 4], 3, True, [3, 3, 1, 1]], ["crelu", [3, 4, 4]],
+             ["conv", [6, 4, 4], 4, True, [3, 3, 2, 1]], ["crelu", [4, 2, 2]], dense([8, 2, 2], 3)],
+            [dense(3, 4), ["relu", [4, 1, 1]], dense(4, 6), dense(6, 2), ["relu", [2, 1, 1]], dense(2, 2)],
+            [["conv", [2, 4, 4], 4, True, [3, 3, 1, 1]], ["relu", [4, 4, 4]], ["conv", [4, 4, 4], 4, True, [2, 2, 2, 0]],
+             ["relu", [4, 2, 2]], dense([4, 2, 2], 3)]]
+    for net in nets:
+        for start in ("he", "glorot", "orthogonal", "looks-linear", "pairs"):
+            for seed, run in [(7, 0), (1 << 33, 5)]:
+                if start in ("he", "looks-linear") or seed == 7:
+                    yield {"start": start, "seed": seed, "run": run, "layers": net,
+                           "parameters": bits(begin(start, seed, run, net))}
+
+
 def exp_cases():
     edges = [0x39000000, 0x3EB17218, 0x3F851592, 0x42AEAC50, 0x42CFF1B5, 0x7F7FFFFF]
     for x in from_bits("80000000", "00000000", "80000001", "ff800000",
@@ -1284,6 +1356,7 @@ ABOUT = {  # file: cases, sentence
     "weights": (weights_cases, "Standard deviations, and all parameters of small networks (section 6)."),
     "noise": (noise_cases, "White and brown noise (section 7)."),
     "digest": (digest_cases, "Digests of runs and records (section 9)."),
+    "begin": (begin_cases, "Parameters of networks that learn, before their first step (section 11)."),
     "exp": (exp_cases, "exp of numbers that are not positive (section 1)."),
     "cross_entropy": (cross_entropy_cases, "Softmax and cross-entropy, with gradient and prediction (section 11)."),
     "squared_error": (squared_error_cases, "Squared error, with gradient (section 11)."),

@@ -14,7 +14,8 @@ use crate::math::negate;
 pub fn crelu_forward<const T: usize>(plane: usize, x: &mut [[f32; T]], tape: &mut [u8]) {
     let channels = channels(plane, x.len());
     tape.fill(0);
-    for (values, byte) in x.get(..channels * plane).unwrap_or_default().as_flattened().chunks(8).zip(tape) {
+    for (at, values) in x.get(..channels * plane).unwrap_or_default().as_flattened().chunks(8).enumerate() {
+        let Some(byte) = tape.get_mut(at) else { break };
         for (bit, value) in values.iter().enumerate() {
             *byte |= u8::from(*value > 0.0) << bit;
         }

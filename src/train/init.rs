@@ -92,7 +92,8 @@ impl Init {
             return Err(Error::Refused(Refusal::Pairs));
         }
         let scratch = cut(Buffer::Scratch, scratch, self.scratch_len(layers))?;
-        let mut all = kernels(layers, self.start).peekable();
+        let mut all = kernels(layers, self.start);
+        let mut next = all.next();
         for (i, layer) in layers.iter().enumerate() {
             let (weights, others) = layer.parameters().unwrap_or_default();
             let (own, after) = rest.split_at_mut_checked((weights + others) as usize).unwrap_or_default();
@@ -101,8 +102,11 @@ impl Init {
             if let Layer::BatchNorm { .. } = layer {
                 weights.fill(1.0);
             }
-            if let Some((_, kernels)) = all.next_if(|(at, _)| *at == i) {
+            if let Some((at, kernels)) = next
+                && at == i
+            {
                 self.draw(kernels, weights, scratch);
+                next = all.next();
             }
             rest = after;
         }
@@ -130,7 +134,7 @@ impl Init {
         let matrix = Orthogonal::new(&dense, false, 1.0, Math::Libm, stream);
         matrix.fill::<1>(&Block { transposed: false, rows: 0..rows, columns: 0..columns }, scratch);
         let strided = kernels.centre.iter().flatten().count() > 1;
-        let (inputs, taps) = (kernels.inputs.max(1) as usize, kernels.taps.max(1) as usize);
+        let (inputs, taps) = ((kernels.inputs as usize).max(1), (kernels.taps as usize).max(1));
         for (i, weights) in (0..).zip(weights.chunks_exact_mut(taps)) {
             let (output, input) = (i / inputs, i % inputs);
             let (row, down) = if kernels.mirrors { half(output, 1) } else { (output, false) };

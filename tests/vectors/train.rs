@@ -1,10 +1,11 @@
 //! Training's parts (section 11), and the exponential.
 use super::{cases, flat, float, floats, rows, same, uint};
 use serde_json::Value;
+use shatterscope::layer::{Conv, Image, Window};
 use shatterscope::math::Math;
 use shatterscope::train::{
-    Decay, Decrease, MeanLoss, Optimiser, Powers, Rate, Settings, clip_by_norm, clip_by_value, cross_entropy, partner,
-    predict, shuffle, squared_error,
+    Decay, Decrease, Init, Layer, MeanLoss, Optimiser, Powers, Rate, Settings, Start, clip_by_norm, clip_by_value,
+    cross_entropy, partner, predict, shuffle, squared_error,
 };
 
 fn numbers(value: &Value) -> Vec<u32> {
@@ -115,5 +116,42 @@ fn orders() {
         let mut order = vec![u32::MAX; expected.len()];
         shuffle(seed, epoch, &mut order).unwrap();
         assert_eq!(order, expected, "{case}");
+    }
+}
+
+fn layer(layer: &Value) -> Layer {
+    let [channels, height, width] = numbers(&layer[1]).try_into().unwrap();
+    let image = Image { channels, height, width };
+    let outs = || (uint(&layer[2]) as u32, layer[3].as_bool().unwrap());
+    match layer[0].as_str().unwrap() {
+        "dense" => Layer::Dense { inputs: image.units().unwrap(), outputs: outs().0, bias: outs().1 },
+        "conv" => {
+            let [height, width, stride, padding] = numbers(&layer[4]).try_into().unwrap();
+            let window = Window { height, width, stride, padding };
+            Layer::Conv { conv: Conv { input: image, channels: outs().0, window }, bias: outs().1 }
+        }
+        "norm" => Layer::BatchNorm { image, eps: 1e-5, momentum: 0.1 },
+        "relu" => Layer::Relu { units: image.units().unwrap() },
+        "crelu" => Layer::Crelu { image },
+        other => panic!("layer {other}"),
+    }
+}
+
+#[test]
+fn begin() {
+    for case in cases("begin") {
+        let start = match case["start"].as_str().unwrap() {
+            "he" => Start::He,
+            "glorot" => Start::Glorot,
+            "orthogonal" => Start::Orthogonal,
+            "looks-linear" => Start::LooksLinear,
+            _ => Start::LooksLinearPairs,
+        };
+        let layers: Vec<Layer> = case["layers"].as_array().unwrap().iter().map(layer).collect();
+        let init = Init { start, seed: uint(&case["seed"]), run: uint(&case["run"]) as u32 };
+        let expected = floats(&case["parameters"]);
+        let mut parameters = vec![f32::NAN; expected.len()];
+        init.fill(&layers, &mut parameters, &mut vec![f32::NAN; init.scratch_len(&layers) as usize]).unwrap();
+        same(&parameters, &expected, &case);
     }
 }

@@ -2,7 +2,7 @@
 use crate::{buffer, slice};
 use core::hint::black_box;
 use shatterscope::kernel::{
-    Along, Isa, Matrix, Red16, Scale, all_finite, chain, chain_matrix, draw, naive, panel_index, portable,
+    self, Along, Isa, Matrix, Nest, Red16, Scale, all_finite, chain, chain_matrix, draw, naive, panel_index, portable,
     weight_gradient,
 };
 use shatterscope::layer::*;
@@ -12,6 +12,9 @@ use shatterscope::random::{Normal, Purpose, Stream};
 pub fn everything() {
     kernels::<1, 1>();
     kernels::<4, 4>();
+    convolutions::<1>();
+    convolutions::<4>();
+    convolutions::<16>();
     dense();
     images();
     rectifiers::<1>();
@@ -47,13 +50,40 @@ fn kernels<const R: usize, const T: usize>() {
     let (rows, columns, row) = shape();
     black_box(all_finite(isa, slice(&[1.0; 20])));
     let mut tape = [0; 2];
-    shatterscope::kernel::relu_forward(isa, buffer(&mut gradient), buffer(&mut tape));
-    shatterscope::kernel::relu_backward(isa, buffer(&mut gradient), slice(&tape));
+    kernel::relu_forward(isa, buffer(&mut gradient), buffer(&mut tape));
+    kernel::relu_backward(isa, buffer(&mut gradient), slice(&tape));
     black_box(panel_index::<R>(rows, columns, row, black_box(0)));
     let mut sum = black_box(Red16::new());
     sum.add(black_box(3), black_box(1.0));
     sum.add_series::<T>(black_box(16), black_box(T), black_box([[1.0; T]]).into_iter());
     black_box((sum.fold(), Red16::sum(slice(&[1.0; 4]).iter().copied())));
+}
+
+fn convolutions<const T: usize>() {
+    let isa: Isa = black_box(Isa::detect());
+    let input: Image = black_box(Image { channels: 2, height: 2, width: 2 });
+    let conv: Conv = black_box(Conv { input, channels: 2, window: Window::half_padded(3, 2) });
+    let rows = || black_box(0usize)..black_box(2usize);
+    let (mut panel, mut gradients, mut weights) = ([1.0; 16], [1.0; 16], [1.0; 16]);
+    let (x, mut y): (&[[f32; T]], _) = (slice(&[[1.0; T]; 4]), [[0.0; T]; 4]);
+    kernel::conv_pack::<T>(isa, &conv, black_box(true), rows(), slice(&[1.0; 36]), buffer(&mut panel));
+    kernel::conv_forward::<T>(isa, &conv, rows(), slice(&panel), slice(&[1.0; 2]), x, buffer(&mut y));
+    kernel::conv_backward_input::<T>(isa, &conv, rows(), slice(&panel), x, buffer(&mut y));
+    black_box(kernel::conv_gathered_len(&conv, black_box(T as u64)));
+    kernel::conv_gather::<T>(&conv, black_box(3), x, x, buffer(&mut panel), buffer(&mut gradients));
+    kernel::conv_weight_gradient::<T>(
+        isa,
+        &conv,
+        black_box(3),
+        black_box(1),
+        slice(&panel),
+        slice(&gradients),
+        buffer(&mut weights),
+        buffer(&mut [0.0; 2]),
+    );
+    let nest: Nest = black_box(Nest { counts: [1, 2, 3], w: [1, 2, 3], x: [1, -2, 3] });
+    kernel::nest::<T>(isa, &nest, slice(&panel), slice(&weights), black_box(5), buffer(&mut y));
+    black_box(kernel::nest_rows::<T>(isa));
 }
 
 fn dense() {

@@ -26,7 +26,8 @@ impl Groups {
 
     /// (first row, rows) of each.
     fn each(self) -> impl Iterator<Item = (usize, usize)> {
-        let (short, longer) = (self.rows / self.count, self.rows % self.count);
+        let count = self.count.max(1);
+        let (short, longer) = (self.rows / count, self.rows % count);
         (0..self.count).map(move |i| (self.first + i * short + i.min(longer), short + usize::from(i < longer)))
     }
 }

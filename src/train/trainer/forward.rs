@@ -100,7 +100,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
             Layer::Fork { .. } => {
                 self.across(place, |x, y, _| match (x.get(..outputs * T), y.get_mut(..outputs * T)) {
                     (Some(x), Some(y)) => {
-                        y.copy_from_slice(x);
+                        y.iter_mut().zip(x).for_each(|(y, x)| *y = *x);
                         true
                     }
                     _ => false,

@@ -61,8 +61,8 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         let (running_means, running_variances) = running.split_at_mut_checked(channels).unwrap_or_default();
         let n = (count * plane) as f32;
         if self.mode == Mode::Inference {
-            means.copy_from_slice(running_means);
-            variances.copy_from_slice(running_variances.get(..channels).unwrap_or_default());
+            means.iter_mut().zip(&*running_means).for_each(|(mean, running)| *mean = *running);
+            variances.iter_mut().zip(&*running_variances).for_each(|(variance, running)| *variance = *running);
         } else {
             let all = Channels::<T> { data: x, tile_len: from_tile, plane, count };
             workers.any2(means, 1, variances, 1, |c, mean, variance| {
