@@ -8,6 +8,7 @@ use crate::random::{Normal, Purpose, Stream};
 /// How weights are drawn. Biases begin at zero, scales of batch norms at one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Start {
     /// Deviation sqrt(2 / fan-in).
     #[default]
@@ -85,7 +86,9 @@ impl Init {
             if let Layer::BatchNorm { .. } = layer {
                 weights.fill(1.0);
             }
-            if let Some((_, kernels)) = all.next_if(|(at, _)| *at == i) {
+            if all.peek().is_some_and(|(at, _)| *at == i)
+                && let Some((_, kernels)) = all.next()
+            {
                 self.draw(kernels, weights, scratch)?;
             }
             rest = after;

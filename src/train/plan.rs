@@ -151,7 +151,7 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
                 plan.multiply_adds += weights;
             }
             Layer::Conv { conv, .. } => {
-                let rows = larger(weights / conv.channels as u64, weights / larger(conv.input.channels as u64, 1));
+                let rows = larger(weights / larger(conv.channels as u64, 1), weights / larger(conv.input.channels as u64, 1));
                 plan.scratch_len = larger(plan.scratch_len, rows + 1);
                 let (inputs, outputs) = some!(conv_gathered_len(conv, tile), Refusal::TooLarge);
                 plan.gathered_len = larger(plan.gathered_len, inputs + outputs);
