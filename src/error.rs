@@ -120,6 +120,7 @@ pub enum Refusal {
 /// A setting of training that is out of its range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Setting {
     /// There is at least one class.
     Classes,

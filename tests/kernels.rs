@@ -1,8 +1,12 @@
 //! Every instruction set that this machine has, against the plain loops and the plain draws: the same bits.
 use proptest::prelude::*;
-use shatterscope::kernel::{Along, Isa, Matrix, chain, chain_matrix, draw, naive, panel_index, weight_gradient};
+use shatterscope::kernel::{
+    Along, Isa, Matrix, chain, chain_matrix, descend, draw, naive, panel_index, weight_gradient,
+};
 use shatterscope::layer::dense_backward_parameters;
+use shatterscope::math::Math;
 use shatterscope::random::{Normal, Purpose, Stream};
+use shatterscope::train::{Decay, Optimiser, Powers, Settings};
 
 fn available() -> impl Iterator<Item = Isa> {
     Isa::ALL.into_iter().filter(|isa| isa.is_available())
@@ -91,6 +95,31 @@ proptest! {
             let mut grad_weight = start.clone();
             weight_gradient(isa, shape, &x, &grad_output, &mut grad_weight);
             prop_assert_eq!(bits(&grad_weight), bits(&expected), "{:?}, {:?}", isa, shape);
+        }
+    }
+
+    #[test]
+    fn descents_of_every_shape(
+        shape in (1usize..12, 1usize..70), rate in 0.0f32..2.0, values in prop::collection::vec(value(), 97)
+    ) {
+        let (fan_out, fan_in) = shape;
+        let mut values = values.iter().copied().cycle();
+        let mut take = |n: usize| -> Vec<f32> { values.by_ref().take(n).map(|x| x + 0.0).collect() };
+        let (x, grad_output, start) = (take(fan_in), take(fan_out), take(fan_out * fan_in));
+        let mut gradient = vec![0.0; fan_out * fan_in];
+        dense_backward_parameters((fan_out, fan_in, 1), &x, &grad_output, &mut gradient, &mut []).unwrap();
+        let settings = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm };
+        let mut expected = start.clone();
+        settings.step(rate, &mut Powers::new()).unwrap().apply(&mut expected, &gradient, &mut []).unwrap();
+        for isa in available() {
+            let mut weight = start.clone();
+            descend(isa, shape, rate, &x, &grad_output, &mut weight);
+            prop_assert_eq!(bits(&weight), bits(&expected), "{:?}, {:?}", isa, shape);
+            for (x, g, len) in [(&x[1..], &grad_output[..], 0), (&x[..], &grad_output[1..], 0), (&x, &grad_output, 1)] {
+                let mut weight = start.clone();
+                descend(isa, shape, rate, x, g, &mut weight[len..]);
+                prop_assert_eq!(bits(&weight), bits(&start), "too short: {:?}, {:?}", isa, shape);
+            }
         }
     }
 

@@ -1,13 +1,17 @@
 //! The wire format as `docs/wire-format.md` writes it, and what it survives.
 use proptest::prelude::*;
 use shatterscope::contract::{CONTRACT, Digest};
+use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::math::Math;
 use shatterscope::network::{Derivative, Family, Init, Norm, Readout, Schedule, Spec, Statistics};
 use shatterscope::random::Normal;
+use shatterscope::train::{Decay, Layer, Optimiser, Settings, Start};
 use shatterscope::wire::{
-    Broken, Decoder, Done, Facts, Frame, Hello, MAX_FRAME, Message, Part, Run, VALUE_BYTES, VERSION, Why, encode,
+    Broken, Decoder, Done, Facts, Frame, Get, Hello, LAYER_BYTES, MAX_FRAME, MAX_LAYERS, Message, PUT_BYTES, Part, Put,
+    Ready, Run, Store, Taught, Teach, Train, VALUE_BYTES, VERSION, Why, With, decode_layers, encode, encode_layers,
+    examples_digest,
 };
-use shatterscope::{Fault, Pass, Refusal};
+use shatterscope::{Fault, Pass, Refusal, Setting};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
@@ -54,6 +58,21 @@ fn facts() -> Facts<'static> {
     }
 }
 
+const SMALL: [Layer; 3] = [
+    Layer::Dense { inputs: 64, outputs: 16, bias: true },
+    Layer::Relu { units: 16 },
+    Layer::Dense { inputs: 16, outputs: 10, bias: true },
+];
+
+/// The layers of [`SMALL`] as postcard writes them.
+const SMALL_BYTES: [u8; 10] = [0, 64, 16, 1, 2, 16, 0, 16, 10, 1];
+
+fn train() -> Train<'static> {
+    let settings = Settings { optimiser: Optimiser::Momentum { mu: 0.5 }, decay: Decay::L2(0.25), math: Math::Libm };
+    let with = With { batch: 1, settings, start: Start::He, seed: 1, run: 0, step: 0, ram: 0 };
+    Train { session: 9, layers: &SMALL_BYTES, with }
+}
+
 /// The frames that the page shows, under the names that it gives them.
 fn examples() -> Vec<(&'static str, Frame<'static>)> {
     let done = Done {
@@ -74,7 +93,30 @@ fn examples() -> Vec<(&'static str, Frame<'static>)> {
         ("done", frame(2, 2, Message::Done(done))),
         ("refused", frame(3, 0, Message::Refused { why: Why::Memory, need: 16_700, have: 12_672 })),
         ("cancel", frame(4, 0, Message::Cancel)),
+        ("train", frame(5, 0, Message::Train(train()))),
+        ("ready", frame(5, 0, Message::Ready(ready()))),
+        ("put", frame(6, 0, Message::Put(put(&[0, 0, 0x80, 0x3f, 0, 0, 0, 0x3f])))),
+        ("get", frame(7, 0, Message::Get(Get { session: 9, store: Store::Parameters, first: 0, count: 1210 }))),
+        ("teach", frame(6, 0, Message::Teach(teach()))),
+        ("taught", frame(6, 0, Message::Taught(taught()))),
     ]
+}
+
+fn ready() -> Ready {
+    let digest = Digest { hash: 0x0123_4567_89ab_cdef, bytes: 4840 };
+    Ready { step: 0, parameters: 1210, running: 0, state: 1210, arena: 14_896, least: 10_800, digest }
+}
+
+fn put(bytes: &[u8]) -> Put<'_> {
+    Put { session: 9, step: 0, store: Store::Inputs, first: 62, bytes }
+}
+
+fn teach() -> Teach {
+    Teach { session: 9, step: 0, rate: 0.5, count: 1, examples: examples_digest([1.0, 0.5], [3]) }
+}
+
+fn taught() -> Taught {
+    Taught { step: 1, loss: 2.5, correct: 0, digest: ready().digest, stack: Some(2_900), ticks: None }
 }
 
 fn bytes_of(frame: &Frame) -> Vec<u8> {
@@ -151,6 +193,14 @@ fn the_page_numbers_the_variants() {
                 Why::Cancelled,
                 Why::Frame,
                 Why::Operation,
+                Why::Setting(Setting::Classes),
+                Why::Layers,
+                Why::Session,
+                Why::Step,
+                Why::Examples,
+                Why::Label,
+                Why::Loss,
+                Why::Store,
             ]),
         ),
         (
@@ -195,6 +245,34 @@ fn the_page_numbers_the_variants() {
         ("Statistics", number(&[Statistics::Detached, Statistics::Full])),
         ("Schedule", number(&[Schedule::WholeBatch, Schedule::Blocks { resident: 1 }])),
         ("Pass", number(&[Pass::Forward, Pass::Backward])),
+        (
+            "Setting",
+            number(&[
+                Setting::Classes,
+                Setting::Batch,
+                Setting::Optimiser,
+                Setting::Decay,
+                Setting::Rate,
+                Setting::Decrease,
+                Setting::Limit,
+            ]),
+        ),
+        ("Layer", number(&layers())),
+        (
+            "Optimiser",
+            number(&[
+                Optimiser::Sgd,
+                Optimiser::Momentum { mu: 0.9 },
+                Optimiser::Nesterov { mu: 0.9 },
+                Optimiser::Adam { beta1: 0.9, beta2: 0.9, eps: 0.1 },
+            ]),
+        ),
+        ("Decay", number(&[Decay::None, Decay::L2(0.1), Decay::Decoupled(0.1)])),
+        ("Start", number(&[Start::He, Start::Glorot, Start::Orthogonal, Start::LooksLinear, Start::LooksLinearPairs])),
+        (
+            "Store",
+            number(&[Store::Inputs, Store::Labels, Store::Parameters, Store::Running, Store::State, Store::Powers]),
+        ),
     ];
     for (name, numbers) in in_order {
         let row = PAGE.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
@@ -205,6 +283,45 @@ fn the_page_numbers_the_variants() {
     let codes: Vec<String> =
         (1..).map_while(|code| Broken::of_code(code).map(|broken| format!("{code} {broken:?}"))).collect();
     assert!(PAGE.contains(&format!("| `Broken` | {} |", codes.join(", "))), "the row of Broken: {codes:?}");
+}
+
+/// One of each, in the order of their numbers.
+fn layers() -> [Layer; 11] {
+    let image = Image { channels: 3, height: 8, width: 8 };
+    let pool = Pool { input: image, window: Window { height: 2, width: 2, stride: 2, padding: 0 } };
+    [
+        SMALL[0],
+        Layer::Conv { conv: Conv { input: image, channels: 4, window: Window::half_padded(3, 1) }, bias: true },
+        SMALL[1],
+        Layer::Prelu { units: 8, slope: 0.5 },
+        Layer::Crelu { image },
+        Layer::BatchNorm { image, eps: 1e-5, momentum: 0.1 },
+        Layer::AveragePool { pool },
+        Layer::MaxPool { pool },
+        Layer::Dropout { units: 8, rate: 0.5 },
+        Layer::Fork { image },
+        Layer::Join { shortcut: Shortcut { input: image, channels: 4, stride: 2 }, a: 0.5, b: 0.5 },
+    ]
+}
+
+#[test]
+fn layers_go_there_and_come_back() {
+    let mut buffer = [0; LAYER_BYTES];
+    assert_eq!(encode_layers(&SMALL, &mut buffer), Some(&SMALL_BYTES[..]));
+    let all = layers();
+    let bytes = encode_layers(&all, &mut buffer).unwrap().to_vec();
+    assert_eq!(decode_layers(&bytes).as_deref(), Some(&all[..]));
+    for len in 1..bytes.len() {
+        // What is cut off reads as fewer layers or as none, never as others.
+        let read = decode_layers(&bytes[..len]);
+        assert!(read.is_none_or(|read| all.starts_with(&read)), "{len}");
+    }
+    assert_eq!(encode_layers(&[SMALL[1]; MAX_LAYERS + 1], &mut buffer), None);
+    let long = Layer::Dense { inputs: u32::MAX, outputs: u32::MAX, bias: true };
+    assert_eq!(encode_layers(&[long; MAX_LAYERS], &mut buffer), None, "more bytes than there are");
+    assert_eq!(decode_layers(&[2, 16].repeat(MAX_LAYERS + 1)), None);
+    assert_eq!(decode_layers(&[11]), None);
+    assert_eq!(examples_digest([1.0, 0.5], [3]), 0xe567_e3bf_8456_5756);
 }
 
 /// CRC-32/ISO-HDLC, written out.
@@ -300,6 +417,49 @@ fn the_largest_of_everything_fits() {
             need: u64::MAX,
             have: u64::MAX,
         },
+        Message::Train(Train {
+            session: u32::MAX,
+            layers: &[0x55; LAYER_BYTES],
+            with: With {
+                batch: u32::MAX,
+                settings: Settings {
+                    optimiser: Optimiser::Adam { beta1: 0.3, beta2: 0.3, eps: 0.3 },
+                    decay: Decay::Decoupled(0.3),
+                    math: Math::Micromath,
+                },
+                start: Start::LooksLinearPairs,
+                seed: u64::MAX,
+                run: u32::MAX,
+                step: u32::MAX,
+                ram: u32::MAX,
+            },
+        }),
+        Message::Ready(Ready {
+            step: u32::MAX,
+            parameters: u32::MAX,
+            running: u32::MAX,
+            state: u32::MAX,
+            arena: u32::MAX,
+            least: u32::MAX,
+            digest,
+        }),
+        Message::Put(Put {
+            session: u32::MAX,
+            step: u32::MAX,
+            store: Store::Powers,
+            first: u32::MAX,
+            bytes: &values[..PUT_BYTES],
+        }),
+        Message::Get(Get { session: u32::MAX, store: Store::Powers, first: u32::MAX, count: u32::MAX }),
+        Message::Teach(Teach { session: u32::MAX, step: u32::MAX, rate: 0.3, count: u32::MAX, examples: u64::MAX }),
+        Message::Taught(Taught {
+            step: u32::MAX,
+            loss: 0.3,
+            correct: u32::MAX,
+            digest,
+            stack: Some(u32::MAX),
+            ticks: Some(u64::MAX),
+        }),
         Message::Hello(Hello { wire: u32::MAX, contract: CONTRACT, commit: text, compiler, facts: Some(long) }),
     ];
     for message in messages {
@@ -365,7 +525,7 @@ fn each_way_to_be_broken_has_its_name() {
     };
     assert_eq!(decode(&[5, 1, 0]), [Err(Broken::Truncated)]);
     assert_eq!(decode(&body(VERSION + 1, &[1, 0, 6])), [Err(Broken::Version)]);
-    assert_eq!(decode(&body(VERSION, &[1, 0, 7])), [Err(Broken::Message)], "a message of a later version");
+    assert_eq!(decode(&body(VERSION, &[1, 0, 13])), [Err(Broken::Message)], "a message of a later version");
     assert_eq!(decode(&body(VERSION, &[1, 0, 6, 0])), [Err(Broken::Message)], "one byte too many");
     let mut changed = good.clone();
     changed[10] ^= 0x40;

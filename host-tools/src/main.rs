@@ -1,5 +1,4 @@
 //! The command line program.
-use clap::Parser;
 use shatterscope_host::cli::Cli;
 use std::process::ExitCode;
 
@@ -9,7 +8,7 @@ fn main() -> ExitCode {
         eprintln!("error: this machine does not compute as the contract asks ({failed:?}): no result can be trusted");
         return ExitCode::from(1);
     }
-    match Cli::parse().run() {
+    match Cli::of_words(std::env::args_os()).run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: {failure}");

@@ -12,6 +12,7 @@ mod channel;
 mod conv;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 mod cortex_m;
+mod descend;
 mod draw;
 mod finite;
 mod isa;
@@ -36,6 +37,7 @@ pub(crate) use chain::chain_matrix_ahead;
 pub use chain::{Matrix, chain, chain_matrix};
 pub(crate) use channel::{add_channel, term};
 pub use conv::{conv_backward_input, conv_forward, conv_gather, conv_gathered_len, conv_pack, conv_weight_gradient};
+pub use descend::descend;
 pub(crate) use draw::Series;
 pub use draw::{Along, Scale, draw};
 pub use finite::all_finite;

@@ -3,6 +3,7 @@
 /// An image of channels, or a vector (height and width 1): unit `(c * height + y) * width + x`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct Image {
     /// Channels.
     pub channels: u32,
@@ -35,6 +36,7 @@ impl Image {
 /// A window that moves over images: a convolution's kernel, or what a pool looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct Window {
     /// Rows.
     pub height: u32,
@@ -84,6 +86,7 @@ impl Window {
 /// A 2-d convolution: an image in, `channels` out, by kernels `[c_out][c_in][kh][kw]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct Conv {
     /// What goes in.
     pub input: Image,
@@ -114,6 +117,7 @@ impl Conv {
 /// A window that takes one number of each place of each channel: average and max pools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct Pool {
     /// What goes in.
     pub input: Image,
@@ -134,6 +138,7 @@ impl Pool {
 /// The way past a block that changes the image, without parameters: every `stride`-th row and column, and channels of zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct Shortcut {
     /// What goes in.
     pub input: Image,

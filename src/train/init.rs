@@ -9,6 +9,7 @@ use crate::random::{Normal, Purpose, Stream};
 /// How weights are drawn. Biases begin at zero, scales of batch norms at one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Start {
     /// Deviation sqrt(2 / fan-in).
     #[default]

@@ -3,6 +3,7 @@ use crate::layer::{Conv, Image, Pool, Shortcut};
 /// One operation of a network that learns. Images are `[c][h][w]`, vectors are images of one place; flattening is no operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Layer {
     /// `y = W x [+ b]`; parameters W `[out][in]`, then b.
     Dense {

@@ -1,6 +1,6 @@
-use super::Run;
+use super::{Get, Put, Ready, Run, Taught, Teach, Train};
 use crate::contract::Digest;
-use crate::error::{Fault, Refusal};
+use crate::error::{Fault, Refusal, Setting};
 use serde::{Deserialize, Serialize};
 
 /// All that is ever said. Variants are only ever appended.
@@ -40,6 +40,18 @@ pub enum Message<'a> {
     },
     /// End the run at hand at its next step.
     Cancel,
+    /// Get ready to train.
+    Train(Train<'a>),
+    /// A training is ready.
+    Ready(Ready),
+    /// Words of a training, from the host.
+    Put(Put<'a>),
+    /// Words of a training are asked for.
+    Get(Get),
+    /// Do a step.
+    Teach(Teach),
+    /// A step is done.
+    Taught(Taught),
 }
 
 /// Who speaks.
@@ -125,4 +137,20 @@ pub enum Why {
     Frame,
     /// Operations `first` and on are not all in the network: `need` is the one past the last asked for.
     Operation,
+    /// A setting of training is out of its range.
+    Setting(Setting),
+    /// The layers cannot be read, or are more than [`MAX_LAYERS`](super::MAX_LAYERS).
+    Layers,
+    /// No training of this number is going on.
+    Session,
+    /// The training stands elsewhere: `need` is the step asked for, `have` the steps done.
+    Step,
+    /// The examples are not those that the step names: they are to be put again.
+    Examples,
+    /// A label is no class: `need` is the label, `have` the number of classes.
+    Label,
+    /// The loss is NaN or infinite.
+    Loss,
+    /// Words past the end of a store, or of one that is not given back: `have` is its length.
+    Store,
 }

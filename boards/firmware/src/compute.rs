@@ -140,14 +140,15 @@ fn cancelled<M: Machine>(decoder: &mut Decoder, answer: &mut Answer<M>) -> Resul
 }
 
 #[inline(never)]
-fn refuse<M: Machine>(error: Error, answer: &mut Answer<M>) -> Result<(), Gone> {
+pub(crate) fn refuse<M: Machine>(error: Error, answer: &mut Answer<M>) -> Result<(), Gone> {
     match error {
         Error::Refused(refusal) => answer.refuse(Why::Network(refusal), 0, 0),
         Error::TooShort { need, have, .. } => {
             answer.refuse(Why::Memory, need.saturating_mul(4), have.saturating_mul(4))
         }
-        // The last two are errors of training, which no request asks for.
-        Error::NotFinite { .. } | Error::Setting(_) | Error::Label { .. } => answer.refuse(Why::Input, 0, 0),
+        Error::NotFinite { .. } => answer.refuse(Why::Input, 0, 0),
+        Error::Setting(setting) => answer.refuse(Why::Setting(setting), 0, 0),
+        Error::Label { label, classes, .. } => answer.refuse(Why::Label, label as u64, classes),
         Error::NonFinite(fault) => answer.refuse(Why::NonFinite(fault), 0, 0),
     }
 }

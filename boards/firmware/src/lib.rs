@@ -18,6 +18,8 @@ mod compute;
 pub mod device;
 mod serve;
 mod tap;
+mod train;
 
 pub use arena::{Layout, OVERHEAD, Short, layout};
 pub use serve::{End, serve};
+pub use train::{TrainingLayout, training_layout, training_tile};

@@ -1,10 +1,11 @@
 use crate::answer::Answer;
 use crate::compute::{Kept, compute};
 use crate::device::{Clock, Device, Gone, Machine, Stack, Transport};
+use crate::train::Session;
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::OutputPin;
 use shatterscope::contract::{CONTRACT, self_test};
-use shatterscope::wire::{Broken, Decoder, Facts, Frame, Hello, MAX_FRAME, Message, Run, VERSION, Why};
+use shatterscope::wire::{Broken, Decoder, Facts, Frame, Get, Hello, MAX_FRAME, Message, Run, Teach, VERSION, Why};
 
 /// Why the firmware ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +32,15 @@ where
     D: DelayNs,
 {
     let failed = self_test().iter().fold(0, |bits, check| bits | 1 << *check as u32);
-    let mut server =
-        Server::<_, R, T> { machine: device, arena, buffer: [0; MAX_FRAME], failed, asked: None, kept: None };
+    let mut server = Server::<_, R, T> {
+        machine: device,
+        arena,
+        buffer: [0; MAX_FRAME],
+        failed,
+        asked: None,
+        kept: None,
+        session: None,
+    };
     match server.listen() {
         Ok(()) => End::Closed,
         Err(Gone) => End::Transport,
@@ -50,6 +58,8 @@ struct Server<'a, M, const R: usize, const T: usize> {
     asked: Option<Run>,
     /// The run whose outputs and gradient are still in the arena.
     kept: Option<Kept>,
+    /// The training that goes on; it has the arena for itself.
+    session: Option<Session>,
 }
 
 /// What a frame asks for, free of the decoder's bytes.
@@ -59,6 +69,12 @@ enum Request {
     },
     /// What is asked for lies in the server.
     Run,
+    /// The training that lies in the server, and whether it is to begin.
+    Train {
+        begins: bool,
+    },
+    Teach(Teach),
+    Get(Get),
     Unread(Broken),
 }
 
@@ -72,8 +88,11 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                 Some((number, Request::Hello { same_contract: true })) => self.hello(number)?,
                 Some((number, Request::Hello { .. })) => self.refuse(number, Why::Contract, 0)?,
                 Some((number, Request::Unread(broken))) => self.refuse(number, Why::Frame, broken as u64)?,
-                Some((number, Request::Run)) if self.failed != 0 => self.refuse(number, Why::SelfTest, 0)?,
+                Some((number, _)) if self.failed != 0 => self.refuse(number, Why::SelfTest, 0)?,
                 Some((number, Request::Run)) => self.run(number, &mut decoder)?,
+                Some((number, Request::Train { begins })) => self.train(number, begins)?,
+                Some((number, Request::Teach(teach))) => self.teach(number, &teach)?,
+                Some((number, Request::Get(get))) => self.get(number, &get)?,
             }
         }
         Ok(())
@@ -89,6 +108,22 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                     self.asked = Some(run);
                     Some((request, Request::Run))
                 }
+                Message::Train(train) => {
+                    let begins = !self.session.as_ref().is_some_and(|session| session.is(&train, self.arena));
+                    if begins {
+                        self.kept = None;
+                        self.session = Some(Session::new(&train, self.arena));
+                    }
+                    Some((request, Request::Train { begins }))
+                }
+                Message::Put(put) => {
+                    if let Some(session) = &mut self.session {
+                        session.put::<R, T>(&put, self.arena);
+                    }
+                    None
+                }
+                Message::Teach(teach) => Some((request, Request::Teach(teach))),
+                Message::Get(get) => Some((request, Request::Get(get))),
                 // A cancel that comes too late; a device's messages, in an echo.
                 _ => None,
             },
@@ -104,7 +139,51 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
             _ => {}
         }
         self.kept = None;
+        self.session = None;
         compute::<R, T, M>(run, self.arena, decoder, &mut answer, &mut self.kept)
+    }
+
+    /// Begins the training that lies in the server, or says where it stands.
+    #[inline(never)]
+    fn train(&mut self, number: u32, begins: bool) -> Result<(), Gone> {
+        let mut answer = Answer::new(self.machine, &mut self.buffer, number);
+        let Some(session) = &mut self.session else { return Ok(()) };
+        let ready = if begins { session.begin::<T>(self.arena) } else { Ok(()) };
+        match ready {
+            Ok(()) => answer.say(Message::Ready(session.ready(self.arena))),
+            Err(refused) => {
+                self.session = None;
+                refused.say(&mut answer)
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn teach(&mut self, number: u32, teach: &Teach) -> Result<(), Gone> {
+        let mut answer = Answer::new(self.machine, &mut self.buffer, number);
+        match &mut self.session {
+            Some(session) if session.number() == teach.session => {
+                match session.teach::<R, T, M>(teach, self.arena, answer.machine()) {
+                    Ok(taught) => answer.say(Message::Taught(taught)),
+                    Err(refused) => {
+                        if refused.is_final() {
+                            self.session = None;
+                        }
+                        refused.say(&mut answer)
+                    }
+                }
+            }
+            _ => answer.refuse(Why::Session, teach.session as u64, 0),
+        }
+    }
+
+    #[inline(never)]
+    fn get(&mut self, number: u32, get: &Get) -> Result<(), Gone> {
+        let mut answer = Answer::new(self.machine, &mut self.buffer, number);
+        match &self.session {
+            Some(session) if session.number() == get.session => session.say(get, self.arena, &mut answer),
+            _ => answer.refuse(Why::Session, get.session as u64, 0),
+        }
     }
 
     #[inline(never)]

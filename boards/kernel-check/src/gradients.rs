@@ -1,6 +1,6 @@
-//! Gradients of weights.
+//! Gradients of weights, and descents along them.
 use crate::values::{Room, Values, same};
-use shatterscope::kernel::{Isa, weight_gradient};
+use shatterscope::kernel::{Isa, descend, weight_gradient};
 use shatterscope::layer::dense_backward_parameters;
 
 const FAN_OUT: usize = 9;
@@ -40,8 +40,42 @@ pub fn check(isa: Isa, mut room: Room) -> usize {
             around[len] = AROUND;
             weight_gradient(isa, shape, x, grad_output, &mut around[1..len]);
             assert!([0, len, len + 1].iter().all(|at| around[*at] == AROUND), "{what}: written outside");
-            compared += len;
+            compared += len + descents(isa, (fan_out, fan_in), x, grad_output, start, expected, around);
         }
     }
     compared
+}
+
+fn descents(
+    isa: Isa,
+    (fan_out, fan_in): (usize, usize),
+    x: &[f32],
+    grad_output: &[f32],
+    start: &mut [f32],
+    expected: &mut [f32],
+    around: &mut [f32],
+) -> usize {
+    let (rate, len, shape) = (0.3, fan_out * fan_in, (fan_out, fan_in));
+    let what = format_args!("{isa:?} descent, {fan_out}x{fan_in}");
+    let (x, grad_output) = (&x[..fan_in], &grad_output[..fan_out]);
+    for (row, g) in expected.chunks_exact_mut(fan_in).zip(grad_output) {
+        for (w, x) in row.iter_mut().zip(x) {
+            *w = g * x;
+        }
+    }
+    for (w, start) in expected.iter_mut().zip(start.iter()) {
+        *w = start - rate * *w;
+    }
+    around[0] = AROUND;
+    around[len + 1] = AROUND;
+    around[1..=len].copy_from_slice(start);
+    descend(isa, shape, rate, x, grad_output, &mut around[1..=len]);
+    same(&around[1..=len], expected, what);
+    around[1..=len].copy_from_slice(start);
+    descend(isa, shape, rate, &x[1..], grad_output, &mut around[1..=len]);
+    descend(isa, shape, rate, x, &grad_output[1..], &mut around[1..=len]);
+    descend(isa, shape, rate, x, grad_output, &mut around[1..len]);
+    same(&around[1..=len], start, what);
+    assert!([0, len + 1].iter().all(|at| around[*at] == AROUND), "{what}: written outside");
+    len
 }

@@ -1,6 +1,8 @@
 //! One function a kernel and way to compute it, never inlined, so that the linked program has a symbol for each.
 use crate::data::{PANEL, WEIGHTS, WIDTH};
-use shatterscope::kernel::{self, Along, Isa, Matrix, Red16, chain, chain_matrix, draw, naive, weight_gradient};
+use shatterscope::kernel::{
+    self, Along, Isa, Matrix, Red16, chain, chain_matrix, descend, draw, naive, weight_gradient,
+};
 use shatterscope::layer;
 use shatterscope::math::Math;
 use shatterscope::random::{Normal, Purpose, Stream};
@@ -42,15 +44,17 @@ impl How for Naive {
 
 /// Rows of the register tile of a board with this core.
 #[cfg(soft_float)]
-const ROWS: usize = 1;
+pub const ROWS: usize = 1;
 #[cfg(not(soft_float))]
-const ROWS: usize = 4;
+pub const ROWS: usize = 4;
 
 /// The kernels: what they read, and what they write.
 pub trait Kernels: How {
     fn dense_forward(x: &[f32], y: &mut [f32]);
     fn grad_input(g: &[f32], y: &mut [f32]);
     fn grad_weight(x: &[f32], g: &[f32], weights: &mut [f32]);
+    /// At a rate of a twentieth.
+    fn descend(x: &[f32], g: &[f32], weights: &mut [f32]);
     fn dense_forward_packed(x: &[[f32; 4]], y: &mut [[f32; 4]]);
     fn relu_forward(x: &mut [f32], tape: &mut [u8]);
     fn relu_backward(g: &mut [f32], tape: &[u8]);
@@ -86,6 +90,17 @@ macro_rules! kernels {
                     // Cannot fail: the lengths are the slices' own.
                     None => drop(layer::dense_backward_parameters(shape, x, g, weights, &mut [])),
                 }
+            }
+
+            #[inline(never)]
+            fn descend(x: &[f32], g: &[f32], weights: &mut [f32]) {
+                let Some(isa) = Self::isa() else {
+                    for (g, row) in g.iter().zip(weights.chunks_exact_mut(x.len().max(1))) {
+                        row.iter_mut().zip(x).for_each(|(w, x)| *w -= 0.05 * (g * x));
+                    }
+                    return;
+                };
+                descend(isa, (g.len(), x.len()), 0.05, x, g, weights);
             }
 
             #[inline(never)]

@@ -1,10 +1,15 @@
 //! Prepares, runs between two marks, and says what came out.
 use crate::data::{WIDTH, fill};
-use crate::kernel::Kernels;
+use crate::kernel::{Kernels, ROWS as ONE};
 use core::hint::black_box;
 use shatterscope::contract::Digest;
-use shatterscope::kernel::Along;
+use shatterscope::kernel::{Along, Isa};
+use shatterscope::math::Math;
+use shatterscope::network::Serial;
 use shatterscope::random::Normal;
+use shatterscope::train::{
+    Buffers, Decay, Layer, Mode, Optimiser, Options, Place, Powers, Settings, Trainer, cross_entropy, plan,
+};
 
 /// What all kernels share: no more than a Cortex-M0 with 16 KiB has.
 pub type Memory = [f32; 2700];
@@ -46,6 +51,11 @@ pub fn dense<H: Kernels, M: Marks>(memory: &mut Memory, say: Say) {
     weights.fill(0.0);
     marked::<M, ()>(|| H::grad_weight(black_box(x), black_box(g), black_box(weights)));
     say("dense weight gradient", H::NAME, "25x100 by 1", WIDTH * ROWS, Digest::of(weights));
+    let (vectors, weights) = two(memory, WIDTH + ROWS, WIDTH * ROWS);
+    let (x, g) = two(vectors, WIDTH, ROWS);
+    fill(3, weights);
+    marked::<M, ()>(|| H::descend(black_box(x), black_box(g), black_box(weights)));
+    say("dense descent", H::NAME, "25x100 by 1", WIDTH * ROWS, Digest::of(weights));
     let (x, y) = two(memory, 4 * WIDTH, 4 * WIDTH);
     fill(1, x);
     y.fill(0.0);
@@ -55,8 +65,52 @@ pub fn dense<H: Kernels, M: Marks>(memory: &mut Memory, say: Say) {
     say("dense forward packed", H::NAME, "100x100 by 4", 4 * WIDTH * WIDTH, Digest::of(y));
 }
 
+/// The layers of the network that takes a step.
+const LAYERS: [Layer; 3] = [
+    Layer::Dense { inputs: 64, outputs: 20, bias: true },
+    Layer::Relu { units: 20 },
+    Layer::Dense { inputs: 20, outputs: 10, bias: true },
+];
+
+/// A step of plain descent on one example, all of it: forward, loss, backward, weights.
+fn step<H: Kernels, M: Marks>(memory: &mut Memory) -> Option<Digest> {
+    let plan = plan(&LAYERS, 1, 1).ok()?;
+    let (parameters, rest) = two(memory, plan.parameters_len as usize, plan.activations_len as usize + 300);
+    let (activations, rest) = rest.split_at_mut(plan.activations_len as usize);
+    let (gradients, scratch) = two(rest, plan.gradients_len as usize, plan.scratch_len as usize);
+    let (mut places, mut tape) = ([Place::default(); LAYERS.len()], [0; 4]);
+    let options = Options { batch: 1, isa: H::isa().unwrap_or(Isa::Portable), seed: 1 };
+    let buffers = Buffers {
+        places: &mut places,
+        activations,
+        tape: &mut tape,
+        gradients,
+        statistics: &mut [],
+        scratch,
+        gathered: &mut [],
+    };
+    fill(4, parameters);
+    parameters.iter_mut().for_each(|w| *w *= 0.2);
+    let mut trainer = Trainer::<_, ONE, 1>::new(&LAYERS, &Serial, options, buffers).ok()?;
+    fill(1, trainer.begin(1).ok()?.0);
+    let settings = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm };
+    let rule = settings.step(0.05, &mut Powers::new()).ok()?;
+    marked::<M, Option<()>>(|| {
+        trainer.forward(parameters, &mut [], Mode::Training { step: 0 }).ok()?;
+        let (z, g, _) = trainer.outputs_and_gradient();
+        let (z, g) = (z.get(..10)?, g.get_mut(..10)?);
+        g.copy_from_slice(z);
+        cross_entropy(g, (10, 1), &[3], 1, &mut [0.0], Math::Libm).ok()?;
+        trainer.descend(parameters, &mut [], &rule).ok()
+    })?;
+    Some(Digest::of(parameters))
+}
+
 /// Everything else.
 pub fn others<H: Kernels, M: Marks>(memory: &mut Memory, say: Say) {
+    if let Some(digest) = step::<H, M>(memory) {
+        say("SGD step", H::NAME, "64-20-10 by 1", 64 * 20 + 20 * 10, digest);
+    }
     let (x, g) = two(memory, 4 * WIDTH, 4 * WIDTH);
     let mut tape = [0; WIDTH / 2];
     fill(1, x);

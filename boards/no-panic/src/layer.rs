@@ -2,8 +2,8 @@
 use crate::{buffer, slice};
 use core::hint::black_box;
 use shatterscope::kernel::{
-    self, Along, Isa, Matrix, Nest, Red16, Scale, all_finite, chain, chain_matrix, draw, naive, panel_index, portable,
-    weight_gradient,
+    self, Along, Isa, Matrix, Nest, Red16, Scale, all_finite, chain, chain_matrix, descend, draw, naive, panel_index,
+    portable, weight_gradient,
 };
 use shatterscope::layer::*;
 use shatterscope::math::Math;
@@ -39,6 +39,7 @@ fn kernels<const R: usize, const T: usize>() {
     chain_matrix::<R, T>(isa, matrix, x, buffer(&mut y));
     let mut gradient = [0.0; 4];
     weight_gradient(isa, shape(), panel, panel, buffer(&mut gradient));
+    descend(isa, black_box((2, 2)), black_box(0.1), panel, panel, buffer(&mut gradient));
     let stream = Stream::new(black_box(1), black_box(2), Purpose::Weight, black_box(3), black_box(Normal::IrwinHall));
     draw(isa, &stream, black_box((4, 5)), black_box(Along::Column), black_box(0.5), buffer(&mut gradient));
     let scale = black_box(Scale::new(black_box(0.5)));

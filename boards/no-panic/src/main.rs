@@ -12,6 +12,7 @@ mod network;
 mod probe;
 mod slots;
 mod train;
+mod trainer;
 mod wire;
 
 use core::hint::black_box;
@@ -27,6 +28,7 @@ extern "C" fn _start() -> ! {
     probe::everything();
     slots::everything();
     train::everything();
+    trainer::everything();
     wire::everything();
     #[cfg(deliberate_panic)]
     black_box(slice(&[1.0])[black_box(1)]);

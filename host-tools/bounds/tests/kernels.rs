@@ -1,5 +1,7 @@
 //! Public kernels on buffers of exactly their length, at shapes that no register divides.
-use shatterscope::kernel::{Along, Matrix, Red16, chain, chain_matrix, draw, naive, panel_index, weight_gradient};
+use shatterscope::kernel::{
+    Along, Matrix, Red16, chain, chain_matrix, descend, draw, naive, panel_index, weight_gradient,
+};
 use shatterscope::layer::dense_backward_parameters;
 use shatterscope::random::{Normal, Purpose, Stream};
 use shatterscope_bounds::{available, bits, values};
@@ -76,6 +78,21 @@ fn weight_gradients() {
             let mut y = vec![0.0; fan_out * fan_in].into_boxed_slice();
             weight_gradient(isa, shape, &x, &g, &mut y);
             assert_eq!(bits(&y), bits(&expected), "{isa:?} {shape:?}");
+        }
+    }
+}
+
+#[test]
+fn descents() {
+    for shape in [(3, 5), (2, 33), (1, 1), (7, 18)] {
+        let (fan_out, fan_in) = shape;
+        let (x, g, start) = (values(fan_in, 1), values(fan_out, 2), values(fan_out * fan_in, 3));
+        for isa in available() {
+            let mut y = start.to_vec().into_boxed_slice();
+            descend(isa, shape, 0.1, &x, &g, &mut y);
+            let (row, column) = (fan_out - 1, fan_in - 1);
+            let last = row * fan_in + column;
+            assert_eq!(y[last].to_bits(), (start[last] - 0.1 * (g[row] * x[column])).to_bits(), "{isa:?} {shape:?}");
         }
     }
 }

@@ -93,6 +93,9 @@ pub struct Plan {
     /// Count instructions on every emulated board, fit the prices of work, and write them as TOML
     #[arg(long, value_name = "FILE.toml", conflicts_with_all = ["board", "preset", "spec"])]
     pub calibrate: Option<PathBuf>,
+    /// Plan a training instead, with the options of `train`: `plan --train --help` lists them
+    #[arg(long)]
+    pub train: bool,
     /// The network
     #[command(flatten)]
     pub network: Network,
@@ -107,14 +110,18 @@ impl Plan {
             let engine = Engine::new(None, Isa::Auto, true)?;
             return calibrate(&self.devices.settings()?, &engine)?.write(path);
         }
-        let name = self.board.as_deref().unwrap_or_default();
-        let name = name.strip_prefix("qemu:").or(name.strip_prefix("probe:")).unwrap_or(name);
-        let Some(board) = Board::find(name) else {
-            let known: Vec<_> = BOARDS.iter().map(|board| board.name).collect();
-            return Err(Failure::usage(format!("no board {name}; there are {}", known.join(", "))));
-        };
+        let board = board(self.board.as_deref().unwrap_or_default())?;
         command::plan::run(&self.network.resolve_over(None)?, board, &self.devices, common)
     }
+}
+
+/// The board of this name, with or without its target's prefix.
+pub(super) fn board(name: &str) -> Result<&'static Board> {
+    let name = name.strip_prefix("qemu:").or(name.strip_prefix("probe:")).unwrap_or(name);
+    Board::find(name).ok_or_else(|| {
+        let known: Vec<_> = BOARDS.iter().map(|board| board.name).collect();
+        Failure::usage(format!("no board {name}; there are {}", known.join(", ")))
+    })
 }
 
 /// `compare`

@@ -7,10 +7,11 @@ mod train;
 pub use device::{Compare, DeviceCommand, Plan};
 pub use measure::{Export, Figures, Pack, Probe, Theory};
 pub use options::{Computing, Devices, Network, Sampling};
-pub use train::Train;
+pub use train::{PlanTraining, Reach, Taught, Train};
 
 use crate::{Result, command};
 use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
 
 /// Runs deep ReLU networks with the same bits everywhere and measures how shattered their gradients are.
 #[derive(Debug, Parser)]
@@ -54,6 +55,9 @@ pub enum Command {
     },
     /// Memory, flash and work of a network on a board, before anything is flashed
     Plan(Plan),
+    /// Memory of a training on a board, before anything is flashed
+    #[command(hide = true, name = "plan-train")]
+    PlanTraining(Box<PlanTraining>),
     /// Print the resolved spec as TOML
     Spec(Network),
     /// Write weights, inputs, outputs and gradients of a run as .safetensors and .npz
@@ -78,6 +82,19 @@ pub enum PresetCommand {
 }
 
 impl Cli {
+    /// Reads the words of the command line; `plan --train` takes the options of `train`, which have the names of a plan's own.
+    pub fn of_words(words: impl IntoIterator<Item = OsString>) -> Self {
+        let mut words: Vec<OsString> = words.into_iter().collect();
+        let plan = words.iter().skip(1).position(|word| !word.to_string_lossy().starts_with('-')).map(|at| at + 1);
+        if let Some(plan) = plan.filter(|&plan| words[plan] == "plan")
+            && let Some(train) = words.iter().position(|word| word == "--train")
+        {
+            words[plan] = "plan-train".into();
+            words.remove(train);
+        }
+        Self::parse_from(words)
+    }
+
     /// Does what was asked.
     ///
     /// # Errors
@@ -91,6 +108,7 @@ impl Cli {
             Command::Compare(compare) => compare.run(common),
             Command::Device { command } => command.run(common),
             Command::Plan(plan) => plan.run(common),
+            Command::PlanTraining(plan) => plan.run(common),
             Command::Spec(network) => command::spec::run(&network.resolve_over(None)?, common),
             Command::Export(export) => {
                 let spec = export.network.resolve_over(None)?;

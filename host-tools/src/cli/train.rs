@@ -1,5 +1,6 @@
-use super::{Common, Computing};
+use super::{Common, Computing, Devices};
 use crate::data::Scaling;
+use crate::device::Settings;
 use crate::train::{Activation, Init, Kind, Net, Optimiser, Schedule, Skips, Spec};
 use crate::{Failure, Result, command, engine::Engine};
 use clap::Args;
@@ -35,6 +36,69 @@ pub struct Train {
     /// How to compute
     #[command(flatten)]
     pub computing: Computing,
+    /// Where else
+    #[command(flatten)]
+    pub device: Taught,
+}
+
+/// A device that does the same steps.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Device (does the same steps, held to this machine after each)")]
+pub struct Taught {
+    /// `host`, `wasm`, `qemu:NAME`, `serial:PORT[@BAUD]`, `probe:NAME` or `pipe:COMMAND`
+    #[arg(long, default_value = "host")]
+    pub target: String,
+    /// How it is reached
+    #[command(flatten)]
+    pub reach: Reach,
+}
+
+/// A network that learns, for `plan --train`.
+#[derive(Debug, Args)]
+pub struct PlanTraining {
+    /// Name of a board, as `device list` has it
+    #[arg(long)]
+    pub board: String,
+    /// Folder with the images that it learns from [default: digits 8x8, built in]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The network
+    #[command(flatten)]
+    pub network: TrainedNetwork,
+    /// The steps
+    #[command(flatten)]
+    pub steps: Steps,
+    /// How the board is reached
+    #[command(flatten)]
+    pub reach: Reach,
+}
+
+/// How devices that learn are reached.
+#[derive(Clone, Debug, Args)]
+pub struct Reach {
+    /// Repository that firmware is built from [default: around the working directory]
+    #[arg(long, value_name = "DIR")]
+    pub firmware: Option<PathBuf>,
+    /// Seconds of silence after which a device counts as gone
+    #[arg(long, default_value_t = 60.0)]
+    pub timeout: f64,
+    /// Bytes of memory that the whole firmware may use, K and M allowed [default: all]
+    #[arg(long, value_name = "BYTES")]
+    pub ram: Option<String>,
+    /// Do not count instructions under the emulator
+    #[arg(long)]
+    pub no_count: bool,
+}
+
+impl Reach {
+    /// The settings that these options mean.
+    ///
+    /// # Errors
+    /// Wrong use: a size or time that is not understood.
+    pub fn settings(&self) -> Result<Settings> {
+        let Reach { firmware, timeout, ram, no_count } = self.clone();
+        Devices { firmware, timeout, schedule: None, ram, no_count }.settings()
+    }
 }
 
 /// A network that learns.
@@ -157,46 +221,7 @@ impl Train {
     /// # Errors
     /// Wrong use.
     pub fn spec(&self) -> Result<Spec> {
-        let (network, steps) = (&self.network, &self.steps);
-        let betas = <[f32; 2]>::try_from(steps.betas.as_slice());
-        Ok(Spec {
-            net: Net {
-                kind: network.net,
-                depth: network.depth,
-                width: network.width,
-                activation: network.activation,
-                slope: network.slope,
-                init: network.init,
-                batch_norm: network.batch_norm,
-                skips: network.skips,
-                beta: network.beta,
-                dropout: network.dropout,
-            },
-            scaling: steps.scaling,
-            shift: steps.shift,
-            flip: steps.flip,
-            seed: steps.seed,
-            run: steps.run,
-            batch: steps.batch,
-            epochs: steps.epochs,
-            optimiser: steps.optimiser,
-            rate: steps.rate,
-            momentum: steps.momentum,
-            betas: betas.map_err(|_| Failure::usage("--betas takes two numbers"))?,
-            eps: steps.eps,
-            decay: steps.decay,
-            decoupled: steps.decoupled,
-            clip_norm: steps.clip_norm,
-            clip_value: steps.clip_value,
-            warm_up: steps.warm_up,
-            schedule: steps.schedule,
-            steps: steps.at.clone(),
-            factor: steps.factor,
-            patience: steps.patience,
-            threshold: steps.threshold,
-            drops: steps.drops,
-            probe_every: steps.probe_every,
-        })
+        spec(&self.network, &self.steps)
     }
 
     pub(super) fn run(&self, common: &Common) -> Result<()> {
@@ -204,4 +229,55 @@ impl Train {
         let engine = Engine::new(threads, isa, common.quiet)?;
         command::train::run(self, &engine, common)
     }
+}
+
+impl PlanTraining {
+    pub(super) fn run(&self, common: &Common) -> Result<()> {
+        let board = super::device::board(&self.board)?;
+        let data = crate::data::open(self.data.as_deref())?;
+        let spec = spec(&self.network, &self.steps)?;
+        command::plan_training::run(&spec, &data, board, &self.reach.settings()?, common)
+    }
+}
+
+fn spec(network: &TrainedNetwork, steps: &Steps) -> Result<Spec> {
+    let betas = <[f32; 2]>::try_from(steps.betas.as_slice());
+    Ok(Spec {
+        net: Net {
+            kind: network.net,
+            depth: network.depth,
+            width: network.width,
+            activation: network.activation,
+            slope: network.slope,
+            init: network.init,
+            batch_norm: network.batch_norm,
+            skips: network.skips,
+            beta: network.beta,
+            dropout: network.dropout,
+        },
+        scaling: steps.scaling,
+        shift: steps.shift,
+        flip: steps.flip,
+        seed: steps.seed,
+        run: steps.run,
+        batch: steps.batch,
+        epochs: steps.epochs,
+        optimiser: steps.optimiser,
+        rate: steps.rate,
+        momentum: steps.momentum,
+        betas: betas.map_err(|_| Failure::usage("--betas takes two numbers"))?,
+        eps: steps.eps,
+        decay: steps.decay,
+        decoupled: steps.decoupled,
+        clip_norm: steps.clip_norm,
+        clip_value: steps.clip_value,
+        warm_up: steps.warm_up,
+        schedule: steps.schedule,
+        steps: steps.at.clone(),
+        factor: steps.factor,
+        patience: steps.patience,
+        threshold: steps.threshold,
+        drops: steps.drops,
+        probe_every: steps.probe_every,
+    })
 }

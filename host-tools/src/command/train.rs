@@ -1,8 +1,10 @@
 //! `train`: a network on labelled images, epoch by epoch.
 use super::{print, print_json};
 use crate::cli::{Common, Train};
+use crate::device::place::open_link;
+use crate::device::{Settings, Target};
 use crate::engine::Engine;
-use crate::train::{Checkpoint, Epoch, Probe, Run, Spec};
+use crate::train::{Checkpoint, Epoch, Probe, Pupil, Report, Run, Spec, request};
 use crate::{Failure, Result, data};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -18,6 +20,8 @@ struct Document<'a> {
     epochs: &'a [Epoch],
     probes: &'a [Probe],
     digest: String,
+    /// Null on this machine alone.
+    device: Option<Report>,
 }
 
 /// Trains.
@@ -40,15 +44,19 @@ pub fn run(asked: &Train, engine: &Engine, common: &Common) -> Result<()> {
         (None, _) => None,
     };
     let spec = asked.spec()?;
+    let target = Target::parse(&asked.device.target)?;
+    let settings = asked.device.reach.settings()?;
     engine.install(|| {
         let mut run = Run::new(spec.clone(), &data, engine.isa, checkpoint)?;
+        let mut pupil = pupil(&run, &spec, &target, &settings)?;
         if !common.json && !common.quiet {
             print(&heading(&run, &data))?;
         }
         if let Some(folder) = &asked.record {
             run.record(folder)?;
         }
-        epochs(&mut run, asked, common)?;
+        epochs(&mut run, &mut pupil, asked, common)?;
+        let report = pupil.map(|pupil| pupil.report());
         let (model, metrics) = (run.model(), run.metrics());
         if common.json {
             return print_json(&Document {
@@ -59,7 +67,11 @@ pub fn run(asked: &Train, engine: &Engine, common: &Common) -> Result<()> {
                 epochs: &metrics.epochs,
                 probes: &metrics.probes,
                 digest: model.digest().to_string(),
+                device: report,
             });
+        }
+        if let Some(report) = report.filter(|_| !common.quiet) {
+            print(&told(&report))?;
         }
         print(&format!("parameters {}\n", model.digest()))
     })?
@@ -81,16 +93,38 @@ fn resumed(out: &Path, asked: &Train, data: &data::Dataset) -> Result<Checkpoint
     Ok(Checkpoint { spec, ..found })
 }
 
-fn epochs(run: &mut Run<'_>, asked: &Train, common: &Common) -> Result<()> {
+/// The device, ready for the next step; none for this machine.
+fn pupil(run: &Run<'_>, spec: &Spec, target: &Target, settings: &Settings) -> Result<Option<Pupil>> {
+    if let Target::Host = target {
+        return Ok(None);
+    }
+    // What no device does is said before anything is built.
+    request(spec, &run.model().layers, run.model().step, settings.ram)?;
+    let line = open_link(target, settings)?;
+    Pupil::new(line, target.to_string(), spec, run.model(), settings.ram).map(Some)
+}
+
+fn epochs(run: &mut Run<'_>, pupil: &mut Option<Pupil>, asked: &Train, common: &Common) -> Result<()> {
     let bar = bar(run, common);
-    let write = |run: &Run<'_>| match &asked.out {
-        Some(out) => run.checkpoint().write(out).and_then(|()| run.metrics().write(out)),
+    // What a device has learned is read back from it.
+    let write = |run: &Run<'_>, pupil: &mut Option<Pupil>| match &asked.out {
+        Some(out) => {
+            let mut checkpoint = run.checkpoint();
+            if let Some(pupil) = pupil {
+                checkpoint.model = pupil.model(run.model())?;
+            }
+            checkpoint.write(out).and_then(|()| run.metrics().write(out))
+        }
         None => Ok(()),
     };
     let (mut since, mut left) = (0, asked.stop_after);
     while !run.is_done() && left != Some(0) {
         let done = run.metrics().epochs.len();
+        let lesson = pupil.as_ref().map(|_| run.lesson()).transpose()?;
         let outcome = run.step()?;
+        if let (Some(pupil), Some(lesson)) = (pupil.as_mut(), &lesson) {
+            pupil.teach(lesson, &outcome, run.model())?;
+        }
         bar.inc(1);
         bar.set_message(format!("loss {:.4}", outcome.loss));
         since += 1;
@@ -99,10 +133,10 @@ fn epochs(run: &mut Run<'_>, asked: &Train, common: &Common) -> Result<()> {
             if !common.json {
                 bar.suspend(|| print(&line(epoch)))?;
             }
-            write(run)?;
+            write(run, pupil)?;
             since = 0;
         } else if asked.checkpoint_every.is_some_and(|every| since >= every.max(1)) {
-            write(run)?;
+            write(run, pupil)?;
             since = 0;
         }
     }
@@ -112,6 +146,19 @@ fn epochs(run: &mut Run<'_>, asked: &Train, common: &Common) -> Result<()> {
     }
     bar.finish_and_clear();
     Ok(())
+}
+
+fn told(report: &Report) -> String {
+    let Report { target, steps, arena_bytes, least_bytes, stack_bytes, instructions, mended, .. } = report;
+    let stack = stack_bytes.map_or(String::new(), |stack| format!(", {stack} B of stack"));
+    let each = instructions.map_or(String::new(), |count| format!(", {count} instructions a step"));
+    let mut text = format!(
+        "{target}: {steps} steps, equal after each; {arena_bytes} B of the arena ({least_bytes} B would do){stack}{each}\n"
+    );
+    if *mended != Default::default() {
+        text += &format!("the line was mended: {mended:?}\n");
+    }
+    text
 }
 
 fn bar(run: &Run<'_>, common: &Common) -> ProgressBar {

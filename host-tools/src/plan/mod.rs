@@ -5,6 +5,7 @@ mod kinds;
 mod product;
 mod report;
 pub mod tables;
+pub mod training;
 mod work;
 mod zeros;
 

@@ -1,6 +1,7 @@
 //! Training on this machine: a spec gives layers, a [`Machine`] runs batches, a [`Run`] goes through epochs, a checkpoint holds all that
 //! the next step depends on, and a record what another program needs to check the steps.
 mod checkpoint;
+mod device;
 mod machine;
 mod metrics;
 mod model;
@@ -11,6 +12,7 @@ mod run;
 mod spec;
 
 pub use checkpoint::Checkpoint;
+pub use device::{Pupil, Report, request};
 pub use machine::{Batch, Machine, Outcome, Scalar, machine};
 pub use metrics::{Epoch, Metrics, Probe};
 pub use model::Model;
@@ -18,6 +20,6 @@ pub use net::{Activation, Init, Kind, Net, Skips};
 pub(crate) use probe::dot;
 pub use probe::{absolute_correlation, probed};
 pub use record::Recorder;
-pub use run::Run;
 pub(crate) use run::load;
+pub use run::{Lesson, Run};
 pub use spec::{Optimiser, Schedule, Spec};

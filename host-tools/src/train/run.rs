@@ -27,6 +27,17 @@ pub struct Run<'d> {
     recorder: Option<Recorder>,
 }
 
+/// What a step is taken on.
+#[derive(Clone, Debug)]
+pub struct Lesson {
+    /// Steps done before.
+    pub step: u32,
+    /// Learning rate.
+    pub rate: f32,
+    /// Inputs as `[example][unit]`.
+    pub examples: Batch,
+}
+
 impl<'d> Run<'d> {
     /// Begins one, or goes on with one.
     ///
@@ -111,19 +122,38 @@ impl<'d> Run<'d> {
         }
     }
 
+    /// The examples of the step that comes next, and its learning rate.
+    ///
+    /// # Errors
+    /// None, but what the loader refuses.
+    pub fn lesson(&mut self) -> Result<Lesson> {
+        let first = self.shuffled()?;
+        let (spec, model) = (&self.spec, &self.model);
+        let numbers = &self.order[first..first + spec.batch as usize];
+        let epoch = model.rate.epoch;
+        let loader = Loader::train(self.data, &self.inputs)?.augmented(spec.augment(), spec.seed, spec.run, epoch)?;
+        let examples = load(&loader, numbers, 1)?;
+        Ok(Lesson { step: model.step, rate: spec.rate()?.current(&model.rate), examples })
+    }
+
+    /// The order of the epoch at hand; where in it the next step begins.
+    fn shuffled(&mut self) -> Result<usize> {
+        if self.order.len() != self.data.train.len() || self.model.batch == 0 {
+            self.order.resize(self.data.train.len(), 0);
+            shuffle(self.spec.seed, self.model.rate.epoch, &mut self.order)?;
+        }
+        Ok((self.model.batch * self.spec.batch) as usize)
+    }
+
     /// One step, and after the last one of an epoch its evaluation.
     ///
     /// # Errors
     /// NaN or infinity, with the layer.
     pub fn step(&mut self) -> Result<super::Outcome> {
         self.probe()?;
+        let first = self.shuffled()?;
         let (spec, model) = (&self.spec, &mut self.model);
         let epoch = model.rate.epoch;
-        if self.order.len() != self.data.train.len() || model.batch == 0 {
-            self.order.resize(self.data.train.len(), 0);
-            shuffle(spec.seed, epoch, &mut self.order)?;
-        }
-        let first = (model.batch * spec.batch) as usize;
         let numbers = &self.order[first..first + spec.batch as usize];
         let loader = Loader::train(self.data, &self.inputs)?.augmented(spec.augment(), spec.seed, spec.run, epoch)?;
         let batch = load(&loader, numbers, self.machine.tile())?;

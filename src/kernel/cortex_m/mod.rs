@@ -5,13 +5,16 @@
 //! takes no FPU registers here, and because the compiler keeps no tile in registers where it is asked for small code.
 #![allow(unsafe_code)]
 
+mod descend;
 mod finite;
 mod points;
 mod rectify;
+mod strips;
 mod vector;
 mod weight_gradient;
 
 use super::{Matrix, portable};
+pub use descend::descend;
 pub use finite::all_finite;
 pub use rectify::{relu_backward, relu_forward};
 pub use weight_gradient::weight_gradient;

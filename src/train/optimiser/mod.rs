@@ -9,6 +9,7 @@ use crate::math::Math;
 /// The rule by which a gradient changes a weight.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Optimiser {
     /// Plain descent, [`Sgd`].
     #[default]
@@ -97,6 +98,7 @@ impl Default for Powers {
 /// What does not change from step to step, but for the learning rate.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct Settings {
     /// The rule.
     pub optimiser: Optimiser,
@@ -176,6 +178,23 @@ pub enum Step {
 }
 
 impl Step {
+    /// Floats of state of one parameter.
+    pub(in crate::train) const fn kept(&self) -> usize {
+        match self {
+            Step::Sgd(_) => 0,
+            Step::Momentum(_) => 1,
+            Step::Adam(_) => 2,
+        }
+    }
+
+    /// The rate of plain descent.
+    pub(in crate::train) fn plain(&self) -> Option<f32> {
+        match self {
+            Step::Sgd(rule) => rule.plain(),
+            _ => None,
+        }
+    }
+
     /// Updates weights by their gradient, element by element: parameters may be cut in any slices.
     ///
     /// An update makes no -0.0 of a weight that is not -0.0. Non-finite weights are not looked for.

@@ -3,6 +3,7 @@ use crate::math::Math;
 /// How weights are pulled towards zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub enum Decay {
     /// Not at all.
     #[default]
@@ -45,6 +46,11 @@ pub struct Sgd {
 }
 
 impl Sgd {
+    /// The rate, where nothing decays.
+    pub(in crate::train) fn plain(&self) -> Option<f32> {
+        matches!(self.decay, Decay::None).then_some(self.rate)
+    }
+
     /// `w - (rate * g)`: the new weight.
     #[inline(always)]
     pub fn update(&self, w: f32, g: f32) -> f32 {

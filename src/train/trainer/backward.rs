@@ -7,8 +7,8 @@ use crate::layer::{
     max_pool_backward, prelu_backward, shortcut_backward,
 };
 use crate::network::Workers;
-use crate::train::Layer;
 use crate::train::plan::Place;
+use crate::train::{Layer, Step};
 
 /// The gradient buffers of the tiles in use.
 pub(super) struct Gradients<'b> {
@@ -46,7 +46,30 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         update: impl FnMut(usize, &mut [f32], &[f32]),
     ) -> Result<(), Error> {
         self.holds(parameters, None)?;
-        self.walk_back(Into::Update(parameters, update))
+        self.walk_back(Into::Update(parameters, update, None))
+    }
+
+    /// The same, where a step's rule takes the gradients, and `state` is what its optimiser keeps. No gradient is kept, and under plain descent
+    /// on one point in tiles of one, those of dense layers are used where they arise.
+    ///
+    /// # Numerics
+    /// Bit for bit [`Trainer::backward`] and [`Step::apply`], where no parameter is -0.0: none is drawn, and no step makes one.
+    ///
+    /// # Errors
+    /// As [`Trainer::backward_with`].
+    pub fn descend(&mut self, parameters: &mut [f32], state: &mut [f32], step: &Step) -> Result<(), Error> {
+        self.holds(parameters, None)?;
+        let (each, have) = (step.kept(), state.len() as u64);
+        let need = self.plan.parameters_len * each as u64;
+        if have < need {
+            return Err(Error::TooShort { buffer: Buffer::State, need, have });
+        }
+        let update = |at: usize, weights: &mut [f32], gradient: &[f32]| {
+            let state = state.get_mut(at * each..(at + weights.len()) * each).unwrap_or_default();
+            // Cannot fail: all lengths were seen.
+            let _ = step.apply(weights, gradient, state);
+        };
+        self.walk_back(Into::Update(parameters, update, step.plain()))
     }
 
     fn walk_back<F: FnMut(usize, &mut [f32], &[f32])>(&mut self, mut into: Into<'_, F>) -> Result<(), Error> {

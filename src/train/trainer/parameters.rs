@@ -1,6 +1,6 @@
 use super::{Trainer, least};
 use crate::error::{Buffer, Error};
-use crate::kernel::{conv_gather, conv_gathered_len, conv_weight_gradient, weight_gradient};
+use crate::kernel::{conv_gather, conv_gathered_len, conv_weight_gradient, descend, weight_gradient};
 use crate::layer::Conv;
 use crate::network::Workers;
 use crate::train::Layer;
@@ -14,15 +14,16 @@ const PART: usize = 12;
 pub(super) enum Into<'p, F> {
     /// They are added to a buffer as long as the parameters; an empty one takes none.
     Buffer(&'p [f32], &'p mut [f32]),
-    /// They change the parameters at once: `f(index of the first, parameters, gradients)`.
-    Update(&'p mut [f32], F),
+    /// They change the parameters at once: `f(index of the first, parameters, gradients)`. With a rate that is plain descent, which may
+    /// be done without them.
+    Update(&'p mut [f32], F, Option<f32>),
 }
 
 impl<F: FnMut(usize, &mut [f32], &[f32])> Into<'_, F> {
     pub fn parameters(&self) -> &[f32] {
         match self {
             Into::Buffer(parameters, _) => parameters,
-            Into::Update(parameters, _) => parameters,
+            Into::Update(parameters, ..) => parameters,
         }
     }
 
@@ -35,7 +36,7 @@ impl<F: FnMut(usize, &mut [f32], &[f32])> Into<'_, F> {
     pub fn with(&mut self, at: Range<usize>, scratch: &mut [f32], add: impl FnOnce(&mut [f32])) {
         match self {
             Into::Buffer(_, gradient) => add(gradient.get_mut(at).unwrap_or_default()),
-            Into::Update(parameters, update) => {
+            Into::Update(parameters, update, _) => {
                 let gradient = scratch.get_mut(..at.len()).unwrap_or_default();
                 gradient.fill(0.0);
                 add(gradient);
@@ -95,6 +96,20 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         let gradients = self.gradients();
         let g = &*gradients.here;
         let at = place.parameters as usize;
+        if let (Into::Update(parameters, _, Some(rate)), 1) = (&mut *into, T) {
+            // One point: a gradient is one product, and no sum.
+            let own = parameters.get_mut(at..).unwrap_or_default();
+            let (weights, biases) = own.split_at_mut_checked(inputs * outputs).unwrap_or_default();
+            if x.len() == from_tile {
+                descend(isa, (outputs, inputs), *rate, x, g, weights);
+                if bias {
+                    biases.iter_mut().zip(g).take(outputs).for_each(|(bias, g)| *bias -= *rate * g);
+                }
+                self.buffers.activations = activations;
+                self.buffers.scratch = scratch;
+                return;
+            }
+        }
         for rows in fitting(outputs, inputs, scratch.len(), PART) {
             let range = at + rows.start * inputs..at + rows.end * inputs;
             into.with(range, scratch, |gradient| {

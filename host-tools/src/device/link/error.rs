@@ -34,6 +34,8 @@ pub enum LinkError {
     OtherWire,
     /// After a reset the device is not the same.
     Changed,
+    /// A reset in the middle of a training.
+    Forgotten,
     /// The self-test failed: bits of the checks.
     SelfTest(u32),
     /// The device refuses the request.
@@ -69,6 +71,9 @@ impl fmt::Display for LinkError {
                 "the device does not speak version {VERSION} of the wire format: flash the firmware of this version"
             ),
             LinkError::Changed => f.write_str("after a reset another firmware answers: start again"),
+            LinkError::Forgotten => f.write_str(
+                "the device has started anew, and what it learned is gone: go on from the last checkpoint with --resume",
+            ),
             LinkError::SelfTest(checks) => {
                 write!(f, "the device fails its self-test (checks {checks:#b}): its numbers cannot be trusted")
             }
@@ -95,6 +100,14 @@ fn refused(f: &mut fmt::Formatter<'_>, why: Why, need: u64, have: u64) -> fmt::R
         Why::Contract => f.write_str("the device computes by another contract: flash the firmware of this version"),
         Why::Cancelled => f.write_str("the run was cancelled"),
         Why::Frame => write!(f, "the device cannot read a request ({:?})", Broken::of_code(need)),
+        Why::Setting(setting) => write!(f, "the device refuses: {}", shatterscope::Error::Setting(setting)),
+        Why::Layers => write!(f, "the device cannot read the layers: it trains at most {have}"),
+        Why::Session => f.write_str("the device knows nothing of this training: it was begun anew"),
+        Why::Step => write!(f, "the device has done {have} steps, and step {need} was asked for"),
+        Why::Examples => f.write_str("the examples did not arrive whole"),
+        Why::Label => write!(f, "the label {need} is none of the {have} classes: labels count from 0"),
+        Why::Loss => f.write_str("the loss is NaN or infinite: lower the learning rate"),
+        Why::Store => write!(f, "the device has {have} words there, and {need} were asked for"),
         Why::Operation => write!(f, "the device refuses: operation {need} of a network of {have}"),
     }
 }

@@ -3,9 +3,11 @@ mod error;
 mod identity;
 mod pieces;
 mod reply;
+mod training;
 
 pub use error::{LinkError, Mended};
 pub use identity::Identity;
+pub use training::{Place as Standing, Words};
 
 use super::channel::{Channel, Received};
 use pieces::Pieces;
@@ -185,6 +187,7 @@ impl Link {
                 }
                 // The answer to a question asked twice.
                 Reply::Hello(..) => self.mended.late += 1,
+                Reply::Ready { .. } | Reply::Taught { .. } => self.mended.late += 1,
                 Reply::Other => {}
             }
         }

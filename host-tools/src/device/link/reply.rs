@@ -1,5 +1,5 @@
 use super::{Identity, LinkError};
-use shatterscope::wire::{Broken, Done, Frame, Message, Why};
+use shatterscope::wire::{Broken, Done, Frame, Message, Ready, Taught, Why};
 
 /// What a frame came to.
 pub(super) enum Heard {
@@ -16,6 +16,8 @@ pub(super) enum Reply {
     Progress { request: u32, sequence: u32, done: u64, of: u64 },
     Done { request: u32, sequence: u32, done: Done },
     Refused { request: u32, sequence: u32, why: Why, need: u64, have: u64 },
+    Ready { request: u32, sequence: u32, ready: Ready },
+    Taught { request: u32, sequence: u32, taught: Taught },
     Other,
 }
 
@@ -28,7 +30,14 @@ impl Reply {
             Message::Progress { done, of } => Reply::Progress { request, sequence, done, of },
             Message::Done(done) => Reply::Done { request, sequence, done },
             Message::Refused { why, need, have } => Reply::Refused { request, sequence, why, need, have },
-            Message::Run(_) | Message::Cancel => Reply::Other,
+            Message::Ready(ready) => Reply::Ready { request, sequence, ready },
+            Message::Taught(taught) => Reply::Taught { request, sequence, taught },
+            Message::Run(_)
+            | Message::Cancel
+            | Message::Train(_)
+            | Message::Put(_)
+            | Message::Get(_)
+            | Message::Teach(_) => Reply::Other,
         }
     }
 
@@ -38,7 +47,9 @@ impl Reply {
             Reply::Value { request, sequence, .. }
             | Reply::Progress { request, sequence, .. }
             | Reply::Done { request, sequence, .. }
-            | Reply::Refused { request, sequence, .. } => Some((request, sequence)),
+            | Reply::Refused { request, sequence, .. }
+            | Reply::Ready { request, sequence, .. }
+            | Reply::Taught { request, sequence, .. } => Some((request, sequence)),
             Reply::Hello(..) | Reply::Other => None,
         }
     }

@@ -4,7 +4,7 @@ mod remote;
 mod start;
 
 pub use remote::Remote;
-pub use start::{Counting, Settings, emulated_place, open};
+pub use start::{Counting, Settings, emulated_place, open, open_link};
 
 use super::link::{Identity, Mended};
 use crate::device::profile::Profile;

@@ -44,10 +44,30 @@ pub enum Counting {
 /// # Errors
 /// One line that says what is missing.
 pub fn open(target: &Target, settings: &Settings, engine: &Engine) -> Result<Box<dyn Place>> {
+    if let Target::Host = target {
+        return Ok(Box::new(Host(engine.clone())));
+    }
+    let (channel, counter) = line(target, settings)?;
+    Ok(Box::new(remote(channel, counter, target, settings, engine)?))
+}
+
+/// A conversation with a device, and what counts under the emulator.
+///
+/// # Errors
+/// As [`open`]; wrong use for this machine.
+pub fn open_link(target: &Target, settings: &Settings) -> Result<(Link, Option<Counter>)> {
+    let (channel, counter) = line(target, settings)?;
+    Ok((link(channel, target, settings)?, counter))
+}
+
+fn line(target: &Target, settings: &Settings) -> Result<(Box<dyn Channel>, Option<Counter>)> {
     let firmware = || Firmware::find(settings.firmware.as_deref());
-    let (channel, counter): (Box<dyn Channel>, _) = match target {
-        Target::Host => return Ok(Box::new(Host(engine.clone()))),
-        Target::Qemu(board) => return Ok(Box::new(emulated_place(board, settings, engine)?)),
+    Ok(match target {
+        Target::Host => return Err(Failure::usage("this machine is at the end of no line")),
+        Target::Qemu(board) => {
+            let (process, counter) = emulator(board, &firmware()?, settings.count)?;
+            (Box::new(process), counter)
+        }
         Target::Wasm => {
             let (script, module) = firmware()?.wasm()?;
             (Box::new(Process::start(Command::new("node").arg(script).arg(module))?), None)
@@ -60,8 +80,7 @@ pub fn open(target: &Target, settings: &Settings, engine: &Engine) -> Result<Box
         }
         Target::Serial { port, baud } => (super::super::serial::open(port, *baud)?, None),
         Target::Probe(board) => (super::super::probe::open(board)?, None),
-    };
-    Ok(Box::new(remote(channel, counter, target, settings, engine)?))
+    })
 }
 
 /// An emulated board.
@@ -80,8 +99,12 @@ fn remote(
     settings: &Settings,
     engine: &Engine,
 ) -> Result<Remote> {
-    let link = Link::open(channel, settings.timeout).map_err(|error| Failure::failed(format!("{target}: {error}")))?;
+    let link = link(channel, target, settings)?;
     Ok(Remote { link, counter, schedule: settings.schedule, ram: settings.ram, quiet: engine.quiet })
+}
+
+fn link(channel: Box<dyn Channel>, target: &Target, settings: &Settings) -> Result<Link> {
+    Link::open(channel, settings.timeout).map_err(|error| Failure::failed(format!("{target}: {error}")))
 }
 
 /// A board's program in QEMU, frames on its standard input and output.

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Functions whose code is asked for: name in the program, name of the kernel.
-const ASKED: [(&str, &str); 4] = [
+const ASKED: [(&str, &str); 5] = [
     ("dense_forward", "dense forward"),
     ("grad_input", "dense input gradient"),
     ("grad_weight", "dense weight gradient"),
+    ("descend", "dense descent"),
     ("dense_forward_packed", "dense forward packed"),
 ];
 

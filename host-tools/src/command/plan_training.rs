@@ -1,0 +1,56 @@
+//! `plan --train`: what a training takes on a board.
+use super::{print, print_json};
+use crate::Result;
+use crate::cli::Common;
+use crate::data::Dataset;
+use crate::device::{Board, Settings};
+use crate::plan::training::{Planned, plan};
+use crate::train::Spec;
+
+/// Plans and prints.
+///
+/// # Errors
+/// Firmware that cannot be built, a training that does not fit.
+pub fn run(spec: &Spec, data: &Dataset, board: &'static Board, settings: &Settings, common: &Common) -> Result<()> {
+    let planned = plan(spec, data, board, settings)?;
+    if common.json { print_json(&planned) } else { print(&table(&planned)) }
+}
+
+fn table(planned: &Planned) -> String {
+    let memory = &planned.memory;
+    let mut text = format!(
+        "training {} layers, {} parameters, batches of {}\nboard    {}, {}, register tile {} x {}\n\n",
+        planned.layers,
+        planned.parameters,
+        planned.spec.batch,
+        planned.board,
+        planned.core,
+        planned.register_tile[0],
+        planned.register_tile[1],
+    );
+    let rows = [
+        ("parameters", Some(memory.parameters), "weights and biases"),
+        ("state", Some(memory.state), "of the optimiser"),
+        ("running", Some(memory.running), "statistics of batch norms"),
+        ("activations", Some(memory.activations), "inputs first"),
+        ("gradients", Some(memory.gradients), "of activations"),
+        ("tape", Some(memory.tape), "bits of rectifiers, bytes of maxima"),
+        ("statistics", Some(memory.statistics), "of the batch"),
+        ("gathered", Some(memory.gathered), "operands of a convolution"),
+        ("scratch", Some(memory.scratch), "packed weights"),
+        ("layers, labels", Some(memory.layers_and_labels), ""),
+        ("arena used", Some(memory.arena_used), "all of these"),
+        ("least", Some(memory.least), "with the smallest scratch"),
+        ("arena", Some(memory.arena), "what there is"),
+        ("other statics", Some(memory.other_statics), ""),
+        ("stack", memory.stack, "measured bound"),
+        ("flash", Some(planned.flash), ""),
+    ];
+    for (what, bytes, note) in rows {
+        let bytes = bytes.map_or("not measured".to_owned(), |bytes| format!("{bytes} B"));
+        text += format!("{what:16}{bytes:>14}  {note}").trim_end();
+        text.push('\n');
+    }
+    text += &format!("multiply-adds   {:>14}    of one example, forward\n", planned.multiply_adds);
+    text
+}

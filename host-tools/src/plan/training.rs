@@ -1,0 +1,117 @@
+//! What a training takes on a board: the firmware's own cut of its arena.
+use super::image::Image;
+use super::tables::stack_bound;
+use crate::data::Dataset;
+use crate::device::firmware::Firmware;
+use crate::device::{Board, Settings};
+use crate::train::{Spec, request};
+use crate::{Failure, Result};
+use serde::Serialize;
+use shatterscope_firmware::training_layout;
+
+/// Bytes of memory by purpose.
+#[derive(Clone, Debug, Serialize)]
+pub struct Memory {
+    /// Weights and biases.
+    pub parameters: u64,
+    /// What the optimiser keeps.
+    pub state: u64,
+    /// Running statistics of batch norms.
+    pub running: u64,
+    /// Values that the way back needs, the inputs among them.
+    pub activations: u64,
+    /// Gradients of values.
+    pub gradients: u64,
+    /// Bits of rectifiers, bytes of maxima.
+    pub tape: u64,
+    /// Of a batch, for its norms.
+    pub statistics: u64,
+    /// Operands of a convolution's weight gradient.
+    pub gathered: u64,
+    /// Packed weights and gradients of a few parameters.
+    pub scratch: u64,
+    /// The list of layers, and the labels of a batch.
+    pub layers_and_labels: u64,
+    /// All of these.
+    pub arena_used: u64,
+    /// With the smallest scratch.
+    pub least: u64,
+    /// The arena.
+    pub arena: u64,
+    /// Statics without the arena.
+    pub other_statics: u64,
+    /// Bound of the stack; null for boards that nobody has measured.
+    pub stack: Option<u64>,
+}
+
+/// A plan for one board.
+#[derive(Clone, Debug, Serialize)]
+pub struct Planned {
+    /// Every field resolved.
+    pub spec: Spec,
+    /// Contract id.
+    pub contract: &'static str,
+    /// Board.
+    pub board: String,
+    /// Core.
+    pub core: &'static str,
+    /// Rows and points of the register tile.
+    pub register_tile: [u32; 2],
+    /// Layers.
+    pub layers: usize,
+    /// Parameters.
+    pub parameters: u64,
+    /// Of one example, forward.
+    pub multiply_adds: u64,
+    /// Bytes of flash that the program takes.
+    pub flash: u64,
+    /// Bytes of memory.
+    pub memory: Memory,
+}
+
+/// Plans a training for a board: builds its firmware, reads its image, cuts the arena.
+///
+/// # Errors
+/// Firmware that cannot be built; a training that does not fit, or that no device does.
+pub fn plan(spec: &Spec, data: &Dataset, board: &'static Board, settings: &Settings) -> Result<Planned> {
+    let layers = spec.net.layers(data.image, data.classes)?;
+    let (bytes, with) = request(spec, &layers, 0, settings.ram)?;
+    let image = Image::read(&Firmware::find(settings.firmware.as_deref())?.program(board)?)?;
+    let (rows, tile) = board.tile;
+    let (core, layout) = training_layout(&layers, bytes.len() as u32, &with, tile, image.arena / 4)?;
+    let layout = layout.map_err(|short| {
+        Failure::failed(format!(
+            "{}: the training needs {} B of memory, {} B are there: a smaller network or batch, or an optimiser without state",
+            board.name, short.need, short.have
+        ))
+    })?;
+    let bytes = |words: u32| 4 * u64::from(words);
+    Ok(Planned {
+        spec: spec.clone(),
+        contract: shatterscope::contract::CONTRACT,
+        board: board.name.to_owned(),
+        core: board.core,
+        register_tile: [rows, shatterscope_firmware::training_tile(spec.batch, tile)],
+        layers: layers.len(),
+        parameters: core.parameters_len,
+        multiply_adds: core.multiply_adds,
+        flash: image.flash,
+        memory: Memory {
+            parameters: bytes(layout.parameters),
+            state: bytes(layout.state),
+            running: bytes(layout.running),
+            activations: bytes(layout.activations),
+            gradients: bytes(layout.gradients),
+            tape: bytes(layout.tape),
+            statistics: bytes(layout.statistics),
+            gathered: bytes(layout.gathered),
+            scratch: bytes(layout.scratch),
+            layers_and_labels: bytes(layout.layers + layout.labels),
+            arena_used: bytes(layout.words()),
+            least: bytes(layout.least),
+            arena: image.arena,
+            other_statics: image.statics - image.arena,
+            stack: stack_bound(board)?,
+        },
+    })
+}

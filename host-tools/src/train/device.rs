@@ -1,0 +1,192 @@
+//! The same training on a device, held to this machine's after every step.
+use super::{Lesson, Model, Outcome, Spec};
+use crate::device::counter::Counter;
+use crate::device::link::{Identity, Link, Mended, Standing, Words};
+use crate::{Failure, Result};
+use serde::Serialize;
+use shatterscope::contract::canonical_bits;
+use shatterscope::train::{Layer, Powers};
+use shatterscope::wire::{LAYER_BYTES, MAX_LAYERS, Ready, Store, Teach, Train, With, encode_layers, examples_digest};
+
+/// What a training takes on a device.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// As `--target` has it.
+    pub target: String,
+    /// Who computed.
+    pub device: Identity,
+    /// Steps after which all digests were equal.
+    pub steps: u32,
+    /// Bytes of the arena used.
+    pub arena_bytes: u32,
+    /// Bytes that it could do with.
+    pub least_bytes: u32,
+    /// Most bytes of stack ever in use.
+    pub stack_bytes: Option<u32>,
+    /// Instructions of a step on average, where something counts them.
+    pub instructions: Option<u64>,
+    /// Ticks of a step on average, where the device has a clock.
+    pub ticks: Option<u64>,
+    /// What went wrong on the line and was mended.
+    pub mended: Mended,
+}
+
+/// A device that is taught.
+pub struct Pupil {
+    link: Link,
+    counter: Option<Counter>,
+    target: String,
+    session: u32,
+    ready: Ready,
+    steps: u32,
+    stack: Option<u32>,
+    ticks: Option<u64>,
+    instructions: u64,
+}
+
+/// What a training of a spec is asked for with, and its layers as they are sent.
+///
+/// # Errors
+/// Wrong use: what no device does, or layers that are too many.
+pub fn request(spec: &Spec, layers: &[Layer], step: u32, ram: u32) -> Result<(Vec<u8>, With)> {
+    if spec.clip_norm > 0.0 || spec.clip_value > 0.0 {
+        return Err(Failure::usage("devices keep no gradient to clip: leave out --clip-norm and --clip-value"));
+    }
+    let mut buffer = [0; LAYER_BYTES];
+    let bytes = encode_layers(layers, &mut buffer).ok_or_else(|| {
+        Failure::usage(format!(
+            "{} layers: a device trains at most {MAX_LAYERS}, of {LAYER_BYTES} B together",
+            layers.len()
+        ))
+    })?;
+    let (settings, start) = (spec.settings(), spec.net.start());
+    let with = With { batch: spec.batch, settings, start, seed: spec.seed, run: spec.run, step, ram };
+    Ok((bytes.to_vec(), with))
+}
+
+impl Pupil {
+    /// Gets a device ready: it draws the weights itself, or takes those of a model that has done steps.
+    ///
+    /// # Errors
+    /// A device that has too little memory, or other weights than this machine.
+    pub fn new(
+        (mut link, counter): (Link, Option<Counter>),
+        target: String,
+        spec: &Spec,
+        model: &Model,
+        ram: u32,
+    ) -> Result<Self> {
+        let (layers, with) = request(spec, &model.layers, model.step, ram)?;
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        // Another one than before, whoever asked.
+        let session = (since.as_micros() as u32).max(1);
+        let train = Train { session, layers: &layers, with };
+        let mut ready = link.ready(&train)?;
+        if model.step > 0 {
+            let at = Standing { session, step: model.step };
+            let powers = [model.powers.beta1, model.powers.beta2];
+            let floats = |values: &[f32]| values.iter().copied().map(canonical_bits).collect::<Vec<u32>>();
+            let stores = [
+                (Store::Parameters, floats(&model.parameters)),
+                (Store::Running, floats(&model.running)),
+                (Store::State, floats(&model.state)),
+                (Store::Powers, floats(&powers)),
+            ];
+            let arrived = |link: &mut Link| -> Result<bool> {
+                for (store, words) in &stores {
+                    link.put(at, Words { store: *store, words })?;
+                }
+                for (store, words) in &stores {
+                    if link.words(session, *store, words.len() as u32)? != *words {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            };
+            if !arrived(&mut link)? && !arrived(&mut link)? {
+                return Err(Failure::failed(format!("{target}: the checkpoint does not arrive whole")));
+            }
+            ready = link.ready(&train)?;
+        }
+        if (ready.step, ready.digest) != (model.step, model.digest()) {
+            return Err(Failure::failed(format!(
+                "{target} differs before step {}: parameters {}, here {}",
+                model.step + 1,
+                ready.digest,
+                model.digest()
+            )));
+        }
+        let (steps, stack, ticks, instructions) = (0, None, Some(0), 0);
+        Ok(Self { link, counter, target, session, ready, steps, stack, ticks, instructions })
+    }
+
+    /// Does a step that this machine has done: what came of it must be the same.
+    ///
+    /// # Errors
+    /// A difference, with the step; a device that does not answer.
+    pub fn teach(&mut self, lesson: &Lesson, outcome: &Outcome, model: &Model) -> Result<()> {
+        let inputs: Vec<u32> = lesson.examples.inputs.iter().copied().map(canonical_bits).collect();
+        let labels = &lesson.examples.labels;
+        let teach = Teach {
+            session: self.session,
+            step: lesson.step,
+            rate: lesson.rate,
+            count: lesson.examples.count as u32,
+            examples: examples_digest(lesson.examples.inputs.iter().copied(), labels.iter().copied()),
+        };
+        let named = |error: String| Failure::failed(format!("{}: step {}: {error}", self.target, lesson.step + 1));
+        let inputs = Words { store: Store::Inputs, words: &inputs };
+        let labels = Words { store: Store::Labels, words: labels };
+        let taught = self.link.teach(&teach, inputs, labels).map_err(|error| named(error.to_string()))?;
+        let here = model.digest();
+        if taught.digest != here {
+            return Err(named(format!("the first difference: parameters {}, here {here}", taught.digest)));
+        }
+        if (canonical_bits(taught.loss), taught.correct) != (canonical_bits(outcome.loss), outcome.correct) {
+            return Err(named(format!(
+                "the first difference: loss {:e} with {} right, here {:e} with {}",
+                taught.loss, taught.correct, outcome.loss, outcome.correct
+            )));
+        }
+        self.steps += 1;
+        self.stack = self.stack.max(taught.stack);
+        self.ticks = self.ticks.zip(taught.ticks).map(|(sum, ticks)| sum + ticks);
+        if let Some(counter) = &mut self.counter {
+            self.instructions += counter.regions().iter().map(|region| region.instructions).sum::<u64>();
+        }
+        Ok(())
+    }
+
+    /// The model as the device has it.
+    ///
+    /// # Errors
+    /// A device that does not answer.
+    pub fn model(&mut self, model: &Model) -> Result<Model> {
+        let mut all = |store, len: usize| -> Result<Vec<f32>> {
+            let words = self.link.words(self.session, store, len as u32)?;
+            Ok(words.into_iter().map(f32::from_bits).collect())
+        };
+        let parameters = all(Store::Parameters, model.parameters.len())?;
+        let running = all(Store::Running, model.running.len())?;
+        let state = all(Store::State, model.state.len())?;
+        let powers = all(Store::Powers, 2)?;
+        let powers = Powers { beta1: powers[0], beta2: powers[1] };
+        Ok(Model { parameters, running, state, powers, ..model.clone() })
+    }
+
+    /// What it took.
+    pub fn report(&self) -> Report {
+        let each = |sum: u64| sum / u64::from(self.steps.max(1));
+        Report {
+            target: self.target.clone(),
+            device: self.link.identity().clone(),
+            steps: self.steps,
+            arena_bytes: self.ready.arena,
+            least_bytes: self.ready.least,
+            stack_bytes: self.stack,
+            instructions: (self.instructions > 0).then(|| each(self.instructions)),
+            ticks: self.ticks.map(each),
+            mended: self.link.mended(),
+        }
+    }
+}

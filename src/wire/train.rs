@@ -1,0 +1,201 @@
+use crate::contract::Digest;
+use crate::train::{Layer, Settings, Start};
+use postcard::ser_flavors::Flavor;
+use serde::{Deserialize, Serialize};
+
+/// The most layers of a network that a device trains.
+pub const MAX_LAYERS: usize = 16;
+
+/// The most bytes that they take in [`Train::layers`].
+pub const LAYER_BYTES: usize = 160;
+
+/// The most bytes of a [`Put`], whatever its numbers; a multiple of 4.
+pub const PUT_BYTES: usize = 216;
+
+/// Layers as they are asked for.
+pub type Layers = heapless::Vec<Layer, MAX_LAYERS>;
+
+/// A network to be trained, from its first step on or from a later one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Train<'a> {
+    /// Number of the training, chosen by the host: another one begins anew, the same one goes on.
+    pub session: u32,
+    /// The layers, see [`encode_layers`].
+    pub layers: &'a [u8],
+    /// All else.
+    pub with: With,
+}
+
+/// What training depends on, besides its layers and examples.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct With {
+    /// The most examples of a step.
+    pub batch: u32,
+    /// What becomes of gradients.
+    pub settings: Settings,
+    /// How weights are drawn.
+    pub start: Start,
+    /// Key of weights and dropout.
+    pub seed: u64,
+    /// Of the seed.
+    pub run: u32,
+    /// Steps done before.
+    pub step: u32,
+    /// Bytes of memory that the whole firmware may use; 0 for all that there is.
+    pub ram: u32,
+}
+
+/// A training is ready for its next step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Ready {
+    /// Steps done.
+    pub step: u32,
+    /// Parameters.
+    pub parameters: u32,
+    /// Running statistics of batch norms.
+    pub running: u32,
+    /// Floats of the optimiser's state.
+    pub state: u32,
+    /// Bytes of the arena that the training uses.
+    pub arena: u32,
+    /// Bytes that it could do with.
+    pub least: u32,
+    /// Of the parameters and running statistics, in their order.
+    pub digest: Digest,
+}
+
+/// Words of a training, 4 bytes each, little-endian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Store {
+    /// Inputs of the next step, `[example][unit]`.
+    Inputs,
+    /// Its labels.
+    Labels,
+    /// Weights and biases, layer by layer.
+    Parameters,
+    /// Running means and variances of batch norms.
+    Running,
+    /// What the optimiser keeps.
+    State,
+    /// [`Powers`](crate::train::Powers): two floats.
+    Powers,
+}
+
+/// Some words of a store are to be these. No answer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Put<'a> {
+    /// Number of the training.
+    pub session: u32,
+    /// Steps done before: after another number of steps this comes too late.
+    pub step: u32,
+    /// Which store.
+    pub store: Store,
+    /// Index of the first word.
+    pub first: u32,
+    /// At most [`PUT_BYTES`].
+    pub bytes: &'a [u8],
+}
+
+/// Some words of a store are asked for: `Value`s and `Done`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Get {
+    /// Number of the training.
+    pub session: u32,
+    /// Which store; inputs and labels are not given back.
+    pub store: Store,
+    /// Index of the first word.
+    pub first: u32,
+    /// Words.
+    pub count: u32,
+}
+
+/// One step, on the examples that were put.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Teach {
+    /// Number of the training.
+    pub session: u32,
+    /// Steps done before. The step before the next one is not done again: what it came to is said again.
+    pub step: u32,
+    /// Learning rate.
+    pub rate: f32,
+    /// Examples.
+    pub count: u32,
+    /// Digest of their inputs, then their labels.
+    pub examples: u64,
+}
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Taught {
+    /// Steps done, this one included.
+    pub step: u32,
+    /// Mean loss.
+    pub loss: f32,
+    /// Examples whose class was found.
+    pub correct: u32,
+    /// Of the parameters and running statistics after the step, in their order.
+    pub digest: Digest,
+    /// Most bytes of stack ever in use, where the device can say.
+    pub stack: Option<u32>,
+    /// Ticks of the device's clock that the step took, where it can say.
+    pub ticks: Option<u64>,
+}
+
+/// The digest of examples: bits of the inputs, `[example][unit]`, then the labels.
+pub fn examples_digest(inputs: impl IntoIterator<Item = f32>, labels: impl IntoIterator<Item = u32>) -> u64 {
+    let mut digest = Digest::new();
+    inputs.into_iter().for_each(|x| digest.push(x));
+    labels.into_iter().for_each(|label| digest.push_bytes(&label.to_le_bytes()));
+    digest.hash
+}
+
+/// Layers one after the other, as postcard writes them. None for more than [`MAX_LAYERS`], or more than [`LAYER_BYTES`].
+pub fn encode_layers<'b>(layers: &[Layer], buffer: &'b mut [u8; LAYER_BYTES]) -> Option<&'b [u8]> {
+    if layers.len() > MAX_LAYERS {
+        return None;
+    }
+    let mut len = 0;
+    for layer in layers {
+        len = postcard::serialize_with_flavor(layer, Plain { buffer, len }).ok()?;
+    }
+    buffer.get(..len)
+}
+
+/// What [`encode_layers`] wrote; None for anything else.
+pub fn decode_layers(mut bytes: &[u8]) -> Option<Layers> {
+    let mut layers = Layers::new();
+    while !bytes.is_empty() {
+        let (layer, rest) = postcard::take_from_bytes(bytes).ok()?;
+        layers.push(layer).ok()?;
+        bytes = rest;
+    }
+    Some(layers)
+}
+
+/// Bytes one after the other.
+struct Plain<'b> {
+    buffer: &'b mut [u8; LAYER_BYTES],
+    len: usize,
+}
+
+impl Flavor for Plain<'_> {
+    type Output = usize;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        *self.buffer.get_mut(self.len).ok_or(postcard::Error::SerializeBufferFull)? = byte;
+        self.len += 1;
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<usize> {
+        Ok(self.len)
+    }
+}
