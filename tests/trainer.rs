@@ -1,6 +1,6 @@
 //! A batch forward and backward: one result whatever the tile, the instructions, the buffers and the cut of the batch.
 use shatterscope::kernel::Isa;
-use shatterscope::layer::{Conv, Image, Window};
+use shatterscope::layer::{Conv, Image, Shortcut, Window};
 use shatterscope::network::Serial;
 use shatterscope::train::{Buffers, Layer, Mode, Options, Place, Trainer, plan};
 
@@ -109,6 +109,44 @@ fn one_result_for_every_tile_and_instruction_set() {
                 assert!(run::<5, 16>(&layers, isa, cuts, scarce) == expected, "{isa:?} 5x16 {cuts:?} {scarce}");
                 assert!(run::<12, 32>(&layers, isa, cuts, scarce) == expected, "{isa:?} 12x32 {cuts:?} {scarce}");
             }
+        }
+    }
+}
+
+fn norms() -> Vec<Layer> {
+    let image = Image { channels: 3, height: 6, width: 5 };
+    let first = Conv { input: image, channels: 19, window: Window::half_padded(3, 1) };
+    let wide = first.output().unwrap();
+    let second = Conv { input: wide, channels: 21, window: Window::half_padded(3, 2) };
+    let small = second.output().unwrap();
+    let doubled = Image { channels: 42, ..small };
+    let norm = |image| Layer::BatchNorm { image, eps: 1e-5, momentum: 0.1 };
+    vec![
+        Layer::Conv { conv: first, bias: false },
+        Layer::Fork { image: wide },
+        norm(wide),
+        Layer::Relu { units: wide.units().unwrap() },
+        Layer::Conv { conv: second, bias: false },
+        Layer::Join { shortcut: Shortcut { input: wide, channels: 21, stride: 2 }, a: 1.0, b: 0.5 },
+        norm(small),
+        Layer::Crelu { image: small },
+        Layer::Dense { inputs: doubled.units().unwrap(), outputs: 18, bias: true },
+        norm(Image::vector(18)),
+        Layer::Prelu { units: 18, slope: 0.25 },
+        Layer::Dense { inputs: 18, outputs: 4, bias: true },
+    ]
+}
+
+#[test]
+fn norms_and_joins_have_one_result_for_every_tile_and_instruction_set() {
+    let layers = norms();
+    let expected = run::<1, 1>(&layers, Isa::Portable, &[37], false);
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+        for scarce in [false, true] {
+            assert!(run::<4, 4>(&layers, isa, &[37], scarce) == expected, "{isa:?} 4x4 {scarce}");
+            assert!(run::<5, 8>(&layers, isa, &[37], scarce) == expected, "{isa:?} 5x8 {scarce}");
+            assert!(run::<5, 16>(&layers, isa, &[37], scarce) == expected, "{isa:?} 5x16 {scarce}");
+            assert!(run::<12, 32>(&layers, isa, &[37], scarce) == expected, "{isa:?} 12x32 {scarce}");
         }
     }
 }

@@ -10,7 +10,7 @@ mod run;
 mod spec;
 
 pub use checkpoint::Checkpoint;
-pub use machine::{Batch, Machine, Outcome, machine};
+pub use machine::{Batch, Limits, Machine, Outcome, machine};
 pub use metrics::{Epoch, Metrics};
 pub use model::Model;
 pub use net::{Activation, Init, Kind, Net, Skips};

@@ -1,9 +1,11 @@
 use super::parameters::{Into, fitting, own};
 use super::{Trainer, fault};
 use crate::error::{Error, Pass};
-use crate::kernel::{Matrix, all_finite, chain_matrix, conv_backward_input, conv_pack, nest_rows, relu_backward};
+use crate::kernel::{
+    Matrix, all_finite, chain_matrix, conv_backward_input, conv_pack, crelu_backward, nest_rows, relu_backward,
+};
 use crate::layer::{
-    Conv, Shortcut, average_pool_backward, crelu_backward, dropout_backward, join_backward_branch, join_backward_input,
+    Conv, Shortcut, average_pool_backward, dropout_backward, join_backward_branch, join_backward_input,
     max_pool_backward, prelu_backward, shortcut_backward,
 };
 use crate::network::Workers;
@@ -91,7 +93,9 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
             Layer::Relu { .. } => self.back_in_place(place, outputs, |_, g, tape| relu_backward(isa, g, tape)),
             Layer::Crelu { image } => {
                 let plane = image.plane() as usize;
-                self.back_in_place(place, outputs, |_, g, tape| isa.compiled(crelu::<T>, (g, plane), tape))
+                self.back_in_place(place, outputs, |_, g, tape| {
+                    crelu_backward::<T>(isa, plane, g.as_chunks_mut::<T>().0, tape)
+                })
             }
             Layer::Prelu { slope, .. } => {
                 self.back_in_place(place, outputs, |_, g, tape| isa.compiled(prelu, (slope, g), tape))
@@ -218,11 +222,6 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         self.buffers.tape = tape;
         true
     }
-}
-
-#[inline(always)]
-fn crelu<const T: usize>((g, plane): (&mut [f32], usize), tape: &[u8]) {
-    crelu_backward::<T>(plane, g.as_chunks_mut::<T>().0, tape);
 }
 
 #[inline(always)]
