@@ -22,18 +22,26 @@ pub(super) trait Lanes: Copy {
     fn sub(self, x: Self::Register, y: Self::Register) -> Self::Register;
     /// x * y, rounded.
     fn mul(self, x: Self::Register, y: Self::Register) -> Self::Register;
+    /// x / y, rounded.
+    fn div(self, x: Self::Register, y: Self::Register) -> Self::Register;
+    /// The square root, rounded.
+    fn sqrt(self, x: Self::Register) -> Self::Register;
+    /// Rows to columns within every four lanes: lane 4q + j of register i becomes lane 4q + i of register j.
+    fn quads(self, rows: [Self::Register; 4]) -> [Self::Register; 4];
     /// Asks for the line of the cache in which element `at` stands; nothing where there is none.
     fn ahead(self, from: &[f32], at: usize);
     /// Bit i: lane i is above zero.
     fn positive(self, x: Self::Register) -> u32;
     /// The lanes whose bit is set, +0.0 in the others.
     fn keep(self, x: Self::Register, bits: u32) -> Self::Register;
+    /// Lanes of x whose bit is set, of y otherwise.
+    fn choose(self, bits: u32, x: Self::Register, y: Self::Register) -> Self::Register;
 }
 
-/// [`Lanes`] by the intrinsics of one instruction set, whose file defines `positive` and `keep` besides.
+/// [`Lanes`] by the intrinsics of one instruction set, whose file defines `positive`, `keep`, `choose` and `quads` besides.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! lanes {
-    ($lanes:ty, $n:literal, $abreast:literal, $register:ty, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident) => {
+    ($lanes:ty, $n:literal, $abreast:literal, $register:ty, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $sqrt:ident) => {
         impl crate::kernel::lanes::Lanes for $lanes {
             const N: usize = $n;
             const ABREAST: usize = $abreast;
@@ -81,6 +89,24 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            fn div(self, x: $register, y: $register) -> $register {
+                // SAFETY: `self` is the proof that the processor has this instruction.
+                unsafe { $div(x, y) }
+            }
+
+            #[inline(always)]
+            fn sqrt(self, x: $register) -> $register {
+                // SAFETY: `self` is the proof that the processor has this instruction.
+                unsafe { $sqrt(x) }
+            }
+
+            #[inline(always)]
+            fn quads(self, rows: [$register; 4]) -> [$register; 4] {
+                // SAFETY: `self` is the proof that the processor has these instructions.
+                unsafe { quads(rows) }
+            }
+
+            #[inline(always)]
             fn ahead(self, from: &[f32], at: usize) {
                 ahead(from.as_ptr().wrapping_add(at));
             }
@@ -95,6 +121,12 @@ macro_rules! lanes {
             fn keep(self, x: $register, bits: u32) -> $register {
                 // SAFETY: `self` is the proof that the processor has these instructions.
                 unsafe { keep(x, bits) }
+            }
+
+            #[inline(always)]
+            fn choose(self, bits: u32, x: $register, y: $register) -> $register {
+                // SAFETY: `self` is the proof that the processor has these instructions.
+                unsafe { choose(bits, x, y) }
             }
         }
     };

@@ -7,7 +7,9 @@
 // Where no registers of lanes are known, what is written on them is compiled all the same, and not used.
 #![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
 
+mod adam;
 mod chain;
+mod chain_rows;
 mod channel;
 mod conv;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
@@ -15,6 +17,7 @@ mod cortex_m;
 mod descend;
 mod draw;
 mod finite;
+mod interleave;
 mod isa;
 mod lanes;
 pub mod naive;
@@ -33,16 +36,20 @@ mod words;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use adam::{Adam, STEP as ADAM_STEP, adam};
 pub(crate) use chain::chain_matrix_ahead;
 pub use chain::{Matrix, chain, chain_matrix};
+pub(crate) use chain_rows::{COLUMNS, chain_rows};
 pub(crate) use channel::{add_channel, term};
 pub use conv::{conv_backward_input, conv_forward, conv_gather, conv_gathered_len, conv_pack, conv_weight_gradient};
 pub use descend::descend;
 pub(crate) use draw::Series;
 pub use draw::{Along, Scale, draw};
 pub use finite::all_finite;
+pub(crate) use interleave::{Steps, interleave};
 pub use isa::Isa;
 pub use nest::{Nest, nest, nest_rows};
+pub(crate) use rectify::{crelu_backward, crelu_forward};
 pub use rectify::{relu_backward, relu_forward};
 pub use red16::Red16;
 pub use tiled::Tiled;

@@ -2,17 +2,31 @@
 #![allow(unsafe_code)]
 use super::words::{PLACES, Words};
 use core::arch::aarch64::{
-    float32x4_t, uint32x4_t, vaddq_f32, vaddq_u32, vaddvq_u32, vandq_u32, vcgtzq_f32, vcvtq_f32_s32, vdupq_n_f32,
-    vdupq_n_u32, veorq_u32, vld1q_f32, vld1q_u32, vmovn_u64, vmull_u32, vmulq_f32, vreinterpretq_f32_u32,
-    vreinterpretq_s32_u32, vreinterpretq_u32_f32, vreinterpretq_u32_u64, vreinterpretq_u64_u32, vshlq_n_u32,
-    vshrq_n_u32, vshrq_n_u64, vst1q_f32, vsubq_f32, vtrn1q_u32, vtstq_u32,
+    float32x4_t, uint32x4_t, vaddq_f32, vaddq_u32, vaddvq_u32, vandq_u32, vbslq_f32, vcgtzq_f32, vcombine_f32,
+    vcvtq_f32_s32, vdivq_f32, vdupq_n_f32, vdupq_n_u32, veorq_u32, vget_high_f32, vget_low_f32, vld1q_f32, vld1q_u32,
+    vmovn_u64, vmull_u32, vmulq_f32, vreinterpretq_f32_u32, vreinterpretq_s32_u32, vreinterpretq_u32_f32,
+    vreinterpretq_u32_u64, vreinterpretq_u64_u32, vshlq_n_u32, vshrq_n_u32, vshrq_n_u64, vsqrtq_f32, vst1q_f32,
+    vsubq_f32, vtrn1q_u32, vtstq_u32, vzip1q_f32, vzip2q_f32,
 };
 
 /// The proof that this is AArch64 with NEON.
 #[derive(Clone, Copy)]
 pub(super) struct Neon;
 
-super::lanes::lanes!(Neon, 4, 4, float32x4_t, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32, vmulq_f32);
+super::lanes::lanes!(
+    Neon,
+    4,
+    4,
+    float32x4_t,
+    vdupq_n_f32,
+    vld1q_f32,
+    vst1q_f32,
+    vaddq_f32,
+    vsubq_f32,
+    vmulq_f32,
+    vdivq_f32,
+    vsqrtq_f32
+);
 
 /// Brings nothing into the cache: stable Rust has no such hint for this core.
 #[inline(always)]
@@ -20,6 +34,36 @@ fn ahead(_: *const f32) {}
 
 /// The bit of each lane.
 static EACH: [u32; 4] = [1, 2, 4, 8];
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn choose(bits: u32, x: float32x4_t, y: float32x4_t) -> float32x4_t {
+    // SAFETY: four elements stand behind the pointer.
+    let each = unsafe { vld1q_u32(EACH.as_ptr()) };
+    vbslq_f32(vtstq_u32(vdupq_n_u32(bits), each), x, y)
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn quads([a, b, c, d]: [float32x4_t; 4]) -> [float32x4_t; 4] {
+    let (ab, cd) = (vzip1q_f32(a, b), vzip1q_f32(c, d));
+    let (ab_high, cd_high) = (vzip2q_f32(a, b), vzip2q_f32(c, d));
+    [lower(ab, cd), upper(ab, cd), lower(ab_high, cd_high), upper(ab_high, cd_high)]
+}
+
+/// The lower halves of both.
+#[inline]
+#[target_feature(enable = "neon")]
+fn lower(x: float32x4_t, y: float32x4_t) -> float32x4_t {
+    vcombine_f32(vget_low_f32(x), vget_low_f32(y))
+}
+
+/// The upper halves of both.
+#[inline]
+#[target_feature(enable = "neon")]
+fn upper(x: float32x4_t, y: float32x4_t) -> float32x4_t {
+    vcombine_f32(vget_high_f32(x), vget_high_f32(y))
+}
 
 #[inline]
 #[target_feature(enable = "neon")]

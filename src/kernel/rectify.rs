@@ -86,3 +86,110 @@ impl Job for Backward<'_> {
         layer::relu_backward(rest, rest_of_tape);
     }
 }
+
+/// [`layer::crelu_forward`] by the instructions given: the same bits.
+pub(crate) fn crelu_forward<const T: usize>(isa: Isa, plane: usize, x: &mut [[f32; T]], tape: &mut [u8]) {
+    isa.run(CreluForward { plane, x, tape });
+}
+
+/// [`layer::crelu_backward`] by the instructions given: the same bits of what is finite.
+pub(crate) fn crelu_backward<const T: usize>(isa: Isa, plane: usize, g: &mut [[f32; T]], tape: &[u8]) {
+    isa.run(CreluBackward { plane, g, tape });
+}
+
+/// Unit `at` and the same one a channel further.
+#[inline(always)]
+fn pair<const T: usize>(x: &mut [[f32; T]], at: usize, plane: usize) -> Option<(&mut [f32; T], &mut [f32; T])> {
+    match x.get_mut(at..=at + plane)? {
+        [even, .., odd] => Some((even, odd)),
+        _ => None,
+    }
+}
+
+struct CreluForward<'a, const T: usize> {
+    plane: usize,
+    x: &'a mut [[f32; T]],
+    tape: &'a mut [u8],
+}
+
+impl<const T: usize> Job for CreluForward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn portable(self) {
+        layer::crelu_forward::<T>(self.plane, self.x, self.tape);
+    }
+
+    #[inline(always)]
+    fn on<L: Lanes>(self, lanes: L) {
+        let Self { plane, x, tape } = self;
+        if !T.is_multiple_of(STEP) || plane == 0 {
+            return layer::crelu_forward::<T>(plane, x, tape);
+        }
+        let minus = lanes.splat(-1.0);
+        // From the last channel down, so that no unit is overwritten before it is read.
+        for c in (0..x.len() / 2 / plane).rev() {
+            for k in c * plane..(c + 1) * plane {
+                let Some(&unit) = x.get(k) else { return };
+                let Some((even, odd)) = pair(x, k + c * plane, plane) else { return };
+                for step in 0..T / STEP {
+                    let mut bits = 0;
+                    for part in 0..STEP / L::N {
+                        let at = step * (STEP / L::N) + part;
+                        let value = lanes.load(&unit, at);
+                        let opposite = lanes.mul(value, minus);
+                        let positive = lanes.positive(value);
+                        bits |= positive << (part * L::N);
+                        lanes.store(lanes.keep(value, positive), even, at);
+                        lanes.store(lanes.keep(opposite, lanes.positive(opposite)), odd, at);
+                    }
+                    let at = (k * T + step * STEP) / 8;
+                    if let Some(tape) = tape.get_mut(at..).and_then(|tape| tape.first_chunk_mut::<2>()) {
+                        *tape = (bits as u16).to_le_bytes();
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct CreluBackward<'a, const T: usize> {
+    plane: usize,
+    g: &'a mut [[f32; T]],
+    tape: &'a [u8],
+}
+
+impl<const T: usize> Job for CreluBackward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn portable(self) {
+        layer::crelu_backward::<T>(self.plane, self.g, self.tape);
+    }
+
+    #[inline(always)]
+    fn on<L: Lanes>(self, lanes: L) {
+        let Self { plane, g, tape } = self;
+        if !T.is_multiple_of(STEP) || plane == 0 {
+            return layer::crelu_backward::<T>(plane, g, tape);
+        }
+        let minus = lanes.splat(-1.0);
+        for c in 0..g.len() / 2 / plane {
+            for k in c * plane..(c + 1) * plane {
+                let Some((&mut even, &mut odd)) = pair(g, k + c * plane, plane) else { return };
+                let Some(unit) = g.get_mut(k) else { return };
+                for step in 0..T / STEP {
+                    let at = (k * T + step * STEP) / 8;
+                    let Some(&bytes) = tape.get(at..).and_then(|tape| tape.first_chunk::<2>()) else { return };
+                    let bits = u32::from(u16::from_le_bytes(bytes));
+                    for part in 0..STEP / L::N {
+                        let at = step * (STEP / L::N) + part;
+                        let opposite = lanes.mul(lanes.load(&odd, at), minus);
+                        let chosen = lanes.choose(bits >> (part * L::N), lanes.load(&even, at), opposite);
+                        lanes.store(chosen, unit, at);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,6 +1,6 @@
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 use super::cortex_m;
-use super::{Isa, Matrix, chain_matrix, soft_float};
+use super::{Isa, Matrix, Steps, chain_matrix, interleave, soft_float};
 
 /// Points to a block; with the widest tile its transposed inputs take 8 kB of stack.
 const BLOCK: usize = 64;
@@ -54,7 +54,13 @@ fn tiles<const R: usize, const T: usize>(
     for k in (0..fan_in).step_by(T) {
         for p in (0..points).step_by(BLOCK) {
             let count = BLOCK.min(points - p);
-            transpose(x, points, (k, fan_in), p, inputs.get_mut(..count).unwrap_or_default());
+            let rows = T.min(fan_in - k);
+            if rows < T {
+                inputs.as_flattened_mut().fill(0.0);
+            }
+            let from = Steps { first: k * points + p, outer: points, place: 0 };
+            let into = Steps { first: 0, outer: T, place: 0 };
+            interleave(isa, (rows, count, 1), (x, from), (inputs.as_flattened_mut(), into));
             let block = inputs.get(..count).unwrap_or_default();
             for i in (0..fan_out).step_by(R) {
                 let mut sums = [[0.0; T]; R];
@@ -69,19 +75,6 @@ fn tiles<const R: usize, const T: usize>(
                     let weights = grad_weight.get_mut(row * fan_in + k..(row + 1) * fan_in).unwrap_or_default();
                     weights.iter_mut().zip(sums).for_each(|(weight, sum)| *weight = *sum);
                 }
-            }
-        }
-    }
-}
-
-/// `block[point][lane] = x[k + lane][p + point]`, +0.0 past the last input.
-fn transpose<const T: usize>(x: &[f32], points: usize, (k, fan_in): (usize, usize), p: usize, block: &mut [[f32; T]]) {
-    for lane in 0..T {
-        let row = if k + lane < fan_in { x.get((k + lane) * points + p..) } else { None }.unwrap_or_default();
-        let row = row.iter().copied().chain(core::iter::repeat(0.0));
-        for (lanes, x) in block.iter_mut().zip(row) {
-            if let Some(to) = lanes.get_mut(lane) {
-                *to = x;
             }
         }
     }

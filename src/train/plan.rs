@@ -53,7 +53,7 @@ pub struct Plan {
     pub scratch_len: u64,
     /// All weights of the largest layer.
     pub scratch_best: u64,
-    /// Operands of the widest convolution's weight gradient for one tile; 0 without convolutions.
+    /// Operands of the widest weight gradient of a convolution or norm for one tile; 0 without either.
     pub gathered_len: u64,
     /// Units in and out.
     pub inputs: u32,
@@ -166,7 +166,11 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
                 let products = some!(places(conv).checked_mul(weights), Refusal::TooLarge);
                 plan.multiply_adds = some!(plan.multiply_adds.checked_add(products), Refusal::TooLarge);
             }
-            Layer::BatchNorm { .. } => plan.scratch_len = larger(plan.scratch_len, both),
+            Layer::BatchNorm { .. } => {
+                plan.scratch_len = larger(plan.scratch_len, both);
+                let operands = some!((2 * input as u64).checked_mul(tile), Refusal::TooLarge);
+                plan.gathered_len = larger(plan.gathered_len, operands + GATHERED_PAST);
+            }
             _ => {}
         }
         units = output;
@@ -185,6 +189,9 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
     }
     Ok(plan)
 }
+
+/// Elements that are read and not used past the operands of a norm's gradients.
+const GATHERED_PAST: u64 = 16;
 
 const EMPTY: Plan = Plan {
     places_len: 0,

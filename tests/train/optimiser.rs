@@ -1,4 +1,5 @@
 use crate::{bits, near, sample};
+use shatterscope::kernel::Isa;
 use shatterscope::math::Math;
 use shatterscope::train::{Decay, Optimiser, Powers, Settings, Step};
 use shatterscope::{Buffer, Error, Setting};
@@ -230,4 +231,27 @@ fn what_does_not_fit_is_named() {
         assert_eq!(powers, Powers::new());
     }
     assert_eq!(refused(adam(0.0, 0.0, 1e-8), Decay::L2(0.0), 0.0), None);
+}
+
+#[test]
+fn no_bit_depends_on_the_instructions() {
+    let cases = ALL.into_iter().flat_map(|rule| DECAYS.map(|decay| settings(rule, decay)));
+    for settings in cases.chain([Settings { math: Math::Micromath, ..settings(ADAM, Decay::None) }]) {
+        let (weight, state) = (sample(3, 53), sample(5, 106));
+        let mut gradient = sample(4, 53);
+        // Far from one: squares that leave the normal numbers, and zeros.
+        for (i, g) in gradient.iter_mut().enumerate() {
+            *g *= [1.0, 1e-21, 0.0, 1e18, -0.0][i % 5];
+        }
+        let state: Vec<f32> = state.iter().map(|s| s * s).collect();
+        let step = settings.step(0.1, &mut Powers { beta1: 0.5, beta2: 0.25 }).unwrap();
+        let (mut expected, mut kept) = (weight.clone(), state.clone());
+        step.apply(&mut expected, &gradient, &mut kept).unwrap();
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+            let (mut weight, mut state) = (weight.clone(), state.clone());
+            step.apply_with(isa, &mut weight, &gradient, &mut state).unwrap();
+            assert_eq!(bits(&weight), bits(&expected), "{isa:?} {settings:?}");
+            assert_eq!(bits(&state), bits(&kept), "{isa:?} {settings:?}");
+        }
+    }
 }

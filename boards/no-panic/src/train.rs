@@ -104,6 +104,8 @@ fn optimisers() {
     let _ = black_box((settings.check(), settings.optimiser.state_len(black_box(4))));
     if let Ok(step) = black_box(settings.step(black_box(0.1), &mut powers)) {
         let _ = black_box(step.apply(buffer(&mut weight), slice(&[1.0; 4]), buffer(&mut state)));
+        let isa = shatterscope::kernel::Isa::detect();
+        let _ = black_box(step.apply_with(isa, buffer(&mut weight), slice(&[1.0; 4]), buffer(&mut state)));
         let (w, g) = black_box((1.0, 2.0));
         black_box(match step {
             Step::Sgd(rule) => rule.update(w, g),

@@ -182,6 +182,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         batch: &Batch,
     ) -> Result<Outcome> {
         let Model { layers, parameters, running, state, powers, step, .. } = model;
+        let isa = self.options.isa;
         let mut trainer = trainer!(self, layers);
         load(&mut trainer, batch)?;
         trainer.forward(parameters, running, Mode::Training { step: *step })?;
@@ -199,7 +200,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
                 clip_by_value(&mut self.gradient, limits.value)?;
             }
             clip_by_norm(&mut self.gradient, limits.norm, Math::Libm)?;
-            rule.apply(parameters, &self.gradient, state)?;
+            rule.apply_with(self.options.isa, parameters, &self.gradient, state)?;
         } else {
             let mut clipped = Vec::new();
             trainer.backward_with(parameters, |at, weights, gradient| {
@@ -214,10 +215,12 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
                 let state = &mut state[at * each..(at + weights.len()) * each];
                 let parts = weights.par_chunks_mut(UPDATED).zip(gradient.par_chunks(UPDATED));
                 let updated = if each == 0 {
-                    parts.try_for_each(|(weights, gradient)| rule.apply(weights, gradient, &mut []))
+                    parts.try_for_each(|(weights, gradient)| rule.apply_with(isa, weights, gradient, &mut []))
                 } else {
                     let state = state.par_chunks_mut(UPDATED * each);
-                    parts.zip(state).try_for_each(|((weights, gradient), state)| rule.apply(weights, gradient, state))
+                    parts
+                        .zip(state)
+                        .try_for_each(|((weights, gradient), state)| rule.apply_with(isa, weights, gradient, state))
                 };
                 if failed.is_ok() {
                     failed = updated;

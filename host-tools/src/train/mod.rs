@@ -13,7 +13,7 @@ mod spec;
 
 pub use checkpoint::Checkpoint;
 pub use device::{Pupil, Report, request};
-pub use machine::{Batch, Machine, Outcome, Scalar, machine};
+pub use machine::{Batch, Limits, Machine, Outcome, Scalar, machine};
 pub use metrics::{Epoch, Metrics, Probe};
 pub use model::Model;
 pub use net::{Activation, Init, Kind, Net, Skips};

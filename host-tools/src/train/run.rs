@@ -1,7 +1,6 @@
-use super::machine::Limits;
 use super::probe::Prober;
 use super::record::{Recorder, Taken};
-use super::{Batch, Checkpoint, Epoch, Machine, Metrics, Model, Spec, machine};
+use super::{Batch, Checkpoint, Epoch, Limits, Machine, Metrics, Model, Spec, machine};
 use crate::data::{Dataset, Inputs, Loader, Provenance};
 use crate::{Failure, Result};
 use shatterscope::kernel::Isa;

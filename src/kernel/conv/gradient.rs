@@ -1,8 +1,9 @@
 //! Gradients of a convolution's weights: lanes are the inputs under one row of the window, rows are outputs, and the chain goes
 //! through points and places. What a tile holds by unit is put in that order first.
 use super::{Groups, ROWS, Shape, signed};
-use crate::kernel::Isa;
+use crate::kernel::interleave::{Steps, interleave};
 use crate::kernel::nest::{Nest, nest, nest_rows};
+use crate::kernel::{Isa, chain_rows};
 use crate::layer::Conv;
 
 /// f32 elements that [`conv_gather`] fills for one tile: (inputs, gradients of outputs). None where that is too much.
@@ -26,7 +27,7 @@ pub const fn conv_gathered_len(conv: &Conv, tile: u64) -> Option<(u64, u64)> {
 
 /// Lanes of [`conv_weight_gradient`] beside tiles of so many points.
 const fn lanes(tile: u64) -> u64 {
-    if tile < 16 { 4 } else { 16 }
+    if tile < 16 { 4 } else { 32 }
 }
 
 /// Puts a tile in the order of [`conv_weight_gradient`]: `inputs` `[point][y][x][c_in]` in a border of zeros as wide as the
@@ -36,6 +37,7 @@ const fn lanes(tile: u64) -> u64 {
 /// `x` `[c_in][h][w]` and `g` `[c_out][oh][ow]`, each unit T points, of which the first `points` count; the lengths of the others
 /// are [`conv_gathered_len`]'s.
 pub fn conv_gather<const T: usize>(
+    isa: Isa,
     conv: &Conv,
     points: usize,
     x: &[[f32; T]],
@@ -46,41 +48,43 @@ pub fn conv_gather<const T: usize>(
     let Some(shape) = Shape::of(conv) else { return };
     let ([channels, height, width], padding) = (shape.input, shape.padding);
     let (rows, columns) = (height + 2 * padding, width + 2 * padding);
-    inputs.fill(0.0);
+    let (points, across) = (points.min(T), columns * channels);
+    let (x, g) = (x.as_flattened(), g.as_flattened());
+    border(inputs, points, (rows, across), (height, width * channels), padding * channels, padding);
     for y in 0..height {
-        let at = ((y + padding) * columns + padding) * channels;
-        interleave(
-            points,
-            channels,
-            x,
-            y * width..(y + 1) * width,
-            height * width,
-            (inputs, at, rows * columns * channels),
-        );
+        let from = Steps { first: y * width * T, outer: height * width * T, place: T };
+        let first = (y + padding) * across + padding * channels;
+        let into = Steps { first, outer: rows * across, place: channels };
+        interleave(isa, (channels, points, width), (x, from), (&mut *inputs, into));
     }
     let [channels, rows, columns] = shape.output;
     let plane = rows * columns;
-    interleave(points, channels, g, 0..plane, plane, (gradients, 0, plane * channels));
+    let from = Steps { first: 0, outer: plane * T, place: T };
+    let into = Steps { first: 0, outer: plane * channels, place: channels };
+    interleave(isa, (channels, points, plane), (g, from), (gradients, into));
 }
 
-/// `to[at + point * each + i * channels + c] = x[c * plane + place i][point]`.
-#[inline(always)]
-fn interleave<const T: usize>(
+/// Zeros around the images, and past the last.
+fn border(
+    inputs: &mut [f32],
     points: usize,
-    channels: usize,
-    x: &[[f32; T]],
-    places: core::ops::Range<usize>,
-    plane: usize,
-    (to, at, each): (&mut [f32], usize, usize),
+    (rows, across): (usize, usize),
+    (height, width): (usize, usize),
+    left: usize,
+    above: usize,
 ) {
-    for (i, place) in places.enumerate() {
-        for point in 0..points.min(T) {
-            let at = at + point * each + i * channels;
-            let Some(to) = to.get_mut(at..at + channels) else { return };
-            for (to, x) in to.iter_mut().zip(x.get(place..).unwrap_or_default().iter().step_by(plane.max(1))) {
-                *to = x.get(point).copied().unwrap_or(0.0);
-            }
+    let each = rows * across;
+    let (images, rest) = inputs.split_at_mut_checked(points * each).unwrap_or_default();
+    rest.fill(0.0);
+    for image in images.chunks_exact_mut(each.max(1)) {
+        // From the end of one row of the image to the beginning of the next.
+        let mut from = 0;
+        for y in 0..height {
+            let begin = (above + y) * across + left;
+            image.get_mut(from..begin).unwrap_or_default().fill(0.0);
+            from = begin + width;
         }
+        image.get_mut(from..).unwrap_or_default().fill(0.0);
     }
 }
 
@@ -109,21 +113,19 @@ pub fn conv_weight_gradient<const T: usize>(
     let operands = Operands { isa, shape, points, inputs, gradients };
     let each = shape.input[0] * shape.taps();
     let rows = grad_weight.len() / each.max(1);
-    let most = if lanes(T as u64) == 4 { nest_rows::<4>(isa) } else { nest_rows::<16>(isa) };
-    for (row, count) in Groups::new(0..rows, most).each() {
-        let Some(weights) = grad_weight.get_mut(row * each..(row + count) * each) else { return };
-        if lanes(T as u64) == 4 {
-            operands.rows::<4>(first + row, count, weights);
-        } else {
-            operands.rows::<16>(first + row, count, weights);
-        }
+    if lanes(T as u64) == 4 {
+        operands.groups::<4>(first, rows, grad_weight);
+    } else if isa == Isa::Avx512 && shape.window[1] * shape.input[0] > 16 {
+        operands.groups::<32>(first, rows, grad_weight);
+    } else {
+        operands.groups::<16>(first, rows, grad_weight);
     }
     let channels = shape.output[0];
-    for g in gradients.chunks_exact(channels.max(1)).take(points * shape.output[1] * shape.output[2]) {
-        for (bias, g) in grad_bias.iter_mut().zip(g.get(first..).unwrap_or_default()) {
-            *bias += g;
-        }
-    }
+    let rows = points * shape.output[1] * shape.output[2];
+    let gradients = gradients.get(first..rows * channels).unwrap_or_default();
+    let wanted = grad_bias.len().min(channels.saturating_sub(first));
+    let grad_bias = grad_bias.get_mut(..wanted).unwrap_or_default();
+    chain_rows::<false>(isa, (rows, channels), (gradients, &[]), grad_bias, &mut []);
 }
 
 #[derive(Clone, Copy)]
@@ -136,6 +138,15 @@ struct Operands<'a> {
 }
 
 impl Operands<'_> {
+    /// The weights of `rows` outputs, as many at a time as stay in registers.
+    fn groups<const N: usize>(&self, first: usize, rows: usize, weights: &mut [f32]) {
+        let each = self.shape.input[0] * self.shape.taps();
+        for (row, count) in Groups::new(0..rows, nest_rows::<N>(self.isa)).each() {
+            let Some(weights) = weights.get_mut(row * each..(row + count) * each) else { return };
+            self.rows::<N>(first + row, count, weights);
+        }
+    }
+
     /// The weights of `count` outputs, N inputs of a row of the window at a time.
     fn rows<const N: usize>(&self, first: usize, count: usize, weights: &mut [f32]) {
         let Self { shape, points, .. } = *self;

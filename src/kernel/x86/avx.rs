@@ -3,8 +3,9 @@ use super::ahead;
 use crate::kernel::lanes::Job;
 use core::arch::x86_64::{
     __m256, _CMP_GT_OQ, _CMP_NEQ_UQ, _mm256_add_ps, _mm256_and_ps, _mm256_castps_si256, _mm256_castsi256_ps,
-    _mm256_cmp_ps, _mm256_cvtepi32_ps, _mm256_loadu_ps, _mm256_movemask_ps, _mm256_mul_ps, _mm256_set_epi32,
-    _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm256_sub_ps,
+    _mm256_cmp_ps, _mm256_cvtepi32_ps, _mm256_div_ps, _mm256_loadu_ps, _mm256_movemask_ps, _mm256_mul_ps, _mm256_or_ps,
+    _mm256_set_epi32, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_sqrt_ps,
+    _mm256_storeu_ps, _mm256_sub_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
 };
 
 /// The proof that this processor has AVX.
@@ -30,7 +31,9 @@ crate::kernel::lanes::lanes!(
     _mm256_storeu_ps,
     _mm256_add_ps,
     _mm256_sub_ps,
-    _mm256_mul_ps
+    _mm256_mul_ps,
+    _mm256_div_ps,
+    _mm256_sqrt_ps
 );
 
 /// Does a job with these instructions.
@@ -41,6 +44,26 @@ pub(in crate::kernel) fn run<J: Job>(lanes: Avx, job: J) -> J::Output {
     }
     // SAFETY: `lanes` is the proof that the processor has them.
     unsafe { inner(lanes, job) }
+}
+
+#[inline]
+#[target_feature(enable = "avx")]
+fn choose(bits: u32, x: __m256, y: __m256) -> __m256 {
+    _mm256_or_ps(keep(x, bits), keep(y, !bits))
+}
+
+#[inline]
+#[target_feature(enable = "avx")]
+fn quads([a, b, c, d]: [__m256; 4]) -> [__m256; 4] {
+    let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
+    let (ab_high, cd_high) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
+    // Two of the first, two of the second: the lower ones, the upper ones.
+    [
+        _mm256_shuffle_ps::<0x44>(ab, cd),
+        _mm256_shuffle_ps::<0xee>(ab, cd),
+        _mm256_shuffle_ps::<0x44>(ab_high, cd_high),
+        _mm256_shuffle_ps::<0xee>(ab_high, cd_high),
+    ]
 }
 
 #[inline]

@@ -4,9 +4,10 @@ use crate::kernel::lanes::Job;
 use crate::kernel::words::WordJob;
 use core::arch::x86_64::{
     __m512, __m512i, _CMP_GT_OQ, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_cmp_ps_mask,
-    _mm512_cvtepi32_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_maskz_mov_ps, _mm512_mul_epu32, _mm512_mul_ps,
-    _mm512_or_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_slli_epi64, _mm512_sllv_epi32,
-    _mm512_srli_epi64, _mm512_srlv_epi32, _mm512_storeu_ps, _mm512_sub_ps, _mm512_xor_si512,
+    _mm512_cvtepi32_ps, _mm512_div_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_mov_ps, _mm512_maskz_mov_ps,
+    _mm512_mul_epu32, _mm512_mul_ps, _mm512_or_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_shuffle_ps, _mm512_slli_epi64, _mm512_sllv_epi32, _mm512_sqrt_ps, _mm512_srli_epi64, _mm512_srlv_epi32,
+    _mm512_storeu_ps, _mm512_sub_ps, _mm512_unpackhi_ps, _mm512_unpacklo_ps, _mm512_xor_si512,
 };
 
 /// The proof that this processor has AVX-512, its foundation and what came with Skylake.
@@ -32,7 +33,9 @@ crate::kernel::lanes::lanes!(
     _mm512_storeu_ps,
     _mm512_add_ps,
     _mm512_sub_ps,
-    _mm512_mul_ps
+    _mm512_mul_ps,
+    _mm512_div_ps,
+    _mm512_sqrt_ps
 );
 
 /// Does a job with these instructions.
@@ -43,6 +46,26 @@ pub(in crate::kernel) fn run<J: Job>(lanes: Avx512, job: J) -> J::Output {
     }
     // SAFETY: `lanes` is the proof that the processor has them.
     unsafe { inner(lanes, job) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn choose(bits: u32, x: __m512, y: __m512) -> __m512 {
+    _mm512_mask_mov_ps(y, bits as u16, x)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn quads([a, b, c, d]: [__m512; 4]) -> [__m512; 4] {
+    let (ab, cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
+    let (ab_high, cd_high) = (_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
+    // Two of the first, two of the second: the lower ones, the upper ones.
+    [
+        _mm512_shuffle_ps::<0x44>(ab, cd),
+        _mm512_shuffle_ps::<0xee>(ab, cd),
+        _mm512_shuffle_ps::<0x44>(ab_high, cd_high),
+        _mm512_shuffle_ps::<0xee>(ab_high, cd_high),
+    ]
 }
 
 #[inline]

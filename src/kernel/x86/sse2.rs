@@ -2,9 +2,10 @@
 use super::ahead;
 use core::arch::x86_64::{
     __m128, __m128i, _mm_add_epi32, _mm_add_ps, _mm_and_ps, _mm_and_si128, _mm_castsi128_ps, _mm_cmpeq_epi32,
-    _mm_cmpgt_ps, _mm_cvtepi32_ps, _mm_loadu_ps, _mm_loadu_si128, _mm_movemask_ps, _mm_mul_epu32, _mm_mul_ps,
-    _mm_or_si128, _mm_set_epi32, _mm_set1_epi32, _mm_set1_ps, _mm_setzero_ps, _mm_slli_epi32, _mm_slli_epi64,
-    _mm_srli_epi32, _mm_srli_epi64, _mm_storeu_ps, _mm_sub_ps, _mm_xor_si128,
+    _mm_cmpgt_ps, _mm_cvtepi32_ps, _mm_div_ps, _mm_loadu_ps, _mm_loadu_si128, _mm_movemask_ps, _mm_mul_epu32,
+    _mm_mul_ps, _mm_or_ps, _mm_or_si128, _mm_set_epi32, _mm_set1_epi32, _mm_set1_ps, _mm_setzero_ps, _mm_shuffle_ps,
+    _mm_slli_epi32, _mm_slli_epi64, _mm_sqrt_ps, _mm_srli_epi32, _mm_srli_epi64, _mm_storeu_ps, _mm_sub_ps,
+    _mm_unpackhi_ps, _mm_unpacklo_ps, _mm_xor_si128,
 };
 
 /// The proof that this is x86-64.
@@ -21,8 +22,30 @@ crate::kernel::lanes::lanes!(
     _mm_storeu_ps,
     _mm_add_ps,
     _mm_sub_ps,
-    _mm_mul_ps
+    _mm_mul_ps,
+    _mm_div_ps,
+    _mm_sqrt_ps
 );
+
+#[inline]
+#[target_feature(enable = "sse2")]
+fn choose(bits: u32, x: __m128, y: __m128) -> __m128 {
+    _mm_or_ps(keep(x, bits), keep(y, !bits))
+}
+
+#[inline]
+#[target_feature(enable = "sse2")]
+fn quads([a, b, c, d]: [__m128; 4]) -> [__m128; 4] {
+    let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
+    let (ab_high, cd_high) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
+    // Two of the first, two of the second: the lower ones, the upper ones.
+    [
+        _mm_shuffle_ps::<0x44>(ab, cd),
+        _mm_shuffle_ps::<0xee>(ab, cd),
+        _mm_shuffle_ps::<0x44>(ab_high, cd_high),
+        _mm_shuffle_ps::<0xee>(ab_high, cd_high),
+    ]
+}
 
 #[inline]
 #[target_feature(enable = "sse2")]

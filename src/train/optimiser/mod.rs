@@ -4,6 +4,7 @@ pub use rule::{Adam, Decay, Momentum, Sgd};
 
 use super::{is_not_negative, is_positive, restored, stored, word};
 use crate::error::{Buffer, Error, Setting};
+use crate::kernel::Isa;
 use crate::math::Math;
 
 /// The rule by which a gradient changes a weight.
@@ -206,6 +207,14 @@ impl Step {
     /// # Errors
     /// [`Error::TooShort`] for a gradient or state that does not hold the weights' parameters; nothing is written then.
     pub fn apply(&self, weight: &mut [f32], gradient: &[f32], state: &mut [f32]) -> Result<(), Error> {
+        self.apply_with(Isa::Portable, weight, gradient, state)
+    }
+
+    /// The same by the instructions given; no bit depends on them.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn apply_with(&self, isa: Isa, weight: &mut [f32], gradient: &[f32], state: &mut [f32]) -> Result<(), Error> {
         let short = |buffer, need: u64, have: usize| match have as u64 {
             have if have < need => Err(Error::TooShort { buffer, need, have }),
             _ => Ok(()),
@@ -214,23 +223,36 @@ impl Step {
         short(Buffer::Gradient, parameters, gradient.len())?;
         match self {
             Step::Sgd(rule) => {
-                for (w, g) in weight.iter_mut().zip(gradient) {
-                    *w = rule.update(*w, *g);
-                }
+                isa.compiled(sgd, (weight, gradient), rule);
             }
             Step::Momentum(rule) => {
                 short(Buffer::State, parameters, state.len())?;
-                for ((w, g), v) in weight.iter_mut().zip(gradient).zip(state) {
-                    *w = rule.update(*w, *g, v);
-                }
+                isa.compiled(momentum, (weight, gradient), (rule, state));
             }
             Step::Adam(rule) => {
                 short(Buffer::State, parameters.saturating_mul(2), state.len())?;
-                for ((w, g), moments) in weight.iter_mut().zip(gradient).zip(state.as_chunks_mut::<2>().0) {
+                let moments = state.as_chunks_mut::<2>().0;
+                let done = rule.on_registers(isa, weight, gradient, moments);
+                let weight = weight.iter_mut().zip(gradient).zip(moments).skip(done);
+                for ((w, g), moments) in weight {
                     *w = rule.update(*w, *g, moments);
                 }
             }
         }
         Ok(())
+    }
+}
+
+#[inline(always)]
+fn sgd((weight, gradient): (&mut [f32], &[f32]), rule: &Sgd) {
+    for (w, g) in weight.iter_mut().zip(gradient) {
+        *w = rule.update(*w, *g);
+    }
+}
+
+#[inline(always)]
+fn momentum((weight, gradient): (&mut [f32], &[f32]), (rule, state): (&Momentum, &mut [f32])) {
+    for ((w, g), v) in weight.iter_mut().zip(gradient).zip(state) {
+        *w = rule.update(*w, *g, v);
     }
 }

@@ -1,3 +1,4 @@
+use crate::kernel::{self, ADAM_STEP, Isa};
 use crate::math::Math;
 
 /// How weights are pulled towards zero.
@@ -105,5 +106,30 @@ impl Adam {
         *m = (beta1 * *m) + (rest1 * g);
         *v = (beta2 * *v) + (rest2 * (g * g));
         w - (self.size * (*m / ((self.math.sqrt(*v) / self.root) + self.eps)))
+    }
+
+    /// Updates as many of the first parameters as fill registers, and says how many: none by [`Math::Micromath`].
+    pub(super) fn on_registers(
+        &self,
+        isa: Isa,
+        weight: &mut [f32],
+        gradient: &[f32],
+        moments: &mut [[f32; 2]],
+    ) -> usize {
+        let Self { size, root, betas, rests, eps, decay, math } = *self;
+        if math != Math::Libm {
+            return 0;
+        }
+        let (within, beside) = match decay {
+            Decay::None => (None, None),
+            Decay::L2(decay) => (Some(decay), None),
+            Decay::Decoupled(decay) => (None, Some(decay)),
+        };
+        let rule = kernel::Adam { size, root, betas, rests, eps, within, beside };
+        let weights = weight.as_chunks_mut::<ADAM_STEP>().0;
+        let steps = weights.len();
+        let gradients = gradient.as_chunks::<ADAM_STEP>().0;
+        let done = kernel::adam(isa, &rule, weights, gradients, moments.as_chunks_mut::<ADAM_STEP>().0);
+        if done { steps * ADAM_STEP } else { 0 }
     }
 }

@@ -1,9 +1,11 @@
 use super::parameters::{Into, fitting, own};
 use super::{Trainer, fault, least};
 use crate::error::{Buffer, Error, Pass};
-use crate::kernel::{Matrix, all_finite, chain_matrix, conv_backward_input, conv_pack, nest_rows, relu_backward};
+use crate::kernel::{
+    Matrix, all_finite, chain_matrix, conv_backward_input, conv_pack, crelu_backward, nest_rows, relu_backward,
+};
 use crate::layer::{
-    Conv, Shortcut, average_pool_backward, crelu_backward, dropout_backward, join_backward_branch, join_backward_input,
+    Conv, Shortcut, average_pool_backward, dropout_backward, join_backward_branch, join_backward_input,
     max_pool_backward, prelu_backward, shortcut_backward,
 };
 use crate::network::Workers;
@@ -134,7 +136,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
             Layer::Crelu { image } => {
                 let plane = image.plane() as usize;
                 self.back_in_place(place, outputs, |_, g, tape| {
-                    isa.compiled(crelu::<T>, (g, plane), tape);
+                    crelu_backward::<T>(isa, plane, g.as_chunks_mut::<T>().0, tape);
                     true
                 })
             }
@@ -268,11 +270,6 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         self.buffers.tape = tape;
         !any
     }
-}
-
-#[inline(always)]
-fn crelu<const T: usize>((g, plane): (&mut [f32], usize), tape: &[u8]) {
-    crelu_backward::<T>(plane, g.as_chunks_mut::<T>().0, tape);
 }
 
 #[inline(always)]

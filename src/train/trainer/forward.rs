@@ -1,10 +1,12 @@
 use super::parameters::{fitting, own};
 use super::{Mode, Trainer, fault};
 use crate::error::{Buffer, Error, Pass};
-use crate::kernel::{Matrix, all_finite, chain_matrix, conv_forward, conv_pack, nest_rows, relu_forward};
+use crate::kernel::{
+    Matrix, all_finite, chain_matrix, conv_forward, conv_pack, crelu_forward, nest_rows, relu_forward,
+};
 use crate::layer::{
-    Conv, Dropout, Shortcut, average_pool_forward, crelu_forward, dropout_forward, join_forward, max_pool_forward,
-    prelu_forward, shortcut_forward,
+    Conv, Dropout, Shortcut, average_pool_forward, dropout_forward, join_forward, max_pool_forward, prelu_forward,
+    shortcut_forward,
 };
 use crate::network::Workers;
 use crate::train::Layer;
@@ -73,7 +75,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
                 let (units, plane) = (image.units().unwrap_or(0) as usize, image.plane() as usize);
                 self.in_place(place, 2 * units, |_, x, tape| {
                     let tape = tape.get_mut(..(units * T).div_ceil(8)).unwrap_or_default();
-                    isa.compiled(crelu::<T>, (x, plane), tape);
+                    crelu_forward::<T>(isa, plane, x.as_chunks_mut::<T>().0, tape);
                     true
                 })
             }
@@ -220,11 +222,6 @@ fn begin<const T: usize>(biases: &[f32], y: &mut [[f32; T]]) {
     for (y, bias) in y.iter_mut().zip(biases) {
         *y = [bias + 0.0; T];
     }
-}
-
-#[inline(always)]
-fn crelu<const T: usize>((x, plane): (&mut [f32], usize), tape: &mut [u8]) {
-    crelu_forward::<T>(plane, x.as_chunks_mut::<T>().0, tape);
 }
 
 #[inline(always)]

@@ -29,7 +29,7 @@ pub struct Buffers<'a> {
     pub statistics: &'a mut [f32],
     /// Packed weights, and gradients of parameters before they are used. Any length from [`Plan::scratch_len`] up.
     pub scratch: &'a mut [f32],
-    /// Operands of a convolution's weight gradient, of as many tiles as fit; at least [`Plan::gathered_len`].
+    /// Operands of a weight gradient of a convolution or norm, of as many tiles as fit; at least [`Plan::gathered_len`].
     pub gathered: &'a mut [f32],
 }
 

@@ -1,7 +1,7 @@
 use super::backward::Gradients;
 use super::parameters::Into;
 use super::{Mode, Trainer};
-use crate::kernel::{Isa, Red16, add_channel, all_finite, term};
+use crate::kernel::{COLUMNS, Isa, Red16, Steps, add_channel, all_finite, chain_rows, interleave, term};
 use crate::layer::{Affine, Image, Moments, Running, through_batch};
 use crate::math::Math;
 use crate::network::Workers;
@@ -116,6 +116,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         let activations = core::mem::take(&mut self.buffers.activations);
         let statistics = core::mem::take(&mut self.buffers.statistics);
         let scratch = core::mem::take(&mut self.buffers.scratch);
+        let gathered = core::mem::take(&mut self.buffers.gathered);
         let own = statistics.get_mut(3 * place.statistics as usize..).unwrap_or_default();
         let (inverse, rest) = own.split_at_mut_checked(channels).unwrap_or_default();
         let (c1, rest) = rest.split_at_mut_checked(channels).unwrap_or_default();
@@ -167,34 +168,56 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         if finite && into.wanted() {
             into.with(at..at + 2 * channels, scratch, |gradient| {
                 let (gammas, betas) = gradient.split_at_mut_checked(channels).unwrap_or_default();
-                workers.any2(gammas, 1, betas, 1, |c, gamma, beta| {
-                    let (Some(gamma), Some(beta)) = (gamma.first_mut(), beta.first_mut()) else { return true };
-                    for ((_, valid, g), (_, _, xhat)) in gs.of(c).zip(xhats.of(c)) {
-                        chains(valid, g, xhat, gamma, beta);
+                let each = channels * plane * T;
+                let tiles = count.div_ceil(T);
+                let of_tile = 2 * each + COLUMNS;
+                let at_once = (gathered.len() / of_tile.max(1)).max(1).min(tiles);
+                let gathered = gathered.get_mut(..at_once * of_tile).unwrap_or_default();
+                let from = Steps { first: 0, outer: plane * T, place: T };
+                let into = Steps { first: 0, outer: plane * channels, place: channels };
+                for first in (0..tiles).step_by(at_once.max(1)) {
+                    workers.any(gathered, of_tile, |i, gathered| {
+                        let (g, of_xhat) = gathered.split_at_mut_checked(each).unwrap_or_default();
+                        let from_here = here.get((first + i) * tile_len..).unwrap_or_default();
+                        let from_xhat = xhat.get((first + i) * from_tile..).unwrap_or_default();
+                        let shape = (channels, T, plane);
+                        if first + i < tiles {
+                            interleave(isa, shape, (from_here, from), (g, into));
+                            interleave(isa, shape, (from_xhat, from), (of_xhat, into));
+                        }
+                        false
+                    });
+                    let gathered = &*gathered;
+                    // Chains of some channels at a time, through points and their places.
+                    let chains = |part: usize, gammas: &mut [f32], betas: &mut [f32]| {
+                        let tiles = gathered.chunks_exact(of_tile.max(1)).take(tiles - first);
+                        for (i, tile) in (first..).zip(tiles) {
+                            let operands = tile.get(part * COLUMNS..).unwrap_or_default();
+                            let (g, xhat) = (operands, operands.get(each..).unwrap_or_default());
+                            let rows = T.min(count - i * T) * plane;
+                            chain_rows::<true>(isa, (rows, channels), (g, xhat), betas, gammas);
+                        }
+                    };
+                    let whole = channels / COLUMNS * COLUMNS;
+                    let (whole_gammas, gammas) = gammas.split_at_mut_checked(whole).unwrap_or_default();
+                    let (whole_betas, betas) = betas.split_at_mut_checked(whole).unwrap_or_default();
+                    workers.any2(whole_gammas, COLUMNS, whole_betas, COLUMNS, |part, gammas, betas| {
+                        chains(part, gammas, betas);
+                        false
+                    });
+                    if !gammas.is_empty() {
+                        chains(whole / COLUMNS, gammas, betas);
                     }
-                    false
-                });
+                }
             });
         }
         self.buffers.activations = activations;
         self.buffers.statistics = statistics;
         self.buffers.scratch = scratch;
+        self.buffers.gathered = gathered;
         self.flipped = !self.flipped;
         finite
     }
-}
-
-/// `gamma += g xhat`, `beta += g`, points ascending, places within a point.
-fn chains<const T: usize>(valid: usize, g: &[[f32; T]], xhat: &[[f32; T]], gamma: &mut f32, beta: &mut f32) {
-    let (mut of_gamma, mut of_beta) = (*gamma, *beta);
-    for lane in 0..valid.min(T) {
-        for (g, xhat) in g.iter().zip(xhat) {
-            let (Some(g), Some(xhat)) = (g.get(lane), xhat.get(lane)) else { return };
-            of_gamma += g * xhat;
-            of_beta += g;
-        }
-    }
-    (*gamma, *beta) = (of_gamma, of_beta);
 }
 
 /// The statistics move with the batch.

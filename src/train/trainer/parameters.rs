@@ -178,7 +178,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
                         let x = x.get(tile * from_tile..).unwrap_or_default().as_chunks::<T>().0;
                         let g = g.get(tile * tile_len..).unwrap_or_default().as_chunks::<T>().0;
                         if tile < tiles {
-                            conv_gather::<T>(conv, T, x, g, inputs, outputs);
+                            conv_gather::<T>(isa, conv, T, x, g, inputs, outputs);
                         }
                         false
                     });
