@@ -61,6 +61,7 @@ impl<const PRODUCT: bool> Job for Rows<'_, PRODUCT> {
     }
 
     #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "only loops over known ranges are all unrolled, each a register")]
     fn on<L: Lanes>(self, lanes: L) {
         // The last rows are not read whole: behind them other things may stand, or nothing.
         let (rows, stride, columns) = (self.rows, self.stride.max(1), self.sums.len());

@@ -55,6 +55,7 @@ impl Interleave<'_> {
 
     /// K rows of a block of points at one place, from row `row` on.
     #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "only loops over known ranges are all unrolled, each a register")]
     fn block<L: Lanes, const K: usize>(&mut self, lanes: L, (point, place, row): (usize, usize, usize)) {
         let from = self.from.first + row * self.from.outer + place * self.from.place + point;
         let at = self.into.first + point * self.into.outer + place * self.into.place + row;

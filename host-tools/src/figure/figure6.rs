@@ -35,7 +35,9 @@ fn size(scale: Scale) -> Size {
         Scale::Smoke => {
             Size { depths: &DEPTHS[..2], batch: 32, epochs: 1, runs: 1, all: false, examples: Some((128, 128)) }
         }
-        Scale::Subset => Size { depths: &DEPTHS, batch: 64, epochs: 10, runs: 3, all: false, examples: None },
+        Scale::Subset => {
+            Size { depths: &DEPTHS, batch: 64, epochs: 10, runs: 3, all: false, examples: Some((5_120, 1_024)) }
+        }
         Scale::Full => Size { depths: &DEPTHS, batch: 256, epochs: 200, runs: 1, all: true, examples: None },
     }
 }
@@ -149,8 +151,8 @@ fn caption(scale: Scale, size: &Size, learnt: &[Learnt]) -> String {
             "Scale smoke: a few steps on a few images, to see that all of it runs. These numbers say nothing about the networks."
         }
         Scale::Subset => {
-            "Scale subset: the same few epochs for every network, without shifts, flips, dropout or falling rates, and on whatever \
-             part of CIFAR-10 the folder holds. It shows which networks begin to learn, not where they would end; the paper's \
+            "Scale subset: the same few epochs for every network, without shifts, flips, dropout or falling rates, on a \
+             tenth of CIFAR-10. It shows which networks begin to learn, not where they would end; the paper's \
              accuracies need scale full."
         }
         Scale::Full => "Scale full: the paper's setting.",

@@ -37,6 +37,7 @@ use shatterscope::contract::Digest;
 use std::cell::RefCell;
 
 /// A figure that can be asked for.
+#[derive(Debug)]
 pub struct Listed {
     /// As the command line takes it.
     pub name: &'static str,
