@@ -71,7 +71,7 @@ fn convolutions<const T: usize>() {
     kernel::conv_forward::<T>(isa, &conv, rows(), slice(&panel), slice(&[1.0; 2]), x, buffer(&mut y));
     kernel::conv_backward_input::<T>(isa, &conv, rows(), slice(&panel), x, buffer(&mut y));
     black_box(kernel::conv_gathered_len(&conv, black_box(T as u64)));
-    kernel::conv_gather::<T>(&conv, black_box(3), x, x, buffer(&mut panel), buffer(&mut gradients));
+    kernel::conv_gather::<T>(isa, &conv, black_box(3), x, x, buffer(&mut panel), buffer(&mut gradients));
     kernel::conv_weight_gradient::<T>(
         isa,
         &conv,

@@ -73,7 +73,7 @@ fn check<const T: usize>(isa: Isa, conv: &Conv) {
         layer::conv_backward_parameters(conv, points, &some(&x), &some(&g), &mut of_weight, &mut of_bias).unwrap();
         let (inputs, gradients) = conv_gathered_len(conv, T as u64).unwrap();
         let (mut inputs, mut gradients) = (empty(inputs as usize), empty(gradients as usize));
-        conv_gather::<T>(conv, points, x.as_chunks().0, g.as_chunks().0, &mut inputs, &mut gradients);
+        conv_gather::<T>(isa, conv, points, x.as_chunks().0, g.as_chunks().0, &mut inputs, &mut gradients);
         for rows in parts(conv.channels) {
             // Each part in an allocation of its own.
             let part = rows.start * each..rows.end * each;

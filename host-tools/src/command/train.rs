@@ -142,7 +142,7 @@ fn epochs(run: &mut Run<'_>, pupil: &mut Option<Pupil>, asked: &Train, common: &
     }
     // Stopped within an epoch.
     if since > 0 {
-        write(run)?;
+        write(run, pupil)?;
     }
     bar.finish_and_clear();
     Ok(())
