@@ -34,7 +34,7 @@ fn empty(len: usize) -> Box<[f32]> {
 /// All rows, and those of a part by themselves.
 fn parts(rows: u32) -> Vec<Range<usize>> {
     let rows = rows as usize;
-    if rows < 3 { vec![0..rows] } else { vec![0..rows / 2, rows / 2..rows - 1, rows - 1..rows] }
+    if rows < 3 { Vec::from([0..rows]) } else { vec![0..rows / 2, rows / 2..rows - 1, rows - 1..rows] }
 }
 
 fn check<const T: usize>(isa: Isa, conv: &Conv) {
