@@ -3,6 +3,7 @@
 #![no_std]
 #![no_main]
 
+mod convolutions;
 mod draws;
 mod finite;
 mod gradients;
@@ -32,6 +33,8 @@ entry!({
             products::check::<2, 16>(isa, Room(room)),
             products::check::<3, 2>(isa, Room(room)),
             gradients::check(isa, Room(room)),
+            convolutions::check::<4>(isa, Room(room)),
+            convolutions::check::<1>(isa, Room(room)),
             rectifiers::check(isa, Room(room)),
             finite::check(isa, Room(room)),
             draws::check(isa, Room(room)),
