@@ -34,7 +34,8 @@ fn empty(len: usize) -> Box<[f32]> {
 /// All rows, and those of a part by themselves.
 fn parts(rows: u32) -> Vec<Range<usize>> {
     let rows = rows as usize;
-    if rows < 3 { Vec::from([0..rows]) } else { vec![0..rows / 2, rows / 2..rows - 1, rows - 1..rows] }
+    let ends = if rows < 3 { vec![0, rows] } else { vec![0, rows / 2, rows - 1, rows] };
+    ends.windows(2).map(|ends| ends[0]..ends[1]).collect()
 }
 
 fn check<const T: usize>(isa: Isa, conv: &Conv) {
