@@ -55,6 +55,8 @@ pub struct Plan {
     pub scratch_best: u64,
     /// Operands of the widest convolution's weight gradient for one tile; 0 without convolutions.
     pub gathered_len: u64,
+    /// Elements of a tile of inputs, where [`Trainer::begin`](super::Trainer::begin) has them: at the beginning of the activations.
+    pub inputs_tile_len: u64,
     /// Units in and out.
     pub inputs: u32,
     /// Units of the last layer.
@@ -108,6 +110,7 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
     plan.inputs = some!(layers[0].input(), Refusal::TooLarge);
     let (mut units, mut forked, mut joins) = (plan.inputs, None, 0);
     let (mut widest, mut kept) = (units as u64, some!(region(layers, 0, units), Refusal::TooLarge) as u64);
+    plan.inputs_tile_len = kept * tile;
     let mut i = 0;
     // No panic: i is below the length.
     while i < layers.len() {
@@ -151,7 +154,8 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
                 plan.multiply_adds += weights;
             }
             Layer::Conv { conv, .. } => {
-                let rows = larger(weights / larger(conv.channels as u64, 1), weights / larger(conv.input.channels as u64, 1));
+                let rows =
+                    larger(weights / larger(conv.channels as u64, 1), weights / larger(conv.input.channels as u64, 1));
                 plan.scratch_len = larger(plan.scratch_len, rows + 1);
                 let (inputs, outputs) = some!(conv_gathered_len(conv, tile), Refusal::TooLarge);
                 plan.gathered_len = larger(plan.gathered_len, inputs + outputs);
@@ -190,6 +194,7 @@ const EMPTY: Plan = Plan {
     scratch_len: 0,
     scratch_best: 0,
     gathered_len: 0,
+    inputs_tile_len: 0,
     inputs: 0,
     outputs: 0,
     multiply_adds: 0,
