@@ -7,9 +7,9 @@ use shatterscope::network::{Derivative, Family, Init, Norm, Readout, Schedule, S
 use shatterscope::random::Normal;
 use shatterscope::train::{Decay, Layer, Optimiser, Settings, Start};
 use shatterscope::wire::{
-    Broken, Decoder, Done, Facts, Frame, Get, Hello, LAYER_BYTES, MAX_FRAME, MAX_LAYERS, Message, PUT_BYTES, Part, Put,
-    Ready, Run, Store, Taught, Teach, Train, VALUE_BYTES, VERSION, Why, With, decode_layers, encode, encode_layers,
-    examples_digest,
+    Broken, Decoder, Done, Facts, Frame, Get, Hello, LAYER_BYTES, Layers, MAX_FRAME, MAX_LAYERS, Message, PUT_BYTES,
+    Part, Put, Ready, Run, Store, Taught, Teach, Train, VALUE_BYTES, VERSION, Why, With, decode_layers, encode,
+    encode_layers, examples_digest,
 };
 use shatterscope::{Fault, Pass, Refusal, Setting};
 use std::collections::BTreeMap;
@@ -310,17 +310,21 @@ fn layers_go_there_and_come_back() {
     assert_eq!(encode_layers(&SMALL, &mut buffer), Some(&SMALL_BYTES[..]));
     let all = layers();
     let bytes = encode_layers(&all, &mut buffer).unwrap().to_vec();
-    assert_eq!(decode_layers(&bytes).as_deref(), Some(&all[..]));
+    let decoded = |bytes: &[u8]| {
+        let mut layers = Layers::new();
+        decode_layers(bytes, &mut layers).then_some(layers)
+    };
+    assert_eq!(decoded(&bytes).as_deref(), Some(&all[..]));
     for len in 1..bytes.len() {
         // What is cut off reads as fewer layers or as none, never as others.
-        let read = decode_layers(&bytes[..len]);
+        let read = decoded(&bytes[..len]);
         assert!(read.is_none_or(|read| all.starts_with(&read)), "{len}");
     }
     assert_eq!(encode_layers(&[SMALL[1]; MAX_LAYERS + 1], &mut buffer), None);
     let long = Layer::Dense { inputs: u32::MAX, outputs: u32::MAX, bias: true };
     assert_eq!(encode_layers(&[long; MAX_LAYERS], &mut buffer), None, "more bytes than there are");
-    assert_eq!(decode_layers(&[2, 16].repeat(MAX_LAYERS + 1)), None);
-    assert_eq!(decode_layers(&[11]), None);
+    assert_eq!(decoded(&[2, 16].repeat(MAX_LAYERS + 1)), None);
+    assert_eq!(decoded(&[11]), None);
     assert_eq!(examples_digest([1.0, 0.5], [3]), 0xe567_e3bf_8456_5756);
 }
 

@@ -55,6 +55,8 @@ pub struct Plan {
     pub scratch_best: u64,
     /// Operands of the widest weight gradient of a convolution or norm for one tile; 0 without either.
     pub gathered_len: u64,
+    /// Elements of a tile of inputs, where [`Trainer::begin`](super::Trainer::begin) has them: at the beginning of the activations.
+    pub inputs_tile_len: u64,
     /// Units in and out.
     pub inputs: u32,
     /// Units of the last layer.
@@ -118,6 +120,7 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
     plan.inputs = some!(layers[0].input(), Refusal::TooLarge);
     let (mut units, mut forked, mut joins) = (plan.inputs, None, 0);
     let (mut widest, mut kept) = (units as u64, some!(region(layers, 0, units), Refusal::TooLarge) as u64);
+    plan.inputs_tile_len = kept * tile;
     i = 0;
     while i < layers.len() {
         let layer = &layers[i];
@@ -206,6 +209,7 @@ const EMPTY: Plan = Plan {
     scratch_len: 0,
     scratch_best: 0,
     gathered_len: 0,
+    inputs_tile_len: 0,
     inputs: 0,
     outputs: 0,
     multiply_adds: 0,

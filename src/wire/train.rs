@@ -169,15 +169,16 @@ pub fn encode_layers<'b>(layers: &[Layer], buffer: &'b mut [u8; LAYER_BYTES]) ->
     buffer.get(..len)
 }
 
-/// What [`encode_layers`] wrote; None for anything else.
-pub fn decode_layers(mut bytes: &[u8]) -> Option<Layers> {
-    let mut layers = Layers::new();
+/// Appends what [`encode_layers`] wrote to a list, where it stands: small stacks hold no second one. Whether it was that, and has room.
+pub fn decode_layers(mut bytes: &[u8], layers: &mut Layers) -> bool {
     while !bytes.is_empty() {
-        let (layer, rest) = postcard::take_from_bytes(bytes).ok()?;
-        layers.push(layer).ok()?;
+        let Ok((layer, rest)) = postcard::take_from_bytes(bytes) else { return false };
+        if layers.push(layer).is_err() {
+            return false;
+        }
         bytes = rest;
     }
-    Some(layers)
+    true
 }
 
 /// Bytes one after the other.

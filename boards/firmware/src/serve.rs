@@ -118,7 +118,7 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                 }
                 Message::Put(put) => {
                     if let Some(session) = &mut self.session {
-                        session.put::<R, T>(&put, self.arena);
+                        session.put::<T>(&put, self.arena);
                     }
                     None
                 }
@@ -130,6 +130,8 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
         }
     }
 
+    // Out of line: what a run keeps on the stack is not there while a training goes on.
+    #[inline(never)]
     fn run(&mut self, number: u32, decoder: &mut Decoder) -> Result<(), Gone> {
         let Some(run) = &self.asked else { return Ok(()) };
         log!(info, "request {}: {}", number, run);

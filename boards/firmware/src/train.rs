@@ -14,8 +14,8 @@ use shatterscope::train::{
     plan,
 };
 use shatterscope::wire::{
-    Done, Get, LAYER_BYTES, MAX_LAYERS, Message, Put, Ready, Store, Taught, Teach, Train, VALUE_BYTES, Why, With,
-    decode_layers, examples_digest,
+    Done, Get, LAYER_BYTES, Layers, MAX_LAYERS, Message, Put, Ready, Store, Taught, Teach, Train, VALUE_BYTES, Why,
+    With, decode_layers, examples_digest,
 };
 
 /// How the arena is cut for a training, in words of 4 bytes, in the order in which the pieces lie.
@@ -129,7 +129,7 @@ impl TrainingLayout {
             rest = after;
             first
         };
-        let layers = take(self.layers);
+        let _ = take(self.layers);
         let (parameters, running, state, labels) =
             (take(self.parameters), take(self.running), take(self.state), take(self.labels));
         let buffers = Buffers {
@@ -141,12 +141,11 @@ impl TrainingLayout {
             gathered: take(self.gathered),
             scratch: take(self.scratch),
         };
-        Pieces { layers, parameters, running, state, labels: bytemuck::cast_slice_mut(labels), buffers }
+        Pieces { parameters, running, state, labels: bytemuck::cast_slice_mut(labels), buffers }
     }
 }
 
 struct Pieces<'a> {
-    layers: &'a [f32],
     parameters: &'a mut [f32],
     running: &'a mut [f32],
     state: &'a mut [f32],
@@ -192,6 +191,8 @@ pub(crate) struct Session {
     /// Steps done.
     step: u32,
     last: Option<Taught>,
+    /// Units in, and elements of a tile of them.
+    inputs: (u32, u32),
 }
 
 impl Session {
@@ -208,7 +209,7 @@ impl Session {
         };
         let (step, powers) = (train.with.step, Powers::new());
         let layout = TrainingLayout::default();
-        Self { number: train.session, layer_bytes, with: train.with, layout, powers, step, last: None }
+        Self { number: train.session, layer_bytes, with: train.with, layout, powers, step, last: None, inputs: (0, 0) }
     }
 
     /// Whether this is the one that is asked for.
@@ -225,11 +226,11 @@ impl Session {
     /// Cuts the arena and draws the weights.
     #[inline(never)]
     pub fn begin<const T: usize>(&mut self, arena: &mut [f32]) -> Result<(), Refused> {
-        let bytes: &[u8] = bytemuck::cast_slice(arena);
-        let layers = bytes.get(..self.layer_bytes as usize).and_then(decode_layers);
-        let layers = layers.ok_or(Refused::Why(Why::Layers, 0, MAX_LAYERS as u64))?;
-        let (_, layout) = training_layout(&layers, self.layer_bytes, &self.with, T as u32, arena.len() as u64)?;
+        let mut layers = Layers::new();
+        self.layers(arena, &mut layers)?;
+        let (plan, layout) = training_layout(&layers, self.layer_bytes, &self.with, T as u32, arena.len() as u64)?;
         self.layout = layout.map_err(|short| Refused::Why(Why::Memory, short.need, short.have))?;
+        self.inputs = (plan.inputs, plan.inputs_tile_len as u32);
         let kept = [self.layout.layers, self.layout.parameters, self.layout.running, self.layout.state];
         let [_, parameters, running, state] = kept.map(|words| words as usize);
         let rest = arena.get_mut(kept[0] as usize..).unwrap_or_default();
@@ -266,14 +267,14 @@ impl Session {
 
     /// Takes words, if they are for the step that comes next.
     #[inline(never)]
-    pub fn put<const R: usize, const T: usize>(&mut self, put: &Put, arena: &mut [f32]) {
+    pub fn put<const T: usize>(&mut self, put: &Put, arena: &mut [f32]) {
         if (put.session, put.step) != (self.number, self.step) || self.layout.parameters == 0 {
             return;
         }
         if put.store != Store::Inputs {
             return self.put_words(put, arena);
         }
-        if self.with.batch == 1 { self.put_inputs::<R, 1>(put, arena) } else { self.put_inputs::<R, T>(put, arena) }
+        self.put_inputs(put, training_tile(self.with.batch, T as u32) as usize, arena);
     }
 
     fn put_words(&mut self, put: &Put, arena: &mut [f32]) {
@@ -300,20 +301,18 @@ impl Session {
         self.powers = Powers::from_le_bytes(powers);
     }
 
-    fn put_inputs<const R: usize, const T: usize>(&mut self, put: &Put, arena: &mut [f32]) {
-        let mut places = [Place::default(); MAX_LAYERS];
-        let pieces = self.layout.cut(arena, &mut places);
-        let Some(layers) = self.layers(pieces.layers) else { return };
-        let options = self.options();
-        let Ok(mut trainer) = Trainer::<_, R, T>::new(&layers, &Serial, options, pieces.buffers) else { return };
-        let units = trainer.plan().inputs as usize;
-        let Ok((inputs, tile_len)) = trainer.begin(self.with.batch) else { return };
+    /// Inputs stand `[tile][unit][T]` at the beginning of the activations.
+    fn put_inputs(&mut self, put: &Put, tile: usize, arena: &mut [f32]) {
+        let mut places = [];
+        let inputs = self.layout.cut(arena, &mut places).buffers.activations;
+        let (units, tile_len) = (self.inputs.0 as usize, self.inputs.1 as usize);
+        let tile = tile.max(1);
         let (mut point, mut unit) = (put.first as usize / units.max(1), put.first as usize % units.max(1));
         for word in put.bytes.as_chunks::<4>().0 {
             if point >= self.with.batch as usize {
                 return;
             }
-            if let Some(to) = inputs.get_mut(point / T * tile_len + unit * T + point % T) {
+            if let Some(to) = inputs.get_mut(point / tile * tile_len + unit * tile + point % tile) {
                 *to = f32::from_le_bytes(*word);
             }
             unit += 1;
@@ -323,9 +322,14 @@ impl Session {
         }
     }
 
-    fn layers(&self, words: &[f32]) -> Option<shatterscope::wire::Layers> {
+    /// The list of layers, from the arena's beginning.
+    #[inline(never)]
+    fn layers(&self, words: &[f32], layers: &mut Layers) -> Result<(), Refused> {
         let bytes: &[u8] = bytemuck::cast_slice(words);
-        bytes.get(..self.layer_bytes as usize).and_then(decode_layers)
+        match bytes.get(..self.layer_bytes as usize) {
+            Some(bytes) if decode_layers(bytes, layers) => Ok(()),
+            _ => Err(Refused::Why(Why::Layers, 0, MAX_LAYERS as u64)),
+        }
     }
 
     fn options(&self) -> Options {
@@ -367,8 +371,9 @@ impl Session {
         let mut powers = self.powers;
         let rule = self.with.settings.step(teach.rate, &mut powers)?;
         let mut places = [Place::default(); MAX_LAYERS];
-        let Pieces { layers, parameters, running, state, labels, buffers } = self.layout.cut(arena, &mut places);
-        let layers = self.layers(layers).ok_or(Refused::Why(Why::Layers, 0, MAX_LAYERS as u64))?;
+        let mut layers = Layers::new();
+        self.layers(arena, &mut layers)?;
+        let Pieces { parameters, running, state, labels, buffers } = self.layout.cut(arena, &mut places);
         let options = self.options();
         let mut trainer = Trainer::<_, R, T>::new(&layers, &Serial, options, buffers)?;
         let (units, classes) = (trainer.plan().inputs as usize, trainer.plan().outputs as usize);
