@@ -224,7 +224,7 @@ impl Layer {
                 let (f, traces) = forward_all(branch, x.clone(), frozen.map(|of| &of.branch[..]));
                 trace.branch = traces;
                 let skip = past(shortcut, &x);
-                map(&f, |p, u| a * skip[p][u] + b * f[p][u])
+                map(&skip, |p, u| a * skip[p][u] + b * f[p][u])
             }
         };
         (y, trace)
@@ -295,7 +295,7 @@ impl Layer {
             Layer::Residual { a, b, shortcut, branch } => {
                 let through = tangent_all(branch, &trace.branch, t.clone(), statistics);
                 let skip = past(shortcut, t);
-                map(&through, |p, u| a * skip[p][u] + b * through[p][u])
+                map(&skip, |p, u| a * skip[p][u] + b * through[p][u])
             }
         }
     }
