@@ -27,6 +27,7 @@ fn lengths_by_hand() {
         scratch_best: 5 * 27 + 5,
         // [point][6][7][3] and four lanes more, [point][2][3][5].
         gathered_len: (4 * 6 * 7 * 3 + 4) + 4 * 2 * 3 * 5,
+        inputs_tile_len: 60 * 4,
         inputs: 60,
         outputs: 4,
         multiply_adds: 6 * 135 + 80,
@@ -44,6 +45,7 @@ fn lengths_by_hand() {
         gradients_len: 3 * 3 * 6,
         scratch_len: 4,
         scratch_best: 9,
+        inputs_tile_len: 3 * 2,
         inputs: 3,
         outputs: 3,
         multiply_adds: 9,
