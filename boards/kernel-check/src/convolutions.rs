@@ -75,7 +75,7 @@ fn one<const T: usize>(isa: Isa, conv: &Conv, buffers: &mut [&mut [f32]; 8]) -> 
     let (of_bias, ours) = (&mut of_bias[..channels], &mut ours[..channels]);
     let told = layer::conv_backward_parameters(conv, T, x, g, &mut expected[..weights], of_bias);
     assert_eq!(told, Ok(()), "{what}");
-    conv_gather::<T>(conv, T, x.as_chunks().0, g.as_chunks().0, inputs, outputs);
+    conv_gather::<T>(isa, conv, T, x.as_chunks().0, g.as_chunks().0, inputs, outputs);
     conv_weight_gradient::<T>(isa, conv, T, 0, inputs, outputs, &mut around[1..=weights], ours);
     same(&around[1..=weights], &expected[..weights], what);
     same(ours, of_bias, what);
