@@ -173,8 +173,9 @@ impl Learner {
         let zeros = |len: u64| vec![0.0; len as usize];
         let mut places = vec![Place::default(); plan.places_len as usize];
         let mut tape = vec![0; plan.tape_len as usize];
-        let [mut activations, mut gradients, mut statistics, mut scratch] =
-            [plan.activations_len, plan.gradients_len, plan.statistics_len, plan.scratch_best].map(zeros);
+        let [mut activations, mut gradients, mut statistics, mut scratch, mut gathered] =
+            [plan.activations_len, plan.gradients_len, plan.statistics_len, plan.scratch_best, plan.gathered_len]
+                .map(zeros);
         let buffers = Buffers {
             places: &mut places,
             activations: &mut activations,
@@ -182,7 +183,7 @@ impl Learner {
             gradients: &mut gradients,
             statistics: &mut statistics,
             scratch: &mut scratch,
-            gathered: &mut [],
+            gathered: &mut gathered,
         };
         let options = Options { batch: BATCH, isa: Isa::detect(), seed: 1 };
         let mut trainer = Trainer::<_, 2, T>::new(&self.layers, &Serial, options, buffers).unwrap();

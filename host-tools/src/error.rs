@@ -49,7 +49,7 @@ impl std::error::Error for Failure {}
 impl From<shatterscope::Error> for Failure {
     fn from(error: shatterscope::Error) -> Self {
         match error {
-            shatterscope::Error::Refused(_) => Self::usage(error.to_string()),
+            shatterscope::Error::Refused(_) | shatterscope::Error::Setting(_) => Self::usage(error.to_string()),
             shatterscope::Error::NonFinite(_) => Self::non_finite(error.to_string()),
             _ => Self::failed(error.to_string()),
         }

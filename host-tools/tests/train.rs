@@ -117,7 +117,7 @@ fn what_cannot_be_trained_is_refused_by_name() {
     refused("--batch 1501", 2, "1500");
     refused("--net convnet --depth 7", 2, "4 m + 2");
     refused("--rate=-1", 2, "rate");
-    refused("--optimiser adam --betas 1 0.9", 2, "optimiser");
+    refused("--optimiser adam --betas 1 0.9", 2, "betas");
     refused("--shift 8", 2, "shift");
     refused("--net convnet --depth 6 --dropout 1", 2, "dropout");
     refused(&format!("--resume --out {out}"), 2, "--resume");
