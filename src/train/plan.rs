@@ -115,7 +115,9 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
         i += 1;
     }
     let tile = tile as u64;
-    let points = (batch as u64).div_ceil(tile) * tile;
+    // Divisors are no zeros, as was seen above, but a compiler may forget.
+    let tiles = some!((batch as u64 + tile - 1).checked_div(tile), Refusal::Tile);
+    let points = tiles * tile;
     let mut plan = Plan { places_len: layers.len() as u64, ..EMPTY };
     plan.inputs = some!(layers[0].input(), Refusal::TooLarge);
     let (mut units, mut forked, mut joins) = (plan.inputs, None, 0);
@@ -161,8 +163,9 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
                 plan.multiply_adds = some!(plan.multiply_adds.checked_add(weights), Refusal::TooLarge);
             }
             Layer::Conv { conv, .. } => {
-                let rows =
-                    larger(weights / larger(conv.channels as u64, 1), weights / larger(conv.input.channels as u64, 1));
+                let of_output = some!(weights.checked_div(conv.channels as u64), Refusal::Window);
+                let of_input = some!(weights.checked_div(conv.input.channels as u64), Refusal::Window);
+                let rows = larger(of_output, of_input);
                 plan.scratch_len = larger(plan.scratch_len, rows + 1);
                 let (inputs, outputs) = some!(conv_gathered_len(conv, tile), Refusal::TooLarge);
                 plan.gathered_len = larger(plan.gathered_len, some!(inputs.checked_add(outputs), Refusal::TooLarge));
@@ -184,7 +187,7 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
     }
     plan.outputs = units;
     plan.activations_len = some!(kept.checked_mul(points), Refusal::TooLarge);
-    plan.tape_len = some!(plan.tape_tile_len.checked_mul(points / tile), Refusal::TooLarge);
+    plan.tape_len = some!(plan.tape_tile_len.checked_mul(tiles), Refusal::TooLarge);
     plan.gradient_len = some!(widest.checked_mul(points), Refusal::TooLarge);
     plan.gradients_len = some!(plan.gradient_len.checked_mul(2 + joins), Refusal::TooLarge);
     if plan.tape_tile_len > u32::MAX as u64 {

@@ -164,9 +164,9 @@ impl Operands<'_> {
                 let mut sums = [[0.0; N]; ROWS];
                 let Some(sums) = sums.get_mut(..count) else { return };
                 // Lane l is input (lane + l) mod channels at column (lane + l) / channels of the window.
-                let around = channels.max(1);
                 let place = |row: usize, l: usize| {
-                    ((row * channels + (lane + l) % around) * kh + ky) * kw + (lane + l) / around
+                    let (column, input) = ((lane + l) / channels.max(1), (lane + l) % channels.max(1));
+                    ((row * channels + input) * kh + ky) * kw + column
                 };
                 let valid = N.min(kw * channels - lane);
                 for (row, sums) in sums.iter_mut().enumerate() {
