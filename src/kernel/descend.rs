@@ -33,7 +33,7 @@ type Operands<'a> = ((usize, usize), f32, &'a [f32], &'a [f32]);
 fn plain(((fan_out, fan_in), rate, x, grad_output): Operands, weight: &mut [f32]) {
     let all = fan_out.checked_mul(fan_in).is_some_and(|len| len > 0 && len <= weight.len());
     let (Some(x), Some(grad_output), true) = (x.get(..fan_in), grad_output.get(..fan_out), all) else { return };
-    for (g, weight) in grad_output.iter().zip(weight.chunks_exact_mut(fan_in)) {
+    for (g, weight) in grad_output.iter().zip(weight.chunks_exact_mut(fan_in.max(1))) {
         for (w, x) in weight.iter_mut().zip(x) {
             *w -= rate * (g * x);
         }
