@@ -2,13 +2,14 @@
 
 import os
 import sys
-import time
 
 DATA, LIBRARY, THREADS = sys.argv[1], sys.argv[2], int(sys.argv[3])
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = str(THREADS)
 
 import numpy as np  # noqa: E402, the library counts its threads when it is loaded
+
+from worker import say, serve  # noqa: E402
 
 WIDTH, POINTS = 200, 256
 NETWORKS = {"centred-24": (24, True), "plain-24": (24, False), "plain-50": (50, False)}
@@ -164,35 +165,4 @@ def torch_contestants():
             yield task, "PyTorch, by hand", ByHand(name, weights == "drawn")
 
 
-def say(*words):
-    print(*words, sep="\t", flush=True)
-
-
-def times(run, milliseconds):
-    run()
-    taken, end = [], time.perf_counter_ns() + milliseconds * 1_000_000
-    while len(taken) < 3 or time.perf_counter_ns() < end:
-        start = time.perf_counter_ns()
-        run()
-        taken.append(time.perf_counter_ns() - start)
-    return taken
-
-
-def main():
-    contestants = {}
-    for task, name, run in {"numpy": numpy_contestants, "torch": torch_contestants}[LIBRARY]():
-        contestants[task, name] = run
-        say("contestant", task, name)
-    say("ready")
-    for line in sys.stdin:
-        match line.rstrip("\n").split("\t"):
-            case ["run", task, name, milliseconds]:
-                say(*times(contestants[task, name], int(milliseconds)))
-            case ["result", task, name, file]:
-                np.asarray(contestants[task, name]()).astype("<f4").tofile(file)
-                say("ok")
-            case words:
-                raise SystemExit(f"not understood: {words}")
-
-
-main()
+serve({"numpy": numpy_contestants, "torch": torch_contestants}[LIBRARY]())

@@ -111,3 +111,30 @@ pub fn serve(mut entries: Vec<Entry>, other: impl Fn(&[&str]) -> io::Result<Stri
     }
     Ok(())
 }
+
+/// The contract that our results keep.
+#[cfg(feature = "ours")]
+pub fn contract() -> &'static str {
+    shatterscope::contract::contract_id(shatterscope::math::Math::Libm)
+}
+
+/// The digest of a result, and how far it lies from ours: the greatest difference over our greatest value.
+#[cfg(feature = "ours")]
+pub fn judge(
+    references: &std::collections::HashMap<String, Vec<f32>>,
+    task: &str,
+    result: &[f32],
+) -> io::Result<String> {
+    let digest = shatterscope::contract::Digest::of(result);
+    let Some(ours) = references.get(task) else { return Ok(format!("{digest}\t")) };
+    if ours.len() != result.len() {
+        return Err(io::Error::other(format!("{task}: {} values instead of {}", result.len(), ours.len())));
+    }
+    let most = |values: &mut dyn Iterator<Item = f64>| {
+        // NaN must show: a comparison would pass it over.
+        values.fold(0.0f64, |most, x| if x.is_nan() || x > most { x } else { most })
+    };
+    let greatest = most(&mut ours.iter().map(|x| f64::from(x.abs())));
+    let apart = most(&mut ours.iter().zip(result).map(|(x, y)| (f64::from(*x) - f64::from(*y)).abs()));
+    Ok(format!("{digest}\t{:.1e}", apart / greatest))
+}

@@ -15,8 +15,11 @@ pub struct Bench {
     /// This machine: ourselves, plain loops, matrixmultiply, gemm, faer, candle, NumPy, PyTorch (5 GB from PyPI), taking turns
     #[arg(long)]
     peers: bool,
-    /// Turns of each contestant
-    #[arg(long, default_value_t = 20, requires = "peers")]
+    /// Training on this machine: convolutions and whole steps, ourselves and PyTorch (5 GB from PyPI), taking turns
+    #[arg(long)]
+    training: bool,
+    /// Turns of each contestant, of --peers and --training
+    #[arg(long, default_value_t = 20)]
     rounds: u32,
     /// Instructions of every kernel under valgrind, against benches/counts.toml
     #[arg(long)]
@@ -48,6 +51,9 @@ pub fn steps(tree: &Tree, report: &mut Report, bench: &Bench) {
     let out = |folder: &str| bench.out.clone().unwrap_or_else(|| tree.root.join(folder));
     if bench.peers {
         report.step("peers", || peers::measure(tree, &out("benches"), bench.rounds));
+    }
+    if bench.training {
+        report.step("training", || peers::training(tree, &out("benches"), bench.rounds));
     }
     if bench.scaling {
         report.step("scaling", || peers::scaling(tree, &out("out/bench")));

@@ -1,4 +1,4 @@
-//! `bench --peers`: every contestant of `benches/peers/` on one machine, in turns.
+//! `bench --peers` and `bench --training`: every contestant of `benches/peers/` on one machine, in turns.
 mod machine;
 mod table;
 mod worker;
@@ -57,19 +57,52 @@ pub fn measure(tree: &Tree, out: &Path, rounds: u32) -> Result<()> {
     let tables = judged(&mut workers, tables, &data)?;
     let mut facts = machine::facts(tree, "--release; `native`: also -C target-cpu=native")?;
     facts.extend(machine::versions(tree, PACKAGE)?);
-    facts.push(("load before, after".into(), format!("{load}, {}", machine::load())));
-    facts.push(("turns".into(), format!("{rounds} of {TURN} ms or three repetitions each")));
+    facts.extend(circumstances(&workers, &load, rounds));
+    write(out, "peers", &table::markdown(&tables, &facts), &table::csv(&tables))
+}
+
+/// `bench --training`: convolutions and whole steps, ourselves and PyTorch in turns.
+pub fn training(tree: &Tree, out: &Path, rounds: u32) -> Result<()> {
+    let folder = tree.target.join("peers");
+    let data = folder.join("training");
+    fs::create_dir_all(&data)?;
+    let python = python(tree, &folder)?;
+    let ours = build(tree, "ours", "training", &folder.join("build"), "")?;
+    let load = machine::load();
+    // Ours first: it writes what the others read.
+    let mut workers = vec![Worker::start(Command::new(ours).arg(&data))?];
+    for threads in ["1", "2"] {
+        let mut command = Command::new(&python);
+        command.arg(tree.root.join(PACKAGE).join("training.py")).arg(&data).arg(threads);
+        workers.push(Worker::start(&mut command)?);
+    }
+    let tables = turns(&mut workers, rounds)?;
+    let tables = judged(&mut workers, tables, &data)?;
+    let mut facts = machine::facts(tree, "--release")?;
+    facts.extend(circumstances(&workers, &load, rounds));
+    write(out, "training", &table::training(&tables, &facts), &table::csv(&tables))
+}
+
+/// What was loaded, how often they ran, and what the workers say of themselves.
+fn circumstances(workers: &[Worker], load: &str, rounds: u32) -> Vec<(String, String)> {
+    let mut facts: Vec<(String, String)> = vec![
+        ("load before, after".into(), format!("{load}, {}", machine::load())),
+        ("turns".into(), format!("{rounds} of {TURN} ms or three repetitions each")),
+    ];
     for (name, value) in workers.iter().flat_map(|worker| &worker.versions) {
         if !facts.iter().any(|(known, _)| known == name) {
             facts.push((name.clone(), value.clone()));
         }
     }
-    let (text, csv) = (table::markdown(&tables, &facts), table::csv(&tables));
+    facts
+}
+
+fn write(out: &Path, name: &str, text: &str, csv: &str) -> Result<()> {
     print!("{text}");
     fs::create_dir_all(out)?;
-    fs::write(out.join("peers.md"), text)?;
-    fs::write(out.join("peers.csv"), csv)?;
-    println!("written: peers.md and peers.csv in {}", out.display());
+    fs::write(out.join(format!("{name}.md")), text)?;
+    fs::write(out.join(format!("{name}.csv")), csv)?;
+    println!("written: {name}.md and {name}.csv in {}", out.display());
     Ok(())
 }
 

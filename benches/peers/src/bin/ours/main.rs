@@ -2,9 +2,8 @@
 mod networks;
 mod product;
 
-use shatterscope::contract::Digest;
 use shatterscope_host::engine::Isa;
-use shatterscope_peers::{read, serve};
+use shatterscope_peers::{contract, judge, read, serve};
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
@@ -23,24 +22,4 @@ fn main() -> io::Result<()> {
         ["judge", task, file] => judge(&references, task, &read(Path::new(file))?),
         _ => Err(io::Error::other(format!("not understood: {words:?}"))),
     })
-}
-
-fn contract() -> &'static str {
-    shatterscope::contract::contract_id(shatterscope::math::Math::Libm)
-}
-
-/// The digest of a result, and how far it lies from ours: the greatest difference over our greatest value.
-fn judge(references: &HashMap<String, Vec<f32>>, task: &str, result: &[f32]) -> io::Result<String> {
-    let digest = Digest::of(result);
-    let Some(ours) = references.get(task) else { return Ok(format!("{digest}\t")) };
-    if ours.len() != result.len() {
-        return Err(io::Error::other(format!("{task}: {} values instead of {}", result.len(), ours.len())));
-    }
-    let most = |values: &mut dyn Iterator<Item = f64>| {
-        // NaN must show: a comparison would pass it over.
-        values.fold(0.0f64, |most, x| if x.is_nan() || x > most { x } else { most })
-    };
-    let greatest = most(&mut ours.iter().map(|x| f64::from(x.abs())));
-    let apart = most(&mut ours.iter().zip(result).map(|(x, y)| (f64::from(*x) - f64::from(*y)).abs()));
-    Ok(format!("{digest}\t{:.1e}", apart / greatest))
 }

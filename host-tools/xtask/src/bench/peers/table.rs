@@ -132,6 +132,52 @@ pub fn markdown(tables: &[Table], facts: &[(String, String)]) -> String {
     text
 }
 
+/// A line a task: ours, the fastest of the others, and how far apart.
+pub fn training(tables: &[Table], facts: &[(String, String)]) -> String {
+    let mut text = String::from(
+        "# Training beside PyTorch\n\nWritten by `cargo xtask bench --training`; benches/peers/README.md says how it is measured. f32; the \
+         contestants take turns, and of PyTorch's, eager, the one with the least time counts: default layout or channels last, Adam \
+         as it is or fused. Convolutions are 3 x 3 with a border of zeros and a bias, 256 images; backward are both gradients. A step is forward, \
+         backward and Adam. *best* is the least time of all repetitions; *ratio* says how many times as fast we are. \
+         *apart* is the greatest difference from our result over its greatest value, *digest* is ours: outputs, gradients, or parameters \
+         after the first step.\n\n",
+    );
+    let _ = writeln!(text, "| what | |\n|---|---|");
+    for (name, value) in facts {
+        let _ = writeln!(text, "| {name} | {value} |");
+    }
+    for (threads, title) in [(1, "One thread"), (2, "Two threads")] {
+        let _ = writeln!(
+            text,
+            "\n## {title}\n\n| what | ours: best, ms | median | GFLOP/s | PyTorch: best, ms | median | ratio best | median | which | apart | digest |\n\
+             |---|---:|---:|---:|---:|---:|---:|---:|---|---:|---|"
+        );
+        for table in tables.iter().filter(|table| table.task.threads() == threads) {
+            let theirs = table.rows.iter().filter(|row| row.worker != 0).min_by_key(|row| row.least());
+            let (Some(ours), Some(theirs)) = (table.best(), theirs) else { continue };
+            let ms = |nanoseconds: u64| nanoseconds as f64 / 1e6;
+            let ratio = |theirs: u64, ours: u64| theirs as f64 / ours.max(1) as f64;
+            let which = theirs.name.trim_start_matches("PyTorch").trim_start_matches(", ");
+            let _ = writeln!(
+                text,
+                "| {} | {:.3} | {:.3} | {:.0} | {:.3} | {:.3} | {:.2} | {:.2} | {} | {} | `{}` |",
+                capital(&table.task.what),
+                ms(ours.least()),
+                ms(ours.median()),
+                table.rate(ours.least()),
+                ms(theirs.least()),
+                ms(theirs.median()),
+                ratio(theirs.least(), ours.least()),
+                ratio(theirs.median(), ours.median()),
+                if which.is_empty() { "default" } else { which },
+                theirs.deviation,
+                ours.digest,
+            );
+        }
+    }
+    text
+}
+
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()

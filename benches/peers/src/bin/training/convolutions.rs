@@ -1,0 +1,189 @@
+//! One convolution as a network of its own, a batch at a time.
+use super::pool;
+use shatterscope::kernel::{Isa, Tiled};
+use shatterscope::layer::{Conv, Image, Window};
+use shatterscope::random::{Normal, Purpose, Stream};
+use shatterscope::train::{Buffers, Layer, Mode, Options, Place, Trainer, plan};
+use shatterscope_host::engine::Threads;
+use shatterscope_peers::{Contestant, Entry, write};
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+
+const BATCH: u32 = 256;
+
+/// (channels in, out, height and width in, stride): of the networks of the paper's last figures on CIFAR-10, with and without CReLU.
+const SHAPES: [(u32, u32, u32, u32); 10] = [
+    (3, 8, 32, 1),
+    (8, 8, 32, 1),
+    (8, 16, 32, 2),
+    (16, 16, 16, 1),
+    (32, 32, 8, 1),
+    (64, 64, 4, 1),
+    (10, 5, 32, 1),
+    (22, 11, 16, 1),
+    (44, 22, 8, 1),
+    (90, 45, 4, 1),
+];
+
+struct Convolution<const R: usize, const T: usize> {
+    layers: [Layer; 1],
+    isa: Isa,
+    backward: bool,
+    pool: rayon::ThreadPool,
+    parameters: Vec<f32>,
+    gradient: Vec<f32>,
+    places: Vec<Place>,
+    activations: Vec<f32>,
+    gradients: Vec<f32>,
+    scratch: Vec<f32>,
+    gathered: Vec<f32>,
+    result: Vec<f32>,
+}
+
+impl<const R: usize, const T: usize> Convolution<R, T> {
+    fn with<Y: Send>(&mut self, f: impl FnOnce(&mut Trainer<'_, Threads, R, T>, &[f32], &mut [f32]) -> Y + Send) -> Y {
+        let Self { layers, isa, pool, parameters, gradient, places, activations, gradients, scratch, gathered, .. } =
+            self;
+        let buffers = Buffers { places, activations, tape: &mut [], gradients, statistics: &mut [], scratch, gathered };
+        let options = Options { batch: BATCH, isa: *isa, seed: 0 };
+        pool.install(|| {
+            let mut trainer = Trainer::new(&*layers, &Threads, options, buffers).expect("the buffers fit");
+            trainer.begin(BATCH).expect("the batch fits");
+            f(&mut trainer, parameters, gradient)
+        })
+    }
+}
+
+/// `[point][unit]`, of tiles.
+fn points<const T: usize>(tiles: &[f32], tile_len: usize, units: u32) -> Vec<f32> {
+    let units = units as usize;
+    (0..BATCH as usize)
+        .flat_map(|point| (0..units).map(move |unit| (point, unit)))
+        .map(|(point, unit)| tiles[point / T * tile_len + unit * T + point % T])
+        .collect()
+}
+
+/// The reverse.
+fn tiles<const T: usize>(points: &[f32], tiles: &mut [f32], tile_len: usize, units: u32) {
+    for (point, values) in points.chunks_exact(units as usize).enumerate() {
+        for (unit, value) in values.iter().enumerate() {
+            tiles[point / T * tile_len + unit * T + point % T] = *value;
+        }
+    }
+}
+
+impl<const R: usize, const T: usize> Contestant for Convolution<R, T> {
+    fn run(&mut self) {
+        let backward = self.backward;
+        self.with(|trainer, parameters, gradient| {
+            if backward {
+                gradient.fill(0.0);
+                trainer.outputs_and_gradient();
+                trainer.backward(parameters, gradient).expect("the gradients are finite");
+            } else {
+                trainer.forward(parameters, &mut [], Mode::Probing).expect("the outputs are finite");
+            }
+        });
+    }
+
+    fn result(&self) -> Vec<f32> {
+        self.result.clone()
+    }
+}
+
+struct Make<'a> {
+    conv: Conv,
+    isa: Isa,
+    backward: bool,
+    threads: usize,
+    data: [&'a [f32]; 3],
+}
+
+impl Tiled for Make<'_> {
+    type Output = io::Result<(Box<dyn Contestant>, Vec<f32>)>;
+
+    fn with<const R: usize, const T: usize>(self) -> Self::Output {
+        let layers = [Layer::Conv { conv: self.conv, bias: true }];
+        let plan = plan(&layers, BATCH, T as u32).map_err(|error| io::Error::other(format!("{error:?}")))?;
+        let zeros = |len: u64| vec![0.0; len as usize];
+        let [x, parameters, g] = self.data;
+        let mut one = Convolution::<R, T> {
+            layers,
+            isa: self.isa,
+            backward: self.backward,
+            pool: pool(self.threads)?,
+            parameters: parameters.to_vec(),
+            gradient: zeros(plan.parameters_len),
+            places: vec![Place::default()],
+            activations: zeros(plan.activations_len),
+            gradients: zeros(plan.gradients_len),
+            scratch: zeros(plan.scratch_best.max(plan.scratch_len)),
+            gathered: zeros(4 * plan.gathered_len),
+            result: Vec::new(),
+        };
+        one.with(|trainer, _, _| {
+            let (inputs, tile_len) = trainer.begin(BATCH).expect("the batch fits");
+            tiles::<T>(x, inputs, tile_len, plan.inputs);
+            let (_, gradient, tile_len) = trainer.outputs_and_gradient();
+            tiles::<T>(g, gradient, tile_len, plan.outputs);
+        });
+        one.run();
+        let backward = self.backward;
+        let result = one.with(|trainer, parameters, gradient| {
+            if backward {
+                gradient.fill(0.0);
+                trainer.outputs_and_gradient();
+                trainer.backward(parameters, gradient).expect("the gradients are finite");
+                let (of_inputs, tile_len) = trainer.input_gradient();
+                let mut result = points::<T>(of_inputs, tile_len, plan.inputs);
+                result.extend(&*gradient);
+                result
+            } else {
+                let (outputs, tile_len) = trainer.outputs();
+                points::<T>(outputs, tile_len, plan.outputs)
+            }
+        });
+        one.result = result.clone();
+        Ok((Box::new(one), result))
+    }
+}
+
+fn values(len: usize, column: u32, scale: f32) -> Vec<f32> {
+    let stream = Stream::new(1, 0, Purpose::Weight, 1, Normal::IrwinHall);
+    (0..len as u32).map(|row| scale * stream.value(row, column)).collect()
+}
+
+/// Writes inputs, parameters and gradients of each shape, and enters both directions.
+pub fn entries(data: &Path, isa: Isa, references: &mut HashMap<String, Vec<f32>>) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for (inputs, outputs, size, stride) in SHAPES {
+        let input = Image { channels: inputs, height: size, width: size };
+        let conv = Conv { input, channels: outputs, window: Window::half_padded(3, stride) };
+        let small = || io::Error::other("an image is too small");
+        let output = conv.output().ok_or_else(small)?;
+        let units = [input, output].map(|image| image.units().unwrap_or(0) as usize * BATCH as usize);
+        let weights = conv.weights().ok_or_else(small)?;
+        let x = values(units[0], 0, 1.0);
+        let parameters = values(weights as usize + outputs as usize, 1, (2.0 / (9.0 * inputs as f32)).sqrt());
+        let g = values(units[1], 2, 1e-3);
+        let name = format!("conv-{inputs}-{outputs}-{size}-{stride}");
+        for (what, values) in [("x", &x), ("w", &parameters), ("g", &g)] {
+            write(&data.join(format!("{name}-{what}.f32")), values)?;
+        }
+        let operations = 2 * weights * output.plane() * u64::from(BATCH);
+        for (backward, direction) in [(false, "forward"), (true, "backward")] {
+            for threads in [1, 2] {
+                let task = format!("{name}-{direction}-{threads}");
+                let strided = if stride > 1 { format!(", stride {stride}") } else { String::new() };
+                let what = format!("{inputs} -> {outputs}, {size} x {size}{strided}, {direction}");
+                println!("task\t{task}\t{}\t{what}", if backward { 2 * operations } else { operations });
+                let make = Make { conv, isa, backward, threads, data: [&x, &parameters, &g] };
+                let (contestant, result) = isa.tiled(BATCH, make)?;
+                references.insert(task.clone(), result);
+                entries.push(Entry { task, name: "ours".into(), contestant });
+            }
+        }
+    }
+    Ok(entries)
+}
