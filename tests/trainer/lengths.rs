@@ -25,8 +25,8 @@ fn lengths_by_hand() {
         // 5 outputs x 9 taps of one input are more than 3 x 9 of one output.
         scratch_len: 45 + 1,
         scratch_best: 5 * 27 + 5,
-        // [point][6][7][3] and four lanes more, [point][2][3][5].
-        gathered_len: (4 * 6 * 7 * 3 + 4) + 4 * 2 * 3 * 5,
+        // [point][4][7][3] and four lanes more, [point][2][3][5].
+        gathered_len: (4 * 4 * 7 * 3 + 4) + 4 * 2 * 3 * 5,
         inputs_tile_len: 60 * 4,
         inputs: 60,
         outputs: 4,

@@ -11,7 +11,7 @@ use shatterscope::train::{
 };
 
 /// Tiles whose convolution operands are gathered beside each other.
-const GATHERED: u64 = 4;
+const GATHERED: u64 = 2;
 
 /// Parameters that a thread updates at a time.
 const UPDATED: usize = 1 << 14;

@@ -6,16 +6,15 @@ use crate::kernel::nest::{Nest, nest, nest_rows};
 use crate::kernel::{Isa, chain_rows};
 use crate::layer::Conv;
 
-/// f32 elements that [`conv_gather`] fills for one tile: (inputs, gradients of outputs). None where that is too much.
+/// f32 elements that [`conv_gather`] fills for one tile, and what is read past them: (inputs, gradients of outputs). None where that is
+/// too much.
 pub const fn conv_gathered_len(conv: &Conv, tile: u64) -> Option<(u64, u64)> {
     let Some(output) = conv.output() else { return None };
-    let padding = 2 * conv.window.padding as u64;
-    let plane = (conv.input.height as u64 + padding).checked_mul(conv.input.width as u64 + padding);
-    let Some(plane) = plane else { return None };
+    let width = conv.input.width as u64 + 2 * conv.window.padding as u64;
+    let Some(plane) = width.checked_mul(conv.input.height as u64) else { return None };
     match (plane.checked_mul(conv.input.channels as u64), output.plane().checked_mul(output.channels as u64)) {
         (Some(inputs), Some(outputs)) => match (inputs.checked_mul(tile), outputs.checked_mul(tile)) {
-            // The last row of the window is read in whole registers.
-            (Some(inputs), Some(outputs)) => match inputs.checked_add(lanes(tile)) {
+            (Some(inputs), Some(outputs)) => match inputs.checked_add(conv_read_past(tile)) {
                 Some(inputs) => Some((inputs, outputs)),
                 None => None,
             },
@@ -25,17 +24,22 @@ pub const fn conv_gathered_len(conv: &Conv, tile: u64) -> Option<(u64, u64)> {
     }
 }
 
+/// Elements that are read and not used past the inputs of [`conv_gather`]: the last of them are read in whole registers.
+pub(crate) const fn conv_read_past(tile: u64) -> u64 {
+    lanes(tile)
+}
+
 /// Lanes of [`conv_weight_gradient`] beside tiles of so many points.
 const fn lanes(tile: u64) -> u64 {
     if tile < 16 { 4 } else { 32 }
 }
 
-/// Puts a tile in the order of [`conv_weight_gradient`]: `inputs` `[point][y][x][c_in]` in a border of zeros as wide as the
-/// padding, `gradients` `[point][oy][ox][c_out]`.
+/// Puts a tile in the order of [`conv_weight_gradient`]: `inputs` `[point][y][x][c_in]` between zeros left and right as wide as the
+/// padding, `gradients` `[point][oy][ox][c_out]`. The operands of several tiles may follow each other.
 ///
 /// # Shapes
 /// `x` `[c_in][h][w]` and `g` `[c_out][oh][ow]`, each unit T points, of which the first `points` count; the lengths of the others
-/// are [`conv_gathered_len`]'s.
+/// are [`conv_gathered_len`]'s, what is read past the inputs left alone.
 pub fn conv_gather<const T: usize>(
     isa: Isa,
     conv: &Conv,
@@ -47,14 +51,16 @@ pub fn conv_gather<const T: usize>(
 ) {
     let Some(shape) = Shape::of(conv) else { return };
     let ([channels, height, width], padding) = (shape.input, shape.padding);
-    let (rows, columns) = (height + 2 * padding, width + 2 * padding);
-    let (points, across) = (points.min(T), columns * channels);
+    let (points, across) = (points.min(T), (width + 2 * padding) * channels);
     let (x, g) = (x.as_flattened(), g.as_flattened());
-    border(inputs, points, (rows, across), (height, width * channels), padding * channels, padding);
+    for row in inputs.chunks_exact_mut(across.max(1)).take(points * height) {
+        let (left, rest) = row.split_at_mut_checked(padding * channels).unwrap_or_default();
+        left.fill(0.0);
+        rest.get_mut(width * channels..).unwrap_or_default().fill(0.0);
+    }
     for y in 0..height {
         let from = Steps { first: y * width * T, outer: height * width * T, place: T };
-        let first = (y + padding) * across + padding * channels;
-        let into = Steps { first, outer: rows * across, place: channels };
+        let into = Steps { first: y * across + padding * channels, outer: height * across, place: channels };
         interleave(isa, (channels, points, width), (x, from), (&mut *inputs, into));
     }
     let [channels, rows, columns] = shape.output;
@@ -64,35 +70,11 @@ pub fn conv_gather<const T: usize>(
     interleave(isa, (channels, points, plane), (g, from), (gradients, into));
 }
 
-/// Zeros around the images, and past the last.
-fn border(
-    inputs: &mut [f32],
-    points: usize,
-    (rows, across): (usize, usize),
-    (height, width): (usize, usize),
-    left: usize,
-    above: usize,
-) {
-    let each = rows * across;
-    let (images, rest) = inputs.split_at_mut_checked(points * each).unwrap_or_default();
-    rest.fill(0.0);
-    for image in images.chunks_exact_mut(each.max(1)) {
-        // From the end of one row of the image to the beginning of the next.
-        let mut from = 0;
-        for y in 0..height {
-            let begin = (above + y) * across + left;
-            image.get_mut(from..begin).unwrap_or_default().fill(0.0);
-            from = begin + width;
-        }
-        image.get_mut(from..).unwrap_or_default().fill(0.0);
-    }
-}
-
 /// `grad_weight[o][i][ky][kx] = chain(grad_weight; g[o][oy][ox][p] * x[i][oy s + ky - p][ox s + kx - p][p])` over points p, then
 /// places oy, ox, for the outputs from `first` on: accumulates. `grad_bias[o] = chain(grad_bias[o]; g[o][oy][ox][p])` likewise.
 ///
 /// # Shapes
-/// `inputs` and `gradients` from [`conv_gather`], `points` as there; `grad_weight` `[outputs][c_in][kh][kw]`, whole outputs;
+/// `inputs` and `gradients` from [`conv_gather`], of so many points; `grad_weight` `[outputs][c_in][kh][kw]`, whole outputs;
 /// `grad_bias` `[outputs]` or empty. T is the tile that was gathered.
 ///
 /// # Numerics
@@ -111,15 +93,8 @@ pub fn conv_weight_gradient<const T: usize>(
 ) {
     let Some(shape) = Shape::of(conv) else { return };
     let operands = Operands { isa, shape, points, inputs, gradients };
-    let each = shape.input[0] * shape.taps();
-    let rows = grad_weight.len() / each.max(1);
-    if lanes(T as u64) == 4 {
-        operands.groups::<4>(first, rows, grad_weight);
-    } else if isa == Isa::Avx512 && shape.window[1] * shape.input[0] > 16 {
-        operands.groups::<32>(first, rows, grad_weight);
-    } else {
-        operands.groups::<16>(first, rows, grad_weight);
-    }
+    let lanes = lanes(T as u64) as usize;
+    operands.groups(if isa == Isa::Avx512 { lanes } else { lanes.min(16) }, first, grad_weight);
     let channels = shape.output[0];
     let rows = points * shape.output[1] * shape.output[2];
     let gradients = gradients.get(first..rows * channels).unwrap_or_default();
@@ -127,6 +102,9 @@ pub fn conv_weight_gradient<const T: usize>(
     let grad_bias = grad_bias.get_mut(..wanted).unwrap_or_default();
     chain_rows::<false>(isa, (rows, channels), (gradients, &[]), grad_bias, &mut []);
 }
+
+/// Places whose gradients stay near while all weights pass them.
+const NEAR: usize = 2048;
 
 #[derive(Clone, Copy)]
 struct Operands<'a> {
@@ -137,52 +115,124 @@ struct Operands<'a> {
     gradients: &'a [f32],
 }
 
+/// Inputs beside each other in memory: `count` from channel `input` under column `kx` of row `ky` of the window on.
+#[derive(Clone, Copy)]
+struct Segment {
+    ky: usize,
+    kx: usize,
+    input: usize,
+    count: usize,
+    /// Outputs that do not read the padding there, (first, so many), down and across.
+    rows: (usize, usize),
+    columns: (usize, usize),
+}
+
 impl Operands<'_> {
-    /// The weights of `rows` outputs, as many at a time as stay in registers.
-    fn groups<const N: usize>(&self, first: usize, rows: usize, weights: &mut [f32]) {
-        let each = self.shape.input[0] * self.shape.taps();
-        for (row, count) in Groups::new(0..rows, nest_rows::<N>(self.isa)).each() {
-            let Some(weights) = weights.get_mut(row * each..(row + count) * each) else { return };
-            self.rows::<N>(first + row, count, weights);
+    /// The weights of outputs from `first` on, as many at a time as stay in registers beside so many lanes.
+    fn groups(&self, lanes: usize, first: usize, weights: &mut [f32]) {
+        let Shape { input: [channels, ..], output: [_, rows, columns], .. } = self.shape;
+        let each = channels * self.shape.taps();
+        let outputs = weights.len() / each.max(1);
+        let most = match lanes {
+            32 => nest_rows::<32>(self.isa),
+            16 => nest_rows::<16>(self.isa),
+            _ => nest_rows::<4>(self.isa),
+        };
+        let near = (NEAR / (rows * columns).max(1)).max(1);
+        for begin in (0..self.points).step_by(near) {
+            let points = (begin, near.min(self.points - begin));
+            for (row, count) in Groups::new(0..outputs, most).each() {
+                let Some(weights) = weights.get_mut(row * each..(row + count) * each) else { return };
+                self.segments(lanes, |segment| match lanes {
+                    32 if segment.count > 16 => self.segment::<32>(segment, points, first + row, weights),
+                    4 => self.segment::<4>(segment, points, first + row, weights),
+                    _ => self.segment::<16>(segment, points, first + row, weights),
+                });
+            }
         }
     }
 
-    /// The weights of `count` outputs, N inputs of a row of the window at a time.
-    fn rows<const N: usize>(&self, first: usize, count: usize, weights: &mut [f32]) {
-        let Self { shape, points, .. } = *self;
-        let ([channels, height, width], [outputs, rows, columns], [kh, kw]) = (shape.input, shape.output, shape.window);
-        let across = (width + 2 * shape.padding) * channels;
-        let down = (height + 2 * shape.padding) * across;
-        let loops = Nest {
-            counts: [points, rows, columns],
-            w: [rows * columns * outputs, columns * outputs, outputs],
-            x: [signed(down), signed(shape.stride * across), signed(shape.stride * channels)],
-        };
-        let gradients = self.gradients.get(first..).unwrap_or_default();
+    /// All inputs under the window, in segments of so many lanes at most: along a whole row of it, where zeros stand for the padding, or
+    /// a column at a time, whichever leaves fewer lanes idle.
+    fn segments(&self, lanes: usize, mut each: impl FnMut(Segment)) {
+        let Shape { input: [channels, height, width], output: [_, down, across], window: [kh, kw], stride, padding } =
+            self.shape;
+        let of_column = |kx| outputs(kx, across, width, stride, padding);
+        // A term costs its registers, and about one more.
+        let cost = |inputs: usize| inputs.div_ceil(lanes.min(16)) + inputs.div_ceil(lanes);
+        let apart = (0..kw).map(|kx| of_column(kx).1 * cost(channels)).sum::<usize>();
+        let apart = across * cost(kw * channels) > apart;
+        let (runs, length) = if apart { (kw, channels) } else { (1, kw * channels) };
         for ky in 0..kh {
-            for lane in (0..kw * channels).step_by(N) {
-                let mut sums = [[0.0; N]; ROWS];
-                let Some(sums) = sums.get_mut(..count) else { return };
-                // Lane l is input (lane + l) mod channels at column (lane + l) / channels of the window.
-                let place = |row: usize, l: usize| {
-                    let (column, input) = ((lane + l) / channels.max(1), (lane + l) % channels.max(1));
-                    ((row * channels + input) * kh + ky) * kw + column
-                };
-                let valid = N.min(kw * channels - lane);
-                for (row, sums) in sums.iter_mut().enumerate() {
-                    for (l, sum) in sums.iter_mut().take(valid).enumerate() {
-                        *sum = weights.get(place(row, l)).copied().unwrap_or(0.0);
-                    }
-                }
-                nest::<N>(self.isa, &loops, gradients, self.inputs, ky * across + lane, sums);
-                for (row, sums) in sums.iter().enumerate() {
-                    for (l, sum) in sums.iter().take(valid).enumerate() {
-                        if let Some(weight) = weights.get_mut(place(row, l)) {
-                            *weight = *sum;
-                        }
-                    }
+            let rows = outputs(ky, down, height, stride, padding);
+            for kx in 0..runs {
+                let columns = if apart { of_column(kx) } else { (0, across) };
+                for lane in (0..length).step_by(lanes.max(1)) {
+                    // A divisor that could be zero to a compiler.
+                    let (right, input) = (lane.checked_div(channels), lane.checked_rem(channels));
+                    let (kx, input) = (kx + right.unwrap_or(0), input.unwrap_or(0));
+                    each(Segment { ky, kx, input, count: lanes.min(length - lane), rows, columns });
                 }
             }
         }
     }
+
+    /// One segment of the weights of a few outputs, over some of the points.
+    fn segment<const N: usize>(
+        &self,
+        segment: Segment,
+        (point, points): (usize, usize),
+        first: usize,
+        weights: &mut [f32],
+    ) {
+        let Shape { input: [channels, height, width], output: [outputs, rows, columns], window: [kh, kw], .. } =
+            self.shape;
+        let Shape { stride, padding, .. } = self.shape;
+        let Segment { ky, kx, input, count: valid, rows: (row, down), columns: (column, wide) } = segment;
+        let across = (width + 2 * padding) * channels;
+        let loops = Nest {
+            counts: [points, down, wide],
+            w: [rows * columns * outputs, columns * outputs, outputs],
+            x: [signed(height * across), signed(stride * across), signed(stride * channels)],
+        };
+        let each = channels * kh * kw;
+        // Lanes go through the channels of one column of the window, then of the next.
+        let places = || {
+            let (mut kx, mut input) = (kx, input);
+            core::iter::repeat_with(move || {
+                let place = (input * kh + ky) * kw + kx;
+                input += 1;
+                if input == channels {
+                    (kx, input) = (kx + 1, 0);
+                }
+                place
+            })
+        };
+        let mut sums = [[0.0; N]; ROWS];
+        for (weights, sums) in weights.chunks_exact(each.max(1)).zip(&mut sums) {
+            for (sum, place) in sums.iter_mut().take(valid).zip(places()) {
+                *sum = weights.get(place).copied().unwrap_or(0.0);
+            }
+        }
+        let Some(used) = sums.get_mut(..weights.len() / each.max(1)) else { return };
+        let from = ((point * rows + row) * columns + column) * outputs + first;
+        let above = (row * stride + ky).saturating_sub(padding);
+        let start = (point * height + above) * across + (column * stride + kx) * channels + input;
+        nest::<N>(self.isa, &loops, self.gradients.get(from..).unwrap_or_default(), self.inputs, start, used);
+        for (weights, sums) in weights.chunks_exact_mut(each.max(1)).zip(&sums) {
+            for (sum, place) in sums.iter().take(valid).zip(places()) {
+                if let Some(weight) = weights.get_mut(place) {
+                    *weight = *sum;
+                }
+            }
+        }
+    }
+}
+
+/// (first, so many) of the outputs along one side that read no padding with this tap.
+fn outputs(tap: usize, places: usize, size: usize, stride: usize, padding: usize) -> (usize, usize) {
+    let first = padding.saturating_sub(tap).div_ceil(stride.max(1));
+    // Places o with o s + tap < size + padding.
+    let end = (size + padding).saturating_sub(tap).div_ceil(stride.max(1)).min(places);
+    (first, end.saturating_sub(first))
 }

@@ -1,6 +1,7 @@
 //! Convolutions on tiles `[unit][T]`: every place of the output is a product of a few rows, and its taps are a nest of loops.
 mod gradient;
 
+pub(crate) use gradient::conv_read_past;
 pub use gradient::{conv_gather, conv_gathered_len, conv_weight_gradient};
 
 use super::Isa;

@@ -1,6 +1,6 @@
 use super::{Trainer, least};
 use crate::error::{Buffer, Error};
-use crate::kernel::{conv_gather, conv_gathered_len, conv_weight_gradient, descend, weight_gradient};
+use crate::kernel::{conv_gather, conv_gathered_len, conv_read_past, conv_weight_gradient, descend, weight_gradient};
 use crate::layer::Conv;
 use crate::network::Workers;
 use crate::train::Layer;
@@ -148,7 +148,8 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         into: &mut Into<'_, F>,
     ) {
         let Some((inputs_len, outputs_len)) = conv_gathered_len(conv, T as u64) else { return };
-        let (inputs_len, outputs_len) = (inputs_len as usize, outputs_len as usize);
+        let past = conv_read_past(T as u64) as usize;
+        let (inputs_len, outputs_len) = ((inputs_len as usize).saturating_sub(past), outputs_len as usize);
         let scratch = core::mem::take(&mut self.buffers.scratch);
         let gathered = core::mem::take(&mut self.buffers.gathered);
         let (start, len, from_tile) = self.span(place.source);
@@ -167,34 +168,25 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
             let end = at + rows.end * each + if together { biases } else { 0 };
             into.with(at + rows.start * each..end, scratch, |gradient| {
                 let (weights, biases) = gradient.split_at_mut_checked(rows.len() * each).unwrap_or_default();
-                let at_once = (gathered.len() / (inputs_len + outputs_len).max(1)).max(1);
-                let gathered = gathered.get_mut(..at_once.min(tiles) * (inputs_len + outputs_len)).unwrap_or_default();
+                let room = gathered.len().saturating_sub(past);
+                let at_once = (room / (inputs_len + outputs_len).max(1)).clamp(1, tiles.max(1));
+                let (inputs, outputs) = gathered.split_at_mut_checked(at_once * inputs_len + past).unwrap_or_default();
                 for first in (0..tiles).step_by(at_once) {
-                    workers.any(gathered, inputs_len + outputs_len, |i, gathered| {
-                        let (tile, Some((inputs, outputs))) = (first + i, gathered.split_at_mut_checked(inputs_len))
-                        else {
-                            return true;
-                        };
+                    let now = at_once.min(tiles - first);
+                    let used = inputs.get_mut(..now * inputs_len).unwrap_or_default();
+                    workers.any2(used, inputs_len, outputs, outputs_len, |i, inputs, outputs| {
+                        let tile = first + i;
                         let x = x.get(tile * from_tile..).unwrap_or_default().as_chunks::<T>().0;
                         let g = g.get(tile * tile_len..).unwrap_or_default().as_chunks::<T>().0;
-                        if tile < tiles {
-                            conv_gather::<T>(isa, conv, T, x, g, inputs, outputs);
-                        }
+                        conv_gather::<T>(isa, conv, T, x, g, inputs, outputs);
                         false
                     });
-                    let gathered = &*gathered;
-                    let each_tile = || gathered.chunks_exact((inputs_len + outputs_len).max(1)).take(tiles - first);
+                    let (inputs, outputs, points) = (&*inputs, &*outputs, now * T);
                     parts(workers, weights, PART * each, |part, weights| {
-                        for tile in each_tile() {
-                            let (inputs, outputs) = tile.split_at_checked(inputs_len).unwrap_or_default();
-                            let row = rows.start + part * PART;
-                            conv_weight_gradient::<T>(isa, conv, T, row, inputs, outputs, weights, &mut []);
-                        }
+                        let row = rows.start + part * PART;
+                        conv_weight_gradient::<T>(isa, conv, points, row, inputs, outputs, weights, &mut []);
                     });
-                    for tile in each_tile() {
-                        let (_, outputs) = tile.split_at_checked(inputs_len).unwrap_or_default();
-                        conv_weight_gradient::<T>(isa, conv, T, 0, &[], outputs, &mut [], biases);
-                    }
+                    conv_weight_gradient::<T>(isa, conv, points, 0, &[], outputs, &mut [], biases);
                 }
             });
         }

@@ -119,7 +119,7 @@ impl Tiled for Make<'_> {
             activations: zeros(plan.activations_len),
             gradients: zeros(plan.gradients_len),
             scratch: zeros(plan.scratch_best.max(plan.scratch_len)),
-            gathered: zeros(4 * plan.gathered_len),
+            gathered: zeros(2 * plan.gathered_len),
             result: Vec::new(),
         };
         one.with(|trainer, _, _| {
