@@ -13,13 +13,15 @@ pub const fn conv_gathered_len(conv: &Conv, tile: u64) -> Option<(u64, u64)> {
     let width = conv.input.width as u64 + 2 * conv.window.padding as u64;
     let Some(plane) = width.checked_mul(conv.input.height as u64) else { return None };
     match (plane.checked_mul(conv.input.channels as u64), output.plane().checked_mul(output.channels as u64)) {
-        (Some(inputs), Some(outputs)) => match (inputs.checked_mul(tile), outputs.checked_mul(tile)) {
-            (Some(inputs), Some(outputs)) => match inputs.checked_add(conv_read_past(tile)) {
-                Some(inputs) => Some((inputs, outputs)),
-                None => None,
-            },
-            _ => None,
-        },
+        (Some(inputs), Some(outputs)) => {
+            match (apart(inputs, tile).checked_mul(tile), apart(outputs, tile).checked_mul(tile)) {
+                (Some(inputs), Some(outputs)) => match inputs.checked_add(conv_read_past(tile)) {
+                    Some(inputs) => Some((inputs, outputs)),
+                    None => None,
+                },
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
@@ -32,6 +34,12 @@ pub(crate) const fn conv_read_past(tile: u64) -> u64 {
 /// Lanes of [`conv_weight_gradient`] beside tiles of so many points.
 const fn lanes(tile: u64) -> u64 {
     if tile < 16 { 4 } else { 32 }
+}
+
+/// From one point's operands to the next point's. Where many points are written beside each other, an odd number of cache lines
+/// lies between them, so that they do not fight for one place in the cache.
+const fn apart(len: u64, tile: u64) -> u64 {
+    if tile < 16 { len } else { (len.div_ceil(16) | 1).saturating_mul(16) }
 }
 
 /// Puts a tile in the order of [`conv_weight_gradient`]: `inputs` `[point][y][x][c_in]` between zeros left and right as wide as the
@@ -53,20 +61,23 @@ pub fn conv_gather<const T: usize>(
     let ([channels, height, width], padding) = (shape.input, shape.padding);
     let (points, across) = (points.min(T), (width + 2 * padding) * channels);
     let (x, g) = (x.as_flattened(), g.as_flattened());
-    for row in inputs.chunks_exact_mut(across.max(1)).take(points * height) {
-        let (left, rest) = row.split_at_mut_checked(padding * channels).unwrap_or_default();
-        left.fill(0.0);
-        rest.get_mut(width * channels..).unwrap_or_default().fill(0.0);
+    let [image, gradient] = shape.apart(T);
+    for inputs in inputs.chunks_exact_mut(image.max(1)).take(points) {
+        for row in inputs.chunks_exact_mut(across.max(1)).take(height) {
+            let (left, rest) = row.split_at_mut_checked(padding * channels).unwrap_or_default();
+            left.fill(0.0);
+            rest.get_mut(width * channels..).unwrap_or_default().fill(0.0);
+        }
     }
     for y in 0..height {
         let from = Steps { first: y * width * T, outer: height * width * T, place: T };
-        let into = Steps { first: y * across + padding * channels, outer: height * across, place: channels };
+        let into = Steps { first: y * across + padding * channels, outer: image, place: channels };
         interleave(isa, (channels, points, width), (x, from), (&mut *inputs, into));
     }
     let [channels, rows, columns] = shape.output;
     let plane = rows * columns;
     let from = Steps { first: 0, outer: plane * T, place: T };
-    let into = Steps { first: 0, outer: plane * channels, place: channels };
+    let into = Steps { first: 0, outer: gradient, place: channels };
     interleave(isa, (channels, points, plane), (g, from), (gradients, into));
 }
 
@@ -92,15 +103,27 @@ pub fn conv_weight_gradient<const T: usize>(
     grad_bias: &mut [f32],
 ) {
     let Some(shape) = Shape::of(conv) else { return };
-    let operands = Operands { isa, shape, points, inputs, gradients };
+    let apart = shape.apart(T);
+    let operands = Operands { isa, shape, points, apart, inputs, gradients };
     let lanes = lanes(T as u64) as usize;
     operands.groups(if isa == Isa::Avx512 { lanes } else { lanes.min(16) }, first, grad_weight);
     let channels = shape.output[0];
-    let rows = points * shape.output[1] * shape.output[2];
-    let gradients = gradients.get(first..rows * channels).unwrap_or_default();
+    let places = shape.output[1] * shape.output[2];
     let wanted = grad_bias.len().min(channels.saturating_sub(first));
-    let grad_bias = grad_bias.get_mut(..wanted).unwrap_or_default();
-    chain_rows::<false>(isa, (rows, channels), (gradients, &[]), grad_bias, &mut []);
+    let Some(grad_bias) = grad_bias.get_mut(..wanted).filter(|bias| !bias.is_empty()) else { return };
+    for gradients in gradients.chunks_exact(apart[1].max(1)).take(points) {
+        let gradients = gradients.get(first..places * channels).unwrap_or_default();
+        chain_rows::<false>(isa, (places, channels), (gradients, &[]), grad_bias, &mut []);
+    }
+}
+
+impl Shape {
+    /// From point to point of the inputs and of the gradients of outputs, once gathered.
+    fn apart(&self, tile: usize) -> [usize; 2] {
+        let Self { input: [channels, height, width], output: [outputs, down, across], padding, .. } = *self;
+        let each = [channels * height * (width + 2 * padding), outputs * down * across];
+        each.map(|len| apart(len as u64, tile as u64) as usize)
+    }
 }
 
 /// Places whose gradients stay near while all weights pass them.
@@ -111,6 +134,7 @@ struct Operands<'a> {
     isa: Isa,
     shape: Shape,
     points: usize,
+    apart: [usize; 2],
     inputs: &'a [f32],
     gradients: &'a [f32],
 }
@@ -185,15 +209,15 @@ impl Operands<'_> {
         first: usize,
         weights: &mut [f32],
     ) {
-        let Shape { input: [channels, height, width], output: [outputs, rows, columns], window: [kh, kw], .. } =
+        let Shape { input: [channels, _, width], output: [outputs, _, columns], window: [kh, kw], stride, padding } =
             self.shape;
-        let Shape { stride, padding, .. } = self.shape;
+        let [image, gradient] = self.apart;
         let Segment { ky, kx, input, count: valid, rows: (row, down), columns: (column, wide) } = segment;
         let across = (width + 2 * padding) * channels;
         let loops = Nest {
             counts: [points, down, wide],
-            w: [rows * columns * outputs, columns * outputs, outputs],
-            x: [signed(height * across), signed(stride * across), signed(stride * channels)],
+            w: [gradient, columns * outputs, outputs],
+            x: [signed(image), signed(stride * across), signed(stride * channels)],
         };
         let each = channels * kh * kw;
         // Lanes go through the channels of one column of the window, then of the next.
@@ -215,9 +239,9 @@ impl Operands<'_> {
             }
         }
         let Some(used) = sums.get_mut(..weights.len() / each.max(1)) else { return };
-        let from = ((point * rows + row) * columns + column) * outputs + first;
+        let from = point * gradient + (row * columns + column) * outputs + first;
         let above = (row * stride + ky).saturating_sub(padding);
-        let start = (point * height + above) * across + (column * stride + kx) * channels + input;
+        let start = point * image + above * across + (column * stride + kx) * channels + input;
         nest::<N>(self.isa, &loops, self.gradients.get(from..).unwrap_or_default(), self.inputs, start, used);
         for (weights, sums) in weights.chunks_exact_mut(each.max(1)).zip(&sums) {
             for (sum, place) in sums.iter().take(valid).zip(places()) {
