@@ -38,10 +38,31 @@ pub const fn nest_rows<const T: usize>(isa: Isa) -> usize {
 ///
 /// # Numerics
 /// Each operation is rounded; lanes and rows are independent, so no bit depends on the instruction set.
+pub fn nest<const T: usize>(isa: Isa, nest: &Nest, w: &[f32], x: &[f32], start: usize, y: &mut [[f32; T]]) {
+    let rows = y.len();
+    run(isa, Loops { nest, w, x, start, biases: None, rows, apart: 1, y });
+}
+
+/// The same for chains that start from biases, `y[r apart][t] = chain(biases[r] + 0; w[i.w + r] * x[start + i.x + t])` for so many
+/// rows; past the biases they start from +0.0.
+#[expect(clippy::too_many_arguments, reason = "two operands, where chains begin, and where they go")]
+pub(crate) fn nest_from<const T: usize>(
+    isa: Isa,
+    nest: &Nest,
+    w: &[f32],
+    (x, start): (&[f32], usize),
+    biases: &[f32],
+    rows: usize,
+    y: &mut [[f32; T]],
+    apart: usize,
+) {
+    run(isa, Loops { nest, w, x, start, biases: Some(biases), rows, apart, y });
+}
+
 // Not inlined: it has a loop for every number of rows.
 #[inline(never)]
-pub fn nest<const T: usize>(isa: Isa, nest: &Nest, w: &[f32], x: &[f32], start: usize, y: &mut [[f32; T]]) {
-    isa.run(Loops { nest, w, x, start, y });
+fn run<const T: usize>(isa: Isa, loops: Loops<'_, T>) {
+    isa.run(loops);
 }
 
 /// Where the next term's weights and inputs begin.
@@ -92,15 +113,23 @@ struct Loops<'a, const T: usize> {
     w: &'a [f32],
     x: &'a [f32],
     start: usize,
+    /// Where chains start; otherwise they go on from `y`.
+    biases: Option<&'a [f32]>,
+    rows: usize,
+    /// From row to row of `y`.
+    apart: usize,
     y: &'a mut [[f32; T]],
 }
 
 impl<const T: usize> Loops<'_, T> {
     /// R rows in safe Rust.
     #[inline(always)]
-    fn rows<const R: usize>(self) {
-        let Ok(y) = <&mut [[f32; T]; R]>::try_from(self.y) else { return };
-        let mut sums = *y;
+    fn few<const R: usize>(self) {
+        let mut sums = [[0.0; T]; R];
+        for (r, sums) in sums.iter_mut().enumerate() {
+            let Some(y) = self.y.get(r * self.apart) else { return };
+            *sums = self.bias(r).map_or(*y, |bias| [bias; T]);
+        }
         for (at, from) in Terms::new(self.nest, self.start) {
             let weights = self.w.get(at..).and_then(|w| w.first_chunk::<R>());
             let (Some(w), Some(x)) = (weights, self.x.get(from..).and_then(|x| x.first_chunk::<T>())) else { return };
@@ -110,7 +139,17 @@ impl<const T: usize> Loops<'_, T> {
                 }
             }
         }
-        *y = sums;
+        for (r, sums) in sums.iter().enumerate() {
+            if let Some(y) = self.y.get_mut(r * self.apart) {
+                *y = *sums;
+            }
+        }
+    }
+
+    /// Where a row's chains start, if not from what is there.
+    #[inline(always)]
+    fn bias(&self, row: usize) -> Option<f32> {
+        self.biases.map(|biases| biases.get(row).map_or(0.0, |bias| bias + 0.0))
     }
 
     /// R rows by V registers.
@@ -120,11 +159,12 @@ impl<const T: usize> Loops<'_, T> {
         reason = "only loops over known ranges are all unrolled, each sum a register"
     )]
     fn sums<L: Lanes, const R: usize, const V: usize>(self, lanes: L) {
-        let Ok(y) = <&mut [[f32; T]; R]>::try_from(self.y) else { return };
         let mut sums = [[lanes.splat(0.0); V]; R];
         for r in 0..R {
+            let Some(y) = self.y.get(r * self.apart) else { return };
+            let bias = self.bias(r);
             for v in 0..V {
-                sums[r][v] = lanes.load(&y[r], v);
+                sums[r][v] = bias.map_or_else(|| lanes.load(y, v), |bias| lanes.splat(bias));
             }
         }
         for (at, from) in Terms::new(self.nest, self.start) {
@@ -142,8 +182,9 @@ impl<const T: usize> Loops<'_, T> {
             }
         }
         for r in 0..R {
+            let Some(y) = self.y.get_mut(r * self.apart) else { return };
             for v in 0..V {
-                lanes.store(sums[r][v], &mut y[r], v);
+                lanes.store(sums[r][v], y, v);
             }
         }
     }
@@ -153,7 +194,7 @@ impl<const T: usize> Loops<'_, T> {
     fn registers<L: Lanes, const V: usize>(self, lanes: L) {
         macro_rules! by_rows {
             ($($rows:literal)*) => {
-                match self.y.len() {
+                match self.rows {
                     $($rows if $rows * V <= 24 => self.sums::<L, $rows, V>(lanes),)*
                     _ => self.portable(),
                 }
@@ -168,15 +209,18 @@ impl<const T: usize> Job for Loops<'_, T> {
 
     #[inline(always)]
     fn portable(self) {
-        let Self { nest, w, x, start, y } = self;
+        let Self { nest, w, x, start, biases, rows, apart, y } = self;
         // More than four where the rows were grouped for instructions that this processor lacks.
-        for (i, y) in y.chunks_mut(4).enumerate() {
-            let loops = Loops { nest, w: w.get(4 * i..).unwrap_or_default(), x, start, y };
-            match loops.y.len() {
-                1 => loops.rows::<1>(),
-                2 => loops.rows::<2>(),
-                3 => loops.rows::<3>(),
-                _ => loops.rows::<4>(),
+        for first in (0..rows).step_by(4) {
+            let w = w.get(first..).unwrap_or_default();
+            let biases = biases.map(|biases| biases.get(first..).unwrap_or_default());
+            let y = y.get_mut(first * apart..).unwrap_or_default();
+            let loops = Loops { nest, w, x, start, biases, rows: rows - first, apart, y };
+            match loops.rows {
+                1 => loops.few::<1>(),
+                2 => loops.few::<2>(),
+                3 => loops.few::<3>(),
+                _ => loops.few::<4>(),
             }
         }
     }

@@ -5,7 +5,7 @@ pub(crate) use gradient::conv_read_past;
 pub use gradient::{conv_gather, conv_gathered_len, conv_weight_gradient};
 
 use super::Isa;
-use super::nest::{Nest, nest, nest_rows};
+use super::nest::{Nest, nest_from, nest_rows};
 use crate::layer::{Conv, Image};
 use core::ops::Range;
 
@@ -137,10 +137,7 @@ pub fn conv_forward<const T: usize>(
     for (first, count) in Groups::new(rows, nest_rows::<T>(isa)).each() {
         let Some((group, rest)) = panel.split_at_checked(count * inputs * kh * kw) else { return };
         panel = rest;
-        let mut start = [[0.0; T]; ROWS];
-        for (start, bias) in start.iter_mut().zip(bias.get(first..).unwrap_or_default()) {
-            *start = [bias + 0.0; T];
-        }
+        let biases = bias.get(first..).unwrap_or_default();
         for row in 0..down {
             let (ky, high, iy) = taps_forward(row, height, kh, shape.stride, shape.padding);
             for column in 0..columns {
@@ -150,11 +147,9 @@ pub fn conv_forward<const T: usize>(
                     w: [kh * kw * count, kw * count, count],
                     x: [signed(height * width * T), signed(width * T), signed(T)],
                 };
-                let mut sums = start;
-                let Some(sums) = sums.get_mut(..count) else { return };
                 let weights = group.get((ky * kw + kx) * count..).unwrap_or_default();
-                nest::<T>(isa, &loops, weights, x, (iy * width + ix) * T, sums);
-                scatter(sums, first, plane, row * columns + column, y);
+                let y = y.get_mut(first * plane + row * columns + column..).unwrap_or_default();
+                nest_from::<T>(isa, &loops, weights, (x, (iy * width + ix) * T), biases, count, y, plane);
             }
         }
     }
@@ -192,22 +187,10 @@ pub fn conv_backward_input<const T: usize>(
                     w: [kh * kw * count, stride * kw * count, stride * count],
                     x: [signed(down * columns * T), -signed(columns * T), -signed(T)],
                 };
-                let mut sums = [[0.0; T]; ROWS];
-                let Some(sums) = sums.get_mut(..count) else { return };
                 let weights = group.get((ky * kw + kx) * count..).unwrap_or_default();
-                nest::<T>(isa, &loops, weights, g, (oy * columns + ox) * T, sums);
-                scatter(sums, first, plane, row * width + column, grad_input);
+                let to = grad_input.get_mut(first * plane + row * width + column..).unwrap_or_default();
+                nest_from::<T>(isa, &loops, weights, (g, (oy * columns + ox) * T), &[], count, to, plane);
             }
-        }
-    }
-}
-
-/// Rows of a group to their units.
-#[inline(always)]
-fn scatter<const T: usize>(sums: &[[f32; T]], first: usize, plane: usize, place: usize, y: &mut [[f32; T]]) {
-    for (row, sums) in (first..).zip(sums) {
-        if let Some(y) = y.get_mut(row * plane + place) {
-            *y = *sums;
         }
     }
 }
