@@ -34,11 +34,21 @@ impl Workers for Threads {
         b_len: usize,
         part: impl Fn(usize, &mut [A], &mut [B]) -> bool + Sync,
     ) -> bool {
-        let a = a.par_chunks_exact_mut(a_len.max(1)).enumerate();
-        if b_len == 0 {
-            a.map(|(i, a)| part(i, a, &mut [])).reduce(|| false, |x, y| x | y)
-        } else {
-            a.zip(b.par_chunks_exact_mut(b_len)).map(|((i, a), b)| part(i, a, b)).reduce(|| false, |x, y| x | y)
-        }
+        beside((a, a_len), (b, b_len), &part)
+    }
+}
+
+/// One of it for all that the core hands out: what rayon makes of each kind of work takes a compiler minutes.
+#[inline(never)]
+fn beside<A: Send, B: Send>(
+    (a, a_len): (&mut [A], usize),
+    (b, b_len): (&mut [B], usize),
+    part: &(dyn Fn(usize, &mut [A], &mut [B]) -> bool + Sync),
+) -> bool {
+    let a = a.par_chunks_exact_mut(a_len.max(1)).enumerate();
+    if b_len == 0 {
+        a.map(|(i, a)| part(i, a, &mut [])).reduce(|| false, |x, y| x | y)
+    } else {
+        a.zip(b.par_chunks_exact_mut(b_len)).map(|((i, a), b)| part(i, a, b)).reduce(|| false, |x, y| x | y)
     }
 }
