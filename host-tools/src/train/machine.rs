@@ -9,6 +9,7 @@ use shatterscope::train::{
     Buffers, Layer, MeanLoss, Mode, Options, Place, Settings, Trainer, clip_by_norm, clip_by_value, correct_count,
     cross_entropy, plan,
 };
+use shatterscope::{Fault, Pass};
 
 /// Tiles whose convolution operands are gathered beside each other.
 const GATHERED: u64 = 2;
@@ -185,7 +186,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         let isa = self.options.isa;
         let mut trainer = trainer!(self, layers);
         load(&mut trainer, batch)?;
-        trainer.forward(parameters, running, Mode::Training { step: *step })?;
+        trainer.forward(parameters, running, Mode::Training { step: *step }).map_err(diverged)?;
         let mut outcome = lose(&mut trainer, batch, batch.count as u32)?;
         let rule = settings.step(rate, powers)?;
         let each = settings.optimiser.state_len(1) as usize;
@@ -194,7 +195,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         if limits.norm > 0.0 {
             self.gradient.clear();
             self.gradient.resize(parameters.len(), 0.0);
-            trainer.backward(parameters, &mut self.gradient)?;
+            trainer.backward(parameters, &mut self.gradient).map_err(diverged)?;
             square = squares(&self.gradient);
             if limits.value > 0.0 {
                 clip_by_value(&mut self.gradient, limits.value)?;
@@ -203,29 +204,31 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
             rule.apply_with(self.options.isa, parameters, &self.gradient, state)?;
         } else {
             let mut clipped = Vec::new();
-            trainer.backward_with(parameters, |at, weights, gradient| {
-                square += squares(gradient);
-                let mut gradient = gradient;
-                if limits.value > 0.0 {
-                    clipped.clear();
-                    clipped.extend_from_slice(gradient);
-                    failed = clip_by_value(&mut clipped, limits.value);
-                    gradient = &clipped;
-                }
-                let state = &mut state[at * each..(at + weights.len()) * each];
-                let parts = weights.par_chunks_mut(UPDATED).zip(gradient.par_chunks(UPDATED));
-                let updated = if each == 0 {
-                    parts.try_for_each(|(weights, gradient)| rule.apply_with(isa, weights, gradient, &mut []))
-                } else {
-                    let state = state.par_chunks_mut(UPDATED * each);
-                    parts
-                        .zip(state)
-                        .try_for_each(|((weights, gradient), state)| rule.apply_with(isa, weights, gradient, state))
-                };
-                if failed.is_ok() {
-                    failed = updated;
-                }
-            })?;
+            trainer
+                .backward_with(parameters, |at, weights, gradient| {
+                    square += squares(gradient);
+                    let mut gradient = gradient;
+                    if limits.value > 0.0 {
+                        clipped.clear();
+                        clipped.extend_from_slice(gradient);
+                        failed = clip_by_value(&mut clipped, limits.value);
+                        gradient = &clipped;
+                    }
+                    let state = &mut state[at * each..(at + weights.len()) * each];
+                    let parts = weights.par_chunks_mut(UPDATED).zip(gradient.par_chunks(UPDATED));
+                    let updated = if each == 0 {
+                        parts.try_for_each(|(weights, gradient)| rule.apply_with(isa, weights, gradient, &mut []))
+                    } else {
+                        let state = state.par_chunks_mut(UPDATED * each);
+                        parts
+                            .zip(state)
+                            .try_for_each(|((weights, gradient), state)| rule.apply_with(isa, weights, gradient, state))
+                    };
+                    if failed.is_ok() {
+                        failed = updated;
+                    }
+                })
+                .map_err(diverged)?;
         }
         failed?;
         *step = step.saturating_add(1);
@@ -297,6 +300,19 @@ fn load<const R: usize, const T: usize>(trainer: &mut Trainer<'_, Threads, R, T>
     Ok(())
 }
 
+/// What it means in training.
+fn diverged(error: shatterscope::Error) -> Failure {
+    match error {
+        shatterscope::Error::NonFinite(Fault { pass, layer }) => {
+            let pass = if pass == Pass::Forward { "forward" } else { "backward" };
+            Failure::non_finite(format!(
+                "NaN or infinity in the {pass} pass, first at layer {layer}: the steps are too long; lower --rate, or give --clip-norm"
+            ))
+        }
+        error => error.into(),
+    }
+}
+
 /// Losses and correct answers; the gradient of their sum over n stands in the trainer.
 fn lose<const R: usize, const T: usize>(
     trainer: &mut Trainer<'_, Threads, R, T>,
@@ -320,7 +336,9 @@ fn lose<const R: usize, const T: usize>(
     mean.add(&losses);
     let loss = mean.mean().unwrap_or(0.0);
     if !loss.is_finite() {
-        return Err(Failure::non_finite("the loss is NaN or infinite: lower the learning rate"));
+        return Err(Failure::non_finite(
+            "the loss is NaN or infinite: the steps are too long; lower --rate, or give --clip-norm",
+        ));
     }
     Ok(Outcome { loss, correct, gradient_norm: 0.0 })
 }
