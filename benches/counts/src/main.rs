@@ -2,6 +2,7 @@
 //!
 //! Prints the regions in the order in which they run; a region is one call of [`region`], whose name is what valgrind looks
 //! for. Nothing in a region depends on the processor: no allocation, the kernels forced.
+mod convolutions;
 mod kernels;
 mod networks;
 
@@ -37,6 +38,7 @@ impl Tiled for All {
         kernels::weight_gradient(isa);
         kernels::red16();
         kernels::draws(isa);
+        convolutions::convolutions::<T>(isa);
         networks::units::<R, T>(isa);
         networks::whole::<R, T>(isa);
     }

@@ -27,7 +27,7 @@ const OPT3: &[&str] = &["opt3"];
 /// An x86-64 that optimises happens to take its zero from the right side: no test there can tell max from a comparison.
 const OPT0: &[&str] = &["opt0"];
 
-const MUTANTS: [Mutant; 20] = [
+const MUTANTS: [Mutant; 21] = [
     Mutant {
         name: "dense chains by fused multiply-add",
         file: "src/kernel/portable.rs",
@@ -54,6 +54,13 @@ const MUTANTS: [Mutant; 20] = [
         file: "src/kernel/draw/mod.rs",
         from: "for _ in 0..2 {",
         to: "for _ in 0..1 {",
+        profiles: OPT3,
+    },
+    Mutant {
+        name: "convolutions by fused multiply-add",
+        file: "src/layer/conv.rs",
+        from: "*y += w * x;",
+        to: "*y = libm::fmaf(*w, *x, *y);",
         profiles: OPT3,
     },
     Mutant {
