@@ -4,6 +4,7 @@
 //! own. A layer is done for all points before the next begins, its points beside each other as far as there are [`Workers`].
 mod backward;
 mod forward;
+mod gather;
 mod norm;
 mod parameters;
 
