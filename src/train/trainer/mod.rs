@@ -4,8 +4,10 @@
 //! own. A layer is done for all points before the next begins, its points beside each other as far as there are [`Workers`].
 mod backward;
 mod forward;
+mod gather;
 mod norm;
 mod parameters;
+mod prelu;
 
 use super::plan::{Place, Plan, Region, lay_out, plan};
 use super::{Layer, Options};
@@ -29,7 +31,7 @@ pub struct Buffers<'a> {
     pub statistics: &'a mut [f32],
     /// Packed weights, and gradients of parameters before they are used. Any length from [`Plan::scratch_len`] up.
     pub scratch: &'a mut [f32],
-    /// Operands of a weight gradient of a convolution or norm, of as many tiles as fit; at least [`Plan::gathered_len`].
+    /// Operands of a weight gradient of a convolution, norm or PReLU, of as many tiles as fit; at least [`Plan::gathered_len`].
     pub gathered: &'a mut [f32],
 }
 

@@ -1,7 +1,8 @@
 use super::backward::Gradients;
+use super::gather::gather;
 use super::parameters::Into;
 use super::{Mode, Trainer};
-use crate::kernel::{COLUMNS, Isa, Red16, Steps, add_channel, all_finite, chain_rows, interleave, term};
+use crate::kernel::{COLUMNS, Isa, Red16, add_channel, all_finite, chain_rows, term};
 use crate::layer::{Affine, Image, Moments, Running, through_batch};
 use crate::math::Math;
 use crate::network::Workers;
@@ -168,33 +169,13 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         if finite && into.wanted() {
             into.with(at..at + 2 * channels, scratch, |gradient| {
                 let (gammas, betas) = gradient.split_at_mut_checked(channels).unwrap_or_default();
-                let each = channels * plane * T;
-                let tiles = count.div_ceil(T);
-                let of_tile = 2 * each + COLUMNS;
-                let at_once = (gathered.len() / of_tile.max(1)).max(1).min(tiles);
-                let gathered = gathered.get_mut(..at_once * of_tile).unwrap_or_default();
-                let from = Steps { first: 0, outer: plane * T, place: T };
-                let into = Steps { first: 0, outer: plane * channels, place: channels };
-                for first in (0..tiles).step_by(at_once.max(1)) {
-                    workers.any(gathered, of_tile, |i, gathered| {
-                        let (g, of_xhat) = gathered.split_at_mut_checked(each).unwrap_or_default();
-                        let from_here = here.get((first + i) * tile_len..).unwrap_or_default();
-                        let from_xhat = xhat.get((first + i) * from_tile..).unwrap_or_default();
-                        let shape = (channels, T, plane);
-                        if first + i < tiles {
-                            interleave(isa, shape, (from_here, from), (g, into));
-                            interleave(isa, shape, (from_xhat, from), (of_xhat, into));
-                        }
-                        false
-                    });
-                    let gathered = &*gathered;
+                let (shape, operands) = ((channels, plane, count), [(here, tile_len), (xhat, from_tile)]);
+                gather::<K, 2, T>((isa, workers), shape, operands, gathered, |gathered| {
                     // Chains of some channels at a time, through points and their places.
                     let chains = |part: usize, gammas: &mut [f32], betas: &mut [f32]| {
-                        let tiles = gathered.chunks_exact(of_tile.max(1)).take(tiles - first);
-                        for (i, tile) in (first..).zip(tiles) {
-                            let operands = tile.get(part * COLUMNS..).unwrap_or_default();
-                            let (g, xhat) = (operands, operands.get(each..).unwrap_or_default());
-                            let rows = T.min(count - i * T) * plane;
+                        for (rows, operands) in gathered.tiles() {
+                            let g = operands.get(part * COLUMNS..).unwrap_or_default();
+                            let xhat = g.get(channels * plane * T..).unwrap_or_default();
                             chain_rows::<true>(isa, (rows, channels), (g, xhat), betas, gammas);
                         }
                     };
@@ -208,7 +189,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
                     if !gammas.is_empty() {
                         chains(whole / COLUMNS, gammas, betas);
                     }
-                }
+                });
             });
         }
         self.buffers.activations = activations;
