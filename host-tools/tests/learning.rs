@@ -185,7 +185,8 @@ fn stacks_have_the_paper_s_depths() {
     };
     use shatterscope::train::Layer;
     for depth in [2, 4, 10, 24, 50] {
-        for (skips, blocks) in [(Skips::None, 0), (Skips::Resnet, (depth - 2) / 2)] {
+        let [twos, threes] = [2, 3].map(|each| (depth - 2).div_ceil(each));
+        for (skips, blocks) in [(Skips::None, 0), (Skips::Resnet, twos), (Skips::Bottleneck, threes)] {
             let layers = net(depth, skips).layers(image, 10).unwrap();
             let count = |of: fn(&Layer) -> bool| layers.iter().filter(|layer| of(layer)).count() as u32;
             assert_eq!(count(|layer| matches!(layer, Layer::Conv { .. })), depth - 1);
@@ -195,6 +196,14 @@ fn stacks_have_the_paper_s_depths() {
         }
     }
     assert!(net(1, Skips::None).layers(image, 10).is_err());
+    let narrow: Vec<u32> = Net { width: 8, ..net(5, Skips::Bottleneck) }
+        .layers(image, 10)
+        .unwrap()
+        .iter()
+        .filter_map(|layer| if let Layer::Conv { conv, .. } = layer { Some(conv.channels) } else { None })
+        .collect();
+    assert_eq!(narrow, [8, 2, 2, 8]);
+    assert!(Net { kind: Kind::Dense, ..net(5, Skips::Bottleneck) }.layers(image, 10).is_err());
 }
 
 fn shatterscope(line: &str) -> (Option<i32>, String, String) {

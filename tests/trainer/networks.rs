@@ -163,6 +163,27 @@ pub fn plain() -> Vec<(&'static str, Vec<Layer>)> {
                 .join(1.0, 1.0),
         ),
         (
+            "bottlenecks",
+            List::new(image(8, 6, 5))
+                .fork()
+                .relu()
+                .conv(2, half(1, 1), true)
+                .relu()
+                .conv(2, half(3, 1), true)
+                .relu()
+                .conv(8, half(1, 1), true)
+                .join(1.0, 1.0)
+                .fork()
+                .crelu()
+                .conv(4, half(1, 1), true)
+                .crelu()
+                .conv(4, half(3, 2), true)
+                .crelu()
+                .conv(16, half(1, 1), true)
+                .join(1.0, 0.5)
+                .dense(4, true),
+        ),
+        (
             "slopes",
             List::new(image(3, 4, 3))
                 .prelu(0.5)

@@ -41,6 +41,8 @@ pub enum Skips {
     Resnet,
     /// x <- sqrt(1 - t^2) x + t F(x), t = 2 / blocks
     Highway,
+    /// x <- x + beta F(x), F three convolutions: 1x1 to a quarter of the channels, 3x3, 1x1 back
+    Bottleneck,
 }
 
 /// A network, but for what the data say.
@@ -61,7 +63,7 @@ pub struct Net {
     pub init: Init,
     /// Batch norm before each rectifier.
     pub batch_norm: bool,
-    /// Skips, over two layers each.
+    /// Skips, over two layers each, or three where they narrow.
     pub skips: Skips,
     /// Scale of a resnet's branch.
     pub beta: f32,
@@ -112,6 +114,7 @@ impl Net {
             Skips::None => {}
             Skips::Resnet => text += &format!(", skips with beta {}", self.beta),
             Skips::Highway => text += ", highway skips",
+            Skips::Bottleneck => text += &format!(", bottlenecks with beta {}", self.beta),
         }
         text
     }
@@ -121,6 +124,12 @@ impl Net {
     /// # Errors
     /// Wrong use: a depth or width that the kind does not have; what the core refuses.
     pub fn layers(&self, image: Image, classes: u32) -> Result<Vec<Layer>> {
+        if self.skips == Skips::Bottleneck && !matches!(self.kind, Kind::Convnet | Kind::Stack) {
+            return Err(Failure::usage(format!(
+                "--skips bottleneck is over three convolutions, and {} has no such blocks: give --net convnet or stack",
+                name(self.kind)
+            )));
+        }
         let mut list = List { net: self, layers: Vec::new(), at: image };
         match self.kind {
             Kind::Dense => list.dense(classes)?,
@@ -182,6 +191,24 @@ impl List<'_> {
         }
     }
 
+    /// The next block of at most `left` convolutions, the image smaller by the stride after it; how many there are.
+    fn convolutions(&mut self, left: u32, channels: u32, stride: u32) -> u32 {
+        let narrow = (channels / 4).max(1);
+        // (channels, size, stride) of each; what is too short for a bottleneck is a block of the usual kind.
+        let convs: &[(u32, u32, u32)] = match (self.net.skips, left) {
+            (Skips::None, _) | (_, 1) => &[(channels, 3, stride)],
+            (Skips::Bottleneck, 3..) => &[(narrow, 1, 1), (narrow, 3, stride), (channels, 1, 1)],
+            _ => &[(channels, 3, stride), (channels, 3, 1)],
+        };
+        let mut next = convs.iter();
+        self.block(convs.len() as u32, |list| {
+            if let Some(&(channels, size, stride)) = next.next() {
+                list.conv(channels, size, stride);
+            }
+        });
+        convs.len() as u32
+    }
+
     fn scales(&self) -> (f32, f32) {
         // The first layer and the readout of a stack stand outside of its blocks.
         let blocks = match self.net.kind {
@@ -223,13 +250,8 @@ impl List<'_> {
                 done = 1;
             }
             while done < modules {
-                let over = if self.net.skips == Skips::None { 1 } else { (modules - done).min(2) };
-                let mut stride = if done == 0 { 2 } else { 1 };
-                self.block(over, |list| {
-                    list.conv(channels, 3, stride);
-                    stride = 1;
-                });
-                done += over;
+                let stride = if done == 0 { 2 } else { 1 };
+                done += self.convolutions(modules - done, channels, stride);
             }
             self.drop_out(section as u32);
         }
@@ -250,9 +272,7 @@ impl List<'_> {
         self.conv(width, 3, 1);
         let mut left = depth - 2;
         while left > 0 {
-            let over = if self.net.skips == Skips::None { 1 } else { left.min(2) };
-            self.block(over, |list| list.conv(width, 3, 1));
-            left -= over;
+            left -= self.convolutions(left, width, 1);
         }
         self.rectify();
         self.affine(classes);
