@@ -421,8 +421,15 @@ def max_pool_tangent(t, choice, window):
 
 
 def prelu(slope, bit, x):
-    """Of values, gradients and tangents."""
-    return np.where(bit, x, slope * x)
+    """Of values, gradients and tangents: `[c][y][x][point]`, a slope a channel."""
+    return np.where(bit, x, slope.reshape(-1, 1, 1, 1) * x)
+
+
+def prelu_grad(old, g, x):
+    """Of the slopes."""
+    terms = np.where(x > ZERO, ZERO, g * x)
+    return np.array([chain(o, (t[y, z, p] for p in range(x.shape[3]) for y in range(x.shape[1]) for z in range(x.shape[2])))
+                     for o, t in zip(old, terms)], F)
 
 
 def shortcut(x, channels, stride):
@@ -1097,11 +1104,17 @@ def pool_cases():
 
 
 def prelu_cases():
-    g = fine(200, len(ODD))
-    for slope in (0.25, 1, 0, -0.5, 0.01):
-        s, bit = F(slope), ODD > ZERO
-        yield {"slope": bits(s), "x": bits(ODD), "y": bits(prelu(s, bit, ODD)), "bits": bit.astype(int).tolist(),
-               "g": bits(g), "grad_x": bits(prelu(s, bit, g))}
+    finite = ODD[:-3].reshape(1, 3, 4, 1)
+    signs = np.array([0.0, -0.0, 1, 0.0, -0.0, 1], F).reshape(3, 1, 1, 2)  # with gradients of zero, too
+    sets = [([0.25], ODD.reshape(1, -1, 1, 1)), ([1], finite), ([0], finite), ([-0.5, 0.01, 3], signs),
+            ([0.25] * 5, fine(200, 5, 1, 1, 17)), ([0.25, 0.5, -1], fine(201, 3, 2, 3, 1)), ([0.1, 0.2], fine(202, 2, 3, 2, 5))]
+    for i, (slope, x) in enumerate(sets):
+        s, g, old = np.array(slope, F), fine(203 + i, *x.shape), fine(290 + i, len(slope))
+        if x is signs:
+            g[0], old[:] = ZERO, F(-0.0)
+        yield {"input": list(x.shape[:3]), "points": x.shape[3], "slope": bits(s), "x": flat(x),
+               "y": flat(prelu(s, x > ZERO, x)), "g": flat(g), "grad_input": flat(prelu(s, x > ZERO, g)),
+               "old_slope": bits(old), "grad_slope": bits(prelu_grad(old, g, x))}
 
 
 def crelu_image_cases():
@@ -1347,7 +1360,7 @@ ABOUT = {  # file: cases, sentence
     "dense": (dense_cases, "A dense layer (section 4): forward, gradient of the input, gradients of the parameters."),
     "conv": (conv_cases, "Convolutions (section 4): forward, gradient of the input, gradients of the parameters."),
     "pool": (pool_cases, "Average and max pools (section 4); the last ones on zeros, infinities and NaN."),
-    "prelu": (prelu_cases, "PReLU with a fixed slope, and its bits (section 4)."),
+    "prelu": (prelu_cases, "PReLU (section 4): forward, gradient of the input, gradients of the slopes."),
     "crelu_image": (crelu_image_cases, "CReLU of images (section 4), by channels; a row is a unit or a feature."),
     "shortcut": (shortcut_cases, "Shortcuts without parameters to a smaller image of more channels (section 4)."),
     "dropout": (dropout_cases, "Dropout (section 4): thresholds of rates, then masks by address; a row is a unit."),

@@ -397,26 +397,71 @@ fn the_largest_max_pool_chooses_its_last_tap() {
 
 #[test]
 fn prelu_agrees_with_f64() {
-    for slope in [0.25f32, 1.0, 0.0, -0.5] {
-        let (x, g, t) = (values(37, 17), values(37, 18), values(37, 19));
-        let network = alone(Layer::Prelu(slope as f64));
-        let pass = network.forward(&turned(&x, 1));
-        let (mut y, mut tape, mut grad) = (x.clone(), vec![0xa5; 5], g.clone());
-        layer::prelu_forward(slope, &mut y, &mut tape);
-        layer::prelu_backward(slope, &mut grad, &tape);
-        near(&y, 1, &pass.outputs, "value");
-        near(&grad, 1, &network.backward(&pass, &turned(&g, 1), Statistics::Full).0, "gradient");
-        rises(&network, &pass, &x, &g, &grad, 1, "prelu");
-        let (mut value, mut tangent) = (x, t.clone());
-        layer::prelu_tangent(slope, &mut value, &mut tangent);
-        assert_eq!(bits(&value), bits(&y));
-        near(&tangent, 1, &network.tangent(&pass, &turned(&t, 1), Statistics::Full), "tangent");
+    for (slope, plane, points) in
+        [(&[0.25][..], 37, 1), (&[1.0, 0.0, -0.5], 12, 5), (&[0.1, 0.2, 0.3, 0.4, 2.5], 1, 18)]
+    {
+        let n = slope.len() * plane * points;
+        let (x, g, t) = (values(n, 17), values(n, 18), values(n, 19));
+        let network = alone(Layer::Prelu { plane, slope: wide(slope) });
+        let pass = network.forward(&turned(&x, points));
+        let (of_inputs, of_slopes) = network.backward(&pass, &turned(&g, points), Statistics::Full);
+        let (mut y, mut grad, mut tangent) = (vec![f32::NAN; n], vec![f32::NAN; n], vec![f32::NAN; n]);
+        layer::prelu_forward(slope, &x, &mut y);
+        layer::prelu_backward_input(slope, &x, &g, &mut grad);
+        layer::prelu_backward_input(slope, &x, &t, &mut tangent);
+        near(&y, points, &pass.outputs, "value");
+        near(&grad, points, &of_inputs, "gradient");
+        near(&tangent, points, &network.tangent(&pass, &turned(&t, points), Statistics::Full), "tangent");
+        rises(&network, &pass, &x, &g, &grad, points, "prelu");
         adjoint(&tangent, &g, &t, &grad, "prelu");
+
+        let mut of_slope = vec![0.0; slope.len()];
+        layer::prelu_backward_parameters(points, &x, &g, &mut of_slope);
+        let Gradients::Prelu(expected) = &of_slopes[0] else { panic!() };
+        for (c, (ours, theirs)) in of_slope.iter().zip(expected).enumerate() {
+            assert!((f64::from(*ours) - theirs).abs() < NEAR, "slope {c}: {ours} against {theirs}");
+            // The output is linear in a slope: a step of any length is a derivative.
+            let moved = |by: f64| {
+                let mut slope = wide(slope);
+                slope[c] += by;
+                let outputs = alone(Layer::Prelu { plane, slope }).forward(&turned(&x, points)).outputs;
+                outputs.concat().iter().zip(turned(&g, points).concat()).map(|(y, g)| y * g).sum::<f64>()
+            };
+            let rise = moved(0.5) - moved(-0.5);
+            assert!((f64::from(*ours) - rise).abs() < NEAR, "slope {c}: {ours} against {rise}");
+        }
+        // Chains go on over calls, wherever the points are cut.
+        let mut twice = vec![0.0; slope.len()];
+        for range in [0..points / 3, points / 3..points] {
+            let (x, g) = (cut(&x, points, range.clone()), cut(&g, points, range.clone()));
+            layer::prelu_backward_parameters(range.len(), &x, &g, &mut twice);
+        }
+        assert_eq!(bits(&twice), bits(&of_slope));
     }
+}
+
+#[test]
+fn prelu_hides_nothing_and_adds_every_term() {
     // Slope 0 is not a rectifier: -0.0 and NaN stay.
-    let mut odd = [f32::NAN, -1.0, f32::NEG_INFINITY];
-    layer::prelu_forward(0.0, &mut odd, &mut [0]);
-    assert!(odd[0].is_nan() && odd[1].to_bits() == (-0.0f32).to_bits() && odd[2].is_nan());
+    let (odd, mut y) = ([f32::NAN, -1.0, f32::NEG_INFINITY], [7.0; 3]);
+    layer::prelu_forward(&[0.0], &odd, &mut y);
+    assert!(y[0].is_nan() && y[1].to_bits() == (-0.0f32).to_bits() && y[2].is_nan());
+    // -0.0 + +0.0 is +0.0: a positive value adds a term. One of -0.0 leaves it.
+    for (x, expected) in [(1.0, 0.0f32), (0.0, -0.0)] {
+        let mut slope = [-0.0];
+        layer::prelu_backward_parameters(1, &[x], &[-3.0], &mut slope);
+        assert_eq!(slope[0].to_bits(), expected.to_bits(), "{x}");
+    }
+    // What a slice lacks is left out, what is longer left alone.
+    let mut y = [7.0; 6];
+    layer::prelu_forward(&[0.5, 0.25], &[-4.0, -4.0], &mut y[..1]);
+    assert_eq!(y[..2], [-2.0, 7.0]);
+    layer::prelu_forward(&[0.5, 0.25], &[-4.0, -4.0], &mut y);
+    assert_eq!(y[..3], [-2.0, -1.0, 7.0]);
+    layer::prelu_backward_input(&[], &[1.0], &[1.0], &mut y);
+    layer::prelu_backward_input(&[0.5, 0.25], &[-1.0, -1.0], &[8.0], &mut y);
+    layer::prelu_backward_parameters(0, &[1.0], &[1.0], &mut []);
+    assert_eq!(y[2..], [7.0; 4]);
 }
 
 /// Channels in pairs are a vector's pairs, moved to where their planes stand; the tape is the same.

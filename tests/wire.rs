@@ -293,7 +293,7 @@ fn layers() -> [Layer; 11] {
         SMALL[0],
         Layer::Conv { conv: Conv { input: image, channels: 4, window: Window::half_padded(3, 1) }, bias: true },
         SMALL[1],
-        Layer::Prelu { units: 8, slope: 0.5 },
+        Layer::Prelu { image, slope: 0.5 },
         Layer::Crelu { image },
         Layer::BatchNorm { image, eps: 1e-5, momentum: 0.1 },
         Layer::AveragePool { pool },

@@ -20,11 +20,12 @@ fn document(words: &str) -> Value {
 }
 
 /// Every kind of layer, in steps of a quarter of a second or so.
-const SMALL: [&str; 4] = [
+const SMALL: [&str; 5] = [
     "--epochs 1 --depth 3 --width 13 --batch 100 --optimiser momentum --decay 1e-4",
     "--epochs 1 --net lenet --width 3 --batch 150 --shift 1 --optimiser nesterov --clip-norm 0.5",
     "--epochs 1 --net convnet --depth 6 --width 3 --batch 300 --batch-norm --skips highway --optimiser adam --rate 1e-3 --dropout 0.1",
     "--epochs 1 --net convnet --depth 10 --width 4 --batch 300 --activation crelu --init looks-linear --flip --clip-value 0.01",
+    "--epochs 1 --net convnet --depth 6 --width 5 --batch 300 --activation prelu --init orthogonal --optimiser adam --rate 1e-3",
 ];
 
 #[test]

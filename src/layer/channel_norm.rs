@@ -4,7 +4,7 @@ use crate::kernel::Red16;
 use crate::math::Math;
 
 /// The elements of a channel `[plane][points]` with their points, points and then positions ascending.
-fn by_points(channel: &[f32], points: usize) -> impl Iterator<Item = (usize, &f32)> {
+pub(super) fn by_points(channel: &[f32], points: usize) -> impl Iterator<Item = (usize, &f32)> {
     (0..points).flat_map(move |p| channel.iter().skip(p).step_by(points.max(1)).map(move |x| (p, x)))
 }
 

@@ -1,43 +1,68 @@
-/// `if x > 0 { x } else { slope * x }` in place, keeping one bit an element: `x > 0`. The slope is fixed.
+use super::channel_norm::by_points;
+use core::ops::Range;
+
+/// Where each of so many channels stands in x.
+fn ranges(channels: usize, x: &[f32]) -> impl Iterator<Item = Range<usize>> {
+    let each = x.len().checked_div(channels).unwrap_or(0);
+    (0..channels).map(move |c| c * each..(c + 1) * each)
+}
+
+/// `y = x > 0 ? x : slope * x`, a slope a channel.
 ///
 /// NaN stays NaN.
 ///
 /// # Shapes
-/// `x` is any number of elements, `tape` one bit for each, as for [`relu_forward`](super::relu_forward).
+/// `slope` `[c]`, `x` and `y` `[c][plane][points]`. What a slice lacks is left out.
 ///
 /// # References
-/// He et al., "Delving deep into rectifiers", ICCV 2015, equation 1; with a fixed slope it is the leaky rectifier of Maas et al.,
-/// 2013.
+/// He et al., "Delving deep into rectifiers", ICCV 2015, equation 1.
 #[inline(always)]
-pub fn prelu_forward(slope: f32, x: &mut [f32], tape: &mut [u8]) {
-    // No panic: a chunk has eight elements, of which a zip that is not inlined knows nothing.
-    for (at, x) in x.chunks_mut(8).enumerate() {
-        let Some(byte) = tape.get_mut(at) else { break };
-        let mut bits = 0;
-        for (i, x) in x.iter_mut().enumerate() {
-            bits |= u8::from(*x > 0.0) << i;
-            *x = if *x > 0.0 { *x } else { slope * *x };
-        }
-        *byte = bits;
-    }
-}
-
-/// `grad_input = bit ? grad_output : slope * grad_output`, in place.
-#[inline(always)]
-pub fn prelu_backward(slope: f32, g: &mut [f32], tape: &[u8]) {
-    for (at, g) in g.chunks_mut(8).enumerate() {
-        let Some(byte) = tape.get(at) else { break };
-        for (i, g) in g.iter_mut().enumerate() {
-            *g = if byte >> i & 1 == 1 { *g } else { slope * *g };
+pub fn prelu_forward(slope: &[f32], x: &[f32], y: &mut [f32]) {
+    for (slope, at) in slope.iter().zip(ranges(slope.len(), x)) {
+        let (Some(x), Some(y)) = (x.get(at.clone()), y.get_mut(at)) else { break };
+        for (y, x) in y.iter_mut().zip(x) {
+            *y = if *x > 0.0 { *x } else { slope * x };
         }
     }
 }
 
-/// Value and tangent in place: `t = x > 0 ? t : slope * t`.
+/// `grad_input = x > 0 ? grad_output : slope * grad_output`: overwrites. A tangent goes the same way.
+///
+/// # Shapes
+/// `slope` `[c]`, all others `[c][plane][points]`. What a slice lacks is left out.
 #[inline(always)]
-pub fn prelu_tangent(slope: f32, x: &mut [f32], t: &mut [f32]) {
-    for (x, t) in x.iter_mut().zip(t) {
-        *t = if *x > 0.0 { *t } else { slope * *t };
-        *x = if *x > 0.0 { *x } else { slope * *x };
+pub fn prelu_backward_input(slope: &[f32], x: &[f32], grad_output: &[f32], grad_input: &mut [f32]) {
+    for (slope, at) in slope.iter().zip(ranges(slope.len(), x)) {
+        let (x, g) = (x.get(at.clone()), grad_output.get(at.clone()));
+        let (Some(x), Some(g), Some(to)) = (x, g, grad_input.get_mut(at)) else { break };
+        for ((to, g), x) in to.iter_mut().zip(g).zip(x) {
+            *to = if *x > 0.0 { *g } else { slope * g };
+        }
     }
+}
+
+/// `grad_slope = chain(grad_slope; x > 0 ? +0.0 : grad_output * x)`, points and then places ascending: accumulates.
+///
+/// # Shapes
+/// `grad_slope` `[c]`, `x` and `grad_output` `[c][plane][points]`. What a slice lacks is left out.
+///
+/// # Numerics
+/// No term is left out, +0.0 neither.
+///
+/// # References
+/// He et al., equations 9 and 10: of a slope that a channel shares, the sum over all places.
+pub fn prelu_backward_parameters(points: usize, x: &[f32], grad_output: &[f32], grad_slope: &mut [f32]) {
+    let channels = grad_slope.len();
+    for (slope, at) in grad_slope.iter_mut().zip(ranges(channels, x)) {
+        let (Some(x), Some(g)) = (x.get(at.clone()), grad_output.get(at)) else { break };
+        for ((_, x), (_, g)) in by_points(x, points).zip(by_points(g, points)) {
+            *slope += prelu_term(*x, *g);
+        }
+    }
+}
+
+/// What one element adds to the gradient of its slope.
+#[inline(always)]
+pub(crate) fn prelu_term(x: f32, g: f32) -> f32 {
+    if x > 0.0 { 0.0 } else { g * x }
 }

@@ -6,7 +6,7 @@ use crate::math::{Math, negate};
 use crate::network::{Block, Dense, Orthogonal, Role, cut};
 use crate::random::{Normal, Purpose, Stream};
 
-/// How weights are drawn. Biases begin at zero, scales of batch norms at one.
+/// How weights are drawn. Biases begin at zero, scales of batch norms at one, slopes of PReLU where the layer says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
@@ -79,7 +79,7 @@ impl Init {
         kernels(layers, self.start).map(|(_, kernels)| of(kernels)).fold(0, |a, b| if a > b { a } else { b })
     }
 
-    /// Fills the parameters of all layers: weights as drawn, biases and shifts +0.0, scales 1.
+    /// Fills the parameters of all layers: weights as drawn, biases and shifts +0.0, scales 1, slopes those of their layers.
     ///
     /// # Shapes
     /// `parameters` as in [`Plan`](super::Plan); what is longer is left alone.
@@ -100,8 +100,10 @@ impl Init {
             let (own, after) = rest.split_at_mut_checked((weights + others) as usize).unwrap_or_default();
             let (weights, others) = own.split_at_mut_checked(weights as usize).unwrap_or_default();
             others.fill(0.0);
-            if let Layer::BatchNorm { .. } = layer {
-                weights.fill(1.0);
+            match *layer {
+                Layer::BatchNorm { .. } => weights.fill(1.0),
+                Layer::Prelu { slope, .. } => weights.fill(slope),
+                _ => {}
             }
             if let Some((at, kernels)) = next
                 && at == i

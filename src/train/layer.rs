@@ -26,11 +26,13 @@ pub enum Layer {
         /// Units.
         units: u32,
     },
-    /// `x > 0 ? x : slope x`.
+    /// `x > 0 ? x : slope x`, a slope a channel that learns; parameters the slopes.
+    ///
+    /// He et al. leave slopes out of the weight decay. Here decay takes all parameters alike, slopes, biases and scales of norms too.
     Prelu {
-        /// Units.
-        units: u32,
-        /// Of negative values; 1 is the looks-linear initialisation.
+        /// What goes in and comes out.
+        image: Image,
+        /// Of negative values, to begin with; 1 is the looks-linear initialisation.
         slope: f32,
     },
     /// Channel c becomes 2c = relu(x) and 2c + 1 = relu(-x).
@@ -91,11 +93,9 @@ impl Layer {
     /// What goes in. None where it has too many units.
     pub const fn input(&self) -> Option<u32> {
         match self {
-            Layer::Dense { inputs: units, .. }
-            | Layer::Relu { units }
-            | Layer::Prelu { units, .. }
-            | Layer::Dropout { units, .. } => Some(*units),
+            Layer::Dense { inputs: units, .. } | Layer::Relu { units } | Layer::Dropout { units, .. } => Some(*units),
             Layer::Conv { conv: Conv { input: image, .. }, .. }
+            | Layer::Prelu { image, .. }
             | Layer::Crelu { image }
             | Layer::BatchNorm { image, .. }
             | Layer::AveragePool { pool: Pool { input: image, .. } }
@@ -120,7 +120,7 @@ impl Layer {
         }
     }
 
-    /// (weights, biases), or (gamma, beta).
+    /// (weights, biases), (gamma, beta), or (slopes, none).
     pub const fn parameters(&self) -> Option<(u64, u64)> {
         match *self {
             Layer::Dense { inputs, outputs, bias } => {
@@ -131,6 +131,7 @@ impl Layer {
                 None => None,
             },
             Layer::BatchNorm { image, .. } => Some((image.channels as u64, image.channels as u64)),
+            Layer::Prelu { image, .. } => Some((image.channels as u64, 0)),
             _ => Some((0, 0)),
         }
     }
@@ -145,18 +146,13 @@ impl Layer {
 
     /// Whether it writes over its input; otherwise its input stays for the way back.
     pub(super) const fn in_place(&self) -> bool {
-        matches!(
-            self,
-            Layer::Relu { .. } | Layer::Prelu { .. } | Layer::Crelu { .. } | Layer::Dropout { .. } | Layer::Join { .. }
-        )
+        matches!(self, Layer::Relu { .. } | Layer::Crelu { .. } | Layer::Dropout { .. } | Layer::Join { .. })
     }
 
     /// Bytes kept of a tile for the way back: a bit an element of a rectifier, a byte a maximum.
     pub(super) const fn tape(&self, tile: u64) -> Option<u64> {
         match (self, self.input(), self.output()) {
-            (Layer::Relu { .. } | Layer::Prelu { .. } | Layer::Crelu { .. }, Some(units), _) => {
-                crate::layer::tape_bytes(units as u64, tile)
-            }
+            (Layer::Relu { .. } | Layer::Crelu { .. }, Some(units), _) => crate::layer::tape_bytes(units as u64, tile),
             (Layer::MaxPool { .. }, _, Some(units)) => (units as u64).checked_mul(tile),
             (_, Some(_), Some(_)) => Some(0),
             _ => None,

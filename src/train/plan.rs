@@ -53,7 +53,7 @@ pub struct Plan {
     pub scratch_len: u64,
     /// All weights of the largest layer.
     pub scratch_best: u64,
-    /// Operands of the widest weight gradient of a convolution or norm for one tile; 0 without either.
+    /// Operands of the widest weight gradient of a convolution, norm or PReLU for one tile; 0 without any.
     pub gathered_len: u64,
     /// Elements of a tile of inputs, where [`Trainer::begin`](super::Trainer::begin) has them: at the beginning of the activations.
     pub inputs_tile_len: u64,
@@ -177,6 +177,11 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
                 let operands = some!((2 * input as u64).checked_mul(tile), Refusal::TooLarge);
                 plan.gathered_len = larger(plan.gathered_len, operands + GATHERED_PAST);
             }
+            Layer::Prelu { .. } => {
+                plan.scratch_len = larger(plan.scratch_len, both);
+                // No overflow: fewer than 2^32 units times 64.
+                plan.gathered_len = larger(plan.gathered_len, input as u64 * tile + GATHERED_PAST);
+            }
             _ => {}
         }
         units = output;
@@ -196,7 +201,7 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
     Ok(plan)
 }
 
-/// Elements that are read and not used past the operands of a norm's gradients.
+/// Elements that are read and not used past the operands of a norm's or a PReLU's gradients.
 const GATHERED_PAST: u64 = 16;
 
 const EMPTY: Plan = Plan {

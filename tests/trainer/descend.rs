@@ -94,7 +94,7 @@ fn descending_without_a_gradient_is_the_same() {
         Layer::Dense { inputs: 37, outputs: 18, bias: true },
         Layer::Relu { units: 18 },
         Layer::Dense { inputs: 18, outputs: 7, bias: false },
-        Layer::Prelu { units: 7, slope: 0.25 },
+        Layer::Prelu { image: Image::vector(7), slope: 0.25 },
         Layer::Dense { inputs: 7, outputs: 4, bias: true },
     ];
     let adam = Optimiser::Adam { beta1: 0.9, beta2: 0.99, eps: 1e-8 };

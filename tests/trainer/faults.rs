@@ -89,6 +89,28 @@ fn inputs_that_are_not_finite_are_named() {
     }
 }
 
+/// Slopes as their layers begin, not as the task has them.
+fn set_slopes(task: &mut Task) {
+    let mut at = 0;
+    for layer in &task.layers {
+        let (weights, others) = layer.parameters().unwrap();
+        if let Layer::Prelu { slope, .. } = *layer {
+            task.parameters[at..at + weights as usize].fill(slope);
+        }
+        at += (weights + others) as usize;
+    }
+}
+
+/// Where no value is negative, nothing else would show it.
+#[test]
+fn a_slope_that_is_not_finite_is_found_before_it_is_used() {
+    let layers = List::new(image(2, 2, 2)).relu().prelu(0.5).layers;
+    let mut task = Task::new(&layers, POINTS, Mode::Inference);
+    task.inputs.iter_mut().for_each(|x| *x = x.abs() + 1.0);
+    task.parameters[1] = f32::NAN;
+    assert_eq!(fault(&task), forward(1));
+}
+
 #[test]
 fn what_overflows_is_named() {
     let vector = || List::new(Image::vector(3));
@@ -118,6 +140,7 @@ fn what_overflows_is_named() {
         if matches!(layers[0], Layer::Dense { outputs: 3, .. }) {
             task.parameters.fill(-0.25);
         }
+        set_slopes(&mut task);
         assert_eq!(fault(&task), forward(at), "{layers:?}");
     }
 }
@@ -156,6 +179,7 @@ fn gradients_that_overflow_are_named() {
             task.inputs.chunks_mut(3).for_each(|x| x[1] = 2.0);
         }
         task.seeds.fill(3e38);
+        set_slopes(&mut task);
         if at == 9 {
             let how = How { isa: Isa::Portable, cuts: &[POINTS], scratch: 0, gathered: 1, update: false };
             run::<_, 4, 4>(&task, &Serial, how).unwrap();

@@ -27,15 +27,16 @@ const STARTS: [Start; 5] = [Start::He, Start::Glorot, Start::Orthogonal, Start::
 
 #[test]
 fn independent_weights_stand_at_their_addresses() {
-    let layers = List::new(image(3, 4, 4)).norm().conv(5, window(3, 2, 1, 1), true).relu().norm().dense(4, true).layers;
+    let list = List::new(image(3, 4, 4)).norm().conv(5, window(3, 2, 1, 1), true).prelu(0.25).norm();
+    let layers = list.dense(4, true).layers;
     for (start, glorot) in [(Start::He, 0.0), (Start::Glorot, 1.0)] {
         let ours = drawn(&layers, init(start));
         let (norm, rest) = ours.split_at(6);
         assert_eq!(norm, [1.0, 1.0, 1.0, 0.0, 0.0, 0.0]);
         let (conv, rest) = rest.split_at(5 * 18);
         assert_eq!(bits(&rest[..5]), [0; 5]);
-        assert_eq!(rest[5..15], [[1.0; 5], [0.0; 5]].concat());
-        let dense = &rest[15..rest.len() - 4];
+        assert_eq!(rest[5..20], [[0.25; 5], [1.0; 5], [0.0; 5]].concat());
+        let dense = &rest[20..rest.len() - 4];
         assert_eq!(bits(&rest[rest.len() - 4..]), [0; 4]);
         for (number, weights, fan_in, fan_out) in [(1, conv, 18, 30), (2, dense, dense.len() / 4, 4)] {
             let stream = Stream::new(0x1_0000_0005, 3, Purpose::Weight, number, Normal::IrwinHall);

@@ -52,6 +52,25 @@ fn lengths_by_hand() {
         ..Plan::default()
     };
     assert_eq!(plan(&layers, 5, 2), Ok(expected));
+    // What slopes multiplied stays, so they write to a region of their own.
+    let expected = Plan {
+        places_len: 2,
+        parameters_len: 3,
+        activations_len: (12 + 12) * 6,
+        tape_tile_len: 12 * 2 / 8,
+        tape_len: 3 * 3,
+        gradient_len: 12 * 6,
+        gradients_len: 2 * 12 * 6,
+        scratch_len: 3,
+        scratch_best: 3,
+        // The terms of a tile, and a register more.
+        gathered_len: 12 * 2 + 16,
+        inputs_tile_len: 12 * 2,
+        inputs: 12,
+        outputs: 12,
+        ..Plan::default()
+    };
+    assert_eq!(plan(&List::new(image(3, 2, 2)).prelu(0.5).relu().layers, 5, 2), Ok(expected));
 }
 
 #[test]
@@ -110,7 +129,7 @@ fn lists_that_do_not_fit_are_refused() {
         assert_eq!(refused(&[norm(0.1, momentum)]), Refusal::Scale);
     }
     for wrong in [f32::NAN, f32::INFINITY] {
-        assert_eq!(refused(&[Layer::Prelu { units: 3, slope: wrong }]), Refusal::Scale);
+        assert_eq!(refused(&[Layer::Prelu { image: vector(3), slope: wrong }]), Refusal::Scale);
         for (a, b) in [(wrong, 1.0), (1.0, wrong)] {
             let shortcut = Shortcut { input: vector(3), channels: 3, stride: 1 };
             assert_eq!(refused(&[fork, Layer::Join { shortcut, a, b }]), Refusal::Scale);

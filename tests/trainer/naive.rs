@@ -93,9 +93,9 @@ fn forward(
             kept.tape = vec![0; x.len().div_ceil(8)];
             layer::relu_forward(x, &mut kept.tape);
         }
-        Layer::Prelu { slope, .. } => {
-            kept.tape = vec![0; x.len().div_ceil(8)];
-            layer::prelu_forward(slope, x, &mut kept.tape);
+        Layer::Prelu { .. } => {
+            layer::prelu_forward(w, x, &mut y);
+            *x = y;
         }
         Layer::Crelu { image } => {
             kept.tape = vec![0; x.len().div_ceil(8)];
@@ -177,7 +177,11 @@ fn backward(
             *g = to;
         }
         Layer::Relu { .. } => layer::relu_backward(g, &kept.tape),
-        Layer::Prelu { slope, .. } => layer::prelu_backward(slope, g, &kept.tape),
+        Layer::Prelu { .. } => {
+            layer::prelu_backward_input(w, &kept.x, g, &mut to);
+            layer::prelu_backward_parameters(points, &kept.x, g, of_weights);
+            *g = to;
+        }
         Layer::Crelu { image } => {
             layer::crelu_backward::<1>(image.plane() as usize * points, as_units(g), &kept.tape);
             g.truncate(to.len());

@@ -45,7 +45,7 @@ impl List {
     }
 
     pub fn prelu(mut self, slope: f32) -> Self {
-        self.layers.push(Layer::Prelu { units: self.units(), slope });
+        self.layers.push(Layer::Prelu { image: self.at, slope });
         self
     }
 
@@ -161,6 +161,22 @@ pub fn plain() -> Vec<(&'static str, Vec<Layer>)> {
                 .relu()
                 .dense(12, true)
                 .join(1.0, 1.0),
+        ),
+        (
+            "slopes",
+            List::new(image(3, 4, 3))
+                .prelu(0.5)
+                .fork()
+                .prelu(0.25)
+                .relu()
+                .conv(17, half(3, 1), true)
+                .prelu(-0.25)
+                .join(0.5, 0.75)
+                .prelu(0.1)
+                .crelu()
+                .dropout(0.2)
+                .dense(4, true)
+                .prelu(0.0),
         ),
         ("nothing to learn", List::new(image(2, 4, 4)).relu().average(window(2, 2, 2, 0)).crelu().dropout(0.25)),
     ];

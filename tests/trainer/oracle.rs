@@ -49,7 +49,7 @@ fn network(task: &Task, parameters: &[f64]) -> (Network, Vec<usize>) {
             }
             Layer::Conv { conv, .. } => convolution(&conv, w, b),
             Layer::Relu { .. } => reference::Layer::Relu,
-            Layer::Prelu { slope, .. } => reference::Layer::Prelu(slope.into()),
+            Layer::Prelu { image, .. } => reference::Layer::Prelu { plane: image.plane() as usize, slope: w.to_vec() },
             Layer::Crelu { image } => {
                 stack.last_mut().unwrap().push(reference::Layer::Crelu);
                 in_channels(&image)
@@ -82,7 +82,10 @@ fn network(task: &Task, parameters: &[f64]) -> (Network, Vec<usize>) {
         };
         let gradients = matches!(
             layer,
-            reference::Layer::Dense { .. } | reference::Layer::Windows(_) | reference::Layer::BatchNorm { .. }
+            reference::Layer::Dense { .. }
+                | reference::Layer::Windows(_)
+                | reference::Layer::Prelu { .. }
+                | reference::Layer::BatchNorm { .. }
         );
         owned.extend(gradients.then_some((weights + others) as usize));
         stack.last_mut().unwrap().push(layer);
@@ -124,6 +127,7 @@ fn flatten(gradients: &[Gradients], out: &mut Vec<Vec<f64>>) {
         match gradient {
             Gradients::Dense { weight, bias } => out.push([weight.concat(), bias.clone()].concat()),
             Gradients::Windows { weight, bias } => out.push([&weight[..], bias].concat()),
+            Gradients::Prelu(slope) => out.push(slope.clone()),
             Gradients::BatchNorm { gamma, beta } => out.push([&gamma[..], beta].concat()),
             Gradients::Residual(branch) => flatten(branch, out),
             Gradients::None => {}

@@ -77,20 +77,16 @@ fn pool() {
 #[test]
 fn prelu() {
     for case in cases("prelu") {
-        let (slope, x, g) = (float(&case["slope"]), floats(&case["x"]), floats(&case["g"]));
-        let (mut y, mut tape) = (x.clone(), vec![0xa5; x.len().div_ceil(8)]);
-        layer::prelu_forward(slope, &mut y, &mut tape);
+        let points = uint(&case["points"]) as usize;
+        let (slope, x, g) = (floats(&case["slope"]), floats(&case["x"]), floats(&case["g"]));
+        let (mut y, mut grad) = (unwritten(&case["y"]), unwritten(&case["y"]));
+        layer::prelu_forward(&slope, &x, &mut y);
         same(&y, &floats(&case["y"]), &case);
-        for (i, bit) in bytes(&case["bits"]).into_iter().enumerate() {
-            assert_eq!(tape[i / 8] >> (i % 8) & 1, bit, "{i} of {case}");
-        }
-        let mut grad = g.clone();
-        layer::prelu_backward(slope, &mut grad, &tape);
-        same(&grad, &floats(&case["grad_x"]), &case);
-        let (mut value, mut tangent) = (x, g);
-        layer::prelu_tangent(slope, &mut value, &mut tangent);
-        same(&value, &y, &case);
-        same(&tangent, &grad, &case);
+        layer::prelu_backward_input(&slope, &x, &g, &mut grad);
+        same(&grad, &floats(&case["grad_input"]), &case);
+        let mut of_slope = floats(&case["old_slope"]);
+        layer::prelu_backward_parameters(points, &x, &g, &mut of_slope);
+        same(&of_slope, &floats(&case["grad_slope"]), &case);
     }
 }
 

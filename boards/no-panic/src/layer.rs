@@ -135,9 +135,10 @@ fn rectifiers<const T: usize>() {
     relu_forward(buffer(&mut x), buffer(&mut tape));
     relu_backward(buffer(&mut x), slice(&tape));
     relu_tangent(buffer(&mut x), buffer(&mut t));
-    prelu_forward(black_box(0.25), buffer(&mut x), buffer(&mut tape));
-    prelu_backward(black_box(0.25), buffer(&mut x), slice(&tape));
-    prelu_tangent(black_box(0.25), buffer(&mut x), buffer(&mut t));
+    let slopes = slice(&[0.25; 3]);
+    prelu_forward(slopes, slice(&[1.0; 16]), buffer(&mut x));
+    prelu_backward_input(slopes, slice(&[1.0; 16]), slice(&[1.0; 16]), buffer(&mut x));
+    prelu_backward_parameters(black_box(2), slice(&[1.0; 16]), slice(&[1.0; 16]), buffer(&mut t));
     let (mut x, mut t) = ([[1.0; T]; 4], [[1.0; T]; 4]);
     crelu_forward::<T>(black_box(1), buffer(&mut x), buffer(&mut tape));
     crelu_backward::<T>(black_box(1), buffer(&mut x), slice(&tape));

@@ -25,7 +25,7 @@ fn networks() {
         Layer::Dense { inputs: 1, outputs: 1, bias: true },
         Layer::Conv { conv, bias: true },
         Layer::Relu { units: 1 },
-        Layer::Prelu { units: 1, slope: 0.5 },
+        Layer::Prelu { image, slope: 0.5 },
         Layer::Crelu { image },
         Layer::BatchNorm { image, eps: 1e-5, momentum: 0.1 },
         Layer::AveragePool { pool },

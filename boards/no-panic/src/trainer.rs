@@ -16,7 +16,7 @@ pub fn everything() {
         Layer::Conv { conv: Conv { input: image, channels: 2, window }, bias: true },
         Layer::BatchNorm { image, eps: 1e-5, momentum: 0.1 },
         Layer::Crelu { image },
-        Layer::Prelu { units: 4, slope: 0.1 },
+        Layer::Prelu { image, slope: 0.1 },
         Layer::Fork { image },
         Layer::AveragePool { pool },
         Layer::MaxPool { pool },

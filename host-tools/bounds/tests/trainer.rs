@@ -22,7 +22,7 @@ fn layers() -> Vec<Layer> {
         norm(image(13, 2, 2)),
         Layer::Dropout { units: 52, rate: 0.25 },
         Layer::MaxPool { pool: Pool { input: image(13, 2, 2), window: window(2, 1, 1, 0) } },
-        Layer::Prelu { units: 26, slope: 0.5 },
+        Layer::Prelu { image: image(13, 1, 2), slope: 0.5 },
         Layer::AveragePool { pool: Pool { input: image(13, 1, 2), window: window(1, 2, 1, 0) } },
         Layer::Dense { inputs: 13, outputs: 3, bias: true },
     ]

@@ -17,7 +17,12 @@ pub enum Layer {
     /// unit k -> features 2k = relu(x), 2k+1 = relu(-x); the derivative at 0 belongs to the second
     Crelu,
     /// x where x > 0, elsewhere slope x
-    Prelu(f64),
+    Prelu {
+        /// Units of a channel, 1 for vectors.
+        plane: usize,
+        /// `[channel]`
+        slope: Vec<f64>,
+    },
     /// x times a constant of its own for each point and unit, `[point][unit]`
     Mask(Batch),
     /// a convolution, an average pool, a shortcut
@@ -92,6 +97,8 @@ pub enum Gradients {
         /// Of each bias.
         bias: Vec<f64>,
     },
+    /// Of slopes, `[channel]`.
+    Prelu(Vec<f64>),
     /// Of a batch norm.
     BatchNorm {
         /// `[channel]`
@@ -195,9 +202,9 @@ impl Layer {
                 trace.rectifies();
                 x.iter().map(|x| x.iter().flat_map(|x| [x.max(0.0), (-x).max(0.0)]).collect()).collect()
             }
-            Layer::Prelu(slope) => {
+            Layer::Prelu { plane, slope } => {
                 trace.rectifies();
-                map(&x, |p, u| if x[p][u] > 0.0 { x[p][u] } else { slope * x[p][u] })
+                map(&x, |p, u| if x[p][u] > 0.0 { x[p][u] } else { slope[u / plane] * x[p][u] })
             }
             Layer::Mask(mask) => map(&x, |p, u| mask[p][u] * x[p][u]),
             Layer::Windows(windows) => windows.forward(&x, &windows.bias),
@@ -247,8 +254,15 @@ impl Layer {
                 let through = |p: usize, u: usize| if x[p][u] > 0.0 { g[p][2 * u] } else { -g[p][2 * u + 1] };
                 (map(x, through), Gradients::None)
             }
-            Layer::Prelu(slope) => {
-                (map(x, |p, u| if x[p][u] > 0.0 { g[p][u] } else { slope * g[p][u] }), Gradients::None)
+            Layer::Prelu { plane, slope } => {
+                let input = map(x, |p, u| if x[p][u] > 0.0 { g[p][u] } else { slope[u / plane] * g[p][u] });
+                let mut of_slope = vec![0.0; slope.len()];
+                for (x, g) in x.iter().zip(g) {
+                    for (u, (x, g)) in x.iter().zip(g).enumerate() {
+                        of_slope[u / plane] += if *x > 0.0 { 0.0 } else { g * x };
+                    }
+                }
+                (input, Gradients::Prelu(of_slope))
             }
             Layer::Mask(mask) => (map(x, |p, u| mask[p][u] * g[p][u]), Gradients::None),
             Layer::Windows(windows) => {
@@ -283,7 +297,9 @@ impl Layer {
             Layer::Crelu => (x.iter().zip(t))
                 .map(|(x, t)| x.iter().zip(t).flat_map(|(x, t)| if *x > 0.0 { [*t, 0.0] } else { [0.0, -t] }).collect())
                 .collect(),
-            Layer::Prelu(slope) => map(x, |p, u| if x[p][u] > 0.0 { t[p][u] } else { slope * t[p][u] }),
+            Layer::Prelu { plane, slope } => {
+                map(x, |p, u| if x[p][u] > 0.0 { t[p][u] } else { slope[u / plane] * t[p][u] })
+            }
             Layer::Mask(mask) => map(x, |p, u| mask[p][u] * t[p][u]),
             Layer::Windows(windows) => windows.forward(t, &[]),
             Layer::MaxPool(chosen) => chosen.forward(&trace.choices, t),

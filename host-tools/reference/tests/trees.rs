@@ -69,7 +69,7 @@ impl Random {
             self.dense(40, 3),
             self.convolution(plane(2, (5, 4), (3, 3), 1, 1), 3),
             norm,
-            Layer::Prelu(0.3),
+            Layer::Prelu { plane: 20, slope: self.vector(3) },
             Layer::Residual { a: 0.8, b: 0.6, shortcut: None, branch },
             Layer::MaxPool(Chosen::max(&plane(3, (5, 4), (3, 2), 2, 1))),
             Layer::Windows(Windows::shortcut(&plane(3, (3, 3), (1, 1), 2, 0), 4)),
@@ -90,6 +90,7 @@ fn parameters(layers: &mut [Layer]) -> Vec<&mut f64> {
             Layer::BatchNorm { gamma, beta, .. } => {
                 all.extend(gamma.iter_mut().flatten().chain(beta.iter_mut().flatten()))
             }
+            Layer::Prelu { slope, .. } => all.extend(slope),
             Layer::Residual { branch, .. } => all.extend(parameters(branch)),
             Layer::Windows(windows) if !windows.bias.is_empty() => {
                 all.extend(windows.weights.iter_mut().chain(&mut windows.bias));
@@ -107,6 +108,7 @@ fn flat(gradients: &[Gradients]) -> Vec<f64> {
         Gradients::Windows { weight, bias } | Gradients::BatchNorm { gamma: weight, beta: bias } => {
             weight.iter().chain(bias).copied().collect()
         }
+        Gradients::Prelu(slope) => slope.clone(),
         Gradients::Residual(branch) => flat(branch),
         Gradients::None => Vec::new(),
     };

@@ -50,7 +50,8 @@ fn each_layer_of_images() {
     assert_eq!(y, [-1.0, -1.0, -2.0, -4.0, -1.0, -1.0, -2.0, -4.0, -8.0, -8.0, -16.0, -32.0]);
     let shortcut = Windows::shortcut(&plane(1, (1, 1), 2, 0), 2);
     assert_eq!(outputs(Layer::Windows(shortcut), &[IMAGE.to_vec()]), [[1.0, 4.0, 0.0, 0.0]]);
-    assert_eq!(outputs(Layer::Prelu(0.25), &[vec![4.0, -4.0]]), [[4.0, -1.0]]);
+    let prelu = Layer::Prelu { plane: 2, slope: vec![0.25, -0.5] };
+    assert_eq!(outputs(prelu, &[vec![4.0, -4.0, -2.0, 0.0]]), [[4.0, -1.0, 1.0, 0.0]]);
     assert_eq!(outputs(Layer::Mask(vec![vec![2.0, 0.0]]), &[vec![4.0, -4.0]]), [[8.0, 0.0]]);
     // Mean and variance over both units and both points: 2 and 1.
     let norm = Layer::BatchNorm { plane: 2, eps: 0.0, gamma: None, beta: None };

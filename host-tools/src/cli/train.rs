@@ -117,7 +117,7 @@ pub struct TrainedNetwork {
     /// Rectifier
     #[arg(long, value_enum, default_value = "relu")]
     pub activation: Activation,
-    /// Slope of prelu below zero
+    /// Slopes of prelu below zero, to begin with
     #[arg(long, default_value_t = 1.0)]
     pub slope: f32,
     /// How weights are drawn

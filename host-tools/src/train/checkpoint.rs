@@ -126,6 +126,8 @@ pub(super) fn named(i: usize, layer: &Layer, running: bool) -> Vec<(String, Vec<
             let weight = of("weight", &[conv.channels, conv.input.channels, conv.window.height, conv.window.width]);
             if bias { vec![weight, of("bias", &[conv.channels])] } else { vec![weight] }
         }
+        // As PyTorch calls the slopes.
+        (Layer::Prelu { image, .. }, PARAMETERS) => vec![of("weight", &[image.channels])],
         (Layer::BatchNorm { image, .. }, PARAMETERS) => {
             vec![of("weight", &[image.channels]), of("bias", &[image.channels])]
         }

@@ -27,7 +27,7 @@ pub enum Activation {
     Relu,
     /// (max(x, 0), max(-x, 0)): features double
     Crelu,
-    /// Leaky, with a slope of 1 to begin with: the network is linear
+    /// x, or slope x below zero, a slope a channel that learns; 1 to begin with is a linear network
     Prelu,
 }
 
@@ -55,7 +55,7 @@ pub struct Net {
     pub width: u32,
     /// Rectifier.
     pub activation: Activation,
-    /// Slope of the leaky rectifier.
+    /// Slopes of prelu, to begin with.
     pub slope: f32,
     /// How weights are drawn.
     pub init: Init,
@@ -295,7 +295,7 @@ impl List<'_> {
         }
         self.layers.push(match self.net.activation {
             Activation::Relu => Layer::Relu { units },
-            Activation::Prelu => Layer::Prelu { units, slope: self.net.slope },
+            Activation::Prelu => Layer::Prelu { image, slope: self.net.slope },
             Activation::Crelu => Layer::Crelu { image },
         });
         if self.net.activation == Activation::Crelu {

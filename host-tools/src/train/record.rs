@@ -2,7 +2,7 @@
 //!
 //! | file | tensor | shape | what |
 //! |---|---|---|---|
-//! | both | `I.weight`, `I.bias` | a layer's own | parameters of layer I, counted from 0; gamma and beta of a batch norm |
+//! | both | `I.weight`, `I.bias` | a layer's own | parameters of layer I, counted from 0; gamma and beta of a batch norm; the slopes of a PReLU |
 //! | both | `I.running_mean`, `I.running_var` | `[c]` | of a batch norm |
 //! | both | `velocity.I.weight` | as the parameter | state of momentum; `mean.` and `square.` of Adam |
 //! | `step-K` | `inputs`, `labels` | `[n, c, h, w]`, `[n]` | the batch as the network sees it |
@@ -147,7 +147,7 @@ fn layer(layer: &Layer) -> Value {
             "stride": conv.window.stride, "padding": conv.window.padding, "bias": bias,
         }),
         Layer::Relu { units } => json!({ "kind": "relu", "units": units }),
-        Layer::Prelu { units, slope } => json!({ "kind": "prelu", "units": units, "slope": slope }),
+        Layer::Prelu { image, slope } => json!({ "kind": "prelu", "input": extents(image), "slope": slope }),
         Layer::Crelu { image } => json!({ "kind": "crelu", "input": extents(image) }),
         Layer::BatchNorm { image, eps, momentum } => {
             json!({ "kind": "batch-norm", "input": extents(image), "eps": eps, "momentum": momentum })

@@ -6,7 +6,7 @@ use crate::kernel::{
 };
 use crate::layer::{
     Conv, Shortcut, average_pool_backward, dropout_backward, join_backward_branch, join_backward_input,
-    max_pool_backward, prelu_backward, shortcut_backward,
+    max_pool_backward, shortcut_backward,
 };
 use crate::network::Workers;
 use crate::train::plan::Place;
@@ -140,10 +140,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
                     true
                 })
             }
-            Layer::Prelu { slope, .. } => self.back_in_place(place, outputs, |_, g, tape| {
-                isa.compiled(prelu, (slope, g), tape);
-                all_finite(isa, g)
-            }),
+            Layer::Prelu { image, .. } => self.prelu_backward(image, place, into),
             Layer::BatchNorm { image, .. } => self.norm_backward(image, place, into),
             Layer::AveragePool { ref pool } => {
                 let finite = self.across_back((outputs, inputs), |_, g, to| {
@@ -241,7 +238,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
     }
 
     /// `f(tile, gradient of the outputs, gradient of the inputs)` for every tile, with so many units; whether it said true of all.
-    fn across_back(
+    pub(super) fn across_back(
         &mut self,
         (outputs, inputs): (usize, usize),
         f: impl Fn(usize, &[f32], &mut [f32]) -> bool + Sync,
@@ -270,11 +267,6 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         self.buffers.tape = tape;
         !any
     }
-}
-
-#[inline(always)]
-fn prelu((slope, g): (f32, &mut [f32]), tape: &[u8]) {
-    prelu_backward(slope, g, tape);
 }
 
 /// `g <- skip + g`: what was kept is scaled already.

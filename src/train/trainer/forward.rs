@@ -5,8 +5,7 @@ use crate::kernel::{
     Matrix, all_finite, chain_matrix, conv_forward, conv_pack, crelu_forward, nest_rows, relu_forward,
 };
 use crate::layer::{
-    Conv, Dropout, Shortcut, average_pool_forward, dropout_forward, join_forward, max_pool_forward, prelu_forward,
-    shortcut_forward,
+    Conv, Dropout, Shortcut, average_pool_forward, dropout_forward, join_forward, max_pool_forward, shortcut_forward,
 };
 use crate::network::Workers;
 use crate::train::Layer;
@@ -79,10 +78,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
                     true
                 })
             }
-            Layer::Prelu { units, slope } => self.in_place(place, units as usize, |_, x, tape| {
-                isa.compiled(prelu, (slope, x), tape);
-                all_finite(isa, x)
-            }),
+            Layer::Prelu { .. } => self.prelu_forward(outputs, place, weights),
             Layer::BatchNorm { image, eps, momentum } => {
                 self.norm_forward((image, eps, momentum), place, (weights, biases), running)
             }
@@ -222,11 +218,6 @@ fn begin<const T: usize>(biases: &[f32], y: &mut [[f32; T]]) {
     for (y, bias) in y.iter_mut().zip(biases) {
         *y = [bias + 0.0; T];
     }
-}
-
-#[inline(always)]
-fn prelu((slope, x): (f32, &mut [f32]), tape: &mut [u8]) {
-    prelu_forward(slope, x, tape);
 }
 
 #[inline(always)]

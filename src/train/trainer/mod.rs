@@ -7,6 +7,7 @@ mod forward;
 mod gather;
 mod norm;
 mod parameters;
+mod prelu;
 
 use super::plan::{Place, Plan, Region, lay_out, plan};
 use super::{Layer, Options};
@@ -30,7 +31,7 @@ pub struct Buffers<'a> {
     pub statistics: &'a mut [f32],
     /// Packed weights, and gradients of parameters before they are used. Any length from [`Plan::scratch_len`] up.
     pub scratch: &'a mut [f32],
-    /// Operands of a weight gradient of a convolution or norm, of as many tiles as fit; at least [`Plan::gathered_len`].
+    /// Operands of a weight gradient of a convolution, norm or PReLU, of as many tiles as fit; at least [`Plan::gathered_len`].
     pub gathered: &'a mut [f32],
 }
 

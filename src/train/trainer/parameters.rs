@@ -62,7 +62,7 @@ pub(super) fn fitting(rows: usize, each: usize, capacity: usize, group: usize) -
 }
 
 /// Lets workers do parts of `len` elements, and the caller what is left over.
-fn parts<K: Workers>(workers: &K, all: &mut [f32], len: usize, part: impl Fn(usize, &mut [f32]) + Sync) {
+pub(super) fn parts<K: Workers>(workers: &K, all: &mut [f32], len: usize, part: impl Fn(usize, &mut [f32]) + Sync) {
     let whole = all.len() / len.max(1);
     let (parts, rest) = all.split_at_mut_checked(whole * len).unwrap_or_default();
     workers.any(parts, len, |i, all| {
