@@ -15,7 +15,7 @@ const NETS: [(&str, &str, Activation, Init, Skips); 5] = [
     ("CReLU, He", "crelu-he", Activation::Crelu, Init::He, Skips::None),
     ("resnet", "resnet", Activation::Relu, Init::He, Skips::Highway),
     ("ReLU, He", "relu-he", Activation::Relu, Init::He, Skips::None),
-    ("PReLU of slope 1", "prelu-1", Activation::Prelu, Init::Orthogonal, Skips::None),
+    ("PReLU from slope 1", "prelu-from-1", Activation::Prelu, Init::Orthogonal, Skips::None),
 ];
 
 /// What a scale means here.
@@ -185,8 +185,8 @@ fn choices(size: &Size) -> Vec<Choice> {
         ),
         choice(
             "PReLU",
-            "the slope stays 1, so that the network stays linear",
-            "a control: what these images give to depth and width without any rectifier; a slope that learns would leave 1",
+            "a slope a channel, 1 to begin with, that learns at the rate of the weights",
+            "from 1 the network begins linear, as looks-linear does; one a channel is the first of He et al.'s two ways to share them",
         ),
         choice(
             "Learning rate",
