@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
-from torch.nn.functional import avg_pool2d, batch_norm, conv2d, cross_entropy, linear, max_pool2d, pad, relu
+from torch.nn.functional import avg_pool2d, batch_norm, conv2d, cross_entropy, linear, max_pool2d, pad, prelu, relu
 
 U = 2.0**-24  # the greatest relative error of one rounded operation
 
@@ -42,6 +42,8 @@ CASES = {
     "crelu looks-linear, adam": f"{CRELU} --optimiser adam --rate 0.0003",
     "convnet, momentum": f"{CONVNET} --optimiser momentum --rate 0.01",
     "convnet, crelu looks-linear, nesterov": f"{CONVNET} --activation crelu --init looks-linear --optimiser nesterov --rate 0.01",
+    "convnet, prelu from 1, adam": f"{CONVNET} --activation prelu --init orthogonal --optimiser adam --rate 0.001",
+    "convnet, prelu, nesterov, L2": f"{CONVNET} --activation prelu --slope 0.25 --optimiser nesterov --decay 0.01 --rate 0.01",
     "convnet, norms, adam": f"{NORMED} --optimiser adam --rate 0.001",
     "convnet, norms, skips, nesterov": f"{NORMED} --skips resnet --optimiser nesterov --rate 0.01",
     "convnet, norms, highway, moved, adam": f"{NORMED} --skips highway --shift 1 --flip --optimiser adam --rate 0.001",
@@ -88,7 +90,7 @@ class Record:
         for layer in self.layers:
             if layer["kind"] == "dense":
                 terms.append(layer["inputs"])
-            if layer["kind"] in ("conv", "batch-norm"):
+            if layer["kind"] in ("conv", "batch-norm", "prelu"):
                 terms.append(examples * math.prod(layer["input"][1:]))
         return max(terms)
 
@@ -110,7 +112,7 @@ def forward(layers, tensors, x):
             case "relu":
                 x = relu(x)
             case "prelu":
-                x = torch.where(x > 0, x, single(layer["slope"]) * x)
+                x = prelu(x, weight)
             case "crelu":
                 x = torch.stack([relu(x), relu(-x)], 2).flatten(1, 2)
             case "batch-norm":
