@@ -8,7 +8,7 @@ use crate::train::plan::Place;
 
 impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
     /// Whether slopes, and all that came out, are finite: a slope that met no negative value would hide.
-    // Out of line, as its way back: networks without slopes keep none of this on the stack, and a micro:bit has 5 KiB of it.
+    // Out of line, as its way back: networks without slopes keep none of this on the stack, and a Cortex-M0 has little of it.
     #[inline(never)]
     pub(super) fn prelu_forward(&mut self, units: usize, place: Place, slopes: &[f32]) -> bool {
         let isa = self.options.isa;
