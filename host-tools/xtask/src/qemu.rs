@@ -29,6 +29,7 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
     report.step("devices: plan and measurement", || {
         succeed(&mut tree.cargo("test --quiet --release -p shatterscope-host --test emulated -- --ignored --nocapture"))
     });
+    crate::training::steps(tree, report);
     report.step("devices: 50 x 200, four points on 16 KB", || {
         compare(tree, "--depth 50 --points 4 --runs 1 --targets host,qemu:microbit").map(drop)
     });
