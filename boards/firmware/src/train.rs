@@ -11,7 +11,7 @@ use shatterscope::math::Math;
 use shatterscope::network::Serial;
 use shatterscope::train::{
     Buffers, Init, Layer, MeanLoss, Mode, Options, Place, Plan, Powers, Step, Trainer, correct_count, cross_entropy,
-    plan,
+    plan_for_steps,
 };
 use shatterscope::wire::{
     Done, Get, LAYER_BYTES, Layers, MAX_LAYERS, Message, Put, Ready, Store, Taught, Teach, Train, VALUE_BYTES, Why,
@@ -64,7 +64,7 @@ pub fn training_layout(
     words: u64,
 ) -> Result<(Plan, Result<TrainingLayout, Short>), Error> {
     with.settings.check()?;
-    let plan = plan(layers, with.batch, training_tile(with.batch, tile))?;
+    let plan = plan_for_steps(layers, with.batch, training_tile(with.batch, tile), &with.settings)?;
     let words = match with.ram {
         0 => words,
         ram => words.min(ram.saturating_sub(OVERHEAD) as u64 / 4),
@@ -375,7 +375,7 @@ impl Session {
         self.layers(arena, &mut layers)?;
         let Pieces { parameters, running, state, labels, buffers } = self.layout.cut(arena, &mut places);
         let options = self.options();
-        let mut trainer = Trainer::<_, R, T>::new(&layers, &Serial, options, buffers)?;
+        let mut trainer = Trainer::<_, R, T>::for_steps(&layers, &Serial, options, buffers)?;
         let (units, classes) = (trainer.plan().inputs as usize, trainer.plan().outputs as usize);
         let count = teach.count as usize;
         let labels = labels.get(..count).unwrap_or_default();
@@ -441,6 +441,19 @@ fn step<const R: usize, const T: usize>(
     labels: &[u32],
     (teach, rule): (&Teach, Step),
 ) -> Result<(f32, u32), Refused> {
+    let done = lose(trainer, (parameters, running), labels, teach)?;
+    trainer.descend(parameters, state, &rule)?;
+    Ok(done)
+}
+
+/// Forward and losses, whose gradient stands in the trainer then. Out of line: what they keep on the stack is not there on the way back.
+#[inline(never)]
+fn lose<const R: usize, const T: usize>(
+    trainer: &mut Trainer<Serial, R, T>,
+    (parameters, running): (&[f32], &mut [f32]),
+    labels: &[u32],
+    teach: &Teach,
+) -> Result<(f32, u32), Refused> {
     trainer.forward(parameters, running, Mode::Training { step: teach.step })?;
     let classes = trainer.plan().outputs as usize;
     let (outputs, gradient, tile_len) = trainer.outputs_and_gradient();
@@ -460,6 +473,5 @@ fn step<const R: usize, const T: usize>(
     if !(f32::MIN..=f32::MAX).contains(&loss) {
         return Err(Refused::Why(Why::Loss, 0, 0));
     }
-    trainer.descend(parameters, state, &rule)?;
     Ok((loss, correct))
 }

@@ -56,7 +56,13 @@ fn learn<const R: usize, const T: usize>(layers: &[Layer]) {
         gathered: buffer(&mut gathered),
     };
     let options = black_box(Options { batch, isa: Isa::detect(), seed: 1 });
-    let Ok(mut trainer) = Trainer::<_, R, T>::new(layers, &Serial, options, buffers) else { return };
+    let settings = black_box(Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm });
+    let _ = black_box(plan_for_steps(layers, batch, T as u32, &settings));
+    let trainer = match black_box(true) {
+        true => Trainer::<_, R, T>::new(layers, &Serial, options, buffers),
+        false => Trainer::<_, R, T>::for_steps(layers, &Serial, options, buffers),
+    };
+    let Ok(mut trainer) = trainer else { return };
     if let Ok((inputs, each)) = trainer.begin(black_box(2)) {
         inputs.fill(black_box(each as f32));
     }
@@ -68,7 +74,6 @@ fn learn<const R: usize, const T: usize>(layers: &[Layer]) {
     let _ = black_box(trainer.backward_with(parameters, |at, weights, gradient| {
         black_box((at, weights, gradient));
     }));
-    let settings = black_box(Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm });
     if let Ok(step) = settings.step(black_box(0.1), &mut Powers::new()) {
         let _ = black_box(trainer.descend(parameters, buffer(&mut state), &step));
     }
