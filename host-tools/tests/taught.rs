@@ -94,7 +94,7 @@ fn what_a_device_learned_comes_back() {
             checkpoint(&out)
         };
         let here = train("here", 7, "");
-        assert!(train("there", 7, "--target qemu:mps2-an386 --checkpoint-every 3") == here, "{words}");
+        assert!(train("there", 7, "--target qemu:mps2-an386 --checkpoint-every 3 --flash-every 2") == here, "{words}");
         // In parts: here, on an M3, here again, on RISC-V.
         train("parts", 2, "");
         train("parts", 2, "--resume --target qemu:mps2-an385");

@@ -6,7 +6,7 @@ use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::math::Math;
 use shatterscope::network::Serial;
 use shatterscope::train::*;
-use shatterscope::wire::{LAYER_BYTES, Layers, decode_layers, encode_layers, examples_digest};
+use shatterscope::wire::{LAYER_BYTES, Layers, With, decode_layers, encode_layers, examples_digest, training_tag};
 
 pub fn everything() {
     let image = black_box(Image { channels: 1, height: 4, width: 4 });
@@ -28,6 +28,9 @@ pub fn everything() {
     black_box(examples_digest(slice(&[1.0]).iter().copied(), slice(&[1]).iter().copied()));
     let mut bytes = [0; LAYER_BYTES];
     let bytes = encode_layers(slice(&layers), &mut bytes).unwrap_or_default();
+    let settings = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm };
+    let with = With { batch: 1, settings, start: Start::He, seed: 1, run: 0, step: 0, ram: 0 };
+    black_box(training_tag(slice(bytes), &black_box(with)));
     let mut layers = Layers::new();
     if !black_box(decode_layers(slice(bytes), &mut layers)) {
         return;
