@@ -5,11 +5,11 @@ use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::math::Math;
 use shatterscope::network::{Derivative, Family, Init, Norm, Readout, Schedule, Spec, Statistics};
 use shatterscope::random::Normal;
-use shatterscope::train::{Decay, Layer, Optimiser, Settings, Start};
+use shatterscope::train::{Decay, Layer, Optimiser, RateState, Settings, Start};
 use shatterscope::wire::{
     Broken, Decoder, Done, Facts, Frame, Get, Hello, LAYER_BYTES, Layers, MAX_FRAME, MAX_LAYERS, Message, PUT_BYTES,
-    Part, Put, Ready, Run, Store, Taught, Teach, Train, VALUE_BYTES, VERSION, Why, With, decode_layers, encode,
-    encode_layers, examples_digest,
+    Part, Put, Ready, Restore, Run, Save, Saved, Store, Taught, Teach, Train, VALUE_BYTES, VERSION, Why, With,
+    decode_layers, encode, encode_layers, examples_digest,
 };
 use shatterscope::{Fault, Pass, Refusal, Setting};
 use std::collections::BTreeMap;
@@ -99,6 +99,9 @@ fn examples() -> Vec<(&'static str, Frame<'static>)> {
         ("get", frame(7, 0, Message::Get(Get { session: 9, store: Store::Parameters, first: 0, count: 1210 }))),
         ("teach", frame(6, 0, Message::Teach(teach()))),
         ("taught", frame(6, 0, Message::Taught(taught()))),
+        ("save", frame(8, 0, Message::Save(Save { session: 9, step: 1, batch: 1, rate: RATE }))),
+        ("restore", frame(9, 0, Message::Restore(Restore { session: 9 }))),
+        ("saved", frame(8, 0, Message::Saved(saved()))),
     ]
 }
 
@@ -117,6 +120,12 @@ fn teach() -> Teach {
 
 fn taught() -> Taught {
     Taught { step: 1, loss: 2.5, correct: 0, digest: ready().digest, stack: Some(2_900), ticks: None }
+}
+
+const RATE: RateState = RateState { epoch: 0, rate: 0.5, best: f32::INFINITY, waited: 0, drops: 0 };
+
+fn saved() -> Saved {
+    Saved { sequence: 3, step: 1, batch: 1, rate: RATE, digest: ready().digest }
 }
 
 fn bytes_of(frame: &Frame) -> Vec<u8> {
@@ -201,6 +210,9 @@ fn the_page_numbers_the_variants() {
                 Why::Label,
                 Why::Loss,
                 Why::Store,
+                Why::NoFlash,
+                Why::Flash,
+                Why::Unsaved,
             ]),
         ),
         (
@@ -411,6 +423,7 @@ fn the_largest_of_everything_fits() {
         failed_checks: u32::MAX,
     };
     let compiler = "rustc 1.95.0-nightly (0123456789 2026-11-23)";
+    let most_of_rate = RateState { epoch: u32::MAX, rate: 0.3, best: 0.3, waited: u32::MAX, drops: u32::MAX };
     let messages = [
         Message::Run(most),
         Message::Value { first: u32::MAX, bytes: &values },
@@ -464,6 +477,9 @@ fn the_largest_of_everything_fits() {
             stack: Some(u32::MAX),
             ticks: Some(u64::MAX),
         }),
+        Message::Save(Save { session: u32::MAX, step: u32::MAX, batch: u32::MAX, rate: most_of_rate }),
+        Message::Restore(Restore { session: u32::MAX }),
+        Message::Saved(Saved { sequence: u32::MAX, step: u32::MAX, batch: u32::MAX, rate: most_of_rate, digest }),
         Message::Hello(Hello { wire: u32::MAX, contract: CONTRACT, commit: text, compiler, facts: Some(long) }),
     ];
     for message in messages {

@@ -4,7 +4,7 @@ use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write};
 use shatterscope::contract::{CONTRACT, Digest};
 use shatterscope::network::Spec;
 use shatterscope::wire::{Decoder, Frame, Hello, MAX_FRAME, Message, Part, Run, VERSION, encode};
-use shatterscope_firmware::device::{Board, Device, NoClock, NoDelay, NoPin, NoStack, Status};
+use shatterscope_firmware::device::{Board, Device, NoClock, NoDelay, NoFlash, NoPin, NoStack, Status};
 use shatterscope_firmware::{End, layout, serve as firmware};
 use std::sync::OnceLock;
 
@@ -94,8 +94,8 @@ fn answers(stream: &[u8]) -> Vec<u8> {
     let status = Status { lamp: NoPin, timing: NoPin, delay: NoDelay };
     let last = [&[0], &question()[..]].concat();
     let bytes = Line { input: stream, last: &last, output: Vec::new() };
-    let mut device = Device { board: BOARD, bytes, clock: NoClock, stack: NoStack, status };
-    let end = firmware::<2, TILE, _, _, _, _, _, _>(&mut device, &mut vec![f32::NAN; WORDS]);
+    let mut device = Device { board: BOARD, bytes, clock: NoClock, stack: NoStack, status, flash: NoFlash };
+    let end = firmware::<2, TILE, _, _, _, _, _, _, _>(&mut device, &mut vec![f32::NAN; WORDS]);
     assert_eq!(end, End::Closed);
     device.bytes.output
 }

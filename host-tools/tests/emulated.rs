@@ -8,7 +8,10 @@ use shatterscope_host::device::firmware::Firmware;
 use shatterscope_host::device::place::{Counting, Place, Remote, Settings, emulated_place, open};
 use shatterscope_host::device::profile::{Spent, grouped};
 use shatterscope_host::engine::{Engine, Isa};
-use shatterscope_host::plan::{Image, Planned, plan_for, tables::stack_bound};
+use shatterscope_host::plan::{
+    Image, Planned, plan_for,
+    tables::{Task, stack_bound},
+};
 use shatterscope_host::spec::Overrides;
 use std::time::Duration;
 
@@ -113,7 +116,7 @@ fn the_plan_is_what_the_device_reports() {
     let generous = |board: &&'static Board| {
         let image = Image::read(&firmware.program(board).unwrap()).unwrap();
         let most = entries().iter().filter_map(|entry| check(board, &image, entry)).max().unwrap() as u64;
-        let bound = stack_bound(board).unwrap().unwrap_or(0);
+        let bound = stack_bound(board, Task::Run).unwrap().unwrap_or(0);
         println!("{}: at most {most} B of stack, the table says {bound}", board.name);
         (bound > most + most / 10).then_some(board.name)
     };

@@ -24,7 +24,7 @@ pub use layer::Layer;
 pub use loss::{MeanLoss, correct_count, cross_entropy, predict, squared_error};
 pub use optimiser::{Adam, Decay, Momentum, Optimiser, Powers, Settings, Sgd, Step};
 pub use order::{partner, shuffle};
-pub use plan::{Options, Place, Plan, plan};
+pub use plan::{Options, Place, Plan, plan, plan_for_steps};
 pub use rate::{Decrease, MAX_STEPS, Rate, RateState};
 pub use trainer::{Buffers, Mode, Trainer};
 

@@ -1,4 +1,4 @@
-use super::Layer;
+use super::{Decay, Layer, Optimiser, Settings};
 use crate::error::{Error, Refusal};
 use crate::kernel::{Isa, conv_gathered_len};
 use crate::layer::Conv;
@@ -90,6 +90,39 @@ const fn larger(a: u64, b: u64) -> u64 {
     if a > b { a } else { b }
 }
 
+/// What is asked of the way back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Gradients of parameters and of inputs.
+    Gradients,
+    /// New parameters and no more; under plain descent those of a dense layer need no gradient at one point.
+    Steps {
+        /// Plain descent.
+        plain: bool,
+    },
+}
+
+impl Layer {
+    /// Whether it has parameters, and learns them without a gradient of its inputs where nobody asks for that.
+    const fn learns(&self) -> (bool, bool) {
+        let alone = matches!(self, Layer::Dense { .. } | Layer::Conv { .. });
+        (alone || matches!(self, Layer::BatchNorm { .. }), alone)
+    }
+}
+
+/// The first layer that has parameters, and whether its inputs get no gradient in steps: where their way back ends.
+pub(super) const fn bottom(layers: &[Layer]) -> (usize, bool) {
+    let mut i = 0;
+    // No panic: i is below the length.
+    while i < layers.len() {
+        if let (true, alone) = layers[i].learns() {
+            return (i, alone);
+        }
+        i += 1;
+    }
+    (i, false)
+}
+
 /// Lengths for batches of at most `batch` points in tiles of `tile`.
 ///
 /// # Errors
@@ -97,6 +130,29 @@ const fn larger(a: u64, b: u64) -> u64 {
 /// [`Refusal::Window`] and [`Refusal::Pool`] for windows, [`Refusal::Rate`], [`Refusal::Eps`] and [`Refusal::Scale`] for numbers out of
 /// range; [`Refusal::TooLarge`] past 2^32 - 1 parameters or units, or 2^64 - 1 elements.
 pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error> {
+    match lengths(layers, batch, tile, Asked::Gradients) {
+        Ok((plan, _)) => Ok(plan),
+        Err(error) => Err(error),
+    }
+}
+
+/// The same for [`Trainer::for_steps`](super::Trainer::for_steps): gradients no wider than the layers from the first one with parameters on,
+/// and under plain descent at one point no scratch for dense layers, as nothing is kept of a gradient.
+///
+/// # Errors
+/// As [`plan`].
+pub const fn plan_for_steps(layers: &[Layer], batch: u32, tile: u32, settings: &Settings) -> Result<Plan, Error> {
+    let plain = matches!((settings.optimiser, settings.decay), (Optimiser::Sgd, Decay::None));
+    match lengths(layers, batch, tile, Asked::Steps { plain }) {
+        Ok((plan, _)) => Ok(plan),
+        Err(error) => Err(error),
+    }
+}
+
+/// The plan, and the least scratch of an update that wants all gradients. Out of line: what it needs of a small stack is not there while a
+/// step is taken.
+#[inline(never)]
+pub(super) const fn lengths(layers: &[Layer], batch: u32, tile: u32, asked: Asked) -> Result<(Plan, u64), Error> {
     if batch == 0 || batch > 1 << 24 {
         return Err(Error::Refused(Refusal::Points));
     }
@@ -121,7 +177,13 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
     let mut plan = Plan { places_len: layers.len() as u64, ..EMPTY };
     plan.inputs = some!(layers[0].input(), Refusal::TooLarge);
     let (mut units, mut forked, mut joins) = (plan.inputs, None, 0);
-    let (mut widest, mut kept) = (units as u64, some!(region(layers, 0, units), Refusal::TooLarge) as u64);
+    let (bottom, alone) = match asked {
+        Asked::Gradients => (0, false),
+        Asked::Steps { .. } => bottom(layers),
+    };
+    let mut all_scratch = 0;
+    let unkept = matches!(asked, Asked::Steps { plain: true }) && batch == 1 && tile == 1;
+    let (mut widest, mut kept) = (0, some!(region(layers, 0, units), Refusal::TooLarge) as u64);
     plan.inputs_tile_len = kept * tile;
     i = 0;
     while i < layers.len() {
@@ -147,7 +209,13 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
         if !layer.in_place() {
             kept += some!(region(layers, i + 1, output), Refusal::TooLarge) as u64;
         }
-        widest = larger(widest, larger(input as u64, output as u64));
+        // A join needs room for what comes through its shortcut on the way forward, too.
+        if i >= bottom || matches!(layer, Layer::Join { .. }) {
+            widest = larger(widest, output as u64);
+        }
+        if i >= bottom && !(i == bottom && alone) {
+            widest = larger(widest, input as u64);
+        }
         let (weights, biases) = some!(layer.parameters(), Refusal::TooLarge);
         let both = some!(weights.checked_add(biases), Refusal::TooLarge);
         plan.parameters_len = some!(plan.parameters_len.checked_add(both), Refusal::TooLarge);
@@ -156,10 +224,13 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
         plan.statistics_len += 3 * statistics;
         plan.tape_tile_len =
             some!(plan.tape_tile_len.checked_add(some!(layer.tape(tile), Refusal::TooLarge)), Refusal::TooLarge);
-        plan.scratch_best = larger(plan.scratch_best, both);
+        let kept_nowhere = unkept && matches!(layer, Layer::Dense { .. });
+        plan.scratch_best = larger(plan.scratch_best, if kept_nowhere { 0 } else { both });
         match layer {
             Layer::Dense { inputs, .. } => {
-                plan.scratch_len = larger(plan.scratch_len, *inputs as u64 + 1);
+                let row = *inputs as u64 + 1;
+                all_scratch = larger(all_scratch, row);
+                plan.scratch_len = larger(plan.scratch_len, if kept_nowhere { 0 } else { row });
                 plan.multiply_adds = some!(plan.multiply_adds.checked_add(weights), Refusal::TooLarge);
             }
             Layer::Conv { conv, .. } => {
@@ -193,12 +264,13 @@ pub const fn plan(layers: &[Layer], batch: u32, tile: u32) -> Result<Plan, Error
     plan.outputs = units;
     plan.activations_len = some!(kept.checked_mul(points), Refusal::TooLarge);
     plan.tape_len = some!(plan.tape_tile_len.checked_mul(tiles), Refusal::TooLarge);
+    widest = larger(widest, units as u64);
     plan.gradient_len = some!(widest.checked_mul(points), Refusal::TooLarge);
     plan.gradients_len = some!(plan.gradient_len.checked_mul(2 + joins), Refusal::TooLarge);
     if plan.tape_tile_len > u32::MAX as u64 {
         return Err(Error::Refused(Refusal::TooLarge));
     }
-    Ok(plan)
+    Ok((plan, larger(plan.scratch_len, all_scratch)))
 }
 
 /// Elements that are read and not used past the operands of a norm's or a PReLU's gradients.

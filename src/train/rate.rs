@@ -59,6 +59,7 @@ pub struct Rate {
 /// Where a learning rate stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
 pub struct RateState {
     /// The epoch that runs, from 0.
     pub epoch: u32,

@@ -1,4 +1,4 @@
-use super::{Get, Put, Ready, Run, Taught, Teach, Train};
+use super::{Get, Put, Ready, Restore, Run, Save, Saved, Taught, Teach, Train};
 use crate::contract::Digest;
 use crate::error::{Fault, Refusal, Setting};
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,12 @@ pub enum Message<'a> {
     Teach(Teach),
     /// A step is done.
     Taught(Taught),
+    /// Keep the state in flash.
+    Save(Save),
+    /// Take up the state that lies in flash.
+    Restore(Restore),
+    /// It is done.
+    Saved(Saved),
 }
 
 /// Who speaks.
@@ -153,4 +159,10 @@ pub enum Why {
     Loss,
     /// Words past the end of a store, or of one that is not given back: `have` is its length.
     Store,
+    /// The device has no flash for a state.
+    NoFlash,
+    /// The flash failed; where it is too small, `need` and `have` in bytes of a slot.
+    Flash,
+    /// No whole state of this training lies in the flash.
+    Unsaved,
 }

@@ -15,6 +15,6 @@ pub use frame::{Frame, MAX_FRAME, VALUE_BYTES, VERSION, encode};
 pub use message::{Done, Facts, Hello, Message, Why};
 pub use request::{Part, Run};
 pub use train::{
-    Get, LAYER_BYTES, Layers, MAX_LAYERS, PUT_BYTES, Put, Ready, Store, Taught, Teach, Train, With, decode_layers,
-    encode_layers, examples_digest,
+    Get, LAYER_BYTES, Layers, MAX_LAYERS, PUT_BYTES, Put, Ready, Restore, Save, Saved, Store, Taught, Teach, Train,
+    With, decode_layers, encode_layers, examples_digest, training_tag,
 };

@@ -1,5 +1,5 @@
 use crate::contract::Digest;
-use crate::train::{Layer, Settings, Start};
+use crate::train::{Layer, RateState, Settings, Start};
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
@@ -147,6 +147,69 @@ pub struct Taught {
     pub stack: Option<u32>,
     /// Ticks of the device's clock that the step took, where it can say.
     pub ticks: Option<u64>,
+}
+
+/// The state is to go to the flash of the device, between any two steps.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Save {
+    /// Number of the training.
+    pub session: u32,
+    /// Steps done.
+    pub step: u32,
+    /// Batches done of the epoch at hand: the device keeps it for the host.
+    pub batch: u32,
+    /// Of the learning rate, likewise.
+    pub rate: RateState,
+}
+
+/// The state is to come back from the flash, before the first step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Restore {
+    /// Number of the training.
+    pub session: u32,
+}
+
+/// A state stands both in flash and in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Saved {
+    /// The number of its save.
+    pub sequence: u32,
+    /// Steps done.
+    pub step: u32,
+    /// As it was given.
+    pub batch: u32,
+    /// As it was given.
+    pub rate: RateState,
+    /// Of the parameters and running statistics, in their order.
+    pub digest: Digest,
+}
+
+/// Which training a saved state belongs to: a hash of its layers and of all that it depends on, but for where it stands and how much memory
+/// there is.
+pub fn training_tag(layers: &[u8], with: &With) -> u64 {
+    let mut digest = Digest::new();
+    digest.push_bytes(layers);
+    // Cannot fail: a hash is never full.
+    postcard::serialize_with_flavor(&With { step: 0, ram: 0, ..*with }, Hash(digest)).unwrap_or(0)
+}
+
+/// A hash of bytes.
+struct Hash(Digest);
+
+impl Flavor for Hash {
+    type Output = u64;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push_bytes(&[byte]);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<u64> {
+        Ok(self.0.hash)
+    }
 }
 
 /// The digest of examples: bits of the inputs, `[example][unit]`, then the labels.

@@ -135,7 +135,7 @@ impl Room {
     }
 
     #[track_caller]
-    fn check(&self) {
+    pub fn check(&self) {
         guards(&self.activations, "activations");
         guards(&self.gradients, "gradients");
         guards(&self.statistics, "statistics");

@@ -10,3 +10,4 @@ mod machine;
 mod naive;
 mod networks;
 mod oracle;
+mod steps;

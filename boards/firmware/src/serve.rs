@@ -1,11 +1,13 @@
 use crate::answer::Answer;
 use crate::compute::{Kept, compute};
-use crate::device::{Clock, Device, Gone, Machine, Stack, Transport};
-use crate::train::Session;
+use crate::device::{Clock, Device, Gone, Keep, Machine, Stack, Transport};
+use crate::train::{Refused, Session};
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::OutputPin;
 use shatterscope::contract::{CONTRACT, self_test};
-use shatterscope::wire::{Broken, Decoder, Facts, Frame, Get, Hello, MAX_FRAME, Message, Run, Teach, VERSION, Why};
+use shatterscope::wire::{
+    Broken, Decoder, Facts, Frame, Get, Hello, MAX_FRAME, Message, Restore, Run, Save, Saved, Teach, VERSION, Why,
+};
 
 /// Why the firmware ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +21,8 @@ pub enum End {
 
 /// Tests the machine, says hello, then serves requests until the transport ends. `arena` is all the memory that runs may
 /// use.
-pub fn serve<const R: usize, const T: usize, B, C, S, L, P, D>(
-    device: &mut Device<B, C, S, L, P, D>,
+pub fn serve<const R: usize, const T: usize, B, C, S, L, P, D, F>(
+    device: &mut Device<B, C, S, L, P, D, F>,
     arena: &mut [f32],
 ) -> End
 where
@@ -30,6 +32,7 @@ where
     L: OutputPin,
     P: OutputPin,
     D: DelayNs,
+    F: Keep,
 {
     let failed = self_test().iter().fold(0, |bits, check| bits | 1 << *check as u32);
     let mut server = Server::<_, R, T> {
@@ -75,6 +78,8 @@ enum Request {
     },
     Teach(Teach),
     Get(Get),
+    Save(Save),
+    Restore(Restore),
     Unread(Broken),
 }
 
@@ -93,6 +98,8 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                 Some((number, Request::Train { begins })) => self.train(number, begins)?,
                 Some((number, Request::Teach(teach))) => self.teach(number, &teach)?,
                 Some((number, Request::Get(get))) => self.get(number, &get)?,
+                Some((number, Request::Save(save))) => self.save(number, &save)?,
+                Some((number, Request::Restore(restore))) => self.restore(number, &restore)?,
             }
         }
         Ok(())
@@ -124,6 +131,8 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                 }
                 Message::Teach(teach) => Some((request, Request::Teach(teach))),
                 Message::Get(get) => Some((request, Request::Get(get))),
+                Message::Save(save) => Some((request, Request::Save(save))),
+                Message::Restore(restore) => Some((request, Request::Restore(restore))),
                 // A cancel that comes too late; a device's messages, in an echo.
                 _ => None,
             },
@@ -189,6 +198,33 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
     }
 
     #[inline(never)]
+    fn save(&mut self, number: u32, save: &Save) -> Result<(), Gone> {
+        let mut answer = Answer::new(self.machine, &mut self.buffer, number);
+        match &mut self.session {
+            Some(session) if session.number() == save.session => {
+                saved(session.save(save, self.arena, answer.machine()), &mut answer)
+            }
+            _ => answer.refuse(Why::Session, save.session as u64, 0),
+        }
+    }
+
+    #[inline(never)]
+    fn restore(&mut self, number: u32, restore: &Restore) -> Result<(), Gone> {
+        let mut answer = Answer::new(self.machine, &mut self.buffer, number);
+        match &mut self.session {
+            Some(session) if session.number() == restore.session => {
+                let restored = session.restore(self.arena, answer.machine());
+                // Parameters may be half of what they were.
+                if let Err(Refused::Why(Why::Flash, ..)) = restored {
+                    self.session = None;
+                }
+                saved(restored, &mut answer)
+            }
+            _ => answer.refuse(Why::Session, restore.session as u64, 0),
+        }
+    }
+
+    #[inline(never)]
     fn refuse(&mut self, number: u32, why: Why, need: u64) -> Result<(), Gone> {
         let have = if why == Why::SelfTest { self.failed as u64 } else { 0 };
         Answer::new(self.machine, &mut self.buffer, number).refuse(why, need, have)
@@ -225,5 +261,12 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
             facts: Some(facts),
         };
         Answer::new(self.machine, &mut self.buffer, number).say(Message::Hello(hello))
+    }
+}
+
+fn saved<M: Machine>(saved: Result<Saved, Refused>, answer: &mut Answer<M>) -> Result<(), Gone> {
+    match saved {
+        Ok(saved) => answer.say(Message::Saved(saved)),
+        Err(refused) => refused.say(answer),
     }
 }

@@ -3,19 +3,20 @@ use crate::OVERHEAD;
 use crate::answer::Answer;
 use crate::arena::Short;
 use crate::compute;
-use crate::device::{Gone, Machine};
+use crate::device::{Gone, Machine, NotKept};
 use shatterscope::Error;
 use shatterscope::contract::Digest;
 use shatterscope::kernel::Isa;
 use shatterscope::math::Math;
 use shatterscope::network::Serial;
+use shatterscope::train::slots::Progress;
 use shatterscope::train::{
     Buffers, Init, Layer, MeanLoss, Mode, Options, Place, Plan, Powers, Step, Trainer, correct_count, cross_entropy,
-    plan,
+    plan_for_steps,
 };
 use shatterscope::wire::{
-    Done, Get, LAYER_BYTES, Layers, MAX_LAYERS, Message, Put, Ready, Store, Taught, Teach, Train, VALUE_BYTES, Why,
-    With, decode_layers, examples_digest,
+    Done, Get, LAYER_BYTES, Layers, MAX_LAYERS, Message, Put, Ready, Save, Saved, Store, Taught, Teach, Train,
+    VALUE_BYTES, Why, With, decode_layers, examples_digest, training_tag,
 };
 
 /// How the arena is cut for a training, in words of 4 bytes, in the order in which the pieces lie.
@@ -64,7 +65,7 @@ pub fn training_layout(
     words: u64,
 ) -> Result<(Plan, Result<TrainingLayout, Short>), Error> {
     with.settings.check()?;
-    let plan = plan(layers, with.batch, training_tile(with.batch, tile))?;
+    let plan = plan_for_steps(layers, with.batch, training_tile(with.batch, tile), &with.settings)?;
     let words = match with.ram {
         0 => words,
         ram => words.min(ram.saturating_sub(OVERHEAD) as u64 / 4),
@@ -166,6 +167,12 @@ impl From<Error> for Refused {
     }
 }
 
+impl From<NotKept> for Refused {
+    fn from(NotKept { why, need, have }: NotKept) -> Self {
+        Refused::Why(why, need, have)
+    }
+}
+
 impl Refused {
     /// Whether the training is worth nothing then: parameters or statistics may have moved.
     pub fn is_final(&self) -> bool {
@@ -191,6 +198,8 @@ pub(crate) struct Session {
     /// Steps done.
     step: u32,
     last: Option<Taught>,
+    /// What the flash has of it since it was last saved or restored.
+    saved: Option<Saved>,
     /// Units in, and elements of a tile of them.
     inputs: (u32, u32),
 }
@@ -209,7 +218,17 @@ impl Session {
         };
         let (step, powers) = (train.with.step, Powers::new());
         let layout = TrainingLayout::default();
-        Self { number: train.session, layer_bytes, with: train.with, layout, powers, step, last: None, inputs: (0, 0) }
+        Self {
+            number: train.session,
+            layer_bytes,
+            with: train.with,
+            layout,
+            powers,
+            step,
+            last: None,
+            saved: None,
+            inputs: (0, 0),
+        }
     }
 
     /// Whether this is the one that is asked for.
@@ -375,7 +394,7 @@ impl Session {
         self.layers(arena, &mut layers)?;
         let Pieces { parameters, running, state, labels, buffers } = self.layout.cut(arena, &mut places);
         let options = self.options();
-        let mut trainer = Trainer::<_, R, T>::new(&layers, &Serial, options, buffers)?;
+        let mut trainer = Trainer::<_, R, T>::for_steps(&layers, &Serial, options, buffers)?;
         let (units, classes) = (trainer.plan().inputs as usize, trainer.plan().outputs as usize);
         let count = teach.count as usize;
         let labels = labels.get(..count).unwrap_or_default();
@@ -404,6 +423,56 @@ impl Session {
         let (loss, correct) = done?;
         self.powers = powers;
         Ok((loss, correct, ticks))
+    }
+
+    fn tag(&self, arena: &[f32]) -> u64 {
+        let bytes: &[u8] = bytemuck::cast_slice(arena);
+        training_tag(bytes.get(..self.layer_bytes as usize).unwrap_or_default(), &self.with)
+    }
+
+    fn has_begun(&self) -> Result<(), Refused> {
+        if self.layout.parameters > 0 { Ok(()) } else { Err(Refused::Why(Why::Session, self.number as u64, 0)) }
+    }
+
+    /// Keeps the state in flash; once, if the same is asked for again.
+    #[inline(never)]
+    pub fn save<M: Machine>(&mut self, save: &Save, arena: &mut [f32], machine: &mut M) -> Result<Saved, Refused> {
+        self.has_begun()?;
+        if save.step != self.step {
+            return Err(Refused::Why(Why::Step, save.step as u64, self.step as u64));
+        }
+        match &self.saved {
+            Some(saved) if (saved.step, saved.batch, saved.rate) == (save.step, save.batch, save.rate) => {
+                return Ok(*saved);
+            }
+            _ => {}
+        }
+        let progress = Progress { step: self.step, batch: save.batch, powers: self.powers, rate: save.rate };
+        let tag = self.tag(arena);
+        let Pieces { parameters, running, state, .. } = self.layout.cut(arena, &mut []);
+        let sequence = machine.save(tag, (parameters, running, state), &progress)?;
+        Ok(self.is_saved(sequence, &progress, arena))
+    }
+
+    /// Takes up the state that lies in flash.
+    #[inline(never)]
+    pub fn restore<M: Machine>(&mut self, arena: &mut [f32], machine: &mut M) -> Result<Saved, Refused> {
+        self.has_begun()?;
+        match &self.saved {
+            Some(saved) if saved.step == self.step => return Ok(*saved),
+            _ if self.step != 0 => return Err(Refused::Why(Why::Step, 0, self.step as u64)),
+            _ => {}
+        }
+        let tag = self.tag(arena);
+        let Pieces { parameters, running, state, .. } = self.layout.cut(arena, &mut []);
+        let (sequence, progress) = machine.restore(tag, (parameters, running, state))?;
+        (self.step, self.powers, self.last) = (progress.step, progress.powers, None);
+        Ok(self.is_saved(sequence, &progress, arena))
+    }
+
+    fn is_saved(&mut self, sequence: u32, progress: &Progress, arena: &[f32]) -> Saved {
+        let Progress { step, batch, rate, .. } = *progress;
+        *self.saved.insert(Saved { sequence, step, batch, rate, digest: self.digest(arena) })
     }
 
     /// Says words of a store.
@@ -441,6 +510,19 @@ fn step<const R: usize, const T: usize>(
     labels: &[u32],
     (teach, rule): (&Teach, Step),
 ) -> Result<(f32, u32), Refused> {
+    let done = lose(trainer, (parameters, running), labels, teach)?;
+    trainer.descend(parameters, state, &rule)?;
+    Ok(done)
+}
+
+/// Forward and losses, whose gradient stands in the trainer then. Out of line: what they keep on the stack is not there on the way back.
+#[inline(never)]
+fn lose<const R: usize, const T: usize>(
+    trainer: &mut Trainer<Serial, R, T>,
+    (parameters, running): (&[f32], &mut [f32]),
+    labels: &[u32],
+    teach: &Teach,
+) -> Result<(f32, u32), Refused> {
     trainer.forward(parameters, running, Mode::Training { step: teach.step })?;
     let classes = trainer.plan().outputs as usize;
     let (outputs, gradient, tile_len) = trainer.outputs_and_gradient();
@@ -460,6 +542,5 @@ fn step<const R: usize, const T: usize>(
     if !(f32::MIN..=f32::MAX).contains(&loss) {
         return Err(Refused::Why(Why::Loss, 0, 0));
     }
-    trainer.descend(parameters, state, &rule)?;
     Ok((loss, correct))
 }

@@ -8,7 +8,7 @@ use shatterscope::math::Math;
 use shatterscope::network::Serial;
 use shatterscope::random::Normal;
 use shatterscope::train::{
-    Buffers, Decay, Layer, Mode, Optimiser, Options, Place, Powers, Settings, Trainer, cross_entropy, plan,
+    Buffers, Decay, Layer, Mode, Optimiser, Options, Place, Powers, Settings, Trainer, cross_entropy, plan_for_steps,
 };
 
 /// What all kernels share: no more than a Cortex-M0 with 16 KiB has.
@@ -74,7 +74,8 @@ const LAYERS: [Layer; 3] = [
 
 /// A step of plain descent on one example, all of it: forward, loss, backward, weights.
 fn step<H: Kernels, M: Marks>(memory: &mut Memory) -> Option<Digest> {
-    let plan = plan(&LAYERS, 1, 1).ok()?;
+    let settings = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm };
+    let plan = plan_for_steps(&LAYERS, 1, 1, &settings).ok()?;
     let (parameters, rest) = two(memory, plan.parameters_len as usize, plan.activations_len as usize + 300);
     let (activations, rest) = rest.split_at_mut(plan.activations_len as usize);
     let (gradients, scratch) = two(rest, plan.gradients_len as usize, plan.scratch_len as usize);
@@ -91,9 +92,8 @@ fn step<H: Kernels, M: Marks>(memory: &mut Memory) -> Option<Digest> {
     };
     fill(4, parameters);
     parameters.iter_mut().for_each(|w| *w *= 0.2);
-    let mut trainer = Trainer::<_, ONE, 1>::new(&LAYERS, &Serial, options, buffers).ok()?;
+    let mut trainer = Trainer::<_, ONE, 1>::for_steps(&LAYERS, &Serial, options, buffers).ok()?;
     fill(1, trainer.begin(1).ok()?.0);
-    let settings = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm };
     let rule = settings.step(0.05, &mut Powers::new()).ok()?;
     marked::<M, Option<()>>(|| {
         trainer.forward(parameters, &mut [], Mode::Training { step: 0 }).ok()?;

@@ -4,7 +4,8 @@
 
 use cortex_m_rt::entry;
 use embassy_nrf::gpio::{Level, Output, OutputDrive};
-use shatterscope_silicon::{Board, Cycles, Delay, Status, arena, logs_and_frames, run};
+use embassy_nrf::nvmc::Nvmc;
+use shatterscope_silicon::{Board, Cycles, Delay, InFlash, Status, arena, logs_and_frames, run};
 
 const HERTZ: u32 = 64_000_000;
 
@@ -22,6 +23,8 @@ fn main() -> ! {
     let _column = Output::new(p.P0_28, Level::Low, OutputDrive::Standard);
     let lamp = Output::new(p.P0_21, Level::Low, OutputDrive::Standard);
     let timing = Output::new(p.P0_02, Level::Low, OutputDrive::Standard);
+    // Behind what the linker may use.
+    let flash = InFlash { flash: Nvmc::new(p.NVMC), at: 288 << 10, len: 112 << 10 };
     let status = Status { lamp, timing, delay: Delay };
-    run::<4, 4>(BOARD, frames, clock, status, ARENA.take())
+    run::<4, 4>(BOARD, frames, clock, status, flash, ARENA.take())
 }

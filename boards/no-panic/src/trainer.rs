@@ -6,7 +6,7 @@ use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::math::Math;
 use shatterscope::network::Serial;
 use shatterscope::train::*;
-use shatterscope::wire::{LAYER_BYTES, Layers, decode_layers, encode_layers, examples_digest};
+use shatterscope::wire::{LAYER_BYTES, Layers, With, decode_layers, encode_layers, examples_digest, training_tag};
 
 pub fn everything() {
     let image = black_box(Image { channels: 1, height: 4, width: 4 });
@@ -28,6 +28,9 @@ pub fn everything() {
     black_box(examples_digest(slice(&[1.0]).iter().copied(), slice(&[1]).iter().copied()));
     let mut bytes = [0; LAYER_BYTES];
     let bytes = encode_layers(slice(&layers), &mut bytes).unwrap_or_default();
+    let settings = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm };
+    let with = With { batch: 1, settings, start: Start::He, seed: 1, run: 0, step: 0, ram: 0 };
+    black_box(training_tag(slice(bytes), &black_box(with)));
     let mut layers = Layers::new();
     if !black_box(decode_layers(slice(bytes), &mut layers)) {
         return;
@@ -56,7 +59,13 @@ fn learn<const R: usize, const T: usize>(layers: &[Layer]) {
         gathered: buffer(&mut gathered),
     };
     let options = black_box(Options { batch, isa: Isa::detect(), seed: 1 });
-    let Ok(mut trainer) = Trainer::<_, R, T>::new(layers, &Serial, options, buffers) else { return };
+    let settings = black_box(Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm });
+    let _ = black_box(plan_for_steps(layers, batch, T as u32, &settings));
+    let trainer = match black_box(true) {
+        true => Trainer::<_, R, T>::new(layers, &Serial, options, buffers),
+        false => Trainer::<_, R, T>::for_steps(layers, &Serial, options, buffers),
+    };
+    let Ok(mut trainer) = trainer else { return };
     if let Ok((inputs, each)) = trainer.begin(black_box(2)) {
         inputs.fill(black_box(each as f32));
     }
@@ -68,7 +77,6 @@ fn learn<const R: usize, const T: usize>(layers: &[Layer]) {
     let _ = black_box(trainer.backward_with(parameters, |at, weights, gradient| {
         black_box((at, weights, gradient));
     }));
-    let settings = black_box(Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm });
     if let Ok(step) = settings.step(black_box(0.1), &mut Powers::new()) {
         let _ = black_box(trainer.descend(parameters, buffer(&mut state), &step));
     }

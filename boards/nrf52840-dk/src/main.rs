@@ -4,7 +4,8 @@
 
 use cortex_m_rt::entry;
 use embassy_nrf::gpio::{Level, Output, OutputDrive};
-use shatterscope_silicon::{ActiveLow, Board, Cycles, Delay, Status, arena, logs_and_frames, run};
+use embassy_nrf::nvmc::Nvmc;
+use shatterscope_silicon::{ActiveLow, Board, Cycles, Delay, InFlash, Status, arena, logs_and_frames, run};
 
 const HERTZ: u32 = 64_000_000;
 
@@ -21,6 +22,8 @@ fn main() -> ! {
     let clock = Cycles::new(HERTZ, &mut core.DCB, &mut core.DWT);
     let lamp = ActiveLow(Output::new(p.P0_13, Level::High, OutputDrive::Standard));
     let timing = Output::new(p.P1_01, Level::Low, OutputDrive::Standard);
+    // Behind what the linker may use.
+    let flash = InFlash { flash: Nvmc::new(p.NVMC), at: 512 << 10, len: 256 << 10 };
     let status = Status { lamp, timing, delay: Delay };
-    run::<4, 4>(BOARD, frames, clock, status, ARENA.take())
+    run::<4, 4>(BOARD, frames, clock, status, flash, ARENA.take())
 }

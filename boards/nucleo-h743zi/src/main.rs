@@ -7,8 +7,9 @@ mod uart;
 
 use cortex_m_rt::entry;
 use embassy_stm32::Config;
+use embassy_stm32::flash::Flash;
 use embassy_stm32::gpio::{Level, Output, Speed};
-use shatterscope_silicon::{Board, Cycles, Delay, Status, arena, logs_and_frames, run};
+use shatterscope_silicon::{Board, Cycles, Delay, InFlash, Status, arena, logs_and_frames, run};
 
 const HERTZ: u32 = 400_000_000;
 
@@ -64,6 +65,8 @@ fn main() -> ! {
         let _ = frames;
         uart::open(p.USART3, p.PD9, p.PD8)
     };
+    // The second bank, behind what the linker may use.
+    let flash = InFlash { flash: Flash::new_blocking(p.FLASH), at: 1024 << 10, len: 512 << 10 };
     let status = Status { lamp, timing, delay: Delay };
-    run::<4, 4>(BOARD, frames, clock, status, ARENA.take())
+    run::<4, 4>(BOARD, frames, clock, status, flash, ARENA.take())
 }

@@ -5,10 +5,12 @@
 #![no_std]
 
 mod fault;
+mod flash;
 mod region;
 mod start;
 mod transport;
 
+pub use flash::{Emulated, flash};
 pub use region::Region;
 pub use shatterscope_paint::Painted;
 pub use start::run;
@@ -24,7 +26,7 @@ pub use cortex_m_rt;
 #[doc(hidden)]
 pub use riscv_rt;
 #[doc(hidden)]
-pub use shatterscope_firmware::device::Board;
+pub use shatterscope_firmware::device::{Board, NoFlash};
 #[doc(hidden)]
 pub use static_cell;
 

@@ -6,8 +6,9 @@
 mod uart;
 
 use cortex_m_rt::entry;
+use embassy_rp::flash::Flash;
 use embassy_rp::gpio::{Level, Output};
-use shatterscope_silicon::{Board, Cycles, Delay, Status, arena, logs_and_frames, run};
+use shatterscope_silicon::{Board, Cycles, Delay, InFlash, Status, arena, logs_and_frames, run};
 
 const HERTZ: u32 = 150_000_000;
 
@@ -35,6 +36,9 @@ fn main() -> ! {
         let _ = frames;
         uart::open(p.UART0, p.PIN_0, p.PIN_1)
     };
+    // Behind what the linker may use.
+    let flash = Flash::<_, _, { 4096 << 10 }>::new_blocking(p.FLASH);
+    let flash = InFlash { flash, at: 3072 << 10, len: 512 << 10 };
     let status = Status { lamp, timing, delay: Delay };
-    run::<4, 4>(BOARD, frames, clock, status, ARENA.take())
+    run::<4, 4>(BOARD, frames, clock, status, flash, ARENA.take())
 }

@@ -6,8 +6,9 @@
 mod uart;
 
 use cortex_m_rt::entry;
+use embassy_rp::flash::Flash;
 use embassy_rp::gpio::{Level, Output};
-use shatterscope_silicon::{Board, Delay, Micros, Status, arena, logs_and_frames, run};
+use shatterscope_silicon::{Board, Delay, InFlash, Micros, Status, arena, logs_and_frames, run};
 
 const BOARD: Board = Board {
     name: "raspberry-pi-pico",
@@ -31,6 +32,9 @@ fn main() -> ! {
         let _ = frames;
         uart::open(p.UART0, p.PIN_0, p.PIN_1)
     };
+    // Behind what the linker may use.
+    let flash = Flash::<_, _, { 2048 << 10 }>::new_blocking(p.FLASH);
+    let flash = InFlash { flash, at: 1536 << 10, len: 256 << 10 };
     let status = Status { lamp, timing, delay: Delay };
-    run::<1, 1>(BOARD, frames, Micros::new(), status, ARENA.take())
+    run::<1, 1>(BOARD, frames, Micros::new(), status, flash, ARENA.take())
 }

@@ -14,7 +14,9 @@ pub use clock::Cycles;
 pub use clock::Micros;
 pub use embassy_time::Delay;
 pub use rtt::{Rtt, logs_and_frames};
-pub use shatterscope_firmware::device::{Board, Clock, NoClock, NoDelay, NoPin, Status, Transport};
+pub use shatterscope_firmware::device::{
+    Board, Clock, InFlash, Keep, NoClock, NoDelay, NoFlash, NoPin, Status, Transport,
+};
 #[doc(hidden)]
 pub use static_cell;
 
@@ -31,11 +33,12 @@ pub fn run<const R: usize, const T: usize>(
     bytes: impl Transport,
     clock: impl Clock,
     status: Status<impl OutputPin, impl OutputPin, impl DelayNs>,
+    flash: impl Keep,
     arena: &mut [f32],
 ) -> ! {
-    let mut device = Device { board, bytes, clock, stack: Painted::new(), status };
+    let mut device = Device { board, bytes, clock, stack: Painted::new(), status, flash };
     loop {
-        let end = serve::<R, T, _, _, _, _, _, _>(&mut device, arena);
+        let end = serve::<R, T, _, _, _, _, _, _, _>(&mut device, arena);
         defmt::error!("{}: the transport ended ({}), serving anew", device.board.name, end);
     }
 }

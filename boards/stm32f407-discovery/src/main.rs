@@ -45,17 +45,18 @@ fn clocks() -> Config {
 #[cfg(feature = "emulated")]
 #[entry]
 fn main() -> ! {
-    use shatterscope_silicon::{NoClock, NoDelay, NoPin};
+    use shatterscope_silicon::{NoClock, NoDelay, NoFlash, NoPin};
     let _ = (logs_and_frames(), clocks, HERTZ);
     let status = Status { lamp: NoPin, timing: NoPin, delay: NoDelay };
-    run::<4, 4>(BOARD, emulated::Polled::open(), NoClock, status, ARENA.take())
+    run::<4, 4>(BOARD, emulated::Polled::open(), NoClock, status, NoFlash, ARENA.take())
 }
 
 #[cfg(not(feature = "emulated"))]
 #[entry]
 fn main() -> ! {
+    use embassy_stm32::flash::Flash;
     use embassy_stm32::gpio::{Level, Output, Speed};
-    use shatterscope_silicon::{Cycles, Delay};
+    use shatterscope_silicon::{Cycles, Delay, InFlash};
     let frames = logs_and_frames();
     let p = embassy_stm32::init(clocks());
     let Some(mut core) = cortex_m::Peripherals::take() else { defmt::panic!("main is entered once") };
@@ -67,6 +68,8 @@ fn main() -> ! {
         let _ = frames;
         uart::open(p.USART2, p.PA3, p.PA2)
     };
+    // The last two sectors, behind what the linker may use.
+    let flash = InFlash { flash: Flash::new_blocking(p.FLASH), at: 768 << 10, len: 128 << 10 };
     let status = Status { lamp, timing, delay: Delay };
-    run::<4, 4>(BOARD, frames, clock, status, ARENA.take())
+    run::<4, 4>(BOARD, frames, clock, status, flash, ARENA.take())
 }

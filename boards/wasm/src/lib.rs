@@ -5,7 +5,7 @@
 
 use core::panic::PanicInfo;
 use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write};
-use shatterscope_firmware::device::{Board, Device, NoClock, NoDelay, NoPin, NoStack, Status};
+use shatterscope_firmware::device::{Board, Device, NoClock, NoDelay, NoFlash, NoPin, NoStack, Status};
 use shatterscope_firmware::{End, serve};
 use static_cell::ConstStaticCell;
 
@@ -60,8 +60,8 @@ impl ReadReady for Embedder {
 #[unsafe(no_mangle)]
 pub extern "C" fn run() -> i32 {
     let status = Status { lamp: NoPin, timing: NoPin, delay: NoDelay };
-    let mut device = Device { board: BOARD, bytes: Embedder, clock: NoClock, stack: NoStack, status };
-    match serve::<2, 16, _, _, _, _, _, _>(&mut device, ARENA.take()) {
+    let mut device = Device { board: BOARD, bytes: Embedder, clock: NoClock, stack: NoStack, status, flash: NoFlash };
+    match serve::<2, 16, _, _, _, _, _, _, _>(&mut device, ARENA.take()) {
         End::Closed => 0,
         End::Transport => 1,
     }

@@ -48,6 +48,9 @@ pub struct Taught {
     /// `host`, `wasm`, `qemu:NAME`, `serial:PORT[@BAUD]`, `probe:NAME` or `pipe:COMMAND`
     #[arg(long, default_value = "host")]
     pub target: String,
+    /// Steps between states that the device keeps in its own flash; --resume goes on from there
+    #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub flash_every: Option<u32>,
     /// How it is reached
     #[command(flatten)]
     pub reach: Reach,

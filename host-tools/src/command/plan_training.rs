@@ -44,6 +44,7 @@ fn table(planned: &Planned) -> String {
         ("arena", Some(memory.arena), "what there is"),
         ("other statics", Some(memory.other_statics), ""),
         ("stack", memory.stack, "measured bound"),
+        ("RAM", memory.ram, "arena used, other statics, stack"),
         ("flash", Some(planned.flash), ""),
     ];
     for (what, bytes, note) in rows {

@@ -45,6 +45,9 @@ pub fn run(asked: &Train, engine: &Engine, common: &Common) -> Result<()> {
     };
     let spec = asked.spec()?;
     let target = Target::parse(&asked.device.target)?;
+    if target == Target::Host && asked.device.flash_every.is_some() {
+        return Err(Failure::usage("--flash-every is for the flash of a device: name one with --target"));
+    }
     let settings = asked.device.reach.settings()?;
     engine.install(|| {
         let mut run = Run::new(spec.clone(), &data, engine.isa, checkpoint)?;
@@ -124,6 +127,9 @@ fn epochs(run: &mut Run<'_>, pupil: &mut Option<Pupil>, asked: &Train, common: &
         let outcome = run.step()?;
         if let (Some(pupil), Some(lesson)) = (pupil.as_mut(), &lesson) {
             pupil.teach(lesson, &outcome, run.model())?;
+            if asked.device.flash_every.is_some_and(|every| run.model().step.is_multiple_of(every)) {
+                pupil.keep(run.model())?;
+            }
         }
         bar.inc(1);
         bar.set_message(format!("loss {:.4}", outcome.loss));
@@ -149,12 +155,19 @@ fn epochs(run: &mut Run<'_>, pupil: &mut Option<Pupil>, asked: &Train, common: &
 }
 
 fn told(report: &Report) -> String {
-    let Report { target, steps, arena_bytes, least_bytes, stack_bytes, instructions, mended, .. } = report;
+    let Report { target, steps, arena_bytes, least_bytes, stack_bytes, instructions, restored, saved, mended, .. } =
+        report;
     let stack = stack_bytes.map_or(String::new(), |stack| format!(", {stack} B of stack"));
     let each = instructions.map_or(String::new(), |count| format!(", {count} instructions a step"));
     let mut text = format!(
         "{target}: {steps} steps, equal after each; {arena_bytes} B of the arena ({least_bytes} B would do){stack}{each}\n"
     );
+    if *restored {
+        text += "it went on from its own flash\n";
+    }
+    if let Some(sequence) = saved {
+        text += &format!("its flash holds save {sequence}\n");
+    }
     if *mended != Default::default() {
         text += &format!("the line was mended: {mended:?}\n");
     }

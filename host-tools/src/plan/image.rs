@@ -9,7 +9,7 @@ use std::path::Path;
 pub struct Image {
     /// In flash: code, constants, and the first values of statics.
     pub flash: u64,
-    /// In memory from the start to the end, the arena included, the stack not.
+    /// In memory from the start to the end, the arena included, the stack not, nor memory that stands for flash.
     pub statics: u64,
     /// Of the statics: what runs may use.
     pub arena: u64,
@@ -39,11 +39,13 @@ impl Image {
                 statics += section.size();
             }
         }
-        let arena = file.symbols().find(|symbol| {
-            symbol.name().is_ok_and(|name| format!("{:#}", rustc_demangle::demangle(name)).ends_with("::ARENA"))
-        });
+        let named = |end: &str| {
+            let ends = |name: &str| format!("{:#}", rustc_demangle::demangle(name)).ends_with(end);
+            file.symbols().find(|symbol| symbol.name().is_ok_and(ends)).map(|symbol| symbol.size())
+        };
         let arena =
-            arena.ok_or_else(|| failed("no arena: is it a firmware of this version, with its symbols?"))?.size();
+            named("::ARENA").ok_or_else(|| failed("no arena: is it a firmware of this version, with its symbols?"))?;
+        let statics = statics - named("::FLASH").unwrap_or(0).min(statics);
         // A cell of words, with a flag behind them that says that it was taken.
         Ok(Self { flash, statics, arena: arena.saturating_sub(4) / 4 * 4 })
     }

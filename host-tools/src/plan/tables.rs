@@ -13,10 +13,33 @@ use std::path::Path;
 const STACKS: &str = include_str!("../../../boards/stacks.toml");
 const COSTS: &str = include_str!("../../../boards/costs.toml");
 
+/// What the stack is bounded for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Runs.
+    Run,
+    /// Training.
+    Training,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Stacks {
+    run: BTreeMap<String, u64>,
+    training: BTreeMap<String, u64>,
+}
+
 /// A bound of each board's stack, bytes: never exceeded in any test, and at most a tenth above what was seen.
-pub fn stack_bound(board: &Board) -> Result<Option<u64>> {
-    let table: BTreeMap<String, u64> =
+///
+/// # Errors
+/// A table that cannot be read.
+pub fn stack_bound(board: &Board, task: Task) -> Result<Option<u64>> {
+    let stacks: Stacks =
         toml::from_str(STACKS).map_err(|error| Failure::failed(format!("boards/stacks.toml: {error}")))?;
+    let table = match task {
+        Task::Run => stacks.run,
+        Task::Training => stacks.training,
+    };
     Ok(table.get(board.name).copied())
 }
 

@@ -1,6 +1,6 @@
 //! What a training takes on a board: the firmware's own cut of its arena.
 use super::image::Image;
-use super::tables::stack_bound;
+use super::tables::{Task, stack_bound};
 use crate::data::Dataset;
 use crate::device::firmware::Firmware;
 use crate::device::{Board, Settings};
@@ -42,6 +42,8 @@ pub struct Memory {
     pub other_statics: u64,
     /// Bound of the stack; null for boards that nobody has measured.
     pub stack: Option<u64>,
+    /// What is used of the arena, the other statics, and the stack.
+    pub ram: Option<u64>,
 }
 
 /// A plan for one board.
@@ -86,6 +88,7 @@ pub fn plan(spec: &Spec, data: &Dataset, board: &'static Board, settings: &Setti
         ))
     })?;
     let bytes = |words: u32| 4 * u64::from(words);
+    let (other_statics, stack) = (image.statics - image.arena, stack_bound(board, Task::Training)?);
     Ok(Planned {
         spec: spec.clone(),
         contract: shatterscope::contract::CONTRACT,
@@ -110,8 +113,9 @@ pub fn plan(spec: &Spec, data: &Dataset, board: &'static Board, settings: &Setti
             arena_used: bytes(layout.words()),
             least: bytes(layout.least),
             arena: image.arena,
-            other_statics: image.statics - image.arena,
-            stack: stack_bound(board)?,
+            other_statics,
+            stack,
+            ram: stack.map(|stack| bytes(layout.words()) + other_statics + stack),
         },
     })
 }

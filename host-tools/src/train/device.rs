@@ -6,7 +6,9 @@ use crate::{Failure, Result};
 use serde::Serialize;
 use shatterscope::contract::canonical_bits;
 use shatterscope::train::{Layer, Powers};
-use shatterscope::wire::{LAYER_BYTES, MAX_LAYERS, Ready, Store, Teach, Train, With, encode_layers, examples_digest};
+use shatterscope::wire::{
+    LAYER_BYTES, MAX_LAYERS, Ready, Save, Store, Teach, Train, With, encode_layers, examples_digest,
+};
 
 /// What a training takes on a device.
 #[derive(Clone, Debug, Serialize)]
@@ -27,6 +29,10 @@ pub struct Report {
     pub instructions: Option<u64>,
     /// Ticks of a step on average, where the device has a clock.
     pub ticks: Option<u64>,
+    /// Whether it went on from its own flash.
+    pub restored: bool,
+    /// Number of its last save in flash, if any.
+    pub saved: Option<u32>,
     /// What went wrong on the line and was mended.
     pub mended: Mended,
 }
@@ -38,6 +44,8 @@ pub struct Pupil {
     target: String,
     session: u32,
     ready: Ready,
+    restored: bool,
+    saved: Option<u32>,
     steps: u32,
     stack: Option<u32>,
     ticks: Option<u64>,
@@ -65,7 +73,8 @@ pub fn request(spec: &Spec, layers: &[Layer], step: u32, ram: u32) -> Result<(Ve
 }
 
 impl Pupil {
-    /// Gets a device ready: it draws the weights itself, or takes those of a model that has done steps.
+    /// Gets a device ready: it draws the weights itself, or goes on with those of a model that has done steps. If they lie in its own flash,
+    /// it takes them from there.
     ///
     /// # Errors
     /// A device that has too little memory, or other weights than this machine.
@@ -79,29 +88,28 @@ impl Pupil {
         let (layers, with) = request(spec, &model.layers, model.step, ram)?;
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         // Another one than before, whoever asked.
-        let session = (since.as_micros() as u32).max(1);
-        let train = Train { session, layers: &layers, with };
-        let mut ready = link.ready(&train)?;
+        let mut session = (since.as_micros() as u32).max(1);
+        let mut train = Train { session, layers: &layers, with };
+        let mut restored = false;
         if model.step > 0 {
+            train.with.step = 0;
+            link.ready(&train)?;
+            let kept = link.restore(session);
+            let newest = kept.is_ok_and(|saved| (saved.step, saved.digest) == (model.step, model.digest()));
+            restored = newest && stands(&mut link, session, model)?;
+            if !restored {
+                session = session.wrapping_add(1).max(1);
+                train = Train { session, layers: &layers, with };
+            }
+        }
+        let mut ready = link.ready(&train)?;
+        if model.step > 0 && !restored {
             let at = Standing { session, step: model.step };
-            let powers = [model.powers.beta1, model.powers.beta2];
-            let floats = |values: &[f32]| values.iter().copied().map(canonical_bits).collect::<Vec<u32>>();
-            let stores = [
-                (Store::Parameters, floats(&model.parameters)),
-                (Store::Running, floats(&model.running)),
-                (Store::State, floats(&model.state)),
-                (Store::Powers, floats(&powers)),
-            ];
             let arrived = |link: &mut Link| -> Result<bool> {
-                for (store, words) in &stores {
+                for (store, words) in &stores(model) {
                     link.put(at, Words { store: *store, words })?;
                 }
-                for (store, words) in &stores {
-                    if link.words(session, *store, words.len() as u32)? != *words {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
+                stands(link, session, model)
             };
             if !arrived(&mut link)? && !arrived(&mut link)? {
                 return Err(Failure::failed(format!("{target}: the checkpoint does not arrive whole")));
@@ -117,7 +125,22 @@ impl Pupil {
             )));
         }
         let (steps, stack, ticks, instructions) = (0, None, Some(0), 0);
-        Ok(Self { link, counter, target, session, ready, steps, stack, ticks, instructions })
+        Ok(Self { link, counter, target, session, ready, restored, saved: None, steps, stack, ticks, instructions })
+    }
+
+    /// Has the state kept in the device's flash: from there it goes on after a loss of power.
+    ///
+    /// # Errors
+    /// A device that has no flash, or too little.
+    pub fn keep(&mut self, model: &Model) -> Result<()> {
+        let save = Save { session: self.session, step: model.step, batch: model.batch, rate: model.rate };
+        let saved = self.link.save(&save)?;
+        if saved.digest != model.digest() {
+            let here = model.digest();
+            return Err(Failure::failed(format!("{}: keeps parameters {}, here {here}", self.target, saved.digest)));
+        }
+        self.saved = Some(saved.sequence);
+        Ok(())
     }
 
     /// Does a step that this machine has done: what came of it must be the same.
@@ -186,7 +209,31 @@ impl Pupil {
             stack_bytes: self.stack,
             instructions: (self.instructions > 0).then(|| each(self.instructions)),
             ticks: self.ticks.map(each),
+            restored: self.restored,
+            saved: self.saved,
             mended: self.link.mended(),
         }
     }
+}
+
+/// All that a device has of a model.
+fn stores(model: &Model) -> [(Store, Vec<u32>); 4] {
+    let powers = [model.powers.beta1, model.powers.beta2];
+    let floats = |values: &[f32]| values.iter().copied().map(canonical_bits).collect::<Vec<u32>>();
+    [
+        (Store::Parameters, floats(&model.parameters)),
+        (Store::Running, floats(&model.running)),
+        (Store::State, floats(&model.state)),
+        (Store::Powers, floats(&powers)),
+    ]
+}
+
+/// Whether the device has a model word for word.
+fn stands(link: &mut Link, session: u32, model: &Model) -> Result<bool> {
+    for (store, words) in &stores(model) {
+        if link.words(session, *store, words.len() as u32)? != *words {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -152,7 +152,10 @@ struct Buffered<const R: usize, const T: usize> {
 /// A trainer on a machine's buffers.
 macro_rules! trainer {
     ($machine:expr, $layers:expr) => {
-        Trainer::<_, R, T>::new(
+        trainer!($machine, $layers, new)
+    };
+    ($machine:expr, $layers:expr, $make:ident) => {
+        Trainer::<_, R, T>::$make(
             $layers,
             &Threads,
             $machine.options,
@@ -184,7 +187,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
     ) -> Result<Outcome> {
         let Model { layers, parameters, running, state, powers, step, .. } = model;
         let isa = self.options.isa;
-        let mut trainer = trainer!(self, layers);
+        let mut trainer = trainer!(self, layers, for_steps);
         load(&mut trainer, batch)?;
         trainer.forward(parameters, running, Mode::Training { step: *step }).map_err(diverged)?;
         let mut outcome = lose(&mut trainer, batch, batch.count as u32)?;
@@ -237,7 +240,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
     }
 
     fn gradient(&mut self, model: &Model, batch: &Batch) -> Result<Vec<f32>> {
-        let mut trainer = trainer!(self, &model.layers);
+        let mut trainer = trainer!(self, &model.layers, for_steps);
         load(&mut trainer, batch)?;
         trainer.forward(&model.parameters, &mut model.running.clone(), Mode::Training { step: model.step })?;
         lose(&mut trainer, batch, batch.count as u32)?;

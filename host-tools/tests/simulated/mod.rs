@@ -1,8 +1,11 @@
 #![allow(dead_code, reason = "each test uses its part")]
 //! A device on a line whose faults are chosen: the real firmware in a thread, frames carried by channels.
+mod flash;
+
 use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write};
+pub use flash::{FLASH, Flash};
 use shatterscope::Pass;
-use shatterscope_firmware::device::{Board, Clock, Device, NoDelay, NoPin, NoStack, Status};
+use shatterscope_firmware::device::{Board, Clock, Device, InFlash, NoDelay, NoPin, NoStack, Status};
 use shatterscope_firmware::serve;
 use shatterscope_host::device::channel::{Channel, Received};
 use std::collections::VecDeque;
@@ -139,11 +142,13 @@ pub struct Made {
     pub words: usize,
     /// Runs of the executor so far.
     pub runs: Arc<AtomicU64>,
+    /// It outlives a reset.
+    pub flash: Flash,
 }
 
 impl Default for Made {
     fn default() -> Self {
-        Self { board: BOARD, words: 1 << 16, runs: Arc::default() }
+        Self { board: BOARD, words: 1 << 16, runs: Arc::default(), flash: Flash::default() }
     }
 }
 
@@ -159,8 +164,10 @@ impl Made {
         let made = self.clone();
         std::thread::spawn(move || {
             let status = Status { lamp: NoPin, timing: NoPin, delay: NoDelay };
-            let mut device = Device { board: made.board, bytes, clock: Runs(made.runs, 0), stack: NoStack, status };
-            serve::<2, 16, _, _, _, _, _, _>(&mut device, &mut vec![0.0; made.words]);
+            let (clock, len) = (Runs(made.runs, 0), (FLASH / 2) as u32);
+            let flash = InFlash { flash: made.flash, at: 0, len };
+            let mut device = Device { board: made.board, bytes, clock, stack: NoStack, status, flash };
+            serve::<2, 16, _, _, _, _, _, _, _>(&mut device, &mut vec![0.0; made.words]);
         });
     }
 }

@@ -14,6 +14,7 @@ mod rust;
 mod soft_float;
 mod step;
 mod tools;
+mod training;
 mod tree;
 mod wrong;
 

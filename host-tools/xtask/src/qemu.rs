@@ -27,8 +27,11 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
     report.step("devices: the suite on every board", || suite(tree));
     report.step("devices: arithmetic on integers", || crate::soft_float::check(tree));
     report.step("devices: plan and measurement", || {
-        succeed(&mut tree.cargo("test --quiet --release -p shatterscope-host --test emulated -- --ignored --nocapture"))
+        let tests = "test --quiet --release -p shatterscope-host --test emulated --test flash --test taught -- \
+                     --ignored --nocapture";
+        succeed(&mut tree.cargo(tests))
     });
+    crate::training::steps(tree, report);
     report.step("devices: 50 x 200, four points on 16 KB", || {
         compare(tree, "--depth 50 --points 4 --runs 1 --targets host,qemu:microbit").map(drop)
     });

@@ -48,6 +48,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         update: impl FnMut(usize, &mut [f32], &[f32]),
     ) -> Result<(), Error> {
         self.holds(parameters, None)?;
+        self.keeps_gradients()?;
         self.walk_back(Into::Update(parameters, update, None))
     }
 
@@ -66,6 +67,9 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         if have < need {
             return Err(Error::TooShort { buffer: Buffer::State, need, have });
         }
+        if step.plain().is_none() {
+            self.keeps_gradients()?;
+        }
         let update = |at: usize, weights: &mut [f32], gradient: &[f32]| {
             let state = state.get_mut(at * each..(at + weights.len()) * each).unwrap_or_default();
             // Cannot fail: all lengths were seen.
@@ -74,11 +78,23 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         self.walk_back(Into::Update(parameters, update, step.plain()))
     }
 
+    /// Refuses scratch that was planned for steps which keep no gradient.
+    fn keeps_gradients(&self) -> Result<(), Error> {
+        least(Buffer::Scratch, self.buffers.scratch.len(), self.all_scratch)
+    }
+
     fn walk_back<F: FnMut(usize, &mut [f32], &[f32])>(&mut self, mut into: Into<'_, F>) -> Result<(), Error> {
         self.has_begun()?;
         self.clear_past_the_last();
-        for (i, layer) in self.layers.iter().enumerate().rev() {
+        let (bottom, alone) = self.bottom;
+        let mut looked = false;
+        for (i, layer) in self.layers.iter().enumerate().skip(bottom).rev() {
             let Some(&place) = self.buffers.places.get(i) else { break };
+            // What no layer above has looked at reaches no parameter.
+            if i == bottom && alone && !looked && !self.gradient_is_finite(layer) {
+                return Err(fault(Pass::Backward, i));
+            }
+            looked |= !matches!(layer, Layer::Relu { .. } | Layer::Crelu { .. } | Layer::Dropout { .. });
             if !self.layer_backward(i, layer, place, &mut into) {
                 return Err(fault(Pass::Backward, i));
             }
@@ -96,7 +112,13 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         }
     }
 
-    /// Whether the gradient of what went in is finite.
+    fn gradient_is_finite(&mut self, layer: &Layer) -> bool {
+        let (isa, workers, tile_len) = (self.options.isa, self.workers, self.tile_len());
+        let used = layer.output().unwrap_or(0) as usize * T;
+        !workers.any(self.gradients().here, tile_len, |_, g| !all_finite(isa, g.get(..used).unwrap_or_default()))
+    }
+
+    /// Whether the gradient of what went in is finite, or not asked for.
     fn layer_backward<F: FnMut(usize, &mut [f32], &[f32])>(
         &mut self,
         i: usize,
@@ -106,15 +128,17 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
     ) -> bool {
         let isa = self.options.isa;
         let (inputs, outputs) = (layer.input().unwrap_or(0) as usize, layer.output().unwrap_or(0) as usize);
+        let unasked = self.bottom == (i, true);
         match *layer {
             Layer::Dense { bias, .. } => {
                 let (weights, _) = own(layer, place, into.parameters());
                 let matrix = Matrix { data: weights, stride: inputs, transposed: true };
-                let finite = self.across_back((outputs, inputs), |_, g, to| {
-                    to.fill(0.0);
-                    chain_matrix::<R, T>(isa, matrix, g.as_chunks().0, to.as_chunks_mut().0);
-                    all_finite(isa, to)
-                });
+                let finite = unasked
+                    || self.across_back((outputs, inputs), |_, g, to| {
+                        to.fill(0.0);
+                        chain_matrix::<R, T>(isa, matrix, g.as_chunks().0, to.as_chunks_mut().0);
+                        all_finite(isa, to)
+                    });
                 if finite && into.wanted() {
                     self.dense_parameters((inputs, outputs, bias), place, into);
                 }
@@ -122,7 +146,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
                 finite
             }
             Layer::Conv { ref conv, bias } => {
-                let finite = self.conv_backward(conv, own(layer, place, into.parameters()).0);
+                let finite = unasked || self.conv_backward(conv, own(layer, place, into.parameters()).0);
                 if finite && into.wanted() {
                     self.conv_parameters(conv, bias, place, into);
                 }

@@ -212,10 +212,11 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
     }
 }
 
-/// Chains start from their biases.
+/// Chains start from their biases, or from +0.0 where there are none.
 fn begin<const T: usize>(biases: &[f32], y: &mut [[f32; T]]) {
-    y.as_flattened_mut().fill(0.0);
-    for (y, bias) in y.iter_mut().zip(biases) {
+    let (from_biases, from_zero) = y.split_at_mut_checked(biases.len().min(y.len())).unwrap_or_default();
+    from_zero.as_flattened_mut().fill(0.0);
+    for (y, bias) in from_biases.iter_mut().zip(biases) {
         *y = [bias + 0.0; T];
     }
 }

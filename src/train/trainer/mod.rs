@@ -9,7 +9,7 @@ mod norm;
 mod parameters;
 mod prelu;
 
-use super::plan::{Place, Plan, Region, lay_out, plan};
+use super::plan::{Asked, Place, Plan, Region, bottom, lay_out, lengths};
 use super::{Layer, Options};
 use crate::error::{Buffer, Error, Fault, Pass};
 use crate::network::Workers;
@@ -67,6 +67,11 @@ pub struct Trainer<'a, K, const R: usize, const T: usize> {
     mode: Mode,
     /// Whether the second gradient buffer holds the gradient.
     flipped: bool,
+    /// Where the way back ends, and whether that layer's inputs get no gradient.
+    bottom: (usize, bool),
+    asked: Asked,
+    /// Of an update that wants all gradients.
+    all_scratch: u64,
 }
 
 impl<'a, K: Workers, const R: usize, const T: usize> Trainer<'a, K, R, T> {
@@ -75,7 +80,35 @@ impl<'a, K: Workers, const R: usize, const T: usize> Trainer<'a, K, R, T> {
     /// # Errors
     /// [`Error::Refused`] or [`Error::TooShort`].
     pub fn new(layers: &'a [Layer], workers: &'a K, options: Options, buffers: Buffers<'a>) -> Result<Self, Error> {
-        let plan = plan(layers, options.batch, T as u32)?;
+        Self::planned(layers, workers, options, buffers, Asked::Gradients)
+    }
+
+    /// The same for steps and nothing else, in the buffers of [`plan_for_steps`](super::plan_for_steps): the way back ends with the first
+    /// layer that has parameters. If that is a dense layer or a convolution, its inputs get no gradient.
+    ///
+    /// # Numerics
+    /// Parameters and state get the same bits as from [`Trainer::new`]. A gradient that nobody asks for is not looked at either: in
+    /// its place, that of the outputs of the layer where the way back ends.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub fn for_steps(
+        layers: &'a [Layer],
+        workers: &'a K,
+        options: Options,
+        buffers: Buffers<'a>,
+    ) -> Result<Self, Error> {
+        Self::planned(layers, workers, options, buffers, Asked::Steps { plain: true })
+    }
+
+    fn planned(
+        layers: &'a [Layer],
+        workers: &'a K,
+        options: Options,
+        buffers: Buffers<'a>,
+        asked: Asked,
+    ) -> Result<Self, Error> {
+        let (plan, all_scratch) = lengths(layers, options.batch, T as u32, asked)?;
         least(Buffer::Scratch, buffers.scratch.len(), plan.scratch_len)?;
         least(Buffer::Gathered, buffers.gathered.len(), plan.gathered_len)?;
         let places = cut(Buffer::Places, buffers.places, plan.places_len)?;
@@ -89,7 +122,9 @@ impl<'a, K: Workers, const R: usize, const T: usize> Trainer<'a, K, R, T> {
             scratch: buffers.scratch,
             gathered: buffers.gathered,
         };
-        Ok(Self { layers, workers, options, plan, buffers, count: 0, first: 0, mode: Mode::Probing, flipped: false })
+        let bottom = if asked == Asked::Gradients { (0, false) } else { bottom(layers) };
+        let (count, first, mode, flipped) = (0, 0, Mode::Probing, false);
+        Ok(Self { layers, workers, options, plan, buffers, count, first, mode, flipped, bottom, asked, all_scratch })
     }
 
     /// What the buffers hold.
@@ -143,9 +178,13 @@ impl<'a, K: Workers, const R: usize, const T: usize> Trainer<'a, K, R, T> {
         (outputs, gradient, tile_len)
     }
 
-    /// After [`Trainer::backward`]: the gradient of the inputs, `[tile][unit][T]` with so many elements a tile.
+    /// After [`Trainer::backward`]: the gradient of the inputs, `[tile][unit][T]` with so many elements a tile. None of a trainer that is
+    /// [for steps](Trainer::for_steps).
     pub fn input_gradient(&mut self) -> (&[f32], usize) {
         let tile_len = self.tile_len();
+        if self.asked != Asked::Gradients {
+            return (&[], tile_len);
+        }
         (self.gradients().here, tile_len)
     }
 

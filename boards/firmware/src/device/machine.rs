@@ -1,13 +1,14 @@
-use super::{Board, Clock, Device, Stack, Transport};
+use super::{Board, Clock, Device, Floats, FloatsMut, Keep, NotKept, Stack, Transport};
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::OutputPin;
 use shatterscope::Pass;
+use shatterscope::train::slots::Progress;
 
 /// The transport has failed or was closed: nobody is left to answer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gone;
 
-/// A [`Device`] without its six type parameters.
+/// A [`Device`] without its seven type parameters.
 pub(crate) trait Machine {
     fn board(&self) -> &Board;
     /// The next byte; None at the end of the input.
@@ -22,9 +23,13 @@ pub(crate) trait Machine {
     /// An operation ends within the stretch; ticks since its beginning.
     fn mark(&mut self, pass: Pass, operation: u32) -> Option<u64>;
     fn stack(&self) -> Option<u32>;
+    fn save(&mut self, tag: u64, floats: Floats, progress: &Progress) -> Result<u32, NotKept>;
+    fn restore(&mut self, tag: u64, floats: FloatsMut) -> Result<(u32, Progress), NotKept>;
 }
 
-impl<B: Transport, C: Clock, S: Stack, L: OutputPin, P: OutputPin, D: DelayNs> Machine for Device<B, C, S, L, P, D> {
+impl<B: Transport, C: Clock, S: Stack, L: OutputPin, P: OutputPin, D: DelayNs, F: Keep> Machine
+    for Device<B, C, S, L, P, D, F>
+{
     fn board(&self) -> &Board {
         &self.board
     }
@@ -67,5 +72,13 @@ impl<B: Transport, C: Clock, S: Stack, L: OutputPin, P: OutputPin, D: DelayNs> M
 
     fn stack(&self) -> Option<u32> {
         self.stack.peak()
+    }
+
+    fn save(&mut self, tag: u64, floats: Floats, progress: &Progress) -> Result<u32, NotKept> {
+        self.flash.save(tag, floats, progress)
+    }
+
+    fn restore(&mut self, tag: u64, floats: FloatsMut) -> Result<(u32, Progress), NotKept> {
+        self.flash.restore(tag, floats)
     }
 }

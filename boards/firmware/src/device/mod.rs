@@ -1,12 +1,14 @@
 //! What a board brings: its facts, a byte transport, and what it can measure and show.
 mod board;
 mod clock;
+mod flash;
 mod machine;
 mod stack;
 mod status;
 
 pub use board::Board;
 pub use clock::{Clock, NoClock};
+pub use flash::{Floats, FloatsMut, InFlash, Keep, NoFlash, NotKept};
 pub(crate) use machine::{Gone, Machine};
 pub use stack::{NoStack, Stack};
 pub use status::{ERROR_BLINKS, NoDelay, NoPin, Status};
@@ -21,7 +23,7 @@ impl<B: embedded_io::Read + embedded_io::Write + embedded_io::ReadReady> Transpo
 
 /// All that a board's `main` hands to [`serve`](crate::serve).
 #[derive(Debug)]
-pub struct Device<B, C, S, L, P, D> {
+pub struct Device<B, C, S, L, P, D, F> {
     /// What it is.
     pub board: Board,
     /// Where frames come from and go to.
@@ -32,4 +34,6 @@ pub struct Device<B, C, S, L, P, D> {
     pub stack: S,
     /// Shows what goes on.
     pub status: Status<L, P, D>,
+    /// Keeps a training state, or [`NoFlash`].
+    pub flash: F,
 }

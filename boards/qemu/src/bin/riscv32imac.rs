@@ -6,4 +6,4 @@ use shatterscope_platform::{Board, board};
 
 const BOARD: Board = Board { name: "riscv32imac", core: "RV32IMAC", fpu: false, clock: 0, flash: 0, ram: 16 << 20 };
 
-board!(BOARD, rows: 1, tile: 1, arena: 8 << 20);
+board!(BOARD, rows: 1, tile: 1, arena: 8 << 20, flash: 512 << 10);

@@ -108,6 +108,12 @@ fn refused(f: &mut fmt::Formatter<'_>, why: Why, need: u64, have: u64) -> fmt::R
         Why::Label => write!(f, "the label {need} is none of the {have} classes: labels count from 0"),
         Why::Loss => f.write_str("the loss is NaN or infinite: lower the learning rate"),
         Why::Store => write!(f, "the device has {have} words there, and {need} were asked for"),
+        Why::NoFlash => f.write_str("the device has no flash to keep a training in"),
+        Why::Flash if need > have => {
+            write!(f, "the state needs {need} B of flash, and a slot of the device has {have} B")
+        }
+        Why::Flash => f.write_str("the flash of the device failed: the state was not kept, or is worth nothing"),
+        Why::Unsaved => f.write_str("no whole state of this training lies in the flash of the device"),
         Why::Operation => write!(f, "the device refuses: operation {need} of a network of {have}"),
     }
 }

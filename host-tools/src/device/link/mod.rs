@@ -187,7 +187,7 @@ impl Link {
                 }
                 // The answer to a question asked twice.
                 Reply::Hello(..) => self.mended.late += 1,
-                Reply::Ready { .. } | Reply::Taught { .. } => self.mended.late += 1,
+                Reply::Ready { .. } | Reply::Saved { .. } | Reply::Taught { .. } => self.mended.late += 1,
                 Reply::Other => {}
             }
         }

@@ -1,5 +1,5 @@
 use super::{Identity, LinkError};
-use shatterscope::wire::{Broken, Done, Frame, Message, Ready, Taught, Why};
+use shatterscope::wire::{Broken, Done, Frame, Message, Ready, Saved, Taught, Why};
 
 /// What a frame came to.
 pub(super) enum Heard {
@@ -18,6 +18,7 @@ pub(super) enum Reply {
     Refused { request: u32, sequence: u32, why: Why, need: u64, have: u64 },
     Ready { request: u32, sequence: u32, ready: Ready },
     Taught { request: u32, sequence: u32, taught: Taught },
+    Saved { request: u32, sequence: u32, saved: Saved },
     Other,
 }
 
@@ -32,12 +33,15 @@ impl Reply {
             Message::Refused { why, need, have } => Reply::Refused { request, sequence, why, need, have },
             Message::Ready(ready) => Reply::Ready { request, sequence, ready },
             Message::Taught(taught) => Reply::Taught { request, sequence, taught },
+            Message::Saved(saved) => Reply::Saved { request, sequence, saved },
             Message::Run(_)
             | Message::Cancel
             | Message::Train(_)
             | Message::Put(_)
             | Message::Get(_)
-            | Message::Teach(_) => Reply::Other,
+            | Message::Teach(_)
+            | Message::Save(_)
+            | Message::Restore(_) => Reply::Other,
         }
     }
 
@@ -49,7 +53,8 @@ impl Reply {
             | Reply::Done { request, sequence, .. }
             | Reply::Refused { request, sequence, .. }
             | Reply::Ready { request, sequence, .. }
-            | Reply::Taught { request, sequence, .. } => Some((request, sequence)),
+            | Reply::Taught { request, sequence, .. }
+            | Reply::Saved { request, sequence, .. } => Some((request, sequence)),
             Reply::Hello(..) | Reply::Other => None,
         }
     }

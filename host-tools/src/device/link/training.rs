@@ -2,7 +2,7 @@
 use super::reply::{Heard, Reply};
 use super::{ATTEMPTS, Link, LinkError};
 use shatterscope::contract::Digest;
-use shatterscope::wire::{Get, Message, PUT_BYTES, Put, Ready, Store, Taught, Teach, Train, Why};
+use shatterscope::wire::{Get, Message, PUT_BYTES, Put, Ready, Restore, Save, Saved, Store, Taught, Teach, Train, Why};
 use std::time::Instant;
 
 /// Words that are asked for at once.
@@ -74,6 +74,32 @@ impl Link {
             },
             |reply| match reply {
                 Reply::Taught { taught, .. } if taught.step == teach.step.wrapping_add(1) => Some(taught),
+                _ => None,
+            },
+        )
+    }
+
+    /// Has the state kept in the device's flash.
+    ///
+    /// # Errors
+    /// [`LinkError`]; a device without flash refuses.
+    pub fn save(&mut self, save: &Save) -> Result<Saved, LinkError> {
+        self.saved(Message::Save(*save))
+    }
+
+    /// Has the state taken up that lies in the device's flash, before the first step.
+    ///
+    /// # Errors
+    /// [`LinkError`]; a device refuses that has no flash, or no whole state of this training in it.
+    pub fn restore(&mut self, session: u32) -> Result<Saved, LinkError> {
+        self.saved(Message::Restore(Restore { session }))
+    }
+
+    fn saved(&mut self, message: Message) -> Result<Saved, LinkError> {
+        self.asked(
+            |link, request| link.send(request, message),
+            |reply| match reply {
+                Reply::Saved { saved, .. } => Some(saved),
                 _ => None,
             },
         )

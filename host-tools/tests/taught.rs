@@ -1,0 +1,104 @@
+//! Training on emulated boards: what `plan --train` says before against what a device reports after, and what comes back from it.
+//! Needs QEMU: `cargo xtask test` runs it.
+use assert_cmd::Command;
+use rayon::prelude::*;
+use serde_json::Value;
+use shatterscope_host::device::board::{Board, emulated};
+use shatterscope_host::plan::tables::{Task, stack_bound};
+use std::path::Path;
+
+fn shatterscope(words: &str) -> Result<Value, String> {
+    let mut command = Command::cargo_bin("shatterscope").unwrap();
+    let output = command.args(words.split_whitespace()).args(["--json", "--quiet"]).output().unwrap();
+    match output.status.success() {
+        true => Ok(serde_json::from_slice(&output.stdout).unwrap()),
+        false => Err(String::from_utf8(output.stderr).unwrap()),
+    }
+}
+
+/// Every kind of layer, optimiser and start; the first two step example by example and keep nothing but the parameters.
+const SPECS: [&str; 7] = [
+    "--depth 2 --width 32 --batch 1 --rate 0.01",
+    "--depth 1 --width 8 --batch 1 --rate 0.02",
+    "--net lenet --width 24 --batch 1 --rate 0.01",
+    "--net stack --depth 4 --width 3 --batch-norm --skips resnet --optimiser adam --batch 3",
+    "--depth 3 --width 20 --batch-norm --skips highway --activation prelu --batch 20 --optimiser adam --rate 0.003",
+    "--depth 1 --width 8 --batch 5 --optimiser momentum --decay 1e-4",
+    "--depth 2 --width 6 --activation crelu --init looks-linear --batch 2 --optimiser nesterov",
+];
+
+/// Trains as planned; the peak of the stack, or none where both say that it does not fit.
+fn held(board: &Board, i: usize) -> Option<u64> {
+    let (name, words) = (board.name, SPECS[i]);
+    let planned = shatterscope(&format!("plan --train --board {name} {words}"));
+    let trained = shatterscope(&format!("train --steps 2 --target qemu:{name} {words}"));
+    let (planned, trained) = match (planned, trained) {
+        (Ok(planned), Ok(trained)) => (planned, trained),
+        (Err(planned), Err(trained)) => {
+            assert!(planned.contains(" B of memory, ") && name == "microbit", "{name} {words}: {planned}");
+            let need = planned.split_whitespace().find(|word| word.parse::<u64>().is_ok()).unwrap();
+            assert!(trained.contains(need), "{name} {words}: {planned} {trained}");
+            return None;
+        }
+        (planned, trained) => panic!("{name} {words}: {planned:?}, {trained:?}"),
+    };
+    let (memory, device) = (&planned["memory"], &trained["device"]);
+    let bytes = |of: &Value, key: &str| of[key].as_u64().unwrap_or_else(|| panic!("{name} {words}: {key} of {of}"));
+    assert_eq!(device["device"]["arena"], memory["arena"], "{name}: the arena as the linker made it");
+    assert_eq!(device["arena_bytes"], memory["arena_used"], "{name} {words}");
+    assert_eq!(device["least_bytes"], memory["least"], "{name} {words}");
+    let (stack, bound) = (bytes(device, "stack_bytes"), bytes(memory, "stack"));
+    assert!(stack <= bound, "{name} {words}: {stack} B of stack, the table says {bound}");
+    let used = bytes(memory, "arena_used") + bytes(memory, "other_statics") + bound;
+    assert_eq!(bytes(memory, "ram"), used, "{name} {words}");
+    let parameters = bytes(&planned, "parameters");
+    let besides = bytes(memory, "arena_used") - bytes(memory, "activations");
+    if i < 2 {
+        let each = besides as f64 / parameters as f64;
+        assert!(each <= 4.2, "{name} {words}: {each} B a parameter");
+        assert_eq!(memory["arena_used"], memory["least"], "{name} {words}: no more would be of use");
+    }
+    Some(stack)
+}
+
+#[test]
+#[ignore = "needs QEMU"]
+fn a_training_takes_what_was_planned() {
+    let boards: Vec<_> = emulated().collect();
+    let generous = |board: &&'static Board| {
+        let most = (0..SPECS.len()).filter_map(|i| held(board, i)).max().unwrap();
+        let bound = stack_bound(board, Task::Training).unwrap().unwrap_or(0);
+        println!("{}: at most {most} B of stack in training, the table says {bound}", board.name);
+        (bound > most + most / 10).then_some(board.name)
+    };
+    let wrong: Vec<_> = boards.par_iter().filter_map(generous).collect();
+    assert!(wrong.is_empty(), "the stack table is too generous for {wrong:?}");
+}
+
+fn checkpoint(folder: &Path) -> Vec<u8> {
+    std::fs::read(folder.join("checkpoint.safetensors")).unwrap()
+}
+
+/// The file is read back from the device, and byte for byte what this machine writes; either goes on from the other's.
+#[test]
+#[ignore = "needs QEMU"]
+fn what_a_device_learned_comes_back() {
+    for words in [
+        "--depth 1 --width 8 --batch 1 --rate 0.02",
+        "--depth 2 --width 8 --batch-norm --batch 4 --optimiser adam --rate 0.003",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let train = |name: &str, steps: u32, more: &str| {
+            let out = folder.path().join(name);
+            shatterscope(&format!("train --steps {steps} --out {} {words} {more}", out.display())).unwrap();
+            checkpoint(&out)
+        };
+        let here = train("here", 7, "");
+        assert!(train("there", 7, "--target qemu:mps2-an386 --checkpoint-every 3 --flash-every 2") == here, "{words}");
+        // In parts: here, on an M3, here again, on RISC-V.
+        train("parts", 2, "");
+        train("parts", 2, "--resume --target qemu:mps2-an385");
+        train("parts", 1, "--resume");
+        assert!(train("parts", 2, "--resume --target qemu:riscv32imac") == here, "{words}");
+    }
+}
