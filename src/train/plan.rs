@@ -106,7 +106,7 @@ impl Layer {
     /// Whether it has parameters, and learns them without a gradient of its inputs where nobody asks for that.
     const fn learns(&self) -> (bool, bool) {
         let alone = matches!(self, Layer::Dense { .. } | Layer::Conv { .. });
-        (alone || matches!(self, Layer::BatchNorm { .. }), alone)
+        (alone || matches!(self, Layer::Prelu { .. } | Layer::BatchNorm { .. }), alone)
     }
 }
 
