@@ -2,6 +2,7 @@
 //!
 //! `fuzz_targets/` hands them to libFuzzer; `tests/corpus.rs` replays the inputs that were found on the way, which stand in
 //! `corpus/`.
+mod data;
 mod files;
 mod frames;
 mod line;
@@ -9,6 +10,7 @@ mod seeds;
 mod serve;
 mod specs;
 
+pub use data::data;
 pub use files::files;
 pub use frames::frames;
 pub use seeds::seeds;
@@ -19,4 +21,5 @@ pub use specs::specs;
 pub type Target = fn(&[u8]);
 
 /// Every check and its name, which is that of its folder of inputs.
-pub const TARGETS: [(&str, Target); 4] = [("frames", frames), ("serve", serve), ("specs", specs), ("files", files)];
+pub const TARGETS: [(&str, Target); 5] =
+    [("frames", frames), ("serve", serve), ("specs", specs), ("files", files), ("data", data)];

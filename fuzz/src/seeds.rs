@@ -18,8 +18,34 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
             .collect(),
         "specs" => runs().iter().map(written).collect(),
         "files" => FILES.iter().map(|text| text.as_bytes().to_vec()).chain(printed()).collect(),
+        "data" => sets(),
         _ => Vec::new(),
     }
+}
+
+/// Small sets in both formats, one of them with a file that is packed, and some that are cut.
+fn sets() -> Vec<Vec<u8>> {
+    let behind_its_length = |file: &[u8]| [&(file.len() as u16).to_le_bytes(), file].concat();
+    let images =
+        |count: u8| [&[0, 0, 8, 3, 0, 0, 0, count, 0, 0, 0, 2, 0, 0, 0, 1][..], &vec![7; 2 * count as usize]].concat();
+    let labels = |labels: &[u8]| [&[0, 0, 8, 1, 0, 0, 0, labels.len() as u8], labels].concat();
+    // The labels 0 and 1 as gzip stores them, without a deflated block.
+    let packed = [
+        0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1, 10, 0, 245, 255, 0, 0, 8, 1, 0, 0, 0, 2, 0, 1, 111, 50, 224, 45, 10,
+        0, 0, 0,
+    ];
+    let idx = |files: [&[u8]; 4]| [vec![1], files.map(behind_its_length).concat()].concat();
+    let (two, one) = (images(2), images(1));
+    let record = |label: u8| [vec![label], vec![9; 3072]].concat();
+    let cifar = [vec![0], behind_its_length(&[record(3), record(9)].concat()), behind_its_length(&record(0))].concat();
+    let plain = idx([&two, &labels(&[0, 1]), &one, &labels(&[1])]);
+    vec![
+        plain[..plain.len() - 1].to_vec(),
+        plain,
+        idx([&two, &packed, &one, &labels(&[1])]),
+        cifar[..3000].to_vec(),
+        cifar,
+    ]
 }
 
 fn written<T: serde::Serialize>(x: &T) -> Vec<u8> {

@@ -42,20 +42,22 @@ pub(super) fn find(dir: &Path) -> Result<Option<[PathBuf; 6]>> {
 
 /// Reads them.
 pub(super) fn dataset(files: &[PathBuf; 6]) -> Result<Dataset> {
-    let [train @ .., test] = files;
+    read(files.each_ref().map(|path| Source::open(path)))
+}
+
+/// Reads a set: files to train on, and one to test with.
+pub(super) fn read<const N: usize>(files: [Result<Source>; N]) -> Result<Dataset> {
     let mut examples = [Examples::default(), Examples::default()];
-    for path in train {
-        records(path, &mut examples[0])?;
+    for (i, source) in files.into_iter().enumerate() {
+        records(source?, &mut examples[usize::from(i + 1 == N)])?;
     }
-    records(test, &mut examples[1])?;
     let [train, test] = examples;
     let classes = u32::from(CLASSES);
     Ok(Dataset { name: "cifar-10".to_owned(), image: IMAGE, classes, largest: u8::MAX, train, test })
 }
 
 /// Adds the records of a file.
-fn records(path: &Path, to: &mut Examples) -> Result<()> {
-    let mut source = Source::open(path)?;
+fn records(mut source: Source, to: &mut Examples) -> Result<()> {
     let bytes = source.up_to(MOST)?;
     let (records, rest) = bytes.as_chunks::<RECORD>();
     if records.is_empty() || !rest.is_empty() {

@@ -41,18 +41,25 @@ pub(super) fn find(dir: &Path) -> Result<Option<[PathBuf; 4]>> {
 }
 
 /// Reads them.
-pub(super) fn dataset(dir: &Path, [a, b, c, d]: &[PathBuf; 4]) -> Result<Dataset> {
-    let (image, train) = part(a, b, None)?;
-    let classes = classes(b, &train.labels)?;
-    let (_, test) = part(c, d, Some((image, classes)))?;
+pub(super) fn dataset(dir: &Path, files: &[PathBuf; 4]) -> Result<Dataset> {
     let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     let name = whole.file_name().map_or_else(|| "idx".to_owned(), |name| name.to_string_lossy().into_owned());
+    let [a, b, c, d] = files.each_ref().map(|path| Source::open(path));
+    read(name, [a?, b?, c?, d?])
+}
+
+/// Reads a set.
+pub(super) fn read(name: String, [a, b, c, d]: [Source; 4]) -> Result<Dataset> {
+    let named = b.path();
+    let (image, train) = part(a, b, None)?;
+    let classes = classes(named, &train.labels)?;
+    let (_, test) = part(c, d, Some((image, classes)))?;
     Ok(Dataset { name, image, classes, largest: u8::MAX, train, test })
 }
 
 /// Images and labels, as many of one as of the other; of the shape and the classes of the training part.
-fn part(images: &Path, labels: &Path, like: Option<(Image, u32)>) -> Result<(Image, Examples)> {
-    let mut source = Source::open(images)?;
+fn part(mut source: Source, labels: Source, like: Option<(Image, u32)>) -> Result<(Image, Examples)> {
+    let images = source.path();
     let [count, height, width] = header(&mut source, IMAGES, "images")?;
     let image = Image { channels: 1, height, width };
     let units = image.units().filter(|&units| units > 0 && count > 0).ok_or_else(|| {
@@ -67,7 +74,7 @@ fn part(images: &Path, labels: &Path, like: Option<(Image, u32)>) -> Result<(Ima
     let pixels = source.exactly(u64::from(count) * u64::from(units), "the last image")?;
     source.end()?;
 
-    let mut source = Source::open(labels)?;
+    let mut source = labels;
     let [named] = header(&mut source, LABELS, "labels")?;
     if named != count {
         let there = images.display();

@@ -61,6 +61,26 @@ impl Examples {
     }
 }
 
+/// A set from what its files hold, as [`open`] reads it from a folder: images and labels to train on, images and labels to test with,
+/// in IDX, plain or packed.
+///
+/// # Errors
+/// The file, by its usual name, the byte, and what to do.
+pub fn read_idx(files: [&[u8]; 4]) -> Result<Dataset> {
+    let mut names = idx::NAMES.iter().map(Path::new);
+    let [a, b, c, d] = files.map(|bytes| source::Source::new(names.next().unwrap_or(Path::new("")), bytes));
+    idx::read("idx".to_owned(), [a?, b?, c?, d?])
+}
+
+/// The same of a file of CIFAR-10 to train on and one to test with.
+///
+/// # Errors
+/// As [`read_idx`].
+pub fn read_cifar(train: &[u8], test: &[u8]) -> Result<Dataset> {
+    let [first, .., last] = cifar::NAMES.map(Path::new);
+    cifar::read([source::Source::new(first, train), source::Source::new(last, test)])
+}
+
 /// Reads the set in a folder; without one, the digits that are built in.
 ///
 /// A folder holds IDX files under the names of MNIST (`train-images-idx3-ubyte` and its three companions, also

@@ -8,18 +8,27 @@ use std::path::Path;
 /// What is left of a file.
 pub(super) struct Source<'a> {
     path: &'a Path,
-    reader: Box<dyn Read>,
+    reader: Box<dyn Read + 'a>,
     at: u64,
 }
 
 impl<'a> Source<'a> {
-    /// Opens a file. Its first bytes, not its name, say whether it is packed: browsers unpack on their own.
+    /// Opens a file.
     pub(super) fn open(path: &'a Path) -> Result<Self> {
-        let failed = |error| Failure::file(path, "cannot read", error);
-        let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
-        let packed = file.fill_buf().map_err(failed)?.starts_with(&[0x1f, 0x8b]);
-        let reader: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+        let file = File::open(path).map_err(|error| Failure::file(path, "cannot read", error))?;
+        Self::new(path, BufReader::with_capacity(1 << 16, file))
+    }
+
+    /// What a file holds. Its first bytes, not its name, say whether it is packed: browsers unpack on their own.
+    pub(super) fn new(path: &'a Path, mut file: impl BufRead + 'a) -> Result<Self> {
+        let first = file.fill_buf().map_err(|error| Failure::file(path, "cannot read", error))?;
+        let packed = first.starts_with(&[0x1f, 0x8b]);
+        let reader: Box<dyn Read + 'a> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
         Ok(Self { path, reader, at: 0 })
+    }
+
+    pub(super) fn path(&self) -> &'a Path {
+        self.path
     }
 
     /// A failure at a byte (of the unpacked file).
