@@ -105,8 +105,14 @@ pub fn conv_weight_gradient<const T: usize>(
     let Some(shape) = Shape::of(conv) else { return };
     let apart = shape.apart(T);
     let operands = Operands { isa, shape, points, apart, inputs, gradients };
-    let lanes = lanes(T as u64) as usize;
-    operands.groups(if isa == Isa::Avx512 { lanes } else { lanes.min(16) }, first, grad_weight);
+    // Small cores have no code, nor room on their stacks, for more lanes.
+    if lanes(T as u64) == 4 {
+        operands.groups::<4>(first, grad_weight);
+    } else if isa == Isa::Avx512 {
+        operands.groups::<32>(first, grad_weight);
+    } else {
+        operands.groups::<16>(first, grad_weight);
+    }
     let channels = shape.output[0];
     let places = shape.output[1] * shape.output[2];
     let wanted = grad_bias.len().min(channels.saturating_sub(first));
@@ -153,21 +159,16 @@ struct Segment {
 
 impl Operands<'_> {
     /// The weights of outputs from `first` on, as many at a time as stay in registers beside so many lanes.
-    fn groups(&self, lanes: usize, first: usize, weights: &mut [f32]) {
+    fn groups<const LANES: usize>(&self, first: usize, weights: &mut [f32]) {
         let Shape { input: [channels, ..], output: [_, rows, columns], .. } = self.shape;
         let each = channels * self.shape.taps();
         let outputs = weights.len() / each.max(1);
-        let most = match lanes {
-            32 => nest_rows::<32>(self.isa),
-            16 => nest_rows::<16>(self.isa),
-            _ => nest_rows::<4>(self.isa),
-        };
         let near = (NEAR / (rows * columns).max(1)).max(1);
         for begin in (0..self.points).step_by(near) {
             let points = (begin, near.min(self.points - begin));
-            for (row, count) in Groups::new(0..outputs, most).each() {
+            for (row, count) in Groups::new(0..outputs, nest_rows::<LANES>(self.isa)).each() {
                 let Some(weights) = weights.get_mut(row * each..(row + count) * each) else { return };
-                self.segments(lanes, |segment| match lanes {
+                self.segments(LANES, |segment| match LANES {
                     32 if segment.count > 16 => self.segment::<32>(segment, points, first + row, weights),
                     4 => self.segment::<4>(segment, points, first + row, weights),
                     _ => self.segment::<16>(segment, points, first + row, weights),

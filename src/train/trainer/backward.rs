@@ -83,6 +83,8 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         least(Buffer::Scratch, self.buffers.scratch.len(), self.all_scratch)
     }
 
+    // Out of line, as the way forward: what either needs of a small stack is not there while losses are taken.
+    #[inline(never)]
     fn walk_back<F: FnMut(usize, &mut [f32], &[f32])>(&mut self, mut into: Into<'_, F>) -> Result<(), Error> {
         self.has_begun()?;
         self.clear_past_the_last();

@@ -22,6 +22,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
     /// [`Error::NonFinite`] with the layer, counted from 1, where NaN or infinity arose; [`Error::NotFinite`] with the element of the
     /// inputs that is one; [`Error::TooShort`], also where no batch has begun. Running statistics move while training, up to the layer
     /// at fault.
+    #[inline(never)]
     pub fn forward(&mut self, parameters: &[f32], running: &mut [f32], mode: Mode) -> Result<(), Error> {
         self.holds(parameters, Some(running))?;
         self.has_begun()?;
