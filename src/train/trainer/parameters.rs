@@ -169,7 +169,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
             into.with(at + rows.start * each..end, scratch, |gradient| {
                 let (weights, biases) = gradient.split_at_mut_checked(rows.len() * each).unwrap_or_default();
                 let room = gathered.len().saturating_sub(past);
-                let at_once = (room / (inputs_len + outputs_len).max(1)).clamp(1, tiles.max(1));
+                let at_once = (room / (inputs_len + outputs_len).max(1)).min(tiles).max(1);
                 let (inputs, outputs) = gathered.split_at_mut_checked(at_once * inputs_len + past).unwrap_or_default();
                 for first in (0..tiles).step_by(at_once) {
                     let now = at_once.min(tiles - first);
