@@ -38,12 +38,15 @@ impl Workers for Threads {
     }
 }
 
+/// Some of the work: its number, and its chunks; whether anything is wrong there.
+type Part<'a, A, B> = dyn Fn(usize, &mut [A], &mut [B]) -> bool + Sync + 'a;
+
 /// One of it for all that the core hands out: what rayon makes of each kind of work takes a compiler minutes.
 #[inline(never)]
 fn beside<A: Send, B: Send>(
     (a, a_len): (&mut [A], usize),
     (b, b_len): (&mut [B], usize),
-    part: &(dyn Fn(usize, &mut [A], &mut [B]) -> bool + Sync),
+    part: &Part<'_, A, B>,
 ) -> bool {
     let a = a.par_chunks_exact_mut(a_len.max(1)).enumerate();
     if b_len == 0 {

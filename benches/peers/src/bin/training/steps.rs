@@ -73,6 +73,7 @@ fn spec(net: Net, batch: u32) -> Spec {
         patience: 5,
         threshold: 0.0,
         drops: 2,
+        probe_every: 0,
     }
 }
 
