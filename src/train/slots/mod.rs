@@ -16,10 +16,24 @@
 //! | bytes of the state | 4 |
 //!
 //! The state is [`Progress::to_le_bytes`], then parameters, running statistics and the optimiser's state as f32.
-use super::{Powers, RateState, word};
+use super::word;
 use crate::contract::{CONTRACT, Digest};
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use embedded_storage::nor_flash::NorFlash;
+
+mod content;
+mod error;
+mod length;
+mod progress;
+mod writer;
+
+pub use content::{Content, Held};
+pub use error::SlotError;
+pub use length::slot_len;
+use length::{head, unit};
+pub use progress::Progress;
+use progress::{PROGRESS, taken};
+use writer::Writer;
 
 /// Version of a slot's format.
 pub const FORMAT: u32 = 1;
@@ -27,162 +41,9 @@ pub const FORMAT: u32 = 1;
 const MAGIC: [u8; 8] = *b"shatters";
 /// Bytes of the fields.
 const FIELDS: usize = 48;
-/// Bytes of [`Progress`].
-const PROGRESS: usize = 36;
 /// Bytes that are read or written at once, at most.
 const CHUNK: usize = 256;
 const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
-
-/// Where training stands, besides its floats.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Progress {
-    /// Steps done, over all epochs.
-    pub step: u32,
-    /// Batches done of the epoch at hand.
-    pub batch: u32,
-    /// Of Adam.
-    pub powers: Powers,
-    /// Of the learning rate.
-    pub rate: RateState,
-}
-
-impl Progress {
-    /// step, batch, powers, rate.
-    pub fn to_le_bytes(&self) -> [u8; PROGRESS] {
-        let mut bytes = [0; PROGRESS];
-        let parts = [&self.step.to_le_bytes()[..], &self.batch.to_le_bytes(), &self.powers.to_le_bytes()];
-        let rate = self.rate.to_le_bytes();
-        let all = parts.into_iter().chain([&rate[..]]).flatten();
-        bytes.iter_mut().zip(all).for_each(|(to, from)| *to = *from);
-        bytes
-    }
-
-    /// What [`Self::to_le_bytes`] gave.
-    pub fn from_le_bytes(bytes: [u8; PROGRESS]) -> Self {
-        let mut rest = &bytes[..];
-        let (step, batch, powers, rate) = (taken(&mut rest), taken(&mut rest), taken(&mut rest), taken(&mut rest));
-        Self {
-            step: u32::from_le_bytes(step),
-            batch: u32::from_le_bytes(batch),
-            powers: Powers::from_le_bytes(powers),
-            rate: RateState::from_le_bytes(rate),
-        }
-    }
-}
-
-/// The next bytes; zeros past the end.
-fn taken<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
-    match rest.split_first_chunk() {
-        Some((first, after)) => {
-            *rest = after;
-            *first
-        }
-        None => [0; N],
-    }
-}
-
-/// A state that lies whole in a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Held {
-    /// The number of its save.
-    pub sequence: u32,
-    /// Parameters.
-    pub parameters: u32,
-    /// Running statistics.
-    pub running: u32,
-    /// Floats of the optimiser's state.
-    pub state: u32,
-}
-
-/// What lies in a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Content {
-    /// Nothing: erased.
-    Empty,
-    /// A state that was cut off or has decayed, or what was never one.
-    Damaged,
-    /// A state of another version of the format.
-    Format(u32),
-    /// A state under another numeric contract.
-    Contract,
-    /// A state of another network or of other settings.
-    Tag(u64),
-    /// A state.
-    Whole(Held),
-}
-
-/// Why a state cannot be saved or taken up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum SlotError<E> {
-    /// The flash wrote, read or erased not as asked.
-    Flash(E),
-    /// Units of the flash that do not divide 256 bytes, or an erase size that is none of whole units.
-    Units,
-    /// Slots that do not begin and end where the flash can erase, or that reach past its end.
-    Place,
-    /// The slots are too small: bytes.
-    TooSmall {
-        /// What a state needs.
-        need: u64,
-        /// What a slot has.
-        have: u64,
-    },
-    /// The state in the slot has other lengths than the buffers.
-    Lengths(Held),
-    /// What was read is not what was written: cells that are worn, or power that sags.
-    Unsound,
-}
-
-impl<E: core::fmt::Debug> core::fmt::Display for SlotError<E> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            SlotError::Flash(error) => write!(f, "the flash failed: {error:?}"),
-            SlotError::Units => f.write_str("the flash's units do not divide 256 bytes and its erase size"),
-            SlotError::Place => {
-                f.write_str("both slots must begin and end where the flash can erase, and lie in the flash")
-            }
-            SlotError::TooSmall { need, have } => write!(f, "a slot has {have} B, the state needs {need} B"),
-            SlotError::Lengths(held) => write!(
-                f,
-                "the slot holds {} parameters, {} running statistics and {} floats of state: other buffers",
-                held.parameters, held.running, held.state
-            ),
-            SlotError::Unsound => f.write_str("the flash gives back other bytes than were written"),
-        }
-    }
-}
-
-impl<E: core::fmt::Debug> core::error::Error for SlotError<E> {}
-
-/// Bytes of a slot in flash with these units, a multiple of the erase size: what [`Slots::open`] wants at least. None past 2^32 - 1, and
-/// for an erase size of 0.
-pub const fn slot_len(
-    (parameters, running, state): (u64, u64, u64),
-    (read, write, erase): (usize, usize, usize),
-) -> Option<u32> {
-    let unit = unit(read, write) as u64;
-    let Some(floats) = parameters.saturating_add(running).saturating_add(state).checked_mul(4) else { return None };
-    let Some(len) = floats.checked_add(PROGRESS as u64 + head(unit)) else { return None };
-    let Some(len) = len.checked_next_multiple_of(unit) else { return None };
-    match len.checked_next_multiple_of(erase as u64) {
-        Some(len) if len <= u32::MAX as u64 => Some(len as u32),
-        _ => None,
-    }
-}
-
-const fn unit(read: usize, write: usize) -> usize {
-    let larger = if read > write { read } else { write };
-    if larger > 4 { larger } else { 4 }
-}
-
-/// Where the state begins.
-const fn head(unit: u64) -> u64 {
-    (FIELDS as u64).div_ceil(unit) * unit + unit
-}
 
 /// Two slots, one behind the other.
 #[derive(Debug)]
@@ -280,8 +141,7 @@ impl<F: NorFlash> Slots<F> {
         let floats = parameters.iter().chain(running).chain(state);
         let progress = progress.to_le_bytes();
         let words = progress.as_chunks::<4>().0.iter().copied().map(u32::from_le_bytes);
-        let mut writer =
-            Writer { flash: &mut self.flash, at: at + head(Self::UNIT as u64) as u32, len: 0, bytes: [0xff; CHUNK] };
+        let mut writer = Writer::new(&mut self.flash, at + head(Self::UNIT as u64) as u32);
         for word in words.chain(floats.map(|&x| word(x))) {
             let bytes = word.to_le_bytes();
             digest.update(&bytes);
@@ -429,35 +289,4 @@ fn contract_hash() -> u64 {
     let mut digest = Digest::new();
     digest.push_bytes(CONTRACT.as_bytes());
     digest.hash
-}
-
-/// Collects words to chunks.
-struct Writer<'f, F> {
-    flash: &'f mut F,
-    at: u32,
-    len: usize,
-    bytes: [u8; CHUNK],
-}
-
-impl<F: NorFlash> Writer<'_, F> {
-    fn put(&mut self, word: [u8; 4]) -> Result<(), F::Error> {
-        if let Some(to) = self.bytes.get_mut(self.len..self.len + 4) {
-            to.copy_from_slice(&word);
-        }
-        self.len += 4;
-        if self.len >= CHUNK { self.flush(CHUNK) } else { Ok(()) }
-    }
-
-    /// Fills the unit at hand.
-    fn end(&mut self, unit: usize) -> Result<(), F::Error> {
-        if self.len == 0 { Ok(()) } else { self.flush(self.len.next_multiple_of(unit)) }
-    }
-
-    fn flush(&mut self, len: usize) -> Result<(), F::Error> {
-        self.flash.write(self.at, self.bytes.get(..len).unwrap_or_default())?;
-        self.at += len as u32;
-        self.len = 0;
-        self.bytes = [0xff; CHUNK];
-        Ok(())
-    }
 }
