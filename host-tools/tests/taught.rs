@@ -17,7 +17,7 @@ fn shatterscope(words: &str) -> Result<Value, String> {
 }
 
 /// Every kind of layer, optimiser and start; the first two step example by example and keep nothing but the parameters.
-const SPECS: [&str; 8] = [
+const SPECS: [&str; 9] = [
     "--depth 2 --width 32 --batch 1 --rate 0.01",
     "--depth 1 --width 8 --batch 1 --rate 0.02",
     "--net lenet --width 24 --batch 1 --rate 0.01",
@@ -26,6 +26,7 @@ const SPECS: [&str; 8] = [
     "--depth 1 --width 8 --batch 5 --optimiser momentum --decay 1e-4",
     "--depth 2 --width 6 --activation prelu --batch 1",
     "--depth 2 --width 6 --activation crelu --init looks-linear --batch 2 --optimiser nesterov",
+    "--depth 2 --width 32 --batch 20 --optimiser adam --ram 98304",
 ];
 
 /// Trains as planned; the peak of the stack, or none where both say that it does not fit.
@@ -52,6 +53,10 @@ fn held(board: &Board, i: usize) -> Option<u64> {
     assert!(stack <= bound, "{name} {words}: {stack} B of stack, the table says {bound}");
     let used = bytes(memory, "arena_used") + bytes(memory, "other_statics") + bound;
     assert_eq!(bytes(memory, "ram"), used, "{name} {words}");
+    if let Some((_, limit)) = words.split_once("--ram ") {
+        let limit = limit.parse().unwrap();
+        assert!(used <= limit, "{name} {words}: {used} B");
+    }
     let parameters = bytes(&planned, "parameters");
     let besides = bytes(memory, "arena_used") - bytes(memory, "activations");
     if i < 2 {

@@ -2,9 +2,24 @@ use shatterscope::Error;
 use shatterscope::network::{Buffers, Layer, Network, Plan};
 use shatterscope::wire::{Part, Run, VALUE_BYTES};
 
-/// Most bytes that the statics (without the arena) and the stack of any board take together: what a limit of memory leaves
-/// to the arena is the limit less this.
-pub const OVERHEAD: u32 = 8 * 1024;
+/// Most bytes that the statics (without the arena) and the stack of any board take together in a run, and in a training on a core of
+/// 32 bits.
+const OVERHEAD: u32 = 8 * 1024;
+
+/// Such bytes of a training, where every address is twice as long.
+const WIDE_TRAINING_OVERHEAD: u32 = 16 * 1024;
+
+/// What a limit of memory (0: none) leaves of an arena of `words`, less what else takes memory.
+const fn limited(words: u64, ram: u32, overhead: u32) -> u64 {
+    let left = ram.saturating_sub(overhead) as u64 / 4;
+    if ram == 0 || words < left { words } else { left }
+}
+
+/// What [`With::ram`](shatterscope::wire::With::ram) leaves to a training of an arena of `words`; `wide` says whether addresses have 64
+/// bits.
+pub const fn training_words(words: u64, ram: u32, wide: bool) -> u64 {
+    limited(words, ram, if wide { WIDE_TRAINING_OVERHEAD } else { OVERHEAD })
+}
 
 /// How the arena is cut for a run, in words of 4 bytes, in the order in which the pieces lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,9 +137,6 @@ fn matrix_len(network: &Network) -> u64 {
 pub fn layout(run: &Run, tile: u32, words: u64) -> Result<(Plan, Result<Layout, Short>), Error> {
     let network = Network::Family(run.spec);
     let plan = network.plan(&run.options(), tile)?;
-    let words = match run.ram {
-        0 => words,
-        ram => words.min(ram.saturating_sub(OVERHEAD) as u64 / 4),
-    };
+    let words = limited(words, run.ram, OVERHEAD);
     Ok((plan, Layout::of(&network, &plan, run.part, words)))
 }

@@ -20,6 +20,6 @@ mod serve;
 mod tap;
 mod train;
 
-pub use arena::{Layout, OVERHEAD, Short, layout};
+pub use arena::{Layout, Short, layout, training_words};
 pub use serve::{End, serve};
 pub use train::{TrainingLayout, training_layout, training_tile};

@@ -13,6 +13,8 @@ pub struct Image {
     pub statics: u64,
     /// Of the statics: what runs may use.
     pub arena: u64,
+    /// Whether addresses have 64 bits.
+    pub wide: bool,
 }
 
 impl Image {
@@ -47,6 +49,7 @@ impl Image {
             named("::ARENA").ok_or_else(|| failed("no arena: is it a firmware of this version, with its symbols?"))?;
         let statics = statics - named("::FLASH").unwrap_or(0).min(statics);
         // A cell of words, with a flag behind them that says that it was taken.
-        Ok(Self { flash, statics, arena: arena.saturating_sub(4) / 4 * 4 })
+        let wide = file.is_64();
+        Ok(Self { flash, statics, wide, arena: arena.saturating_sub(4) / 4 * 4 })
     }
 }

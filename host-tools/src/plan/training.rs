@@ -7,7 +7,7 @@ use crate::device::{Board, Settings};
 use crate::train::{Spec, request};
 use crate::{Failure, Result};
 use serde::Serialize;
-use shatterscope_firmware::training_layout;
+use shatterscope_firmware::{training_layout, training_words};
 
 /// Bytes of memory by purpose.
 #[derive(Clone, Debug, Serialize)]
@@ -80,7 +80,8 @@ pub fn plan(spec: &Spec, data: &Dataset, board: &'static Board, settings: &Setti
     let (bytes, with) = request(spec, &layers, 0, settings.ram)?;
     let image = Image::read(&Firmware::find(settings.firmware.as_deref())?.program(board)?)?;
     let (rows, tile) = board.tile;
-    let (core, layout) = training_layout(&layers, bytes.len() as u32, &with, tile, image.arena / 4)?;
+    let words = training_words(image.arena / 4, with.ram, image.wide);
+    let (core, layout) = training_layout(&layers, bytes.len() as u32, &with, tile, words)?;
     let layout = layout.map_err(|short| {
         Failure::failed(format!(
             "{}: the training needs {} B of memory, {} B are there: a smaller network or batch, or an optimiser without state",
