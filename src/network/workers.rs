@@ -2,12 +2,18 @@
 ///
 /// The parts share nothing and no sum crosses them, so the bits do not depend on who does them.
 pub trait Workers: Sync {
-    /// Calls `part(index, chunk)` for every whole chunk of `len` elements, in any order; whether any call said true.
+    /// How many parts may be done at the same time: what has no parts of its own is cut into no fewer.
+    fn count(&self) -> usize {
+        1
+    }
+
+    /// Calls `part(index, chunk)` for every chunk of `len` elements, of which the last may be shorter, in any order; whether any call
+    /// said true.
     fn any<A: Send>(&self, a: &mut [A], len: usize, part: impl Fn(usize, &mut [A]) -> bool + Sync) -> bool {
         self.any2(a, len, &mut [(); 0], 0, |i, a, _| part(i, a))
     }
 
-    /// The same with a chunk of each of two slices; a slice with `b_len` 0 gives empty chunks.
+    /// The same with a chunk of each of two slices, as many as both have; a slice with `b_len` 0 gives empty chunks.
     fn any2<A: Send, B: Send>(
         &self,
         a: &mut [A],
@@ -33,8 +39,12 @@ impl Workers for Serial {
         part: impl Fn(usize, &mut [A], &mut [B]) -> bool + Sync,
     ) -> bool {
         let (mut any, mut rest) = (false, b);
-        for (i, a) in a.chunks_exact_mut(a_len.max(1)).enumerate() {
-            let Some((b, after)) = core::mem::take(&mut rest).split_at_mut_checked(b_len) else { break };
+        for (i, a) in a.chunks_mut(a_len.max(1)).enumerate() {
+            let len = b_len.min(rest.len());
+            if len == 0 && b_len > 0 {
+                break;
+            }
+            let Some((b, after)) = core::mem::take(&mut rest).split_at_mut_checked(len) else { break };
             any |= part(i, a, b);
             rest = after;
         }

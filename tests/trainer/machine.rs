@@ -242,6 +242,10 @@ pub fn run<K: Workers, const R: usize, const T: usize>(task: &Task, workers: &K,
 pub struct Reverse;
 
 impl Workers for Reverse {
+    fn count(&self) -> usize {
+        3
+    }
+
     fn any2<A: Send, B: Send>(
         &self,
         a: &mut [A],
@@ -258,6 +262,10 @@ impl Workers for Reverse {
 pub struct Threads;
 
 impl Workers for Threads {
+    fn count(&self) -> usize {
+        2
+    }
+
     fn any2<A: Send, B: Send>(
         &self,
         a: &mut [A],
@@ -287,8 +295,12 @@ fn parts<'a, A, B>(
 ) -> Vec<(usize, &'a mut [A], &'a mut [B])> {
     let mut rest = b;
     let mut all = Vec::new();
-    for (i, a) in a.chunks_exact_mut(a_len.max(1)).enumerate() {
-        let Some((b, after)) = std::mem::take(&mut rest).split_at_mut_checked(b_len) else { break };
+    for (i, a) in a.chunks_mut(a_len.max(1)).enumerate() {
+        let len = b_len.min(rest.len());
+        if len < b_len.min(1) {
+            break;
+        }
+        let (b, after) = std::mem::take(&mut rest).split_at_mut(len);
         rest = after;
         all.push((i, a, b));
     }

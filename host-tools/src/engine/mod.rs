@@ -5,7 +5,7 @@ mod slices;
 mod threads;
 
 pub use isa::Isa;
-pub use threads::Threads;
+pub use threads::{Pool, Threads};
 
 use execute::execute;
 use threads::pool;
@@ -178,7 +178,7 @@ impl Engine {
         Ok(self.pool()?.install(work))
     }
 
-    fn pool(&self) -> Result<Arc<rayon::ThreadPool>> {
+    fn pool(&self) -> Result<Arc<Pool>> {
         pool(self.threads)
     }
 

@@ -85,5 +85,10 @@ pub fn targets(tree: &Tree, report: &mut Report, tools: &Tools) {
 /// The tests that are ignored for their length, and the benchmarks' build.
 pub fn long_tests(tree: &Tree, report: &mut Report) {
     report.step("long tests", || succeed(&mut tree.cargo("test --workspace --release --no-fail-fast -- --ignored")));
-    report.step("benchmarks build", || succeed(&mut tree.cargo("bench --workspace --no-run")));
+    report.step("benchmarks build", || {
+        succeed(&mut tree.cargo("bench --workspace --no-run"))?;
+        let mut peers = tree.cargo("clippy --quiet --features ours --all-targets -- -D warnings");
+        peers.current_dir(tree.root.join("benches/peers")).env("CARGO_TARGET_DIR", tree.target.join("peers/build"));
+        succeed(&mut peers)
+    });
 }

@@ -61,16 +61,11 @@ pub(super) fn fitting(rows: usize, each: usize, capacity: usize, group: usize) -
     (0..rows).step_by(fit.max(1)).map(move |first| first..(first + fit).min(rows))
 }
 
-/// Lets workers do parts of `len` elements, and the caller what is left over.
-pub(super) fn parts<K: Workers>(workers: &K, all: &mut [f32], len: usize, part: impl Fn(usize, &mut [f32]) + Sync) {
-    let whole = all.len() / len.max(1);
-    let (parts, rest) = all.split_at_mut_checked(whole * len).unwrap_or_default();
-    workers.any(parts, len, |i, all| {
-        part(i, all);
-        false
-    });
-    if !rest.is_empty() {
-        part(whole, rest);
+/// Rows that a worker takes at a time: [`PART`], or fewer where some workers would have nothing to do.
+fn rows_at_once<K: Workers>(workers: &K, rows: usize) -> usize {
+    match workers.count() {
+        0 | 1 => PART,
+        count => rows.div_ceil(rows.div_ceil(PART).div_ceil(count).saturating_mul(count).max(1)).max(1),
     }
 }
 
@@ -113,12 +108,14 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         for rows in fitting(outputs, inputs, scratch.len(), PART) {
             let range = at + rows.start * inputs..at + rows.end * inputs;
             into.with(range, scratch, |gradient| {
-                parts(workers, gradient, PART * inputs, |part, gradient| {
-                    let first = rows.start + part * PART;
+                let at_once = rows_at_once(workers, rows.len());
+                workers.any(gradient, at_once * inputs, |part, gradient| {
+                    let first = rows.start + part * at_once;
                     let shape = (gradient.len() / inputs.max(1), inputs, T);
                     for (x, g) in x.chunks_exact(from_tile.max(1)).zip(g.chunks_exact(tile_len.max(1))) {
                         weight_gradient(isa, shape, x, g.get(first * T..).unwrap_or_default(), gradient);
                     }
+                    false
                 });
             });
         }
@@ -168,6 +165,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
             let end = at + rows.end * each + if together { biases } else { 0 };
             into.with(at + rows.start * each..end, scratch, |gradient| {
                 let (weights, biases) = gradient.split_at_mut_checked(rows.len() * each).unwrap_or_default();
+                let rows_at_once = rows_at_once(workers, rows.len());
                 let room = gathered.len().saturating_sub(past);
                 let at_once = (room / (inputs_len + outputs_len).max(1)).min(tiles).max(1);
                 let (inputs, outputs) = gathered.split_at_mut_checked(at_once * inputs_len + past).unwrap_or_default();
@@ -182,9 +180,10 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
                         false
                     });
                     let (inputs, outputs, points) = (&*inputs, &*outputs, now * T);
-                    parts(workers, weights, PART * each, |part, weights| {
-                        let row = rows.start + part * PART;
+                    workers.any(weights, rows_at_once * each, |part, weights| {
+                        let row = rows.start + part * rows_at_once;
                         conv_weight_gradient::<T>(isa, conv, points, row, inputs, outputs, weights, &mut []);
+                        false
                     });
                     conv_weight_gradient::<T>(isa, conv, points, 0, &[], outputs, &mut [], biases);
                 }

@@ -1,6 +1,6 @@
 use super::Trainer;
 use super::gather::gather;
-use super::parameters::{Into, parts};
+use super::parameters::Into;
 use crate::kernel::{COLUMNS, all_finite, chain_rows};
 use crate::layer::{Image, prelu_backward_input, prelu_forward, prelu_term};
 use crate::network::Workers;
@@ -54,11 +54,12 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
             into.with(at..at + channels, scratch, |gradient| {
                 let shape = (channels, plane, count);
                 gather::<K, 1, T>((isa, workers), shape, [(terms, tile_len)], gathered, |gathered| {
-                    parts(workers, gradient, COLUMNS, |part, slopes| {
+                    workers.any(gradient, COLUMNS, |part, slopes| {
                         for (rows, terms) in gathered.tiles() {
                             let terms = terms.get(part * COLUMNS..).unwrap_or_default();
                             chain_rows::<false>(isa, (rows, channels), (terms, &[]), slopes, &mut []);
                         }
+                        false
                     });
                 });
             });

@@ -3,7 +3,7 @@ use shatterscope::kernel::{Isa, Tiled};
 use shatterscope::network::{
     Buffers, Executor, Input, Network, Options, Parameters, Seeded, Serial, Stored, Weights, Workers,
 };
-use shatterscope_host::engine::{self, Engine, Threads};
+use shatterscope_host::engine::{self, Engine, Pool, Threads};
 use shatterscope_host::spec::{Norm, Overrides, Spec};
 use shatterscope_host::weights::{Drawn, dense_layers};
 use shatterscope_peers::{Contestant, Entry, POINTS, WIDTH, write};
@@ -22,7 +22,7 @@ struct Core<W: 'static> {
     options: Options,
     input: Input<'static>,
     weights: W,
-    pool: Option<rayon::ThreadPool>,
+    pool: Option<Pool>,
     activations: Vec<f32>,
     tape: Vec<u8>,
     statistics: Vec<f32>,
@@ -36,7 +36,7 @@ impl<W: Weights> Core<W> {
         let network = Network::Family(spec.network());
         let options = Options { isa, ..Options::new(spec.points) };
         let plan = network.plan(&options, 32).map_err(|error| io::Error::other(format!("{error:?}")))?;
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(io::Error::other)?;
+        let pool = Pool::new(threads).map_err(io::Error::other)?;
         Ok(Self {
             network,
             options,
@@ -81,7 +81,7 @@ impl<W: Weights> Core<W> {
     }
 }
 
-struct On<'a, W: Weights, K>(&'a mut Core<W>, &'a K);
+struct On<'a, W: Weights + 'static, K>(&'a mut Core<W>, &'a K);
 
 impl<W: Weights, K: Workers> Tiled for On<'_, W, K> {
     type Output = ();

@@ -90,6 +90,7 @@ fn main() -> io::Result<()> {
         provenance,
         ran: Vec::new(),
         tables: vec![smallest],
+        sheets: Vec::new(),
     };
     for file in write_figure(&figure, &out).map_err(|error| io::Error::other(error.to_string()))? {
         println!("written: {}", file.display());

@@ -1,10 +1,9 @@
 //! One convolution as a network of its own, a batch at a time.
-use super::pool;
 use shatterscope::kernel::{Isa, Tiled};
 use shatterscope::layer::{Conv, Image, Window};
 use shatterscope::random::{Normal, Purpose, Stream};
 use shatterscope::train::{Buffers, Layer, Mode, Options, Place, Trainer, plan};
-use shatterscope_host::engine::Threads;
+use shatterscope_host::engine::{Pool, Threads};
 use shatterscope_peers::{Contestant, Entry, write};
 use std::collections::HashMap;
 use std::io;
@@ -30,7 +29,7 @@ struct Convolution<const R: usize, const T: usize> {
     layers: [Layer; 1],
     isa: Isa,
     backward: bool,
-    pool: rayon::ThreadPool,
+    pool: Pool,
     parameters: Vec<f32>,
     gradient: Vec<f32>,
     places: Vec<Place>,
@@ -112,7 +111,7 @@ impl Tiled for Make<'_> {
             layers,
             isa: self.isa,
             backward: self.backward,
-            pool: pool(self.threads)?,
+            pool: Pool::new(self.threads).map_err(io::Error::other)?,
             parameters: parameters.to_vec(),
             gradient: zeros(plan.parameters_len),
             places: vec![Place::default()],
