@@ -1,6 +1,6 @@
 //! One run: the register tile, the buffers, and the steps of the executor.
 use super::slices::sliced;
-use super::{Run, Share, Threads};
+use super::{Aligned, Run, Share, Threads};
 use crate::Result;
 use crate::progress::Progress;
 use crate::weights::dense_layers;
@@ -54,25 +54,21 @@ pub(super) fn run<W: Weights, K: Workers, O: Observer, const R: usize, const T: 
 ) -> Result<std::result::Result<Run, Fault>> {
     /// A whole matrix is one panel up to this many elements (4 MB).
     const PANEL: u64 = 1 << 20;
-    /// f32 elements of a line of the cache.
-    const LINE: usize = 16;
     let plan = network.plan(&options, T as u32)?;
     let dense = dense_layers(&network);
     // Matrices that stand in memory are used from there.
     let drawn = dense.iter().filter(|dense| weights.matrix(dense).is_none());
     let matrix = drawn.map(|dense| dense.fan_in as u64 * dense.fan_out as u64).max().unwrap_or(1);
     let least = dense.iter().map(|dense| weights.panel_len(dense)).max().unwrap_or(1);
-    let mut activations = vec![0.0; plan.activations_len as usize + LINE];
+    let mut activations = Aligned::zeros(plan.activations_len as usize);
     let mut tape = vec![0; plan.tape_len as usize];
     let mut statistics = vec![0.0; plan.statistics_len as usize];
-    let mut normalised = vec![0.0; plan.normalised_len as usize];
+    let mut normalised = Aligned::zeros(plan.normalised_len as usize);
     let mut panel = vec![0.0; (matrix.min(PANEL) + least) as usize];
     let mut outputs = vec![0.0; plan.outputs_len as usize];
     let mut gradient = vec![0.0; plan.gradient_len as usize];
-    // Registers as wide as a line of the cache load fastest from where a line begins.
-    let first = activations.as_ptr().align_offset(4 * LINE);
     let buffers = Buffers {
-        activations: activations.get_mut(first..).unwrap_or_default(),
+        activations: &mut activations,
         tape: &mut tape,
         statistics: &mut statistics,
         normalised: &mut normalised,

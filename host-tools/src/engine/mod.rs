@@ -1,11 +1,13 @@
 //! Runs the kernel on the desktop's threads: runs beside each other, or the tiles and units of one run.
+mod aligned;
 mod execute;
 mod isa;
 mod slices;
 mod threads;
 
+pub use aligned::Aligned;
 pub use isa::Isa;
-pub use threads::{Pool, Threads};
+pub use threads::Threads;
 
 use execute::execute;
 use threads::pool;
@@ -178,7 +180,7 @@ impl Engine {
         Ok(self.pool()?.install(work))
     }
 
-    fn pool(&self) -> Result<Arc<Pool>> {
+    fn pool(&self) -> Result<Arc<rayon::ThreadPool>> {
         pool(self.threads)
     }
 

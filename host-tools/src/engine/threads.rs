@@ -2,83 +2,24 @@ use crate::{Failure, Result};
 use rayon::prelude::*;
 use shatterscope::network::Workers;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-/// Threads that are started once and wait for work until the program ends.
-pub struct Pool {
-    threads: rayon::ThreadPool,
-    /// Whether they keep themselves awake for somebody's work.
-    awake: AtomicBool,
-}
-
-impl Pool {
-    /// # Errors
-    /// Threads that cannot be started.
-    pub fn new(threads: usize) -> Result<Self> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let threads = pool.map_err(|error| Failure::failed(format!("cannot start {threads} threads: {error}")))?;
-        Ok(Self { threads, awake: AtomicBool::new(false) })
-    }
-
-    /// Runs `work` on one of the threads, while the others look for parts of it and do not fall asleep between two of them: a network
-    /// makes a new set of parts every few microseconds, and a thread that sleeps wakes too late for most.
-    pub fn install<Y: Send>(&self, work: impl FnOnce() -> Y + Send) -> Y {
-        self.threads.scope(|scope| {
-            // Two works at once that want all other threads awake would wait for each other.
-            if self.awake.swap(true, Ordering::Acquire) {
-                return work();
-            }
-            let _asleep = Asleep(&self.awake);
-            let here = rayon::current_thread_index();
-            scope.spawn_broadcast(move |_, thread| {
-                if Some(thread.index()) != here {
-                    self.look_for_parts();
-                }
-            });
-            work()
-        })
-    }
-
-    /// The longer there was none, the less often.
-    fn look_for_parts(&self) {
-        let mut idle = 0u32;
-        while self.awake.load(Ordering::Acquire) {
-            idle = match rayon::yield_now() {
-                Some(rayon::Yield::Executed) => 0,
-                _ => idle.saturating_add(1),
-            };
-            match idle {
-                0..2_000 => std::hint::spin_loop(),
-                2_000..20_000 => std::thread::yield_now(),
-                _ => std::thread::sleep(Duration::from_micros(500)),
-            }
-        }
-    }
-}
-
-/// Lets them fall asleep when the work ends, in whatever way.
-struct Asleep<'a>(&'a AtomicBool);
-
-impl Drop for Asleep<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
-    }
-}
-
-/// The pool of so many threads.
+/// The pool of so many threads: started once, they wait for work until the program ends.
 ///
 /// # Errors
 /// Threads that cannot be started.
-pub(super) fn pool(threads: usize) -> Result<Arc<Pool>> {
-    static POOLS: Mutex<Option<HashMap<usize, Arc<Pool>>>> = Mutex::new(None);
+pub(super) fn pool(threads: usize) -> Result<Arc<rayon::ThreadPool>> {
+    static POOLS: Mutex<Option<HashMap<usize, Arc<rayon::ThreadPool>>>> = Mutex::new(None);
     let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
     let pools = pools.get_or_insert_default();
     if let Some(pool) = pools.get(&threads) {
         return Ok(pool.clone());
     }
-    Ok(pools.entry(threads).or_insert(Arc::new(Pool::new(threads)?)).clone())
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start {threads} threads: {error}")))?;
+    Ok(pools.entry(threads).or_insert(Arc::new(pool)).clone())
 }
 
 /// The threads of the current pool as the core's workers.

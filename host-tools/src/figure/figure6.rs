@@ -6,8 +6,6 @@ use crate::train::{Activation, Init, Kind, Net, Schedule, Skips, Spec};
 use std::borrow::Cow;
 
 const DEPTHS: [u32; 6] = [6, 14, 30, 62, 102, 198];
-/// Up to this depth a subset takes several runs: they cost a tenth of the rest.
-const SHALLOW: u32 = 30;
 
 /// (legend, folder, rectifier, initialisation, skips)
 const NETS: [(&str, &str, Activation, Init, Skips); 5] = [
@@ -23,7 +21,6 @@ struct Size {
     depths: &'static [u32],
     batch: u32,
     epochs: u32,
-    /// Of networks of up to [`SHALLOW`] layers; deeper ones have one.
     runs: u32,
     /// Shifts, flips, dropout and falling rates.
     all: bool,
@@ -55,8 +52,7 @@ pub fn figure6(setting: &Setting, material: &Material) -> Result<Figure> {
     let mut jobs = Vec::new();
     for (label, folder, activation, init, skips) in NETS {
         for &depth in size.depths {
-            let runs = if depth <= SHALLOW { size.runs } else { 1 };
-            jobs.extend((0..runs).map(|run| Job {
+            jobs.extend((0..size.runs).map(|run| Job {
                 label: label.to_owned(),
                 folder: format!("{folder}-{depth}-seed{}-run{run}", setting.seed),
                 spec: spec(net(activation, init, skips, depth), &size, setting.seed, run),

@@ -1,6 +1,6 @@
 //! Batches on the desktop's threads: buffers of a network, and a trainer on them.
 use super::Model;
-use crate::engine::Threads;
+use crate::engine::{Aligned, Threads};
 use crate::{Failure, Result};
 use rayon::prelude::*;
 use shatterscope::kernel::Isa;
@@ -11,7 +11,7 @@ use shatterscope::train::{
 };
 use shatterscope::{Fault, Pass};
 
-/// Tiles whose convolution operands are gathered beside each other.
+/// Tiles whose convolution operands are gathered beside each other, at least; each thread gathers one.
 const GATHERED: u64 = 2;
 
 /// Parameters that a thread updates at a time.
@@ -121,7 +121,8 @@ struct Make<'a> {
 impl Make<'_> {
     fn with<const R: usize, const T: usize>(self) -> Result<Box<dyn Machine>> {
         let plan = plan(self.layers, self.batch, T as u32)?;
-        let zeros = |len: u64| vec![0.0; len as usize];
+        let at_once = GATHERED.max(rayon::current_num_threads() as u64);
+        let zeros = |len: u64| Aligned::zeros(len as usize);
         Ok(Box::new(Buffered::<R, T> {
             options: Options { batch: self.batch, isa: self.isa, seed: self.seed },
             places: vec![Place::default(); plan.places_len as usize],
@@ -130,7 +131,7 @@ impl Make<'_> {
             gradients: zeros(plan.gradients_len),
             statistics: zeros(plan.statistics_len),
             scratch: zeros(plan.scratch_best.max(plan.scratch_len)),
-            gathered: zeros(plan.gathered_len * GATHERED.min(u64::from(self.batch).div_ceil(T as u64))),
+            gathered: zeros(plan.gathered_len * at_once.min(u64::from(self.batch).div_ceil(T as u64))),
             gradient: Vec::new(),
         }))
     }
@@ -139,12 +140,12 @@ impl Make<'_> {
 struct Buffered<const R: usize, const T: usize> {
     options: Options,
     places: Vec<Place>,
-    activations: Vec<f32>,
+    activations: Aligned,
     tape: Vec<u8>,
-    gradients: Vec<f32>,
-    statistics: Vec<f32>,
-    scratch: Vec<f32>,
-    gathered: Vec<f32>,
+    gradients: Aligned,
+    statistics: Aligned,
+    scratch: Aligned,
+    gathered: Aligned,
     /// Of all parameters, where a limit needs their norm first.
     gradient: Vec<f32>,
 }

@@ -5,9 +5,13 @@ use crate::tree::{Tree, output_of, run_for};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 use std::fs;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// One textual substitution that breaks the contract.
 struct Mutant {
@@ -180,23 +184,48 @@ const MUTANTS: [Mutant; 21] = [
 /// The longest that the golden tests may run.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// The copy as it is must pass, and each mutant must fail.
+/// Folders of the copies, of which each breaks a mutant at a time: a compiler hardly keeps two processors at work on one.
+const COPIES: [&str; 2] = ["mutants", "mutants-too"];
+
+/// The copies as they are must pass, and each mutant must fail.
 pub fn steps(tree: &Tree, report: &mut Report) {
-    let mut copy = None;
+    let mut copies = Vec::new();
     report.step("mutants: none", || {
-        let made = Copy::make(tree)?;
-        for profile in BOTH {
-            if !made.passes(tree, profile)? {
-                bail!("the golden tests fail at {profile} without any mutant");
-            }
-        }
-        copy = Some(made);
+        copies = thread::scope(|scope| {
+            let made = COPIES.map(|folder| scope.spawn(|| sound(tree, folder)));
+            made.into_iter().map(|copy| copy.join().unwrap_or_else(|panic| resume_unwind(panic))).collect::<Result<_>>()
+        })?;
         Ok(())
     });
-    let Some(copy) = copy else { return };
-    for mutant in &MUTANTS {
-        report.step(format!("mutant: {}", mutant.name), || copy.must_notice(tree, mutant));
+    let (next, (said, heard)) = (AtomicUsize::new(0), mpsc::channel());
+    thread::scope(|scope| {
+        for copy in &copies {
+            let (next, said) = (&next, said.clone());
+            scope.spawn(move || {
+                while let Some(mutant) = MUTANTS.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let start = Instant::now();
+                    let noticed = copy.must_notice(tree, mutant);
+                    // Whoever listens does so until all have been heard.
+                    let _ = said.send((mutant, start.elapsed(), noticed));
+                }
+            });
+        }
+        drop(said);
+        for (mutant, took, noticed) in heard {
+            report.done(format!("mutant: {}", mutant.name), took, noticed);
+        }
+    });
+}
+
+/// A copy whose golden tests pass.
+fn sound(tree: &Tree, folder: &str) -> Result<Copy> {
+    let copy = Copy::make(tree, folder)?;
+    for profile in BOTH {
+        if !copy.passes(tree, profile)? {
+            bail!("the golden tests fail at {profile} without any mutant");
+        }
     }
+    Ok(copy)
 }
 
 /// The tree without history and builds, and a build of its own.
@@ -206,8 +235,9 @@ pub struct Copy {
 }
 
 impl Copy {
-    pub fn make(tree: &Tree) -> Result<Self> {
-        let (root, build) = (tree.target.join("mutants/tree"), tree.target.join("mutants/build"));
+    pub fn make(tree: &Tree, folder: &str) -> Result<Self> {
+        let folder = tree.target.join(folder);
+        let (root, build) = (folder.join("tree"), folder.join("build"));
         let mut list = Command::new("git");
         list.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(&tree.root);
         let listed = output_of(&mut list)?;

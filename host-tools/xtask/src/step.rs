@@ -1,6 +1,6 @@
 use anyhow::Result;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 enum Outcome {
     Passed,
@@ -19,9 +19,14 @@ impl Report {
     }
 
     pub fn step(&mut self, name: impl Into<String>, run: impl FnOnce() -> Result<()>) {
-        let (name, start) = (name.into(), Instant::now());
+        let start = Instant::now();
         let result = run();
-        let seconds = start.elapsed().as_secs_f64();
+        self.done(name, start.elapsed(), result);
+    }
+
+    /// A step that has been run.
+    pub fn done(&mut self, name: impl Into<String>, took: Duration, result: Result<()>) {
+        let (name, seconds) = (name.into(), took.as_secs_f64());
         let outcome = match result {
             Ok(()) => {
                 println!("xtask: {name}: passed in {seconds:.1} s");

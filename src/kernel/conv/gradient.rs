@@ -221,22 +221,22 @@ impl Operands<'_> {
             x: [signed(image), signed(stride * across), signed(stride * channels)],
         };
         let each = channels * kh * kw;
-        // Lanes go through the channels of one column of the window, then of the next.
-        let places = || {
-            let (mut kx, mut input) = (kx, input);
-            core::iter::repeat_with(move || {
-                let place = (input * kh + ky) * kw + kx;
-                input += 1;
-                if input == channels {
-                    (kx, input) = (kx + 1, 0);
-                }
-                place
+        let taps = kh * kw;
+        // Lanes go through the channels of one column of the window, then of the next: (first lane, so many, first weight).
+        let runs = || {
+            let (mut lane, mut kx, mut input) = (0, kx, input);
+            core::iter::from_fn(move || {
+                let run = (lane, (channels - input).min(valid - lane), (input * kh + ky) * kw + kx);
+                (lane, kx, input) = (lane + run.1, kx + 1, 0);
+                (run.1 > 0).then_some(run)
             })
         };
         let mut sums = [[0.0; N]; ROWS];
         for (weights, sums) in weights.chunks_exact(each.max(1)).zip(&mut sums) {
-            for (sum, place) in sums.iter_mut().take(valid).zip(places()) {
-                *sum = weights.get(place).copied().unwrap_or(0.0);
+            for (lane, count, at) in runs() {
+                let weights = weights.get(at..).unwrap_or_default().iter().step_by(taps.max(1));
+                let sums = sums.get_mut(lane..lane + count).unwrap_or_default();
+                sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum = *weight);
             }
         }
         let Some(used) = sums.get_mut(..weights.len() / each.max(1)) else { return };
@@ -245,10 +245,10 @@ impl Operands<'_> {
         let start = point * image + above * across + (column * stride + kx) * channels + input;
         nest::<N>(self.isa, &loops, self.gradients.get(from..).unwrap_or_default(), self.inputs, start, used);
         for (weights, sums) in weights.chunks_exact_mut(each.max(1)).zip(&sums) {
-            for (sum, place) in sums.iter().take(valid).zip(places()) {
-                if let Some(weight) = weights.get_mut(place) {
-                    *weight = *sum;
-                }
+            for (lane, count, at) in runs() {
+                let weights = weights.get_mut(at..).unwrap_or_default().iter_mut().step_by(taps.max(1));
+                let sums = sums.get(lane..lane + count).unwrap_or_default();
+                sums.iter().zip(weights).for_each(|(sum, weight)| *weight = *sum);
             }
         }
     }

@@ -3,7 +3,7 @@ use shatterscope::kernel::{Isa, Tiled};
 use shatterscope::network::{
     Buffers, Executor, Input, Network, Options, Parameters, Seeded, Serial, Stored, Weights, Workers,
 };
-use shatterscope_host::engine::{self, Engine, Pool, Threads};
+use shatterscope_host::engine::{self, Aligned, Engine, Threads};
 use shatterscope_host::spec::{Norm, Overrides, Spec};
 use shatterscope_host::weights::{Drawn, dense_layers};
 use shatterscope_peers::{Contestant, Entry, POINTS, WIDTH, write};
@@ -22,8 +22,8 @@ struct Core<W: 'static> {
     options: Options,
     input: Input<'static>,
     weights: W,
-    pool: Option<Pool>,
-    activations: Vec<f32>,
+    pool: Option<rayon::ThreadPool>,
+    activations: Aligned,
     tape: Vec<u8>,
     statistics: Vec<f32>,
     panel: Vec<f32>,
@@ -36,14 +36,14 @@ impl<W: Weights> Core<W> {
         let network = Network::Family(spec.network());
         let options = Options { isa, ..Options::new(spec.points) };
         let plan = network.plan(&options, 32).map_err(|error| io::Error::other(format!("{error:?}")))?;
-        let pool = Pool::new(threads).map_err(io::Error::other)?;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(io::Error::other)?;
         Ok(Self {
             network,
             options,
             input: spec.grid().input(),
             weights,
             pool: (threads > 1).then_some(pool),
-            activations: vec![0.0; plan.activations_len as usize + 16],
+            activations: Aligned::zeros(plan.activations_len as usize),
             tape: vec![0; plan.tape_len as usize],
             statistics: vec![0.0; plan.statistics_len as usize],
             panel: vec![0.0; WIDTH * WIDTH],
@@ -53,9 +53,8 @@ impl<W: Weights> Core<W> {
     }
 
     fn with<K: Workers, const R: usize, const T: usize>(&mut self, workers: &K) {
-        let first = self.activations.as_ptr().align_offset(64);
         let buffers = Buffers {
-            activations: &mut self.activations[first..],
+            activations: &mut self.activations,
             tape: &mut self.tape,
             statistics: &mut self.statistics,
             normalised: &mut [],

@@ -1,9 +1,10 @@
 //! One convolution as a network of its own, a batch at a time.
+use super::pool;
 use shatterscope::kernel::{Isa, Tiled};
 use shatterscope::layer::{Conv, Image, Window};
 use shatterscope::random::{Normal, Purpose, Stream};
 use shatterscope::train::{Buffers, Layer, Mode, Options, Place, Trainer, plan};
-use shatterscope_host::engine::{Pool, Threads};
+use shatterscope_host::engine::{Aligned, Threads};
 use shatterscope_peers::{Contestant, Entry, write};
 use std::collections::HashMap;
 use std::io;
@@ -29,14 +30,14 @@ struct Convolution<const R: usize, const T: usize> {
     layers: [Layer; 1],
     isa: Isa,
     backward: bool,
-    pool: Pool,
+    pool: rayon::ThreadPool,
     parameters: Vec<f32>,
     gradient: Vec<f32>,
     places: Vec<Place>,
-    activations: Vec<f32>,
-    gradients: Vec<f32>,
-    scratch: Vec<f32>,
-    gathered: Vec<f32>,
+    activations: Aligned,
+    gradients: Aligned,
+    scratch: Aligned,
+    gathered: Aligned,
     result: Vec<f32>,
 }
 
@@ -105,15 +106,15 @@ impl Tiled for Make<'_> {
     fn with<const R: usize, const T: usize>(self) -> Self::Output {
         let layers = [Layer::Conv { conv: self.conv, bias: true }];
         let plan = plan(&layers, BATCH, T as u32).map_err(|error| io::Error::other(format!("{error:?}")))?;
-        let zeros = |len: u64| vec![0.0; len as usize];
+        let zeros = |len: u64| Aligned::zeros(len as usize);
         let [x, parameters, g] = self.data;
         let mut one = Convolution::<R, T> {
             layers,
             isa: self.isa,
             backward: self.backward,
-            pool: Pool::new(self.threads).map_err(io::Error::other)?,
+            pool: pool(self.threads)?,
             parameters: parameters.to_vec(),
-            gradient: zeros(plan.parameters_len),
+            gradient: vec![0.0; plan.parameters_len as usize],
             places: vec![Place::default()],
             activations: zeros(plan.activations_len),
             gradients: zeros(plan.gradients_len),

@@ -23,3 +23,8 @@ fn main() -> io::Result<()> {
         _ => Err(io::Error::other(format!("not understood: {words:?}"))),
     })
 }
+
+/// A pool that stands ready.
+fn pool(threads: usize) -> io::Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(io::Error::other)
+}

@@ -1,8 +1,8 @@
 //! Whole steps: forward, backward, optimiser.
+use super::pool;
 use shatterscope::kernel::Isa;
 use shatterscope::layer::Image;
 use shatterscope_host::data::{Dataset, Examples, Scaling};
-use shatterscope_host::engine::Pool;
 use shatterscope_host::tensors::Bundle;
 use shatterscope_host::train::{
     Activation, Batch, Init, Kind, Limits, Machine, Model, Net, Optimiser, Run, Schedule, Skips, Spec, machine,
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::{fs, io};
 
 struct Step {
-    pool: Pool,
+    pool: rayon::ThreadPool,
     machine: Box<dyn Machine>,
     spec: Spec,
     model: Model,
@@ -134,7 +134,7 @@ pub fn entries(data: &Path, isa: Isa, references: &mut HashMap<String, Vec<f32>>
             }
             references.insert(task.clone(), first.clone());
             let step = Step {
-                pool: Pool::new(threads).map_err(io::Error::other)?,
+                pool: pool(threads)?,
                 machine,
                 spec: spec.clone(),
                 model: model.clone(),

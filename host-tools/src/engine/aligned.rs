@@ -1,0 +1,35 @@
+use std::ops::{Deref, DerefMut};
+
+/// f32 elements of a line of the cache.
+const LINE: usize = 16;
+
+/// Floats that begin where a line of the cache does: registers as wide as a line load them in one access and not in two.
+pub struct Aligned {
+    all: Vec<f32>,
+    first: usize,
+    len: usize,
+}
+
+impl Aligned {
+    /// So many zeros.
+    pub fn zeros(len: usize) -> Self {
+        let all = vec![0.0; len + LINE - 1];
+        // Where the address is not known, any place will do.
+        let first = all.as_ptr().align_offset(4 * LINE).min(LINE - 1);
+        Self { all, first, len }
+    }
+}
+
+impl Deref for Aligned {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.all[self.first..self.first + self.len]
+    }
+}
+
+impl DerefMut for Aligned {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.all[self.first..self.first + self.len]
+    }
+}
