@@ -133,7 +133,7 @@ impl Shape {
 }
 
 /// Places whose gradients stay near while all weights pass them.
-const NEAR: usize = 2048;
+const NEAR: usize = 4096;
 
 #[derive(Clone, Copy)]
 struct Operands<'a> {
