@@ -53,6 +53,62 @@ impl Interleave<'_> {
         }
     }
 
+    /// Sixteen rows of a block of points at one place, from row `row` on, by registers of sixteen lanes.
+    #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "only loops over known ranges are all unrolled, each a register")]
+    fn square<L: Lanes>(&mut self, lanes: L, (point, place, row): (usize, usize, usize)) {
+        let from = self.from.first + row * self.from.outer + place * self.from.place + point;
+        let at = self.into.first + point * self.into.outer + place * self.into.place + row;
+        let mut turned = [[lanes.splat(0.0); 4]; 4];
+        for four in 0..4 {
+            let mut rows = [lanes.splat(0.0); 4];
+            for r in 0..4 {
+                let from = from + (4 * four + r) * self.from.outer;
+                let Some(x) = self.x.get(from..).and_then(|x| x.first_chunk::<BLOCK>()) else { return };
+                rows[r] = lanes.load(x, 0);
+            }
+            turned[four] = lanes.quads(rows);
+        }
+        for j in 0..4 {
+            let columns = lanes.fours([turned[0][j], turned[1][j], turned[2][j], turned[3][j]]);
+            for quad in 0..4 {
+                let at = at + (4 * quad + j) * self.into.outer;
+                let Some(to) = self.to.get_mut(at..).and_then(|to| to.first_chunk_mut::<BLOCK>()) else { return };
+                lanes.store(columns[quad], to, 0);
+            }
+        }
+    }
+
+    /// Eight rows so, two points a register.
+    #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "only loops over known ranges are all unrolled, each a register")]
+    fn half<L: Lanes>(&mut self, lanes: L, (point, place, row): (usize, usize, usize)) {
+        let from = self.from.first + row * self.from.outer + place * self.from.place + point;
+        let at = self.into.first + point * self.into.outer + place * self.into.place + row;
+        let mut turned = [[lanes.splat(0.0); 4]; 2];
+        for four in 0..2 {
+            let mut rows = [lanes.splat(0.0); 4];
+            for r in 0..4 {
+                let from = from + (4 * four + r) * self.from.outer;
+                let Some(x) = self.x.get(from..).and_then(|x| x.first_chunk::<BLOCK>()) else { return };
+                rows[r] = lanes.load(x, 0);
+            }
+            turned[four] = lanes.quads(rows);
+        }
+        for j in [0, 2] {
+            let columns = lanes.fours([turned[0][j], turned[1][j], turned[0][j + 1], turned[1][j + 1]]);
+            for quad in 0..4 {
+                let mut two = [0.0; BLOCK];
+                lanes.store(columns[quad], &mut two, 0);
+                for (which, column) in two.as_chunks::<8>().0.iter().enumerate() {
+                    let at = at + (4 * quad + j + which) * self.into.outer;
+                    let Some(to) = self.to.get_mut(at..).and_then(|to| to.first_chunk_mut::<8>()) else { return };
+                    *to = *column;
+                }
+            }
+        }
+    }
+
     /// K rows of a block of points at one place, from row `row` on.
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "only loops over known ranges are all unrolled, each a register")]
@@ -97,7 +153,14 @@ impl Job for Interleave<'_> {
         let whole = self.points / BLOCK * BLOCK;
         for point in (0..whole).step_by(BLOCK) {
             for place in 0..self.places {
-                for row in (0..self.rows / 4 * 4).step_by(4) {
+                let (squares, first) = if L::N == BLOCK { (self.rows / BLOCK, self.rows / 8 * 8) } else { (0, 0) };
+                for square in 0..squares {
+                    self.square(lanes, (point, place, BLOCK * square));
+                }
+                if first > squares * BLOCK {
+                    self.half(lanes, (point, place, BLOCK * squares));
+                }
+                for row in (first..self.rows / 4 * 4).step_by(4) {
                     self.block::<L, 4>(lanes, (point, place, row));
                 }
                 let at = (point, place, self.rows / 4 * 4);

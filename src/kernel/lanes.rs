@@ -28,6 +28,9 @@ pub(super) trait Lanes: Copy {
     fn sqrt(self, x: Self::Register) -> Self::Register;
     /// Rows to columns within every four lanes: lane 4q + j of register i becomes lane 4q + i of register j.
     fn quads(self, rows: [Self::Register; 4]) -> [Self::Register; 4];
+    /// Rows to columns of four lanes each: lanes 4q.. of register i become lanes 4i.. of register q. Of sixteen lanes; registers of fewer
+    /// stay as they are.
+    fn fours(self, rows: [Self::Register; 4]) -> [Self::Register; 4];
     /// Asks for the line of the cache in which element `at` stands; nothing where there is none.
     fn ahead(self, from: &[f32], at: usize);
     /// Bit i: lane i is above zero.
@@ -38,7 +41,7 @@ pub(super) trait Lanes: Copy {
     fn choose(self, bits: u32, x: Self::Register, y: Self::Register) -> Self::Register;
 }
 
-/// [`Lanes`] by the intrinsics of one instruction set, whose file defines `positive`, `keep`, `choose` and `quads` besides.
+/// [`Lanes`] by the intrinsics of one instruction set, whose file defines `positive`, `keep`, `choose`, `quads` and `fours` besides.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! lanes {
     ($lanes:ty, $n:literal, $abreast:literal, $register:ty, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $sqrt:ident) => {
@@ -104,6 +107,12 @@ macro_rules! lanes {
             fn quads(self, rows: [$register; 4]) -> [$register; 4] {
                 // SAFETY: `self` is the proof that the processor has these instructions.
                 unsafe { quads(rows) }
+            }
+
+            #[inline(always)]
+            fn fours(self, rows: [$register; 4]) -> [$register; 4] {
+                // SAFETY: `self` is the proof that the processor has these instructions.
+                unsafe { fours(rows) }
             }
 
             #[inline(always)]

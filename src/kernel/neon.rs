@@ -67,6 +67,12 @@ fn upper(x: float32x4_t, y: float32x4_t) -> float32x4_t {
 
 #[inline]
 #[target_feature(enable = "neon")]
+fn fours(rows: [float32x4_t; 4]) -> [float32x4_t; 4] {
+    rows
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
 fn positive(x: float32x4_t) -> u32 {
     // SAFETY: four elements stand behind the pointer.
     let each = unsafe { vld1q_u32(EACH.as_ptr()) };

@@ -68,6 +68,12 @@ fn quads([a, b, c, d]: [__m256; 4]) -> [__m256; 4] {
 
 #[inline]
 #[target_feature(enable = "avx")]
+fn fours(rows: [__m256; 4]) -> [__m256; 4] {
+    rows
+}
+
+#[inline]
+#[target_feature(enable = "avx")]
 fn positive(x: __m256) -> u32 {
     _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(x, _mm256_setzero_ps())) as u32
 }

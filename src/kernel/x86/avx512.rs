@@ -6,8 +6,8 @@ use core::arch::x86_64::{
     __m512, __m512i, _CMP_GT_OQ, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_cmp_ps_mask,
     _mm512_cvtepi32_ps, _mm512_div_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_mov_ps, _mm512_maskz_mov_ps,
     _mm512_mul_epu32, _mm512_mul_ps, _mm512_or_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_shuffle_ps, _mm512_slli_epi64, _mm512_sllv_epi32, _mm512_sqrt_ps, _mm512_srli_epi64, _mm512_srlv_epi32,
-    _mm512_storeu_ps, _mm512_sub_ps, _mm512_unpackhi_ps, _mm512_unpacklo_ps, _mm512_xor_si512,
+    _mm512_shuffle_f32x4, _mm512_shuffle_ps, _mm512_slli_epi64, _mm512_sllv_epi32, _mm512_sqrt_ps, _mm512_srli_epi64,
+    _mm512_srlv_epi32, _mm512_storeu_ps, _mm512_sub_ps, _mm512_unpackhi_ps, _mm512_unpacklo_ps, _mm512_xor_si512,
 };
 
 /// The proof that this processor has AVX-512, its foundation and what came with Skylake.
@@ -65,6 +65,20 @@ fn quads([a, b, c, d]: [__m512; 4]) -> [__m512; 4] {
         _mm512_shuffle_ps::<0xee>(ab, cd),
         _mm512_shuffle_ps::<0x44>(ab_high, cd_high),
         _mm512_shuffle_ps::<0xee>(ab_high, cd_high),
+    ]
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn fours([a, b, c, d]: [__m512; 4]) -> [__m512; 4] {
+    // Quarters 0 and 2 of two registers, and 1 and 3.
+    let (ab, cd) = (_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0x88>(c, d));
+    let (ab_odd, cd_odd) = (_mm512_shuffle_f32x4::<0xdd>(a, b), _mm512_shuffle_f32x4::<0xdd>(c, d));
+    [
+        _mm512_shuffle_f32x4::<0x88>(ab, cd),
+        _mm512_shuffle_f32x4::<0x88>(ab_odd, cd_odd),
+        _mm512_shuffle_f32x4::<0xdd>(ab, cd),
+        _mm512_shuffle_f32x4::<0xdd>(ab_odd, cd_odd),
     ]
 }
 

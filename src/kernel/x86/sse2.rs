@@ -49,6 +49,12 @@ fn quads([a, b, c, d]: [__m128; 4]) -> [__m128; 4] {
 
 #[inline]
 #[target_feature(enable = "sse2")]
+fn fours(rows: [__m128; 4]) -> [__m128; 4] {
+    rows
+}
+
+#[inline]
+#[target_feature(enable = "sse2")]
 fn positive(x: __m128) -> u32 {
     _mm_movemask_ps(_mm_cmpgt_ps(x, _mm_setzero_ps())) as u32
 }
