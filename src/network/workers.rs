@@ -9,11 +9,9 @@ pub trait Workers: Sync {
 
     /// Calls `part(index, chunk)` for every chunk of `len` elements, of which the last may be shorter, in any order; whether any call
     /// said true.
-    fn any<A: Send>(&self, a: &mut [A], len: usize, part: impl Fn(usize, &mut [A]) -> bool + Sync) -> bool {
-        self.any2(a, len, &mut [(); 0], 0, |i, a, _| part(i, a))
-    }
+    fn any<A: Send>(&self, a: &mut [A], len: usize, part: impl Fn(usize, &mut [A]) -> bool + Sync) -> bool;
 
-    /// The same with a chunk of each of two slices, as many as both have; a slice with `b_len` 0 gives empty chunks.
+    /// The same for whole chunks of each of two slices, as many as both have; a slice with `b_len` 0 gives empty chunks.
     fn any2<A: Send, B: Send>(
         &self,
         a: &mut [A],
@@ -30,6 +28,14 @@ pub trait Workers: Sync {
 pub struct Serial;
 
 impl Workers for Serial {
+    fn any<A: Send>(&self, a: &mut [A], len: usize, part: impl Fn(usize, &mut [A]) -> bool + Sync) -> bool {
+        let mut any = false;
+        for (i, a) in a.chunks_mut(len.max(1)).enumerate() {
+            any |= part(i, a);
+        }
+        any
+    }
+
     fn any2<A: Send, B: Send>(
         &self,
         a: &mut [A],
@@ -39,12 +45,8 @@ impl Workers for Serial {
         part: impl Fn(usize, &mut [A], &mut [B]) -> bool + Sync,
     ) -> bool {
         let (mut any, mut rest) = (false, b);
-        for (i, a) in a.chunks_mut(a_len.max(1)).enumerate() {
-            let len = b_len.min(rest.len());
-            if len == 0 && b_len > 0 {
-                break;
-            }
-            let Some((b, after)) = core::mem::take(&mut rest).split_at_mut_checked(len) else { break };
+        for (i, a) in a.chunks_exact_mut(a_len.max(1)).enumerate() {
+            let Some((b, after)) = core::mem::take(&mut rest).split_at_mut_checked(b_len) else { break };
             any |= part(i, a, b);
             rest = after;
         }

@@ -246,6 +246,10 @@ impl Workers for Reverse {
         3
     }
 
+    fn any<A: Send>(&self, a: &mut [A], len: usize, part: impl Fn(usize, &mut [A]) -> bool + Sync) -> bool {
+        a.chunks_mut(len.max(1)).enumerate().rev().fold(false, |any, (i, a)| part(i, a) || any)
+    }
+
     fn any2<A: Send, B: Send>(
         &self,
         a: &mut [A],
@@ -264,6 +268,17 @@ pub struct Threads;
 impl Workers for Threads {
     fn count(&self) -> usize {
         2
+    }
+
+    fn any<A: Send>(&self, a: &mut [A], len: usize, part: impl Fn(usize, &mut [A]) -> bool + Sync) -> bool {
+        let (even, odd): (Vec<_>, Vec<_>) = a.chunks_mut(len.max(1)).enumerate().partition(|(i, _)| i % 2 == 0);
+        let part = &part;
+        let all = |parts: Vec<(usize, &mut [A])>| parts.into_iter().fold(false, |any, (i, a)| part(i, a) || any);
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| all(odd));
+            let here = all(even);
+            other.join().unwrap() || here
+        })
     }
 
     fn any2<A: Send, B: Send>(
@@ -295,12 +310,8 @@ fn parts<'a, A, B>(
 ) -> Vec<(usize, &'a mut [A], &'a mut [B])> {
     let mut rest = b;
     let mut all = Vec::new();
-    for (i, a) in a.chunks_mut(a_len.max(1)).enumerate() {
-        let len = b_len.min(rest.len());
-        if len < b_len.min(1) {
-            break;
-        }
-        let (b, after) = std::mem::take(&mut rest).split_at_mut(len);
+    for (i, a) in a.chunks_exact_mut(a_len.max(1)).enumerate() {
+        let Some((b, after)) = std::mem::take(&mut rest).split_at_mut_checked(b_len) else { break };
         rest = after;
         all.push((i, a, b));
     }

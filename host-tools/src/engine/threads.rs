@@ -30,6 +30,10 @@ impl Workers for Threads {
         rayon::current_num_threads()
     }
 
+    fn any<A: Send>(&self, a: &mut [A], len: usize, part: impl Fn(usize, &mut [A]) -> bool + Sync) -> bool {
+        each(a, len, &part)
+    }
+
     fn any2<A: Send, B: Send>(
         &self,
         a: &mut [A],
@@ -42,21 +46,30 @@ impl Workers for Threads {
     }
 }
 
-/// Some of the work: its number, and its chunks; whether anything is wrong there.
-type Part<'a, A, B> = dyn Fn(usize, &mut [A], &mut [B]) -> bool + Sync + 'a;
+/// Some of the work: its number, and its chunk; whether anything is wrong there.
+type Part<'a, A> = dyn Fn(usize, &mut [A]) -> bool + Sync + 'a;
 
 /// One of it for all that the core hands out: what rayon makes of each kind of work takes a compiler minutes.
+#[inline(never)]
+fn each<A: Send>(a: &mut [A], len: usize, part: &Part<'_, A>) -> bool {
+    // Nobody waits long for another's last part.
+    let parts = a.par_chunks_mut(len.max(1)).with_max_len(1).enumerate();
+    parts.map(|(i, a)| part(i, a)).reduce(|| false, |x, y| x | y)
+}
+
+/// The same with two chunks.
+type Part2<'a, A, B> = dyn Fn(usize, &mut [A], &mut [B]) -> bool + Sync + 'a;
+
 #[inline(never)]
 fn beside<A: Send, B: Send>(
     (a, a_len): (&mut [A], usize),
     (b, b_len): (&mut [B], usize),
-    part: &Part<'_, A, B>,
+    part: &Part2<'_, A, B>,
 ) -> bool {
-    // Nobody waits long for another's last part.
-    let a = a.par_chunks_mut(a_len.max(1)).with_max_len(1).enumerate();
+    let a = a.par_chunks_exact_mut(a_len.max(1)).with_max_len(1).enumerate();
     if b_len == 0 {
         a.map(|(i, a)| part(i, a, &mut [])).reduce(|| false, |x, y| x | y)
     } else {
-        a.zip(b.par_chunks_mut(b_len)).map(|((i, a), b)| part(i, a, b)).reduce(|| false, |x, y| x | y)
+        a.zip(b.par_chunks_exact_mut(b_len)).map(|((i, a), b)| part(i, a, b)).reduce(|| false, |x, y| x | y)
     }
 }

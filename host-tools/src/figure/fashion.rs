@@ -1,8 +1,8 @@
-use super::learning::{Job, Learnt, Material, Scale, adam, data_provenance, learn, part, sheet};
+use super::learning::{Job, Learnt, Material, Scale, data_provenance, learn, part, sheet};
 use super::{Setting, choice, provenance};
 use crate::Result;
 use crate::plot::{Body, Curve, Figure, Panel, Table};
-use crate::train::{Activation, Init, Kind, Net, Skips};
+use crate::train::{Activation, Init, Kind, Net, Skips, Spec};
 
 const DEPTH: u32 = 200;
 const RATES: [f32; 5] = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3];
@@ -54,7 +54,7 @@ pub fn fashion(setting: &Setting, material: &Material) -> Result<Figure> {
                     dropout: 0.0,
                 };
                 let folder = format!("{folder}-{rate:e}-seed{}-run{run}", setting.seed);
-                let spec = adam(net, setting.seed, run, size.batch, size.epochs, rate);
+                let spec = Spec { seed: setting.seed, run, ..Spec::adam(net, size.batch, size.epochs, rate) };
                 jobs.push(Job { label: label.to_owned(), folder, spec });
             }
         }

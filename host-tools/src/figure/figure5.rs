@@ -1,5 +1,5 @@
 use super::clusters::{by_group, k_means, products};
-use super::learning::{Material, Scale, adam, data_provenance};
+use super::learning::{Material, Scale, data_provenance};
 use super::{Setting, choice, provenance};
 use crate::data::{Inputs, Loader};
 use crate::plot::{Body, Curve, Figure, Panel, Ran, Sheet};
@@ -116,7 +116,7 @@ fn spec(depth: u32, width: u32, skips: Skips, seed: u64, run: u32, batch: u32) -
         beta: BETA,
         dropout: 0.0,
     };
-    adam(net, seed, run, batch, 0, 150e-6)
+    Spec { seed, run, ..Spec::adam(net, batch, 0, 150e-6) }
 }
 
 fn measure(

@@ -1,4 +1,4 @@
-use super::learning::{Job, Learnt, Material, Scale, adam, data_provenance, learn, part, sheet};
+use super::learning::{Job, Learnt, Material, Scale, data_provenance, learn, part, sheet};
 use super::{Setting, choice, provenance};
 use crate::Result;
 use crate::plot::{Body, Choice, Curve, Figure, Panel, Table};
@@ -111,7 +111,7 @@ fn net(activation: Activation, init: Init, skips: Skips, depth: u32) -> Net {
 }
 
 fn spec(net: Net, size: &Size, seed: u64, run: u32) -> Spec {
-    let plain = adam(net, seed, run, size.batch, size.epochs, 150e-6);
+    let plain = Spec { seed, run, ..Spec::adam(net, size.batch, size.epochs, 150e-6) };
     if !size.all {
         return plain;
     }

@@ -4,7 +4,7 @@ use crate::data::Dataset;
 use crate::engine::Engine;
 use crate::plot::{Ran, Sheet};
 use crate::progress::Progress;
-use crate::train::{Checkpoint, Epoch, Net, Optimiser, Run, Schedule, Spec};
+use crate::train::{Checkpoint, Epoch, Run, Spec};
 use crate::{Failure, Result, data};
 use clap::ValueEnum;
 use std::path::Path;
@@ -79,37 +79,6 @@ impl Learnt {
     /// Share of the test part that is right at the end; none for networks that diverged.
     pub(super) fn accuracy(&self) -> Option<f64> {
         self.diverged.is_none().then(|| self.epochs.last().map(|epoch| epoch.test_accuracy)).flatten()
-    }
-}
-
-/// A network's steps with Adam as the paper has them; all else is off.
-pub(super) fn adam(net: Net, seed: u64, run: u32, batch: u32, epochs: u32, rate: f32) -> Spec {
-    Spec {
-        net,
-        scaling: data::Scaling::Standard,
-        shift: 0,
-        flip: false,
-        seed,
-        run,
-        batch,
-        epochs,
-        optimiser: Optimiser::Adam,
-        rate,
-        momentum: 0.0,
-        betas: [0.9, 0.999],
-        eps: 1e-6,
-        decay: 0.0,
-        decoupled: false,
-        clip_norm: 0.0,
-        clip_value: 0.0,
-        warm_up: 0,
-        schedule: Schedule::Never,
-        steps: Vec::new(),
-        factor: 0.125,
-        patience: 0,
-        threshold: 0.0,
-        drops: 0,
-        probe_every: 0,
     }
 }
 
@@ -258,7 +227,7 @@ pub(super) fn data_provenance(data: &Dataset, scale: Scale) -> Vec<(String, Stri
 mod tests {
     use super::*;
     use crate::engine::Isa;
-    use crate::train::{Activation, Init, Kind, Skips};
+    use crate::train::{Activation, Init, Kind, Net, Skips};
 
     #[test]
     fn a_network_that_diverges_is_said_to() {
@@ -282,7 +251,7 @@ mod tests {
         let job = |rate: f32| Job {
             label: "net".into(),
             folder: format!("{rate:e}"),
-            spec: adam(net.clone(), 1, 0, 16, 2, rate),
+            spec: Spec::adam(net.clone(), 16, 2, rate),
         };
         let material = Material { data: &data, scale: Scale::Smoke, out: folder.path() };
         let learnt = learn(&setting, &material, &data, "test", vec![job(1e30), job(1e-4)]).unwrap();

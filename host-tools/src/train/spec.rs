@@ -90,6 +90,37 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// Steps with Adam as the paper takes them; all else is off.
+    pub fn adam(net: Net, batch: u32, epochs: u32, rate: f32) -> Self {
+        Self {
+            net,
+            scaling: Scaling::Standard,
+            shift: 0,
+            flip: false,
+            seed: 1,
+            run: 0,
+            batch,
+            epochs,
+            optimiser: Optimiser::Adam,
+            rate,
+            momentum: 0.0,
+            betas: [0.9, 0.999],
+            eps: 1e-6,
+            decay: 0.0,
+            decoupled: false,
+            clip_norm: 0.0,
+            clip_value: 0.0,
+            warm_up: 0,
+            schedule: Schedule::Never,
+            steps: Vec::new(),
+            factor: 0.125,
+            patience: 0,
+            threshold: 0.0,
+            drops: 0,
+            probe_every: 0,
+        }
+    }
+
     /// The core's settings of the optimiser.
     pub fn settings(&self) -> Settings {
         let optimiser = match self.optimiser {

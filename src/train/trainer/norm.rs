@@ -172,14 +172,23 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
                 let (shape, operands) = ((channels, plane, count), [(here, tile_len), (xhat, from_tile)]);
                 gather::<K, 2, T>((isa, workers), shape, operands, gathered, |gathered| {
                     // Chains of some channels at a time, through points and their places.
-                    workers.any2(gammas, COLUMNS, betas, COLUMNS, |part, gammas, betas| {
+                    let chains = |part: usize, gammas: &mut [f32], betas: &mut [f32]| {
                         for (rows, operands) in gathered.tiles() {
                             let g = operands.get(part * COLUMNS..).unwrap_or_default();
                             let xhat = g.get(channels * plane * T..).unwrap_or_default();
                             chain_rows::<true>(isa, (rows, channels), (g, xhat), betas, gammas);
                         }
+                    };
+                    let whole = channels / COLUMNS * COLUMNS;
+                    let (whole_gammas, gammas) = gammas.split_at_mut_checked(whole).unwrap_or_default();
+                    let (whole_betas, betas) = betas.split_at_mut_checked(whole).unwrap_or_default();
+                    workers.any2(whole_gammas, COLUMNS, whole_betas, COLUMNS, |part, gammas, betas| {
+                        chains(part, gammas, betas);
                         false
                     });
+                    if !gammas.is_empty() {
+                        chains(whole / COLUMNS, gammas, betas);
+                    }
                 });
             });
         }

@@ -47,34 +47,8 @@ fn noise(image: Image, count: u32) -> Dataset {
 }
 
 fn spec(net: Net, batch: u32) -> Spec {
-    Spec {
-        net,
-        scaling: Scaling::Standard,
-        shift: 0,
-        flip: false,
-        seed: 1,
-        run: 0,
-        batch,
-        epochs: 1,
-        optimiser: Optimiser::Adam,
-        // The same batch again and again: hardly anything moves.
-        rate: 1e-6,
-        momentum: 0.9,
-        betas: [0.9, 0.999],
-        eps: 1e-8,
-        decay: 0.0,
-        decoupled: false,
-        clip_norm: 0.0,
-        clip_value: 0.0,
-        warm_up: 0,
-        schedule: Schedule::Never,
-        steps: Vec::new(),
-        factor: 0.1,
-        patience: 5,
-        threshold: 0.0,
-        drops: 2,
-        probe_every: 0,
-    }
+    // The same batch again and again: hardly anything moves.
+    Spec { eps: 1e-8, ..Spec::adam(net, batch, 1, 1e-6) }
 }
 
 /// Writes the record of a step of each network, and enters the networks.
