@@ -33,3 +33,17 @@ impl DerefMut for Aligned {
         &mut self.all[self.first..self.first + self.len]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn begins_with_a_line() {
+        for len in [0, 1, 15, 16, 1000] {
+            let floats = Aligned::zeros(len);
+            assert_eq!((floats.len(), floats.as_ptr().addr() % 64), (len, 0));
+            assert!(floats.iter().all(|&x| x.to_bits() == 0));
+        }
+    }
+}
