@@ -53,5 +53,4 @@ impl Session {
         let Progress { step, batch, rate, .. } = *progress;
         *self.saved.insert(Saved { sequence, step, batch, rate, digest: self.digest(arena) })
     }
-
 }

@@ -12,9 +12,7 @@ pub(crate) use refused::Refused;
 use shatterscope::contract::Digest;
 use shatterscope::kernel::Isa;
 use shatterscope::train::{Options, Powers};
-use shatterscope::wire::{
-    LAYER_BYTES, Layers, MAX_LAYERS, Ready, Saved, Taught, Train, Why, With, decode_layers,
-};
+use shatterscope::wire::{LAYER_BYTES, Layers, MAX_LAYERS, Ready, Saved, Taught, Train, Why, With, decode_layers};
 
 /// A training between two requests.
 pub(crate) struct Session {

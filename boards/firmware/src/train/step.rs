@@ -75,7 +75,6 @@ impl Session {
         self.powers = powers;
         Ok((loss, correct, ticks))
     }
-
 }
 
 /// Forward, losses, backward, and each parameter on its way: (loss, right answers).
