@@ -136,7 +136,7 @@ pub fn write_index(
          <title>Shattered gradients, redrawn</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
          <h1>The shattered gradients problem, redrawn</h1>\n\
          <p>After D. Balduzzi, M. Frean, L. Leary, J. P. Lewis, K. W.-D. Ma and B. McWilliams, <cite>The Shattered \
-         Gradients Problem: If resnets are the answer, then what is the question?</cite>, ICML 2017, run at full scale by a kernel whose \
+         Gradients Problem: If resnets are the answer, then what is the question?</cite>, ICML 2017, run by a kernel whose \
          bits are the same on every machine.</p>\n\
          <nav aria-label=\"Contents\"><ul>\n{contents}{made_entry}</ul></nav>\n\
          {sections}{made}</main>\n</body>\n</html>\n"
