@@ -53,22 +53,33 @@ impl Interleave<'_> {
         }
     }
 
-    /// Sixteen rows of a block of points at one place, from row `row` on, by registers of sixteen lanes.
+    /// F times four rows of a block of points at one place, from row `row` on, turned by quads in registers of sixteen lanes.
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "only loops over known ranges are all unrolled, each a register")]
-    fn square<L: Lanes>(&mut self, lanes: L, (point, place, row): (usize, usize, usize)) {
+    fn fours<L: Lanes, const F: usize>(
+        &self,
+        lanes: L,
+        (point, place, row): (usize, usize, usize),
+    ) -> Option<[[L::Register; 4]; F]> {
         let from = self.from.first + row * self.from.outer + place * self.from.place + point;
-        let at = self.into.first + point * self.into.outer + place * self.into.place + row;
-        let mut turned = [[lanes.splat(0.0); 4]; 4];
-        for four in 0..4 {
+        let mut turned = [[lanes.splat(0.0); 4]; F];
+        for four in 0..F {
             let mut rows = [lanes.splat(0.0); 4];
             for r in 0..4 {
-                let from = from + (4 * four + r) * self.from.outer;
-                let Some(x) = self.x.get(from..).and_then(|x| x.first_chunk::<BLOCK>()) else { return };
+                let x = self.x.get(from + (4 * four + r) * self.from.outer..)?.first_chunk::<BLOCK>()?;
                 rows[r] = lanes.load(x, 0);
             }
             turned[four] = lanes.quads(rows);
         }
+        Some(turned)
+    }
+
+    /// Sixteen rows of a block of points at one place, from row `row` on, a point a register.
+    #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "only loops over known ranges are all unrolled, each a register")]
+    fn square<L: Lanes>(&mut self, lanes: L, (point, place, row): (usize, usize, usize)) {
+        let at = self.into.first + point * self.into.outer + place * self.into.place + row;
+        let Some(turned) = self.fours::<L, 4>(lanes, (point, place, row)) else { return };
         for j in 0..4 {
             let columns = lanes.fours([turned[0][j], turned[1][j], turned[2][j], turned[3][j]]);
             for quad in 0..4 {
@@ -83,18 +94,8 @@ impl Interleave<'_> {
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "only loops over known ranges are all unrolled, each a register")]
     fn half<L: Lanes>(&mut self, lanes: L, (point, place, row): (usize, usize, usize)) {
-        let from = self.from.first + row * self.from.outer + place * self.from.place + point;
         let at = self.into.first + point * self.into.outer + place * self.into.place + row;
-        let mut turned = [[lanes.splat(0.0); 4]; 2];
-        for four in 0..2 {
-            let mut rows = [lanes.splat(0.0); 4];
-            for r in 0..4 {
-                let from = from + (4 * four + r) * self.from.outer;
-                let Some(x) = self.x.get(from..).and_then(|x| x.first_chunk::<BLOCK>()) else { return };
-                rows[r] = lanes.load(x, 0);
-            }
-            turned[four] = lanes.quads(rows);
-        }
+        let Some(turned) = self.fours::<L, 2>(lanes, (point, place, row)) else { return };
         for j in [0, 2] {
             let columns = lanes.fours([turned[0][j], turned[1][j], turned[0][j + 1], turned[1][j + 1]]);
             for quad in 0..4 {
