@@ -26,7 +26,7 @@ const SPECS: [&str; 9] = [
     "--depth 1 --width 8 --batch 5 --optimiser momentum --decay 1e-4",
     "--depth 2 --width 6 --activation prelu --batch 1",
     "--depth 2 --width 6 --activation crelu --init looks-linear --batch 2 --optimiser nesterov",
-    "--depth 2 --width 32 --batch 20 --optimiser adam --ram 98304",
+    "--depth 2 --width 32 --batch 20 --optimiser adam --ram 86016",
 ];
 
 /// Trains as planned; the peak of the stack, or none where both say that it does not fit.
