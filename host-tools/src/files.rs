@@ -47,9 +47,34 @@ pub fn write_all(dir: &Path, files: &[(String, Vec<u8>)]) -> Result<Vec<PathBuf>
     ready.into_iter().map(persist).collect()
 }
 
+/// What the name of a file that is not complete begins and ends with; a process that is killed leaves it.
+const PREFIX: &str = ".shatterscope-";
+const PART: &str = ".part";
+
+/// Takes away what killed processes left in a folder; one that is not there holds nothing.
+///
+/// # Errors
+/// A folder that cannot be read, a file that cannot be removed.
+pub fn clear_parts(dir: &Path) -> Result<(), FileError> {
+    let failed = |path: &Path, error| FileError { path: path.to_owned(), error };
+    let entries = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(|error| failed(dir, error))?,
+    };
+    for entry in entries {
+        let path = entry.map_err(|error| failed(dir, error))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(PREFIX) && name.ends_with(PART) {
+            std::fs::remove_file(&path).map_err(|error| failed(&path, error))?;
+        }
+    }
+    Ok(())
+}
+
 /// Temporary files with the permissions that a new file would have.
 fn builder() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX).suffix(PART);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -97,9 +97,29 @@ fn a_run_that_is_killed_goes_on_with_the_same_bits() {
         whole.iter().map(|file| &file.0).collect::<Vec<_>>(),
         ["checkpoint.safetensors", "metrics.csv", "metrics.jsonl"]
     );
+    assert_eq!(parts.len(), whole.len());
     for (whole, part) in whole.iter().zip(&parts) {
-        assert!(whole == part, "{} differs after {killed} kills", whole.0);
+        assert!(whole == part, "{} differs from {} after {killed} kills", part.0, whole.0);
     }
+}
+
+#[test]
+fn a_kill_between_two_files_leaves_nothing_behind() {
+    let words = "--epochs 2 --depth 2 --width 8 --batch 500 --probe-every 2";
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    shatterscope(&format!("train --quiet {words} --out {}", out.display())).assert().success();
+    let whole = files(out);
+    std::fs::write(out.join("metrics.csv"), "of an epoch before").unwrap();
+    std::fs::remove_file(out.join("probes.jsonl")).unwrap();
+    std::fs::write(out.join(".shatterscope-aB3dEf.part"), "half").unwrap();
+    shatterscope(&format!("train --quiet {words} --out {} --resume", out.display())).assert().success();
+    assert!(files(out) == whole);
+    // Nor does one that came before the first checkpoint.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(".shatterscope-aB3dEf.part"), "half").unwrap();
+    shatterscope(&format!("train --quiet {words} --out {}", folder.path().display())).assert().success();
+    assert!(files(folder.path()) == whole);
 }
 
 fn refused(words: &str, code: i32, what: &str) {

@@ -52,6 +52,9 @@ pub fn run(asked: &Train, engine: &Engine, common: &Common) -> Result<()> {
     engine.install(|| {
         let mut run = Run::new(spec.clone(), &data, engine.isa, checkpoint)?;
         let mut pupil = pupil(&run, &spec, &target, &settings)?;
+        if let Some(out) = &asked.out {
+            Checkpoint::restore_folder(out, asked.resume.then(|| run.checkpoint()).as_ref())?;
+        }
         if !common.json && !common.quiet {
             print(&heading(&run, &data))?;
         }
@@ -116,7 +119,7 @@ fn epochs(run: &mut Run<'_>, pupil: &mut Option<Pupil>, asked: &Train, common: &
             if let Some(pupil) = pupil {
                 checkpoint.model = pupil.model(run.model())?;
             }
-            checkpoint.write(out).and_then(|()| run.metrics().write(out))
+            checkpoint.write(out)
         }
         None => Ok(()),
     };

@@ -133,10 +133,10 @@ fn one(engine: &Engine, data: &Dataset, job: Job, out: &Path, progress: &Progres
             out.display()
         )));
     }
+    Checkpoint::restore_folder(out, from.as_ref())?;
     let mut run = Run::new(spec.clone(), data, isa, from)?;
     let each = u64::from(spec.net.depth);
     progress.add(each * u64::from(run.model().step));
-    let write = |run: &Run| run.checkpoint().write(out).and_then(|()| run.metrics().write(out));
     let (mut last, mut diverged) = (Instant::now(), None);
     while !run.is_done() {
         match run.step() {
@@ -148,7 +148,7 @@ fn one(engine: &Engine, data: &Dataset, job: Job, out: &Path, progress: &Progres
             Err(error) => return Err(error),
         }
         if run.is_done() || last.elapsed() > BETWEEN {
-            write(&run)?;
+            run.checkpoint().write(out)?;
             last = Instant::now();
         }
     }

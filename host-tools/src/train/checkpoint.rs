@@ -1,7 +1,7 @@
 //! All that the next step depends on, in one .safetensors file: tensors by the names of their layers, and a document beside them.
 use super::{Metrics, Model, Spec};
 use crate::data::Provenance;
-use crate::files::write_all;
+use crate::files::{clear_parts, write_all};
 use crate::tensors::Bundle;
 use crate::{Failure, Result};
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ struct Document {
 const FORMAT: &str = "shatterscope-training-1";
 
 impl Checkpoint {
-    /// Writes it into a folder, in place of the one before, or not at all.
+    /// Writes it into a folder, in place of the one before, or not at all; then its metrics.
     ///
     /// # Errors
     /// A file that cannot be written.
@@ -69,7 +69,17 @@ impl Checkpoint {
         bundle.spec = Some(document);
         write_all(out, &[(FILE.to_owned(), bundle.to_safetensors()?)])
             .map_err(|error| Failure::failed(error.to_string()))?;
-        Ok(())
+        self.metrics.write(out)
+    }
+
+    /// Makes a folder what it was when its checkpoint, if it has one, was written: no halves of files, and the metrics of that
+    /// moment. Whoever was killed between one file and the next may have left something else.
+    ///
+    /// # Errors
+    /// A file that cannot be written or removed.
+    pub fn restore_folder(out: &Path, checkpoint: Option<&Self>) -> Result<()> {
+        clear_parts(out).map_err(|error| Failure::failed(error.to_string()))?;
+        checkpoint.map_or(Ok(()), |checkpoint| checkpoint.metrics.write(out))
     }
 
     /// Reads the one in a folder; None where there is none.
