@@ -2,11 +2,9 @@
 use super::pool;
 use shatterscope::kernel::Isa;
 use shatterscope::layer::Image;
-use shatterscope_host::data::{Dataset, Examples, Scaling};
+use shatterscope_host::data::{Dataset, Examples};
 use shatterscope_host::tensors::Bundle;
-use shatterscope_host::train::{
-    Activation, Batch, Init, Kind, Limits, Machine, Model, Net, Optimiser, Run, Schedule, Skips, Spec, machine,
-};
+use shatterscope_host::train::{Activation, Batch, Init, Kind, Limits, Machine, Model, Net, Run, Skips, Spec, machine};
 use shatterscope_peers::{Contestant, Entry};
 use std::collections::HashMap;
 use std::path::Path;
