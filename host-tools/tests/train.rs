@@ -90,7 +90,7 @@ fn a_run_that_is_killed_goes_on_with_the_same_bits() {
     let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     interrupted(words, whole.path(), std::iter::empty());
     // Wherever in its work each kill finds it.
-    let killed = interrupted(words, parts.path(), (0..12).map(|i| Duration::from_millis(60 + 83 * i % 400)));
+    let killed = interrupted(words, parts.path(), (0..20).map(|i| Duration::from_millis(15 + 29 * i % 97)));
     assert!(killed > 0);
     let (whole, parts) = (files(whole.path()), files(parts.path()));
     assert_eq!(
