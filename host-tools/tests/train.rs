@@ -68,7 +68,8 @@ fn interrupted(words: &str, folder: &Path, kills: impl Iterator<Item = Duration>
             .spawn()
             .unwrap();
         std::thread::sleep(pause);
-        if child.try_wait().unwrap().is_some() {
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "{status}");
             break;
         }
         child.kill().unwrap();

@@ -133,8 +133,9 @@ fn one(engine: &Engine, data: &Dataset, job: Job, out: &Path, progress: &Progres
             out.display()
         )));
     }
-    Checkpoint::restore_folder(out, from.as_ref())?;
+    let resumed = from.is_some();
     let mut run = Run::new(spec.clone(), data, isa, from)?;
+    Checkpoint::restore_folder(out, resumed.then(|| run.checkpoint()).as_ref())?;
     let each = u64::from(spec.net.depth);
     progress.add(each * u64::from(run.model().step));
     let (mut last, mut diverged) = (Instant::now(), None);

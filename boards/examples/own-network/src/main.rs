@@ -2,6 +2,7 @@
 #![no_std]
 #![no_main]
 
+// As `shatterscope pack` wrote it.
 #[rustfmt::skip]
 mod network;
 mod run;
