@@ -24,6 +24,7 @@ pub mod record;
 pub mod spec;
 pub mod statistics;
 pub mod tensors;
+pub mod text;
 pub mod theorem;
 pub mod theory;
 pub mod train;

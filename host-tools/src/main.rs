@@ -1,5 +1,6 @@
 //! The command line program.
 use shatterscope_host::cli::Cli;
+use shatterscope_host::text;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -11,7 +12,8 @@ fn main() -> ExitCode {
     match Cli::of_words(std::env::args_os()).run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            // One line, whatever a device or a file had to do with it.
+            eprintln!("error: {}", text::line(&failure.to_string()));
             ExitCode::from(failure.code)
         }
     }

@@ -13,8 +13,15 @@ pub mod spec;
 pub mod theory;
 pub mod train;
 
-/// Prints to standard output; a closed pipe ends the program quietly, as users of `head` expect.
+use crate::text;
+
+/// Prints to standard output, control characters but line feeds as escapes; a closed pipe ends the program quietly, as users of
+/// `head` expect.
 pub fn print(text: &str) -> crate::Result<()> {
+    print_safe(&text::lines(text))
+}
+
+fn print_safe(text: &str) -> crate::Result<()> {
     use std::io::Write;
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
@@ -26,5 +33,5 @@ pub fn print(text: &str) -> crate::Result<()> {
 pub fn print_json(value: &impl serde::Serialize) -> crate::Result<()> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| crate::Failure::failed(format!("cannot print JSON: {error}")))?;
-    print(&(text + "\n"))
+    print_safe(&(text::json(&text) + "\n"))
 }

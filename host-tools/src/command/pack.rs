@@ -18,7 +18,10 @@ pub fn run(model: &Path, net: &Path, out: Option<&Path>, quiet: bool) -> Result<
     write_all(folder, &[(name(out), module.into_bytes())]).map_err(|error| Failure::failed(error.to_string()))?;
     if !quiet {
         let (layers, bytes) = (packed.layers.len(), packed.bytes());
-        eprintln!("{}: {layers} operations, {bytes} B of parameters in flash", out.display());
+        eprintln!(
+            "{}: {layers} operations, {bytes} B of parameters in flash",
+            crate::text::visible(&out.display().to_string())
+        );
     }
     Ok(())
 }
