@@ -99,7 +99,8 @@ pub enum Refusal {
     ForwardFullRecompute,
     /// The slice of points is empty or reaches past the grid.
     Slice,
-    /// A list of layers whose widths do not follow each other, with joins nested or left open, or empty.
+    /// A list of layers whose widths do not follow each other, with joins nested or left open, with dense layers that are not numbered
+    /// from 1 to 2^24 - 1, with 2^24 layers or more, or empty.
     Layers,
     /// A lag that is not below the number of points.
     Lag,
@@ -199,7 +200,7 @@ impl fmt::Display for Refusal {
             }
             Refusal::Slice => "the slice of points is empty or reaches past the grid",
             Refusal::Layers => {
-                "the layers do not fit each other: widths must follow, every fork needs one join, joins do not nest"
+                "the layers do not fit each other: widths must follow, every fork needs one join, joins do not nest, dense layers are numbered from 1"
             }
             Refusal::Lag => "lags must be below the number of points",
             Refusal::TooLarge => "the network needs more elements than can be counted",

@@ -227,6 +227,106 @@ fn layers_that_do_not_follow_are_refused() {
 }
 
 #[test]
+fn numbers_of_a_list_are_held_to_the_ranges_of_a_family() {
+    let dense =
+        |layer, fan_in, fan_out| Layer::Dense(Dense { role: Role::Hidden, layer, fan_in, fan_out, bias: false });
+    let plan = |layers: &[Layer]| Network::Layers(layers).plan(&Options::new(4), 1).map(drop);
+    let norm = |eps| plan(&[dense(1, 1, 2), Layer::BatchNorm { width: 2, eps }, dense(2, 2, 1)]);
+    let join = |a, b| plan(&[dense(1, 1, 2), Layer::Fork { width: 2 }, Layer::Join { width: 2, a, b }]);
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        assert_eq!(norm(bad), Err(Error::Refused(Refusal::Eps)), "{bad}");
+        assert_eq!(join(bad, 1.0), Err(Error::Refused(Refusal::Scale)), "{bad}");
+        assert_eq!(join(1.0, bad), Err(Error::Refused(Refusal::Scale)), "{bad}");
+    }
+    for bad in [-1.0, -f32::from_bits(1), f32::MIN] {
+        assert_eq!(norm(bad), Err(Error::Refused(Refusal::Eps)), "{bad}");
+    }
+    for good in [0.0, f32::from_bits(1), 1e-5, f32::MAX] {
+        assert_eq!((norm(good), join(good, -good)), (Ok(()), Ok(())), "{good}");
+    }
+    for layer in [0, 1 << 24, u32::MAX] {
+        assert_eq!(plan(&[dense(layer, 1, 2)]), Err(Error::Refused(Refusal::Layers)), "{layer}");
+    }
+    for width in [(1 << 31), u32::MAX] {
+        let crelu = Layer::Crelu { width };
+        assert_eq!(crelu.shape(), (width, u32::MAX));
+        assert_eq!(plan(&[crelu]), Err(Error::Refused(Refusal::TooLarge)));
+    }
+}
+
+/// One of the extremes, or any number.
+fn extreme() -> impl Strategy<Value = u32> {
+    const EDGES: [u32; 11] =
+        [0, 1, 2, (1 << 16) - 1, 1 << 16, (1 << 24) - 1, 1 << 24, (1 << 31) - 1, 1 << 31, u32::MAX - 1, u32::MAX];
+    prop_oneof![3 => proptest::sample::select(&EDGES[..]), 2 => 1..9u32, 1 => any::<u32>()]
+}
+
+/// A layer that fits behind `units` units more often than not.
+fn hostile(units: u32, (kind, width, number, fits): (u8, u32, u32, u8), (a, b): (f32, f32)) -> Layer {
+    let width = if fits > 0 { units } else { width };
+    match kind {
+        0 | 1 => {
+            let (fan_in, fan_out) = (width, number);
+            Layer::Dense(Dense { role: Role::Hidden, layer: number, fan_in, fan_out, bias: kind == 1 })
+        }
+        2 => Layer::Relu { width },
+        3 => Layer::Crelu { width },
+        4 => Layer::Centre { width },
+        5 => Layer::BatchNorm { width, eps: a },
+        6 => Layer::Fork { width },
+        _ => Layer::Join { width, a, b },
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Tests have overflow checks: a sum or product that wraps would be a panic here.
+    #[test]
+    fn no_list_of_layers_overflows(
+        first in extreme(),
+        drawn in proptest::collection::vec(((0..8u8, extreme(), extreme(), 0..4u8), any::<(f32, f32)>()), 0..12),
+        (points, from, count, resident, tile) in (extreme(), extreme(), extreme(), extreme(), 0..66u32),
+        (forward, full, blocks) in any::<(bool, bool, bool)>(),
+    ) {
+        let mut units = first;
+        let layers: Vec<Layer> = drawn.into_iter().map(|(shape, scales)| {
+            let layer = hostile(units, shape, scales);
+            units = layer.shape().1;
+            layer
+        }).collect();
+        let network = Network::Layers(&layers);
+        let options = Options {
+            first: from,
+            count,
+            derivative: if forward { Derivative::Forward } else { Derivative::Reverse },
+            statistics: if full { Statistics::Full } else { Statistics::Detached },
+            schedule: if blocks { Schedule::Blocks { resident } } else { Schedule::WholeBatch },
+            ..Options::new(points)
+        };
+        let whole = Options::new(1 + points % (1 << 24));
+        for options in [options, whole] {
+            if let Ok(plan) = network.plan(&options, tile) {
+                prop_assert!(network.check().is_ok());
+                // What was counted is what the widths say, in numbers that cannot overflow.
+                let widest = layers.iter().flat_map(|layer| [layer.shape().0, layer.shape().1]).max().unwrap_or(0);
+                prop_assert_eq!(u128::from(plan.tile_len), u128::from(widest) * u128::from(tile));
+                let tape: u128 = layers.iter().filter(|layer| matches!(layer, Layer::Relu { .. } | Layer::Crelu { .. }))
+                    .map(|layer| (u128::from(layer.shape().0) * u128::from(tile)).div_ceil(8)).sum();
+                let reverse = options.derivative == Derivative::Reverse;
+                prop_assert_eq!(u128::from(plan.tape_tile_len), if reverse { tape } else { 0 });
+                let joined = layers.windows(2).all(|pair| pair[0].shape().1 == pair[1].shape().0);
+                prop_assert!(joined);
+            }
+        }
+        for i in 0..layers.len() as u32 {
+            network.layer_number(i);
+        }
+        let _ = Stored::new(&network, &[]);
+    }
+}
+
+#[test]
 fn stored_values_must_be_there_and_finite() {
     let spec = Spec { bias_std: 0.1, ..Spec::feedforward(3, 4) };
     let network = Network::Family(spec);

@@ -1,5 +1,6 @@
 use super::Spec;
 use crate::error::{Error, Refusal};
+use crate::math::is_finite;
 
 /// What a dense layer is in its network; part of the address of its weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub enum Role {
 pub struct Dense {
     /// What it is.
     pub role: Role,
-    /// Layer, counted from 1; a [`Stored`](super::Stored) source keeps its weights at index layer - 1.
+    /// Layer, counted from 1 and below 2^24; a [`Stored`](super::Stored) source keeps its weights at index layer - 1.
     pub layer: u32,
     /// Inputs.
     pub fan_in: u32,
@@ -54,7 +55,7 @@ pub enum Layer {
     BatchNorm {
         /// Units.
         width: u32,
-        /// Under the root.
+        /// Added to the variance under the root: finite, at least 0.
         eps: f32,
     },
     /// Keeps its input for the next join.
@@ -66,24 +67,35 @@ pub enum Layer {
     Join {
         /// Units.
         width: u32,
-        /// Scale of what was kept.
+        /// Scale of what was kept: finite, of either sign.
         a: f32,
-        /// Scale of the branch.
+        /// Scale of the branch: finite, of either sign.
         b: f32,
     },
 }
 
 impl Layer {
-    /// (units in, units out)
+    /// (units in, units out). Stops at `u32::MAX` where a CReLU would double past it; [`Network::check`] refuses that layer.
     pub const fn shape(&self) -> (u32, u32) {
         match *self {
             Layer::Dense(Dense { fan_in, fan_out, .. }) => (fan_in, fan_out),
-            Layer::Crelu { width } => (width, 2 * width),
+            Layer::Crelu { width } => (width, width.saturating_mul(2)),
             Layer::Relu { width }
             | Layer::Centre { width }
             | Layer::BatchNorm { width, .. }
             | Layer::Fork { width }
             | Layer::Join { width, .. } => (width, width),
+        }
+    }
+
+    /// Why the layer itself is refused, whatever stands before it.
+    const fn refusal(&self) -> Option<Refusal> {
+        match *self {
+            Layer::Dense(Dense { layer, .. }) if layer == 0 || layer >= 1 << 24 => Some(Refusal::Layers),
+            Layer::Crelu { width } if width > u32::MAX / 2 => Some(Refusal::TooLarge),
+            Layer::BatchNorm { eps, .. } if !(is_finite(eps) && eps >= 0.0) => Some(Refusal::Eps),
+            Layer::Join { a, b, .. } if !(is_finite(a) && is_finite(b)) => Some(Refusal::Scale),
+            _ => None,
         }
     }
 
@@ -108,6 +120,8 @@ impl Network<'_> {
     pub const fn len(&self) -> u32 {
         match self {
             Network::Family(spec) => spec.len(),
+            // A list that long is refused by `check`.
+            Network::Layers(layers) if layers.len() > u32::MAX as usize => u32::MAX,
             Network::Layers(layers) => layers.len() as u32,
         }
     }
@@ -159,16 +173,24 @@ impl Network<'_> {
             .unwrap_or(0)
     }
 
-    /// Refuses layers that do not follow each other.
+    /// Refuses a spec or a list of layers that cannot be run, as docs/numerics.md, section 4, has the ranges.
     ///
     /// # Errors
-    /// [`Error::Refused`] with the reason.
+    /// [`Error::Refused`]; for a list with [`Refusal::Layers`] where layers do not follow each other, are none or 2^24 or more, or a dense
+    /// layer has a number outside of 1 to 2^24 - 1; [`Refusal::Eps`] and [`Refusal::Scale`] for numbers out of range,
+    /// [`Refusal::TooLarge`] for a CReLU of more than 2^32 - 1 features.
     pub const fn check(&self) -> Result<(), Error> {
         if let Network::Family(spec) = self {
             return spec.check();
         }
-        let (mut units, mut forked, mut i) = (self.inputs(), 0, 0);
+        if self.len() >= 1 << 24 {
+            return Err(Error::Refused(Refusal::Layers));
+        }
+        let (mut units, mut forked, mut i) = (self.inputs(), 0, 0u32);
         while let Some(layer) = self.layer(i) {
+            if let Some(refusal) = layer.refusal() {
+                return Err(Error::Refused(refusal));
+            }
             let (fan_in, fan_out) = layer.shape();
             let open = match layer {
                 Layer::Fork { .. } if forked == 0 => {
@@ -187,7 +209,7 @@ impl Network<'_> {
                 return Err(Error::Refused(Refusal::Layers));
             }
             units = fan_out;
-            i += 1;
+            i = i.saturating_add(1);
         }
         if i == 0 || forked != 0 { Err(Error::Refused(Refusal::Layers)) } else { Ok(()) }
     }

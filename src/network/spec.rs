@@ -152,7 +152,8 @@ impl Spec {
     /// Features that a rectifier hands on: twice the width under CReLU.
     pub const fn features(&self) -> u32 {
         match self.family {
-            Family::Crelu => 2 * self.width,
+            // `check` refuses widths above 2^20.
+            Family::Crelu => self.width.saturating_mul(2),
             _ => self.width,
         }
     }

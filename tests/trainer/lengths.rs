@@ -1,7 +1,11 @@
 //! Plans: their lengths by hand, and what they refuse.
 use crate::networks::{List, image, window};
+use proptest::prelude::*;
 use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
-use shatterscope::train::{Layer, Plan, plan};
+use shatterscope::math::Math;
+use shatterscope::network::Serial;
+use shatterscope::train::{Buffers, Decay, Init, Layer, Optimiser, Options, Plan, Settings, Start, Trainer};
+use shatterscope::train::{plan, plan_for_steps};
 use shatterscope::{Error, Refusal};
 
 #[test]
@@ -166,5 +170,96 @@ fn sizes_that_no_one_can_count_are_refused() {
         &[conv(image(1, 1 << 15, 1 << 15), 1 << 10, window(1, 1, 1, 0))],
     ] {
         assert_eq!(plan(layers, 1, 1), Err(Error::Refused(Refusal::TooLarge)), "{layers:?}");
+    }
+}
+
+/// One of the extremes, or any number.
+fn extreme() -> impl Strategy<Value = u32> {
+    const EDGES: [u32; 11] =
+        [0, 1, 2, (1 << 8) - 1, 1 << 16, (1 << 24) - 1, 1 << 24, (1 << 31) - 1, 1 << 31, u32::MAX - 1, u32::MAX];
+    prop_oneof![2 => proptest::sample::select(&EDGES[..]), 3 => 1..9u32, 1 => any::<u32>()]
+}
+
+/// A layer that fits behind the image more often than not, and what comes out of it.
+fn hostile(
+    behind: Image,
+    (kind, fits, channels): (u8, u8, u32),
+    other: Image,
+    window: Window,
+    (x, y): (f32, f32),
+) -> (Layer, Image) {
+    let image = if fits > 0 { behind } else { other };
+    let units = image.units().unwrap_or(u32::MAX);
+    let (pool, shortcut) = (Pool { input: image, window }, Shortcut { input: image, channels, stride: window.stride });
+    let conv = Conv { input: image, channels, window };
+    let layer = match kind {
+        0 => Layer::Dense { inputs: units, outputs: channels, bias: fits > 1 },
+        1 => Layer::Conv { conv, bias: fits > 1 },
+        2 => Layer::Relu { units },
+        3 => Layer::Prelu { image, slope: x },
+        4 => Layer::Crelu { image },
+        5 => Layer::BatchNorm { image, eps: x, momentum: y },
+        6 => Layer::AveragePool { pool },
+        7 => Layer::MaxPool { pool },
+        8 => Layer::Dropout { units, rate: x },
+        9 => Layer::Fork { image },
+        _ => Layer::Join { shortcut, a: x, b: y },
+    };
+    let after = match layer {
+        Layer::Dense { .. } => Image::vector(channels),
+        Layer::Conv { .. } => conv.output().unwrap_or(image),
+        Layer::Crelu { .. } => Image { channels: channels.saturating_mul(2), ..image },
+        Layer::AveragePool { .. } | Layer::MaxPool { .. } => pool.output().unwrap_or(image),
+        Layer::Join { .. } => shortcut.output().unwrap_or(image),
+        _ => image,
+    };
+    (layer, after)
+}
+
+fn images() -> impl Strategy<Value = Image> {
+    (extreme(), extreme(), extreme()).prop_map(|(channels, height, width)| Image { channels, height, width })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Tests have overflow checks: a sum or product that wraps would be a panic here.
+    #[test]
+    fn no_list_of_layers_overflows(
+        first in images(),
+        drawn in proptest::collection::vec((
+            (0..11u8, 0..4u8, extreme()), images(), (extreme(), extreme(), extreme(), extreme()), any::<(f32, f32)>(),
+        ), 0..8),
+        (batch, tile) in (extreme(), 0..66u32),
+    ) {
+        let mut image = first;
+        let layers: Vec<Layer> = drawn.into_iter().map(|(kind, other, (height, width, stride, padding), numbers)| {
+            let (layer, after) = hostile(image, kind, other, Window { height, width, stride, padding }, numbers);
+            image = after;
+            layer
+        }).collect();
+        let settings = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm };
+        for (batch, tile) in [(batch, tile), (1 + batch % (1 << 24), 1 + tile % 64)] {
+            let _ = plan_for_steps(&layers, batch, tile, &settings);
+            if let Ok(plan) = plan(&layers, batch, tile) {
+                let parameters: u128 = layers.iter().map(|layer| {
+                    let (weights, others) = layer.parameters().unwrap();
+                    u128::from(weights) + u128::from(others)
+                }).sum();
+                prop_assert_eq!(u128::from(plan.parameters_len), parameters);
+                prop_assert_eq!(plan.outputs, layers.last().unwrap().output().unwrap());
+            }
+        }
+        for start in [Start::He, Start::Orthogonal, Start::LooksLinear, Start::LooksLinearPairs] {
+            let init = Init { start, seed: 1, run: 0 };
+            init.scratch_len(&layers);
+            let _ = init.fill(&layers, &mut [], &mut []);
+        }
+        let buffers = Buffers {
+            places: &mut [], activations: &mut [], tape: &mut [], gradients: &mut [], statistics: &mut [], scratch: &mut [],
+            gathered: &mut [],
+        };
+        let options = Options { batch, isa: shatterscope::kernel::Isa::Portable, seed: 1 };
+        prop_assert!(Trainer::<Serial, 4, 4>::new(&layers, &Serial, options, buffers).is_err());
     }
 }
