@@ -14,6 +14,7 @@ pub mod engine;
 pub mod error;
 pub mod figure;
 pub mod files;
+pub mod limits;
 pub mod pack;
 pub mod plan;
 pub mod plot;

@@ -1,5 +1,6 @@
 //! The parameters of a run in memory: drawn once from their seed, or read from a file.
 use crate::Result;
+use crate::limits::zeros;
 use rayon::prelude::*;
 use shatterscope::network::{Block, Dense, Layer, Network, Parameters, Role, Stored, Weights};
 
@@ -27,16 +28,19 @@ pub struct Drawn {
 
 impl Drawn {
     /// Draws every weight once; layers in parallel, as the current thread pool allows.
-    pub fn draw<W: Weights>(network: &Network, weights: &W) -> Self {
+    ///
+    /// # Errors
+    /// The system has no memory for them.
+    pub fn draw<W: Weights>(network: &Network, weights: &W) -> Result<Self> {
         let draw = |dense: &Dense| {
             let block = Block { transposed: false, rows: 0..dense.fan_out, columns: 0..dense.fan_in };
-            let mut panel = vec![0.0; block.len() + weights.panel_len(dense) as usize];
+            let mut panel = zeros(block.len() as u64 + weights.panel_len(dense))?;
             weights.fill::<1>(dense, &block, &mut panel);
             panel.truncate(block.len());
             let biases = if dense.bias { dense.fan_out } else { 0 };
-            (panel, (0..biases).map(|row| weights.bias(dense, row)).collect())
+            Ok((panel, (0..biases).map(|row| weights.bias(dense, row)).collect()))
         };
-        Self { layers: dense_layers(network).par_iter().map(draw).collect() }
+        Ok(Self { layers: dense_layers(network).par_iter().map(draw).collect::<Result<_>>()? })
     }
 
     /// The parameters as the core takes them.

@@ -21,7 +21,8 @@ pub fn run(spec: &Spec, run: u32, out: &Path, engine: &Engine, common: &Common) 
     }
     spec.one_input("export")?;
     let network = Network::Family(spec.network());
-    let drawn = Drawn::draw(&network, &spec.seeded(run));
+    engine.check(&Spec { runs: 1, ..spec.clone() })?;
+    let drawn = Drawn::draw(&network, &spec.seeded(run))?;
     let runs =
         engine.stored(spec, &drawn)?.map_err(|fault| Failure::from(shatterscope::Error::NonFinite(fault.fault)))?;
     let mut bundle = Bundle::parameters(&network, &drawn);

@@ -1,3 +1,5 @@
+use crate::Result;
+use crate::limits::zeros;
 use std::ops::{Deref, DerefMut};
 
 /// f32 elements of a line of the cache.
@@ -12,11 +14,14 @@ pub struct Aligned {
 
 impl Aligned {
     /// So many zeros.
-    pub fn zeros(len: usize) -> Self {
-        let all = vec![0.0; len + LINE - 1];
+    ///
+    /// # Errors
+    /// The system has no memory for them.
+    pub fn zeros(len: u64) -> Result<Self> {
+        let all: Vec<f32> = zeros(len.saturating_add(LINE as u64 - 1))?;
         // Where the address is not known, any place will do.
         let first = all.as_ptr().align_offset(4 * LINE).min(LINE - 1);
-        Self { all, first, len }
+        Ok(Self { all, first, len: len as usize })
     }
 }
 
@@ -41,8 +46,8 @@ mod tests {
     #[test]
     fn begins_with_a_line() {
         for len in [0, 1, 15, 16, 1000] {
-            let floats = Aligned::zeros(len);
-            assert_eq!((floats.len(), floats.as_ptr().addr() % 64), (len, 0));
+            let floats = Aligned::zeros(len).unwrap();
+            assert_eq!((floats.len() as u64, floats.as_ptr().addr() % 64), (len, 0));
             assert!(floats.iter().all(|&x| x.to_bits() == 0));
         }
     }

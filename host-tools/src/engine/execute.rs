@@ -2,6 +2,7 @@
 use super::slices::sliced;
 use super::{Aligned, Run, Share, Threads};
 use crate::Result;
+use crate::limits::zeros;
 use crate::progress::Progress;
 use crate::weights::dense_layers;
 use shatterscope::Fault;
@@ -60,13 +61,13 @@ pub(super) fn run<W: Weights, K: Workers, O: Observer, const R: usize, const T: 
     let drawn = dense.iter().filter(|dense| weights.matrix(dense).is_none());
     let matrix = drawn.map(|dense| dense.fan_in as u64 * dense.fan_out as u64).max().unwrap_or(1);
     let least = dense.iter().map(|dense| weights.panel_len(dense)).max().unwrap_or(1);
-    let mut activations = Aligned::zeros(plan.activations_len as usize);
-    let mut tape = vec![0; plan.tape_len as usize];
-    let mut statistics = vec![0.0; plan.statistics_len as usize];
-    let mut normalised = Aligned::zeros(plan.normalised_len as usize);
-    let mut panel = vec![0.0; (matrix.min(PANEL) + least) as usize];
-    let mut outputs = vec![0.0; plan.outputs_len as usize];
-    let mut gradient = vec![0.0; plan.gradient_len as usize];
+    let mut activations = Aligned::zeros(plan.activations_len)?;
+    let mut tape = zeros(plan.tape_len)?;
+    let mut statistics = zeros(plan.statistics_len)?;
+    let mut normalised = Aligned::zeros(plan.normalised_len)?;
+    let mut panel = zeros(matrix.min(PANEL) + least)?;
+    let mut outputs = zeros(plan.outputs_len)?;
+    let mut gradient = zeros(plan.gradient_len)?;
     let buffers = Buffers {
         activations: &mut activations,
         tape: &mut tape,

@@ -2,6 +2,7 @@
 mod aligned;
 mod execute;
 mod isa;
+mod need;
 mod slices;
 mod threads;
 
@@ -12,6 +13,7 @@ pub use threads::Threads;
 use execute::execute;
 use threads::pool;
 
+use crate::limits::{MOST_THREADS, at_most};
 use crate::progress::Progress;
 use crate::spec::Spec;
 use crate::weights::{Drawn, weights_len, with_stored};
@@ -46,8 +48,13 @@ impl Engine {
         let available = std::thread::available_parallelism().map_or(1, |n| n.get());
         let threads = match threads {
             Some(0) => return Err(Failure::usage("--threads must be at least 1")),
-            threads => threads.unwrap_or(available),
-        };
+            Some(threads) => {
+                at_most("--threads", threads, MOST_THREADS, "more than any processor has")?;
+                Some(threads)
+            }
+            None => None,
+        }
+        .unwrap_or(available.min(MOST_THREADS));
         Ok(Self { threads, isa: isa.kernel()?, quiet, schedule: None, keep_weights: 64 << 20 })
     }
 }
@@ -92,6 +99,7 @@ impl Engine {
     /// # Errors
     /// Wrong use as the core refuses it.
     pub fn runs(&self, spec: &Spec, what: &str) -> Result<Outcome> {
+        self.check(spec)?;
         let layers = spec.layers();
         let work = network_of(spec, &layers).plan(&self.options(spec), 1)?.multiply_adds;
         let progress = Progress::new(what, work.saturating_mul(spec.runs as u64), self.quiet);
@@ -123,6 +131,7 @@ impl Engine {
         run: u32,
         observer: &mut (impl Observer + Send),
     ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
+        self.check(&Spec { runs: 1, ..spec.clone() })?;
         let layers = spec.layers();
         let work = network_of(spec, &layers).plan(&self.options(spec), 1)?.multiply_adds;
         let progress = Progress::new("host", work, self.quiet);
@@ -144,7 +153,7 @@ impl Engine {
         let vectors = spec.vectors(run);
         let input = vectors.as_deref().map_or(spec.grid().input(), Input::Points);
         if weights_len(&network) <= self.keep_weights {
-            let drawn = Drawn::draw(&network, &seeded);
+            let drawn = Drawn::draw(&network, &seeded)?;
             let parameters = drawn.parameters();
             // A deviation so large that weights overflow: the run itself says at which layer, as on a device.
             if let Ok(stored) = Stored::new(&network, &parameters) {
@@ -160,6 +169,7 @@ impl Engine {
     /// Several inputs; parameters that do not fit the network or are not finite.
     pub fn stored(&self, spec: &Spec, drawn: &Drawn) -> Result<Outcome> {
         spec.one_input("a run with given weights")?;
+        self.check(&Spec { runs: 1, ..spec.clone() })?;
         let layers = layers_of(spec, drawn);
         let network = Network::Layers(&layers);
         let progress = Progress::new("probe", network.plan(&self.options(spec), 1)?.multiply_adds, self.quiet);

@@ -5,6 +5,7 @@ mod overrides;
 pub use choices::{Acf, Derivative, Endpoint, Family, Init, Math, Norm, Normal, Readout, Statistics};
 pub use overrides::Overrides;
 
+use crate::limits::{MOST_DEPTH, MOST_RUNS, at_most};
 use crate::{Failure, Result};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize, Serializer};
@@ -111,6 +112,37 @@ impl Spec {
     /// Most inputs of a network.
     pub const MOST_INPUTS: u32 = 16_384;
 
+    /// Refuses what cannot be run, wherever the spec comes from.
+    ///
+    /// # Errors
+    /// Wrong use: the field, its range, and the core's reasons.
+    pub fn check(&self) -> Result<()> {
+        if self.runs == 0 {
+            return Err(Failure::usage("--runs must be at least 1"));
+        }
+        at_most("--runs", self.runs, MOST_RUNS, "for each has an entry in the record")?;
+        if !(1..=Self::MOST_INPUTS).contains(&self.inputs) {
+            return Err(Failure::usage(format!("--inputs {}: from 1 to {}", self.inputs, Self::MOST_INPUTS)));
+        }
+        if self.readout_std == 0.0 {
+            return Err(Failure::usage("--readout-std must be positive: a readout of zeros has no gradient"));
+        }
+        self.network().check()?;
+        at_most("--depth", self.depth, MOST_DEPTH, "for every layer has an entry in several lists")?;
+        self.grid().check()?;
+        if self.points == 1 && self.norm_used() {
+            return Err(Failure::usage(
+                "--points 1 with a norm: the statistics of one point make every preactivation 0; give --points 2 or more, or --norm none",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether a norm stands anywhere in the network.
+    pub fn norm_used(&self) -> bool {
+        self.norm != Norm::None && (self.depth > 1 || self.readout == Readout::NormRelu)
+    }
+
     /// Reads a resolved or partial spec from TOML; what it leaves out has the default.
     ///
     /// # Errors
@@ -176,6 +208,11 @@ impl Spec {
             eps: self.eps,
             ..network::Spec::feedforward(self.depth, self.width).with_family(family)
         }
+    }
+
+    /// How many operations the network has.
+    pub fn layers_len(&self) -> u64 {
+        u64::from(network::Network::Family(self.network()).len())
     }
 
     /// The operations of a network of several inputs; None where the family's own, of one input, serve.

@@ -246,17 +246,7 @@ impl Overrides {
             normal: self.normal.unwrap_or(Normal::IrwinHall),
             derivative: self.derivative.unwrap_or(Derivative::Reverse),
         };
-        if spec.runs == 0 {
-            return Err(Failure::usage("runs must be at least 1"));
-        }
-        if !(1..=Spec::MOST_INPUTS).contains(&inputs) {
-            return Err(Failure::usage(format!("--inputs {inputs}: from 1 to {}", Spec::MOST_INPUTS)));
-        }
-        if spec.readout_std == 0.0 {
-            return Err(Failure::usage("readout-std must be positive: a readout of zeros has no gradient"));
-        }
-        spec.network().check()?;
-        spec.grid().check()?;
+        spec.check()?;
         Ok(spec)
     }
 }

@@ -1,6 +1,7 @@
 //! Batches on the desktop's threads: buffers of a network, and a trainer on them.
 use super::Model;
 use crate::engine::{Aligned, Threads};
+use crate::limits::zeros;
 use crate::{Failure, Result};
 use rayon::prelude::*;
 use shatterscope::kernel::Isa;
@@ -122,16 +123,15 @@ impl Make<'_> {
     fn with<const R: usize, const T: usize>(self) -> Result<Box<dyn Machine>> {
         let plan = plan(self.layers, self.batch, T as u32)?;
         let at_once = GATHERED.max(rayon::current_num_threads() as u64);
-        let zeros = |len: u64| Aligned::zeros(len as usize);
         Ok(Box::new(Buffered::<R, T> {
             options: Options { batch: self.batch, isa: self.isa, seed: self.seed },
-            places: vec![Place::default(); plan.places_len as usize],
-            activations: zeros(plan.activations_len),
-            tape: vec![0; plan.tape_len as usize],
-            gradients: zeros(plan.gradients_len),
-            statistics: zeros(plan.statistics_len),
-            scratch: zeros(plan.scratch_best.max(plan.scratch_len)),
-            gathered: zeros(plan.gathered_len * at_once.min(u64::from(self.batch).div_ceil(T as u64))),
+            places: zeros::<Place>(plan.places_len)?,
+            activations: Aligned::zeros(plan.activations_len)?,
+            tape: zeros(plan.tape_len)?,
+            gradients: Aligned::zeros(plan.gradients_len)?,
+            statistics: Aligned::zeros(plan.statistics_len)?,
+            scratch: Aligned::zeros(plan.scratch_best.max(plan.scratch_len))?,
+            gathered: Aligned::zeros(plan.gathered_len * at_once.min(u64::from(self.batch).div_ceil(T as u64)))?,
             gradient: Vec::new(),
         }))
     }

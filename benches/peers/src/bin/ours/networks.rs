@@ -43,7 +43,7 @@ impl<W: Weights> Core<W> {
             input: spec.grid().input(),
             weights,
             pool: (threads > 1).then_some(pool),
-            activations: Aligned::zeros(plan.activations_len as usize),
+            activations: Aligned::zeros(plan.activations_len).map_err(io::Error::other)?,
             tape: vec![0; plan.tape_len as usize],
             statistics: vec![0.0; plan.statistics_len as usize],
             panel: vec![0.0; WIDTH * WIDTH],
@@ -149,7 +149,7 @@ pub fn entries(data: &Path, isa: Isa, references: &mut HashMap<String, Vec<f32>>
         let spec = fields.resolve().map_err(io::Error::other)?;
         let network = Network::Family(spec.network());
         let seeded = spec.seeded(0).with_isa(isa);
-        let drawn = kept(Drawn::draw(&network, &seeded));
+        let drawn = kept(Drawn::draw(&network, &seeded).map_err(io::Error::other)?);
         let all: Vec<f32> = drawn.layers.iter().flat_map(|(weight, bias)| weight.iter().chain(bias)).copied().collect();
         write(&data.join(format!("{name}.f32")), &all)?;
         write(&data.join("grid.f32"), &(0..spec.points).map(|i| spec.grid().point(i)).collect::<Vec<f32>>())?;

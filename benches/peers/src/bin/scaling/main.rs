@@ -143,7 +143,7 @@ fn with<const R: usize, const T: usize>((depth, width, points): Size, isa: Isa) 
     let refused = |error: shatterscope::Error| io::Error::other(format!("{error:?}"));
     let spec = Spec::feedforward(depth, width);
     let (network, grid) = (Network::Family(spec), Grid::new(points));
-    let drawn = Drawn::draw(&network, &Seeded::new(&spec, 1, 0).with_isa(isa));
+    let drawn = Drawn::draw(&network, &Seeded::new(&spec, 1, 0).with_isa(isa)).map_err(io::Error::other)?;
     let parameters: Vec<Parameters> = drawn.parameters();
     let stored = Stored::new(&network, &parameters).map_err(refused)?;
     let mut fastest = Core::<R, T>::new(network, stored, grid, isa).map_err(refused)?;

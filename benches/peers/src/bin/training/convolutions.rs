@@ -106,7 +106,7 @@ impl Tiled for Make<'_> {
     fn with<const R: usize, const T: usize>(self) -> Self::Output {
         let layers = [Layer::Conv { conv: self.conv, bias: true }];
         let plan = plan(&layers, BATCH, T as u32).map_err(|error| io::Error::other(format!("{error:?}")))?;
-        let zeros = |len: u64| Aligned::zeros(len as usize);
+        let zeros = |len: u64| Aligned::zeros(len).map_err(io::Error::other);
         let [x, parameters, g] = self.data;
         let mut one = Convolution::<R, T> {
             layers,
@@ -116,10 +116,10 @@ impl Tiled for Make<'_> {
             parameters: parameters.to_vec(),
             gradient: vec![0.0; plan.parameters_len as usize],
             places: vec![Place::default()],
-            activations: zeros(plan.activations_len),
-            gradients: zeros(plan.gradients_len),
-            scratch: zeros(plan.scratch_best.max(plan.scratch_len)),
-            gathered: zeros(2 * plan.gathered_len),
+            activations: zeros(plan.activations_len)?,
+            gradients: zeros(plan.gradients_len)?,
+            scratch: zeros(plan.scratch_best.max(plan.scratch_len))?,
+            gathered: zeros(2 * plan.gathered_len)?,
             result: Vec::new(),
         };
         one.with(|trainer, _, _| {

@@ -1,0 +1,55 @@
+//! The memory and work of a spec's runs on this machine, before any of it is taken.
+use super::{Engine, Share, network_of};
+use crate::spec::Spec;
+use crate::weights::weights_len;
+use crate::{Result, limits};
+use shatterscope::network::Options;
+
+/// What a user lowers to need less.
+const LOWER: &str = "--width, --depth, --points or --runs";
+
+impl Engine {
+    /// Refuses runs that this machine has no memory for, or that take hours.
+    ///
+    /// # Errors
+    /// What is needed and what there is; whatever the core refuses.
+    pub fn check(&self, spec: &Spec) -> Result<()> {
+        spec.check()?;
+        let runs = u64::from(spec.runs);
+        let layers = spec.layers_len().saturating_mul(LAYER_BYTES);
+        limits::memory(layers, "the list of operations", LOWER)?;
+        let layers = spec.layers();
+        let network = network_of(spec, &layers);
+        let options = self.options(spec);
+        limits::work(network.plan(&options, 1)?.multiply_adds.saturating_mul(runs), "the run", LOWER)?;
+        let beside = runs.min(self.threads as u64);
+        let share = if runs >= self.threads as u64 { Share::Nothing } else { self.share(spec) };
+        let (copies, count) = match share {
+            Share::Nothing => (beside, spec.points),
+            Share::Operations => (1, spec.points),
+            Share::Points => (self.threads as u64, spec.points.div_ceil(self.threads as u32)),
+        };
+        let each = network.plan(&Options { count, ..options }, TILE)?;
+        let weights = weights_len(&network);
+        let kept = if weights <= self.keep_weights { weights } else { 0 };
+        let floats = [each.activations_len, each.statistics_len, each.normalised_len, PANEL];
+        let floats = floats.into_iter().fold(0u64, u64::saturating_add);
+        let buffers = floats.saturating_mul(4).saturating_add(each.tape_len).saturating_mul(copies);
+        let drawn = kept.saturating_mul(4).saturating_mul(if share == Share::Nothing { beside } else { 1 });
+        let points = u64::from(spec.points);
+        let vectors = if spec.inputs > 1 { points * u64::from(spec.inputs) * 4 * beside } else { 0 };
+        // Outputs and gradient of every run, which stay.
+        let results = points * (1 + u64::from(spec.inputs)) * 4 + RUN_BYTES;
+        let bytes = [buffers, drawn, vectors, results.saturating_mul(runs)];
+        limits::memory(bytes.into_iter().fold(0, u64::saturating_add), "the run", LOWER)
+    }
+}
+
+/// The widest register tile.
+const TILE: u32 = 32;
+/// f32 elements of a panel of weights.
+const PANEL: u64 = 1 << 20;
+/// Bytes of an operation in a list.
+const LAYER_BYTES: u64 = 64;
+/// Bytes of a run beside its values: lengths, its digest, its entries in the record.
+const RUN_BYTES: u64 = 256;
