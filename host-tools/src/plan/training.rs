@@ -76,7 +76,7 @@ pub struct Planned {
 /// # Errors
 /// Firmware that cannot be built; a training that does not fit, or that no device does.
 pub fn plan(spec: &Spec, data: &Dataset, board: &'static Board, settings: &Settings) -> Result<Planned> {
-    let layers = spec.net.layers(data.image, data.classes)?;
+    let layers = spec.layers(data)?;
     let (bytes, with) = request(spec, &layers, 0, settings.ram)?;
     let image = Image::read(&Firmware::find(settings.firmware.as_deref())?.program(board)?)?;
     let (rows, tile) = board.tile;

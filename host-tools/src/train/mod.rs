@@ -1,5 +1,6 @@
 //! Training on this machine: a spec gives layers, a [`Machine`] runs batches, a [`Run`] goes through epochs, a checkpoint holds all that
 //! the next step depends on, and a record what another program needs to check the steps.
+mod check;
 mod checkpoint;
 mod device;
 mod machine;

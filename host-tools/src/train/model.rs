@@ -1,5 +1,6 @@
 use crate::Result;
 use crate::data::Dataset;
+use crate::limits::zeros;
 use crate::train::Spec;
 use shatterscope::contract::Digest;
 use shatterscope::train::{Init, Layer, Powers, RateState};
@@ -33,9 +34,9 @@ impl Model {
     pub fn new(spec: &Spec, data: &Dataset) -> Result<Self> {
         let layers = spec.net.layers(data.image, data.classes)?;
         let plan = shatterscope::train::plan(&layers, 1, 1)?;
-        let mut parameters = vec![0.0; plan.parameters_len as usize];
+        let mut parameters = zeros(plan.parameters_len)?;
         let init = Init { start: spec.net.start(), seed: spec.seed, run: spec.run };
-        init.fill(&layers, &mut parameters, &mut vec![0.0; init.scratch_len(&layers) as usize])?;
+        init.fill(&layers, &mut parameters, &mut zeros(init.scratch_len(&layers))?)?;
         // Means of zero, variances of one.
         let mut running = vec![0.0; plan.running_len as usize];
         let mut at = 0;
@@ -45,7 +46,7 @@ impl Model {
             at += 2 * channels;
         }
         let optimiser = spec.settings().optimiser;
-        let state = vec![0.0; optimiser.state_len(plan.parameters_len) as usize];
+        let state = zeros(optimiser.state_len(plan.parameters_len))?;
         let rate = spec.rate()?.start();
         Ok(Self { layers, parameters, running, state, powers: Powers::new(), rate, step: 0, batch: 0 })
     }

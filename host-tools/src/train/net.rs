@@ -1,9 +1,11 @@
 //! The networks that can be asked for by name, as lists of the core's layers.
+use super::check::too_large;
 use crate::{Failure, Result};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::train::{Layer, Start};
+use shatterscope::{Error, Refusal};
 
 /// What a network is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -124,6 +126,7 @@ impl Net {
     /// # Errors
     /// Wrong use: a depth or width that the kind does not have; what the core refuses.
     pub fn layers(&self, image: Image, classes: u32) -> Result<Vec<Layer>> {
+        self.check()?;
         if self.skips == Skips::Bottleneck && !matches!(self.kind, Kind::Convnet | Kind::Stack) {
             return Err(Failure::usage(format!(
                 "--skips bottleneck is over three convolutions, and {} has no such blocks: give --net convnet or stack",
@@ -137,8 +140,21 @@ impl Net {
             Kind::Stack => list.stack(classes)?,
             Kind::Lenet => list.lenet(classes)?,
         }
-        shatterscope::train::plan(&list.layers, 1, 1)?;
-        Ok(list.layers)
+        match shatterscope::train::plan(&list.layers, 1, 1) {
+            Ok(_) => Ok(list.layers),
+            Err(Error::Refused(Refusal::TooLarge)) => Err(too_large(&list.layers, image)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Blocks that highway skips share the input's scale among.
+    pub(super) fn blocks(&self) -> u32 {
+        // The first layer and the readout of a stack stand outside of its blocks.
+        let blocks = match self.kind {
+            Kind::Stack => self.depth.saturating_sub(2).div_ceil(2),
+            _ => self.depth / 2,
+        };
+        blocks.max(1)
     }
 }
 
@@ -210,15 +226,9 @@ impl List<'_> {
     }
 
     fn scales(&self) -> (f32, f32) {
-        // The first layer and the readout of a stack stand outside of its blocks.
-        let blocks = match self.net.kind {
-            Kind::Stack => self.net.depth.saturating_sub(2).div_ceil(2),
-            _ => self.net.depth / 2,
-        };
-        let blocks = blocks.max(1);
         match self.net.skips {
             Skips::Highway => {
-                let transform = (2.0 / f64::from(blocks)).min(1.0);
+                let transform = (2.0 / f64::from(self.net.blocks())).min(1.0);
                 ((1.0 - transform * transform).sqrt() as f32, transform as f32)
             }
             _ => (1.0, self.net.beta),
@@ -280,7 +290,7 @@ impl List<'_> {
     }
 
     fn lenet(&mut self, classes: u32) -> Result<()> {
-        let width = self.net.width.max(1);
+        let width = self.net.width;
         for channels in [width, 2 * width] {
             self.conv(channels, 3, 1);
             self.rectify();

@@ -1,4 +1,5 @@
 //! Input gradients of a minibatch: how alike they are, and in how many directions they point.
+use super::check::PROBED;
 use super::{Batch, Machine, Model, Probe, Scalar, load, machine};
 use crate::Result;
 use crate::data::{Dataset, Inputs, Loader};
@@ -6,9 +7,6 @@ use crate::rank::{gaussian_rank, stable_rank};
 use rayon::prelude::*;
 use shatterscope::kernel::Isa;
 use shatterscope::train::Layer;
-
-/// Examples that are looked at, where there are so many.
-const EXAMPLES: usize = 256;
 
 /// Looks at the gradients of the first examples of the training part as they are, of the sum of the outputs.
 pub(super) struct Prober {
@@ -19,7 +17,7 @@ pub(super) struct Prober {
 
 impl Prober {
     pub(super) fn new(layers: &[Layer], data: &Dataset, inputs: &Inputs, isa: Isa, seed: u64) -> Result<Self> {
-        let count = EXAMPLES.min(data.train.len());
+        let count = (PROBED as usize).min(data.train.len());
         let machine = machine(layers, count as u32, isa, seed)?;
         let numbers: Vec<u32> = (0..count as u32).collect();
         let batch = load(&Loader::train(data, inputs)?, &numbers, machine.tile())?;

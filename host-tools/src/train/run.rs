@@ -1,3 +1,4 @@
+use super::check::EVALUATED;
 use super::probe::Prober;
 use super::record::{Recorder, Taken};
 use super::{Batch, Checkpoint, Epoch, Limits, Machine, Metrics, Model, Spec, machine};
@@ -6,9 +7,6 @@ use crate::{Failure, Result};
 use shatterscope::kernel::Isa;
 use shatterscope::train::shuffle;
 use std::path::Path;
-
-/// Examples of a batch that is only evaluated.
-const EVALUATED: u32 = 256;
 
 /// A training run on data, from a spec or a checkpoint.
 pub struct Run<'d> {
@@ -43,12 +41,7 @@ impl<'d> Run<'d> {
     /// # Errors
     /// Wrong use: a spec that does not fit the data or the core refuses; a checkpoint of other data.
     pub fn new(spec: Spec, data: &'d Dataset, isa: Isa, from: Option<Checkpoint>) -> Result<Self> {
-        let train = data.train.len() as u32;
-        if spec.batch == 0 || spec.batch > train {
-            return Err(Failure::usage(format!("--batch {} must be between 1 and the {train} examples", spec.batch)));
-        }
-        spec.settings().check()?;
-        spec.augment().check(data.image)?;
+        spec.check_on(data, rayon::current_num_threads())?;
         let inputs = Inputs::of(data, spec.scaling);
         let provenance = data.provenance(&inputs);
         let (model, metrics, sums) = match from {

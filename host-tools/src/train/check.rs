@@ -1,0 +1,190 @@
+//! What a training spec must be, wherever it comes from: the command line, a figure or a checkpoint.
+use super::{Kind, Net, Optimiser, Schedule, Skips, Spec};
+use crate::data::Dataset;
+use crate::limits::{self, MOST_DEPTH, MOST_WIDTH, at_most, size};
+use crate::{Failure, Result};
+use shatterscope::layer::Image;
+use shatterscope::train::{Layer, MAX_STEPS, plan};
+
+/// Refuses a number that is out of its range.
+fn ranged(option: &str, value: f32, fits: bool, range: &str) -> Result<()> {
+    if fits { Ok(()) } else { Err(Failure::usage(format!("{option} {value}: must be {range}"))) }
+}
+
+fn not_negative(option: &str, value: f32) -> Result<()> {
+    ranged(option, value, value >= 0.0 && value.is_finite(), "finite and not negative")
+}
+
+fn positive(option: &str, value: f32) -> Result<()> {
+    ranged(option, value, value > 0.0 && value.is_finite(), "finite and above 0")
+}
+
+fn below_one(option: &str, value: f32) -> Result<()> {
+    ranged(option, value, (0.0..1.0).contains(&value), "at least 0 and below 1")
+}
+
+impl Net {
+    /// Refuses what no data make a network of.
+    ///
+    /// # Errors
+    /// Wrong use: the option and its range.
+    pub fn check(&self) -> Result<()> {
+        at_most("--depth", self.depth, MOST_DEPTH, "for every layer has an entry in several lists")?;
+        at_most("--width", self.width, MOST_WIDTH, "the widest layer of the core")?;
+        if self.width == 0 {
+            return Err(Failure::usage("--width must be at least 1"));
+        }
+        ranged("--slope", self.slope, self.slope.is_finite(), "finite")?;
+        ranged("--beta", self.beta, self.beta.is_finite(), "finite")?;
+        match self.kind {
+            // Sections drop one to four times as many.
+            Kind::Convnet => ranged(
+                "--dropout",
+                self.dropout,
+                (0.0..0.25).contains(&self.dropout),
+                "at least 0 and below 0.25: the last of four sections drops four times as many units",
+            ),
+            _ => below_one("--dropout", self.dropout),
+        }
+    }
+
+    /// Layers that a skip is over, none where the kind has no room for one; an error where skips change nothing.
+    ///
+    /// # Errors
+    /// Wrong use: why the skips have no effect.
+    pub fn check_skips(&self) -> Result<()> {
+        let name = match self.skips {
+            Skips::None => return Ok(()),
+            Skips::Resnet => "resnet",
+            Skips::Highway => "highway",
+            Skips::Bottleneck => "bottleneck",
+        };
+        let none = |why: &str| Err(Failure::usage(format!("--skips {name} has no effect: {why}")));
+        match (self.kind, self.depth) {
+            (Kind::Lenet, _) => none("lenet has no blocks; leave it out, or give --net dense, convnet or stack"),
+            (Kind::Dense, 0..=1) => none("a dense network of depth 1 has no blocks; give --depth 2 or more"),
+            (Kind::Stack, 0..=2) => none("a stack of depth 2 has no blocks; give --depth 3 or more"),
+            _ if self.skips == Skips::Highway && self.blocks() <= 2 => {
+                none("with one or two blocks the skip is scaled by 0; give a greater --depth")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Spec {
+    /// Refuses numbers out of their ranges.
+    ///
+    /// # Errors
+    /// Wrong use: the option and its range.
+    pub fn check(&self) -> Result<()> {
+        self.net.check()?;
+        if self.batch == 0 {
+            return Err(Failure::usage("--batch must be at least 1"));
+        }
+        if self.epochs == 0 {
+            return Err(Failure::usage("--epochs must be at least 1"));
+        }
+        not_negative("--rate", self.rate)?;
+        below_one("--momentum", self.momentum)?;
+        self.betas.iter().try_for_each(|&beta| below_one("--betas", beta))?;
+        positive("--eps", self.eps)?;
+        not_negative("--decay", self.decay)?;
+        not_negative("--clip-norm", self.clip_norm)?;
+        not_negative("--clip-value", self.clip_value)?;
+        positive("--factor", self.factor)?;
+        not_negative("--threshold", self.threshold)?;
+        if self.schedule == Schedule::Steps {
+            let ascend = self.steps.first().is_some_and(|&first| first > 0) && self.steps.is_sorted_by(|a, b| a < b);
+            if !ascend || self.steps.len() > MAX_STEPS {
+                return Err(Failure::usage(format!(
+                    "--schedule steps needs --at with 1 to {MAX_STEPS} epochs, ascending from 1 on, as in --at 20,30"
+                )));
+            }
+        }
+        self.settings().check()?;
+        self.rate().map(drop)
+    }
+
+    /// The layers of the network on these data, if a step can be taken and this machine has the memory.
+    ///
+    /// # Errors
+    /// Wrong use: a batch, a shift, a norm or a number of epochs that the data do not allow. Too little memory.
+    pub fn check_on(&self, data: &Dataset, threads: usize) -> Result<Vec<Layer>> {
+        let layers = self.layers(data)?;
+        let states = match self.optimiser {
+            Optimiser::Sgd => 0,
+            Optimiser::Momentum | Optimiser::Nesterov => 1,
+            Optimiser::Adam => 2,
+        };
+        let clipped = u64::from(self.clip_norm > 0.0);
+        let one = plan(&layers, 1, 1)?;
+        // The model, a copy of it for checkpoints, and all of it in a row for the digest.
+        let floats = one.parameters_len.saturating_mul(2 * (1 + states) + 1 + clipped);
+        let evaluated = EVALUATED.min(data.test.len().max(1) as u32);
+        let probed = if self.probe_every > 0 { PROBED.min(data.train.len() as u32) } else { 0 };
+        let mut bytes = floats.saturating_mul(4);
+        for batch in [self.batch, evaluated, probed].into_iter().filter(|&batch| batch > 0) {
+            let plan = plan(&layers, batch, TILE)?;
+            let gathered = plan.gathered_len.saturating_mul((threads as u64).max(2).min(u64::from(batch).div_ceil(16)));
+            let inputs = u64::from(plan.inputs).saturating_mul(u64::from(batch));
+            let floats =
+                [plan.activations_len, plan.gradients_len, plan.statistics_len, plan.scratch_best, gathered, inputs];
+            let floats = floats.into_iter().fold(0, u64::saturating_add);
+            bytes = bytes.saturating_add(floats.saturating_mul(4)).saturating_add(plan.tape_len);
+        }
+        let lower = "--width, --depth or --batch";
+        limits::memory(bytes, "this training", lower)?;
+        limits::work(one.multiply_adds.saturating_mul(3 * u64::from(self.batch)), "a step", lower)?;
+        Ok(layers)
+    }
+
+    /// The layers of the network on these data, if a step can be taken.
+    ///
+    /// # Errors
+    /// As [`Spec::check_on`], but for memory.
+    pub fn layers(&self, data: &Dataset) -> Result<Vec<Layer>> {
+        self.check()?;
+        let examples = data.train.len() as u32;
+        if self.batch > examples {
+            let batch = self.batch;
+            return Err(Failure::usage(format!("--batch {batch} must be between 1 and the {examples} examples")));
+        }
+        let (steps, epochs) = (examples / self.batch, self.epochs);
+        if epochs.checked_mul(steps).is_none() {
+            let most = u32::MAX / steps;
+            return Err(Failure::usage(format!(
+                "--epochs {epochs} of {steps} steps: steps are counted to 2^32 - 1; give --epochs {most} or fewer"
+            )));
+        }
+        self.augment().check(data.image)?;
+        let layers = self.net.layers(data.image, data.classes)?;
+        let single = |layer: &&Layer| matches!(layer, Layer::BatchNorm { image, .. } if image.plane() * u64::from(self.batch) < 2);
+        if layers.iter().any(|layer| single(&layer)) {
+            return Err(Failure::usage(
+                "--batch-norm with --batch 1: the statistics of one value make it 0 whatever it is; give --batch 2 or more, or leave out --batch-norm",
+            ));
+        }
+        Ok(layers)
+    }
+}
+
+/// Examples of a batch that is only evaluated.
+pub(super) const EVALUATED: u32 = 256;
+/// Examples whose input gradients are looked at, where there are so many.
+pub(super) const PROBED: u32 = 256;
+/// The widest register tile.
+const TILE: u32 = 32;
+
+/// The failure of a network whose numbers cannot be counted in 32 bits, with the memory that it would need.
+pub(super) fn too_large(layers: &[Layer], image: Image) -> Failure {
+    let parameters =
+        |layer: &Layer| layer.parameters().map_or(u64::MAX, |(weights, biases)| weights.saturating_add(biases));
+    let parameters = layers.iter().map(parameters).fold(0, u64::saturating_add);
+    let Image { channels, height, width } = image;
+    Failure::usage(format!(
+        "the network on images of {channels} x {height} x {width} has {parameters} parameters ({}), or a layer with too many units: \
+         at most 2^32 - 1 of either can be counted; lower --width or --depth",
+        size(parameters.saturating_mul(4))
+    ))
+}
