@@ -38,7 +38,7 @@ fn neither_threads_nor_kernels_change_a_digest() {
             }
             let found = document(&format!("{words} {how}"));
             assert_eq!(found["digest"], expected["digest"], "{words} {how}");
-            for key in ["loss", "accuracy", "test_loss", "test_accuracy", "digest"] {
+            for key in ["loss", "accuracy", "gradient_norm", "test_loss", "test_accuracy", "digest"] {
                 assert_eq!(found["epochs"][0][key], expected["epochs"][0][key], "{key}: {words} {how}");
             }
         }
@@ -53,6 +53,31 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
         .collect();
     files.sort();
     files
+}
+
+#[test]
+fn the_number_of_threads_changes_no_byte_of_any_file() {
+    // Wide enough that the layers' gradients are cut into parts, differently for each number of threads.
+    let more = [
+        "--epochs 2 --depth 3 --width 70 --batch 750 --optimiser adam --rate 1e-3",
+        "--epochs 2 --depth 2 --width 70 --batch 750 --clip-norm 0.5 --clip-value 0.1 --schedule plateau --patience 0",
+        "--epochs 1 --net stack --depth 5 --width 6 --batch 500 --skips bottleneck --probe-every 2",
+    ];
+    for words in SMALL.into_iter().chain(more) {
+        let results: Vec<_> = [1, 2, 3, 7]
+            .map(|threads| {
+                let folder = tempfile::tempdir().unwrap();
+                let out = folder.path().display();
+                shatterscope(&format!("train --quiet {words} --threads {threads} --out {out}")).assert().success();
+                (threads, files(folder.path()))
+            })
+            .into();
+        for (threads, found) in &results[1..] {
+            for ((name, expected), (_, found)) in results[0].1.iter().zip(found) {
+                assert!(expected == found, "{name} differs on {threads} threads: {words}");
+            }
+        }
+    }
 }
 
 /// Results of the same run, killed after these times and gone on with until it ends.

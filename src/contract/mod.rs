@@ -3,7 +3,7 @@ mod digest;
 mod self_test;
 
 pub use digest::Digest;
-pub use self_test::{Check, self_test};
+pub use self_test::{Check, float_mode_is_default, self_test};
 
 use crate::math::Math;
 

@@ -89,6 +89,16 @@ pub fn self_test() -> heapless::Vec<Check, 13> {
     failed
 }
 
+/// Whether the calling thread rounds to nearest and keeps subnormals: the part of [`self_test`] that another thread of the same
+/// program may answer differently, in a few instructions.
+///
+/// A new thread takes over the mode of the one that starts it, and a library may change its own thread's.
+pub fn float_mode_is_default() -> bool {
+    (bits(1) + bits(2)).to_bits() == 3
+        && (bits(0x0080_0001) * bits(0x3f00_0000)).to_bits() == 0x0040_0000
+        && control_register_is_default()
+}
+
 /// Rounding by its results, everywhere; the bits of the register itself where there is one.
 fn control_register_is_default() -> bool {
     let third = bits(0x3f80_0000) / bits(0x4040_0000);

@@ -2,7 +2,7 @@
 use crate::{buffer, slice};
 use core::fmt::{self, Write};
 use core::hint::black_box;
-use shatterscope::contract::{Digest, canonical_bits, contract_id, self_test};
+use shatterscope::contract::{Digest, canonical_bits, contract_id, float_mode_is_default, self_test};
 use shatterscope::math::Math;
 use shatterscope::random::{Normal, Purpose, Stream, philox4x32_10};
 use shatterscope::{Error, Refusal, Setting};
@@ -18,7 +18,7 @@ impl Write for Sink {
 }
 
 pub fn everything() {
-    black_box(self_test());
+    black_box((self_test(), float_mode_is_default()));
     let mut digest = black_box(Digest::of(slice(&[1.0, 2.0])));
     digest.push(black_box(3.0));
     digest.push_bytes(slice(&[1, 2, 3]));

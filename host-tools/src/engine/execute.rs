@@ -1,6 +1,6 @@
 //! One run: the register tile, the buffers, and the steps of the executor.
 use super::slices::sliced;
-use super::{Aligned, Run, Share, Threads};
+use super::{Aligned, Run, Share, Threads, float_mode};
 use crate::Result;
 use crate::limits::zeros;
 use crate::progress::Progress;
@@ -38,7 +38,12 @@ impl<W: Weights, O: Observer> Tiled for Job<'_, W, O> {
         let Self { options, network, weights, share, progress, observer } = self;
         match share {
             Share::Nothing => run::<W, _, _, R, T>(network, weights, &Serial, options, progress, observer),
-            Share::Operations => run::<W, _, _, R, T>(network, weights, &Threads, options, progress, observer),
+            Share::Operations => {
+                let threads = Threads::new();
+                let outcome = run::<W, _, _, R, T>(network, weights, &threads, options, progress, observer)?;
+                threads.check()?;
+                Ok(outcome)
+            }
             Share::Points => sliced::<W, R, T>(network, weights, options, progress),
         }
     }
@@ -55,6 +60,7 @@ pub(super) fn run<W: Weights, K: Workers, O: Observer, const R: usize, const T: 
 ) -> Result<std::result::Result<Run, Fault>> {
     /// A whole matrix is one panel up to this many elements (4 MB).
     const PANEL: u64 = 1 << 20;
+    float_mode::check()?;
     let plan = network.plan(&options, T as u32)?;
     let dense = dense_layers(&network);
     // Matrices that stand in memory are used from there.

@@ -1,6 +1,7 @@
 //! Runs the kernel on the desktop's threads: runs beside each other, or the tiles and units of one run.
 mod aligned;
 mod execute;
+pub mod float_mode;
 mod isa;
 mod need;
 mod slices;
@@ -147,6 +148,7 @@ impl Engine {
         progress: &Progress,
         observer: &mut impl Observer,
     ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
+        float_mode::check()?;
         let layers = spec.layers();
         let network = network_of(spec, &layers);
         let seeded = spec.seeded(run).with_isa(self.isa);

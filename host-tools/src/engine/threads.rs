@@ -1,15 +1,19 @@
+use super::float_mode;
 use crate::{Failure, Result};
 use rayon::prelude::*;
+use shatterscope::contract::float_mode_is_default;
 use shatterscope::network::Workers;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The pool of so many threads: started once, they wait for work until the program ends.
 ///
 /// # Errors
-/// Threads that cannot be started.
+/// Threads that cannot be started; a calling thread, or threads started by it, that round or flush otherwise than the contract asks.
 pub(super) fn pool(threads: usize) -> Result<Arc<rayon::ThreadPool>> {
     static POOLS: Mutex<Option<HashMap<usize, Arc<rayon::ThreadPool>>>> = Mutex::new(None);
+    float_mode::check()?;
     let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
     let pools = pools.get_or_insert_default();
     if let Some(pool) = pools.get(&threads) {
@@ -19,11 +23,37 @@ pub(super) fn pool(threads: usize) -> Result<Arc<rayon::ThreadPool>> {
         .num_threads(threads)
         .build()
         .map_err(|error| Failure::failed(format!("cannot start {threads} threads: {error}")))?;
+    // New threads take over the mode of the one that starts them. A pool that fails is not kept.
+    pool.broadcast(|_| float_mode::check()).into_iter().collect::<Result<()>>()?;
     Ok(pools.entry(threads).or_insert(Arc::new(pool)).clone())
 }
 
-/// The threads of the current pool as the core's workers.
-pub struct Threads;
+/// The threads of the current pool as the core's workers. Each part that they take begins with a look at the thread's floating-point mode.
+#[derive(Debug, Default)]
+pub struct Threads {
+    wrong_mode: AtomicBool,
+}
+
+impl Threads {
+    /// Workers for one operation or more, to be asked afterwards whether all of them could be trusted.
+    pub const fn new() -> Self {
+        Self { wrong_mode: AtomicBool::new(false) }
+    }
+
+    /// Whether the calling thread and every thread that took a part so far round and flush as the contract asks.
+    ///
+    /// # Errors
+    /// A thread that does not: what was computed is not to be used.
+    pub fn check(&self) -> Result<()> {
+        if self.wrong_mode.load(Ordering::Relaxed) { Err(float_mode::failure()) } else { float_mode::check() }
+    }
+
+    fn look(&self) {
+        if !float_mode_is_default() {
+            self.wrong_mode.store(true, Ordering::Relaxed);
+        }
+    }
+}
 
 impl Workers for Threads {
     fn count(&self) -> usize {
@@ -31,7 +61,10 @@ impl Workers for Threads {
     }
 
     fn any<A: Send>(&self, a: &mut [A], len: usize, part: impl Fn(usize, &mut [A]) -> bool + Sync) -> bool {
-        each(a, len, &part)
+        each(a, len, &|i, a| {
+            self.look();
+            part(i, a)
+        })
     }
 
     fn any2<A: Send, B: Send>(
@@ -42,7 +75,10 @@ impl Workers for Threads {
         b_len: usize,
         part: impl Fn(usize, &mut [A], &mut [B]) -> bool + Sync,
     ) -> bool {
-        beside((a, a_len), (b, b_len), &part)
+        beside((a, a_len), (b, b_len), &|i, a, b| {
+            self.look();
+            part(i, a, b)
+        })
     }
 }
 
@@ -50,6 +86,7 @@ impl Workers for Threads {
 type Part<'a, A> = dyn Fn(usize, &mut [A]) -> bool + Sync + 'a;
 
 /// One of it for all that the core hands out: what rayon makes of each kind of work takes a compiler minutes.
+#[expect(clippy::disallowed_methods, reason = "an or of booleans is the same in every order")]
 #[inline(never)]
 fn each<A: Send>(a: &mut [A], len: usize, part: &Part<'_, A>) -> bool {
     // Nobody waits long for another's last part.
@@ -60,6 +97,7 @@ fn each<A: Send>(a: &mut [A], len: usize, part: &Part<'_, A>) -> bool {
 /// The same with two chunks.
 type Part2<'a, A, B> = dyn Fn(usize, &mut [A], &mut [B]) -> bool + Sync + 'a;
 
+#[expect(clippy::disallowed_methods, reason = "an or of booleans is the same in every order")]
 #[inline(never)]
 fn beside<A: Send, B: Send>(
     (a, a_len): (&mut [A], usize),

@@ -1,5 +1,6 @@
 //! Batches on the desktop's threads: buffers of a network, and a trainer on them.
 use super::Model;
+use super::squares::Squares;
 use crate::engine::{Aligned, Threads};
 use crate::limits::zeros;
 use crate::{Failure, Result};
@@ -36,7 +37,7 @@ pub struct Outcome {
     pub loss: f32,
     /// Examples whose class was found.
     pub correct: u32,
-    /// Norm of the gradient of all parameters, before it was clipped.
+    /// Norm of the gradient of all parameters, before it was clipped; the same bits on any number of threads.
     pub gradient_norm: f64,
 }
 
@@ -132,6 +133,7 @@ impl Make<'_> {
             statistics: Aligned::zeros(plan.statistics_len)?,
             scratch: Aligned::zeros(plan.scratch_best.max(plan.scratch_len))?,
             gathered: Aligned::zeros(plan.gathered_len * at_once.min(u64::from(self.batch).div_ceil(T as u64)))?,
+            threads: Threads::new(),
             gradient: Vec::new(),
         }))
     }
@@ -146,6 +148,7 @@ struct Buffered<const R: usize, const T: usize> {
     statistics: Aligned,
     scratch: Aligned,
     gathered: Aligned,
+    threads: Threads,
     /// Of all parameters, where a limit needs their norm first.
     gradient: Vec<f32>,
 }
@@ -158,7 +161,7 @@ macro_rules! trainer {
     ($machine:expr, $layers:expr, $make:ident) => {
         Trainer::<_, R, T>::$make(
             $layers,
-            &Threads,
+            &$machine.threads,
             $machine.options,
             Buffers {
                 places: &mut $machine.places,
@@ -194,13 +197,13 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         let mut outcome = lose(&mut trainer, batch, batch.count as u32)?;
         let rule = settings.step(rate, powers)?;
         let each = settings.optimiser.state_len(1) as usize;
-        let mut square = 0.0;
+        let mut squares = Squares::new(layers);
         let mut failed = Ok(());
         if limits.norm > 0.0 {
             self.gradient.clear();
             self.gradient.resize(parameters.len(), 0.0);
             trainer.backward(parameters, &mut self.gradient).map_err(diverged)?;
-            square = squares(&self.gradient);
+            squares.add_all(&self.gradient);
             if limits.value > 0.0 {
                 clip_by_value(&mut self.gradient, limits.value)?;
             }
@@ -210,7 +213,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
             let mut clipped = Vec::new();
             trainer
                 .backward_with(parameters, |at, weights, gradient| {
-                    square += squares(gradient);
+                    squares.add(at, gradient);
                     let mut gradient = gradient;
                     if limits.value > 0.0 {
                         clipped.clear();
@@ -235,8 +238,9 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
                 .map_err(diverged)?;
         }
         failed?;
+        self.threads.check()?;
         *step = step.saturating_add(1);
-        outcome.gradient_norm = square.sqrt();
+        outcome.gradient_norm = squares.norm();
         Ok(outcome)
     }
 
@@ -247,6 +251,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         lose(&mut trainer, batch, batch.count as u32)?;
         let mut gradient = vec![0.0; model.parameters.len()];
         trainer.backward(&model.parameters, &mut gradient)?;
+        self.threads.check()?;
         Ok(gradient)
     }
 
@@ -254,7 +259,9 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         let mut trainer = trainer!(self, &model.layers);
         load(&mut trainer, batch)?;
         trainer.forward(&model.parameters, &mut model.running.clone(), Mode::Inference)?;
-        lose(&mut trainer, batch, batch.count as u32)
+        let outcome = lose(&mut trainer, batch, batch.count as u32)?;
+        self.threads.check()?;
+        Ok(outcome)
     }
 
     fn input_gradient(&mut self, model: &Model, batch: &Batch, of: Scalar) -> Result<Vec<f32>> {
@@ -269,7 +276,9 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         let units = trainer.plan().inputs as usize;
         let (g, tile_len) = trainer.input_gradient();
         let of = |point: usize| (0..units).map(move |unit| g[point / T * tile_len + unit * T + point % T]);
-        Ok((0..batch.count).flat_map(of).collect())
+        let gradient = (0..batch.count).flat_map(of).collect();
+        self.threads.check()?;
+        Ok(gradient)
     }
 }
 
@@ -284,11 +293,6 @@ fn add_outputs<const R: usize, const T: usize>(trainer: &mut Trainer<'_, Threads
             unit[lanes..].fill(0.0);
         }
     }
-}
-
-/// The sum of squares, for eyes alone: no bit of a result depends on it.
-fn squares(gradient: &[f32]) -> f64 {
-    gradient.par_chunks(UPDATED).map(|part| part.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>()).sum()
 }
 
 fn load<const R: usize, const T: usize>(trainer: &mut Trainer<'_, Threads, R, T>, batch: &Batch) -> Result<()> {

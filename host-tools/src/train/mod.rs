@@ -11,6 +11,7 @@ mod probe;
 mod record;
 mod run;
 mod spec;
+mod squares;
 
 pub use checkpoint::Checkpoint;
 pub use device::{Pupil, Report, request};

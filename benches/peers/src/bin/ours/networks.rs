@@ -94,7 +94,7 @@ impl<W: Weights + Send> Contestant for Core<W> {
     fn run(&mut self) {
         match self.pool.take() {
             Some(pool) => {
-                pool.install(|| self.on(&Threads));
+                pool.install(|| self.on(&Threads::new()));
                 self.pool = Some(pool);
             }
             None => self.on(&Serial),

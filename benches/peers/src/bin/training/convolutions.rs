@@ -48,7 +48,8 @@ impl<const R: usize, const T: usize> Convolution<R, T> {
         let buffers = Buffers { places, activations, tape: &mut [], gradients, statistics: &mut [], scratch, gathered };
         let options = Options { batch: BATCH, isa: *isa, seed: 0 };
         pool.install(|| {
-            let mut trainer = Trainer::new(&*layers, &Threads, options, buffers).expect("the buffers fit");
+            let threads = Threads::new();
+            let mut trainer = Trainer::new(&*layers, &threads, options, buffers).expect("the buffers fit");
             trainer.begin(BATCH).expect("the batch fits");
             f(&mut trainer, parameters, gradient)
         })
