@@ -7,6 +7,8 @@
     python3 docs/strict1.py vectors [DIR]             write the example files (default: docs/vectors)
     python3 docs/strict1.py vectors --check [DIR]     verify that the committed files are reproduced exactly
 
+docs/strict1_training.py does whole trainings with what is here.
+
 How it stays exact. NumPy rounds every elementwise float32 operation on its own, and its sqrt is correctly rounded. What
 NumPy does not promise is the order of a sum. So no float goes through sum, dot, matmul or einsum: a chain is a Python
 loop over the index of the chain, vectorised over outputs that do not touch each other (units, points, columns).
@@ -163,15 +165,41 @@ def orthogonal(kind, seed, run, layer, fan_in, fan_out, gain):
     return (q if fan_out >= fan_in else q.T)[:fan_out, :fan_in] * scale
 
 
-DEFAULTS = dict(family=None, depth=None, width=None, norm="none", init="he", gain=1, bias_std=0, first_weight_std=1,
+DEFAULTS = dict(family=None, depth=None, width=None, norm="none", init="he", gain=1, bias_std=0, first_weight_std=None,
                 first_bias_std=1, readout_std=None, readout=None, alpha=1, beta=1, carry=None, transform=None, eps=1e-5,
-                points=256, to=2, endpoint="exclusive", statistics="detached", runs=1, seed=0, normal="irwin-hall",
+                inputs=1, points=256, to=2, endpoint="exclusive", statistics="detached", runs=1, seed=0, normal="irwin-hall",
                 derivative="reverse", math="libm", **{"from": -2})
 CHOICES = dict(family=("feedforward", "resnet", "highway", "crelu"), norm=("none", "centre", "batch"),
                init=("he", "glorot", "orthogonal", "looks-linear"), readout=("relu", "linear", "norm-relu"),
                endpoint=("exclusive", "inclusive"), statistics=("detached", "full"), normal=("irwin-hall", "as241"),
                derivative=("reverse", "forward"), math=("libm",))
-DECIMALS = "gain bias_std first_weight_std first_bias_std readout_std alpha beta carry transform eps from to".split()
+DECIMALS = "gain bias_std first_weight_std first_bias_std readout_std alpha beta eps from to".split()
+
+
+def decimal(x):
+    """Text (which JSON's parser has made a binary64 of) -> binary32."""
+    y = F(float(x))
+    if not np.isfinite(y) or (y == ZERO) != (float(x) == 0.0):
+        raise SystemExit(f"{x} is no binary32")
+    return y
+
+
+def highway(carry, transform):
+    """Of the decimals as binary64; one given fixes the other."""
+    def other(x):
+        if not x * x <= 1.0:
+            raise SystemExit(f"{x} lies outside of the unit circle")
+        return math.sqrt(1.0 - x * x)
+
+    if carry is None and transform is None:
+        carry = transform = math.sqrt(0.5)
+    carry, transform = (None if x is None else float(x) for x in (carry, transform))
+    carry, transform = other(transform) if carry is None else carry, other(carry) if transform is None else transform
+    a, b = F(carry), F(transform)
+    off = ((a * a) + (b * b)) - ONE
+    if off > F(1e-6) or off < F(-1e-6):
+        raise SystemExit("carry and transform do not lie on the unit circle")
+    return a, b
 
 
 def complete(spec):
@@ -187,11 +215,15 @@ def complete(spec):
             raise SystemExit(f"{field}: {s[field]!r} is none of {values}")
     for field in DECIMALS:
         if s[field] is not None:
-            s[field] = F(float(s[field]))
+            s[field] = decimal(s[field])
     if s["readout_std"] is None:
         s["readout_std"] = np.sqrt(ONE / F(s["width"]))
-    if s["family"] == "highway" and (s["carry"] is None or s["transform"] is None):
-        raise SystemExit("highway needs carry and transform")
+    if s["first_weight_std"] is None:
+        s["first_weight_std"] = F(math.sqrt(1.0 / float(s["inputs"])))
+    if s["family"] == "highway":
+        s["carry"], s["transform"] = highway(s["carry"], s["transform"])
+    if s["inputs"] > 1 and s["derivative"] == "forward":
+        raise SystemExit("forward mode is for one input")
     if s["init"] == "looks-linear" and (s["family"] != "crelu" or s["norm"] != "none"):
         raise SystemExit("looks-linear is for crelu without a norm")
     return s
@@ -207,7 +239,7 @@ def parameters(s, run):
     def draw(layer, purpose, row, column):
         return normals(kind, seed, run, layer, purpose, row, column)
 
-    stem = draw(1, STEM, unit, 0) * s["first_weight_std"]
+    stem = draw(1, STEM, unit[:, None], np.arange(s["inputs"])[None, :]) * s["first_weight_std"]
     stem_bias = draw(1, STEM_BIAS, unit, 0) * s["first_bias_std"] + ZERO
     layers = []
     for layer in range(2, depth + 1):
@@ -323,43 +355,54 @@ def in_order(size, window):
     return [(row, column) for row in range(rows) for column in range(columns)]
 
 
+def seen_by(size, window, tap):
+    """The places from which a tap sees the image, and the positions that it sees from them: two pairs of slices."""
+    _, _, s, o = window
+    at, seen = [], []
+    for length, count, k in zip(size, places(size, window), tap):
+        first = max(0, -((k - o) // s))  # the first place from which position place*s + k - o is not negative
+        last = min(count, (length - 1 - k + o) // s + 1)
+        at.append(slice(first, max(first, last)))
+        seen.append(slice(first * s + k - o, max(first, last) * s + k - o, s) if last > first else slice(0, 0))
+    return tuple(at), tuple(seen)
+
+
 def conv(w, bias, x, window):
+    """A chain for each channel out, place and point: channels in, then taps in order."""
     size = x.shape[1:3]
     y = np.zeros((len(w),) + places(size, window) + x.shape[3:], F)
-    for i in range(len(w)):
-        for place in in_order(size, window):
-            seen = [(c, tap, sees(size, window, place, tap)) for c in range(len(x)) for tap in taps(window)]
-            terms = (w[(i, c) + tap] * x[(c,) + at] for c, tap, at in seen if at is not None)
-            y[(i,) + place] = chain(np.full(x.shape[3], bias[i]), terms)
+    y += np.asarray(bias, F)[:, None, None, None]
+    for c in range(len(x)):
+        for tap in taps(window):
+            at, seen = seen_by(size, window, tap)
+            y[(slice(None),) + at] += w[:, c, tap[0], tap[1]][:, None, None, None] * x[(c,) + seen]
     return y
 
 
 def conv_back(w, g, size, window):
-    # Which places see a position by a tap: looked up, not solved for.
-    by = {(tap, sees(size, window, place, tap)): place for place in in_order(size, window) for tap in taps(window)}
+    """A chain for each channel in, position and point: by a tap, a position is seen from one place at most."""
     grad = np.zeros(w.shape[1:2] + size + g.shape[3:], F)
-    for c in range(w.shape[1]):
-        for y in range(size[0]):
-            for x in range(size[1]):
-                terms = (w[(i, c) + tap] * g[(i,) + by[tap, (y, x)]]
-                         for i in range(len(w)) for tap in taps(window) if (tap, (y, x)) in by)
-                grad[c, y, x] = chain(np.zeros(g.shape[3], F), terms)
+    for i in range(len(w)):
+        for tap in taps(window):
+            at, seen = seen_by(size, window, tap)
+            grad[(slice(None),) + seen] += w[i, :, tap[0], tap[1]][:, None, None, None] * g[(i,) + at]
     return grad
 
 
 def conv_grads(old_w, old_bias, g, x, window):
-    size, points = x.shape[1:3], range(x.shape[3])
-    grad_w = old_w.copy()
-    for i in range(old_w.shape[0]):
-        for c in range(old_w.shape[1]):
-            for tap in taps(window):
-                seen = [(place, sees(size, window, place, tap)) for place in in_order(size, window)]
-                seen = [(place, at) for place, at in seen if at is not None]
-                terms = (g[(i,) + place][p] * x[(c,) + at][p] for p in points for place, at in seen)
-                grad_w[(i, c) + tap] = chain(old_w[(i, c) + tap], terms)
-    grad_bias = [chain(old, (g[(i,) + place][p] for p in points for place in in_order(size, window)))
-                 for i, old in enumerate(old_bias)]
-    return grad_w, np.array(grad_bias, F)
+    """A chain for each weight: points, then places in order. What a tap does not see adds no term."""
+    size, at = x.shape[1:3], taps(window)
+    grad_w, grad_bias = old_w.copy(), np.array(old_bias, F)
+    for p in range(x.shape[3]):
+        for place in in_order(size, window):
+            seen = [(k, sees(size, window, place, tap)) for k, tap in enumerate(at)]
+            here = [k for k, position in seen if position is not None]
+            rows, columns = (np.array([position[axis] for _, position in seen if position is not None]) for axis in (0, 1))
+            terms = g[(slice(None),) + place][:, p][:, None, None] * x[:, rows, columns, p][None]
+            flat_w = grad_w.reshape(grad_w.shape[:2] + (-1,))
+            flat_w[:, :, here] += terms
+            grad_bias = grad_bias + g[(slice(None),) + place][:, p]
+    return grad_w, grad_bias
 
 
 def average_pool(x, window):
@@ -455,28 +498,29 @@ def dropout(keeps, rate, x):
 
 
 def channel_red16(t):
-    """t is [position][point]: each lane takes its points in order, the positions of a point one after the other."""
-    lanes = np.zeros(16, F)
-    for p in range(t.shape[1]):
-        for q in range(t.shape[0]):
-            lanes[p % 16] += t[q, p]
+    """t is [..][position][point]: each lane takes its points in order, the positions of a point one after the other."""
+    lanes = np.zeros(t.shape[:-2] + (16,), F)
+    for p in range(t.shape[-1]):
+        for q in range(t.shape[-2]):
+            lanes[..., p % 16] += t[..., q, p]
     for half in (8, 4, 2, 1):
-        lanes = lanes[:half] + lanes[half:2 * half]
-    return lanes[0]
+        lanes = lanes[..., :half] + lanes[..., half:2 * half]
+    return lanes[..., 0]
 
 
 def channel_forward(z, eps):
-    n = F(z.size)
+    n = F(z.shape[-2] * z.shape[-1])
     mean = channel_red16(z) / n
-    d = z - mean
+    d = z - mean[..., None, None]
     var = channel_red16(d * d) / n
     inv = ONE / np.sqrt(var + eps)
-    return mean, var, inv, d * inv
+    return mean, var, inv, d * inv[..., None, None]
 
 
 def channel_gradient(q, xhat, inv):
-    n = F(q.size)
-    return ((q - channel_red16(q) / n) - (xhat * (channel_red16(q * xhat) / n))) * inv
+    n, across = F(q.shape[-2] * q.shape[-1]), (Ellipsis, None, None)
+    c1, c2 = channel_red16(q) / n, channel_red16(q * xhat) / n
+    return ((q - c1[across]) - (xhat * c2[across])) * inv[across]
 
 
 def running(r, batch, m):
@@ -530,18 +574,24 @@ class Block:
         return g
 
 
+def vectors_of(s, run):
+    """[input][point], where there are several inputs."""
+    input, point = np.arange(s["inputs"])[:, None], np.arange(s["points"])[None, :]
+    return normals(s["normal"], s["seed"], run, 1, NOISE, point, input)
+
+
 def gradient(s, run):
-    """g: the derivative of one run with respect to the input, at every point."""
+    """g: the derivative of one run with respect to the input, at every point; of several inputs, point by point."""
     points, joined, last = s["points"], s["family"] in ("resnet", "highway"), s["depth"] + 1
     stem, stem_bias, layers, readout = parameters(s, run)
     a, b = (s["alpha"], s["alpha"] * s["beta"]) if s["family"] == "resnet" else (s["carry"], s["transform"])
     blocks = [Block(s, l, s["norm"], w, bias) for l, (w, bias) in enumerate(layers, 2)]
     # The readout reads x_L itself, act(x_L) or act(norm(x_L)).
     reads = None if s["readout"] == "linear" else Block(s, last, s["norm"] if s["readout"] == "norm-relu" else "none")
-    x = dense(stem[:, None], stem_bias, grid(s["from"], s["to"], points, s["endpoint"])[None, :])
+    x = dense(stem, stem_bias, vectors_of(s, run) if s["inputs"] > 1 else grid(s["from"], s["to"], points, s["endpoint"])[None, :])
     t = None
     if s["derivative"] == "forward":
-        t = dense(stem[:, None], np.zeros(len(stem), F), np.ones((1, points), F))  # v = 1
+        t = dense(stem, np.zeros(len(stem), F), np.ones((1, points), F))  # v = 1
     finite("forward", 1, x, t)
     for block in blocks:
         f, u = block.forward(x, t)
@@ -567,9 +617,9 @@ def gradient(s, run):
             finite("backward", block.layer - 1, g)
         else:
             g = block.back(g)
-    g = dense_back(stem[:, None], g)[0]
+    g = dense_back(stem, g)
     finite("backward", 1, g)
-    return g
+    return np.ascontiguousarray(g.T).reshape(-1)
 
 
 # ---- section 7: statistics -------------------------------------------------------------------------------------------
@@ -646,6 +696,8 @@ def begin(start, seed, run, layers):
             pairs = 2 * layer[1][0]
         if layer[0] == "norm":
             out += [ONE] * layer[1][0] + [ZERO] * layer[1][0]
+        if layer[0] == "prelu":
+            out += [F(layer[2])] * layer[1][0]
         if not has_w[i]:
             continue
         number += 1
@@ -745,20 +797,38 @@ def clip_by_value(g, limit):
     return np.where(g > limit, limit, np.where(g < -limit, -limit, g))
 
 
-def learning_rates(base, warm_up, decrease, metrics):
-    """The rate of each epoch, and the state after the last."""
-    rate, best, waited, drops = base, F(np.inf), 0, 0
-    for i, metric in enumerate(metrics):
-        yield rate * (F(F(i) + ONE) / F(warm_up)) if i < warm_up else rate
-        if decrease["name"] == "steps" and i + 1 in decrease["epochs"]:
-            rate = rate * decrease["factor"]
+class Rate:
+    """A learning rate, epoch by epoch."""
+
+    def __init__(self, base, warm_up, decrease):
+        self.rate, self.warm_up, self.decrease = base, warm_up, decrease
+        self.epoch, self.best, self.waited, self.drops = 0, F(np.inf), 0, 0
+
+    def current(self):
+        if self.epoch < self.warm_up:
+            return self.rate * ((F(self.epoch) + ONE) / F(self.warm_up))
+        return self.rate
+
+    def advance(self, metric):
+        decrease = self.decrease
+        self.epoch += 1
+        if decrease["name"] == "steps" and self.epoch in decrease["epochs"]:
+            self.rate = self.rate * decrease["factor"]
         if decrease["name"] == "plateau":
-            if metric < best - decrease["threshold"]:
-                best, waited = metric, 0
-                continue
-            waited += 1
-            if waited > decrease["patience"] and drops < decrease["drops"]:
-                rate, waited, drops = rate * decrease["factor"], 0, drops + 1
+            if metric < self.best - decrease["threshold"]:
+                self.best, self.waited = metric, 0
+                return
+            self.waited += 1
+            if self.waited > decrease["patience"] and self.drops < decrease["drops"]:
+                self.rate, self.waited, self.drops = self.rate * decrease["factor"], 0, self.drops + 1
+
+
+def learning_rates(base, warm_up, decrease, metrics):
+    """The rate of each epoch."""
+    rate = Rate(base, warm_up, decrease)
+    for metric in metrics:
+        yield rate.current()
+        rate.advance(metric)
 
 
 def partner(seed, epoch, i):
@@ -822,7 +892,7 @@ def record_digest(runs):
 def spec_digest(spec):
     s = complete(spec)
     try:
-        return record_digest(gradient(s, run) for run in range(s["runs"]))
+        return record_digest(gradient(s, run) for run in range(s["runs"]))  # in run order: the first fault is the record's
     except NonFinite as error:
         return f"no result: {error}"
 
@@ -1198,7 +1268,7 @@ def weights_cases():
     for spec in specs:
         for run in (0, 1):
             stem, stem_bias, layers, readout = parameters(complete(spec), run)
-            yield {"spec": spec, "run": run, "stem": bits(stem), "stem_bias": bits(stem_bias),
+            yield {"spec": spec, "run": run, "stem": bits(stem[:, 0]), "stem_bias": bits(stem_bias),
                    "weights": [bits(w) for w, _ in layers], "biases": [bits(b) for _, b in layers],
                    "readout": bits(readout)}
 
@@ -1410,7 +1480,7 @@ def main(arguments):
         return check(rest)
     if command == "goldens":
         tests = HERE.parent / "tests"
-        return goldens(rest or [tests / "goldens.json", tests / "goldens-long.json"])
+        return goldens(rest or [tests / f"goldens{kind}.json" for kind in ("", "-desktop", "-long")])
     if command == "vectors":
         folders = [Path(r) for r in rest if r != "--check"]
         return vectors(folders[0] if folders else HERE / "vectors", "--check" in rest)

@@ -1,8 +1,9 @@
 //! What the engine may choose for itself (kernel, register tile, threads, what they share) changes neither bits nor faults.
 use shatterscope::Pass;
+use shatterscope::contract::Digest;
 use shatterscope::kernel::Isa;
 use shatterscope::network::Schedule;
-use shatterscope_host::engine::{self, Engine, Outcome};
+use shatterscope_host::engine::{self, Engine, Outcome, RunFault};
 use shatterscope_host::spec::Overrides;
 
 /// Around the widths of all register tiles and of their last, partly filled one; 288 is whole for every tile.
@@ -72,5 +73,155 @@ fn no_choice_changes_a_fault() {
         let (all, first) = (backward("from = -1e-38\nto = 1e-38"), backward("from = -1e-38\nto = -1e-39"));
         let last = backward("from = 1e-39\nto = 1e-38");
         assert!(first != last && all == first.max(last), "{first} and {last}, together {all}");
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Golden {
+    name: String,
+    spec: Overrides,
+    digest: String,
+}
+
+/// What the second implementation made of several inputs, of one decimal that fixes another, and of runs that fail.
+#[test]
+fn goldens_of_the_desktop_hold() {
+    let goldens: Vec<Golden> = serde_json::from_str(include_str!("../../tests/goldens-desktop.json")).unwrap();
+    assert!(goldens.len() >= 11, "the golden file is complete");
+    for Golden { name, spec, digest } in goldens {
+        let runs = Some(spec.runs.unwrap_or(1));
+        let spec = Overrides { runs, seed: Some(spec.seed.unwrap_or(0)), ..spec }.resolve().unwrap();
+        for threads in [1, 2, 8] {
+            let engine = Engine::new(Some(threads), engine::Isa::Auto, true).unwrap();
+            let found = match engine.runs(&spec, "goldens").unwrap() {
+                Ok(runs) => Digest::of_runs(runs.iter().map(|run| run.digest)).to_string(),
+                Err(RunFault { fault, .. }) => {
+                    let pass = if fault.pass == Pass::Forward { "forward" } else { "backward" };
+                    format!("no result: {pass} {}", fault.layer)
+                }
+            };
+            assert_eq!(found, digest, "{name}, {threads} threads");
+        }
+    }
+}
+
+/// Threads that flush subnormals, or round otherwise, are refused wherever they compute.
+#[cfg(target_arch = "x86_64")]
+mod float_modes {
+    use shatterscope_host::data;
+    use shatterscope_host::engine::{Engine, Isa, float_mode};
+    use shatterscope_host::spec::{Overrides, Spec};
+    use shatterscope_host::train::{Activation, Init, Kind, Net, Run, Skips, Spec as Training};
+
+    const DEFAULT: u32 = 0x1f80;
+    const MODES: [(&str, u32); 5] = [
+        ("flush to zero", 0x8000),
+        ("denormals are zero", 0x0040),
+        ("downwards", 0x2000),
+        ("upwards", 0x4000),
+        ("towards zero", 0x6000),
+    ];
+
+    #[allow(unsafe_code)]
+    fn set_mode(bits: u32) {
+        let mode = DEFAULT | bits;
+        // SAFETY: every x86-64 has this register; the thread ends, or is set back, before it does anything else with floats.
+        unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const mode, options(nostack)) };
+    }
+
+    fn with_mode<T: Send + 'static>(bits: u32, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let work = move || {
+            set_mode(bits);
+            let result = work();
+            set_mode(0);
+            result
+        };
+        std::thread::spawn(work).join().unwrap()
+    }
+
+    fn spec(runs: u32, norm: &str) -> Spec {
+        let text = format!("depth = 4\nwidth = 9\npoints = 40\nruns = {runs}\nnorm = \"{norm}\"");
+        toml::from_str::<Overrides>(&text).unwrap().resolve().unwrap()
+    }
+
+    fn refused<T>(result: shatterscope_host::Result<T>) -> bool {
+        result.is_err_and(|error| error.message.contains("flushes subnormal") && error.message.lines().count() == 1)
+    }
+
+    #[test]
+    fn a_thread_of_another_mode_gets_no_result() {
+        assert!(float_mode::check().is_ok());
+        for (name, bits) in MODES {
+            // A number of threads that no other test asks for: the pool is started by the thread of the wrong mode, and not kept.
+            let found = with_mode(bits, || {
+                let engine = Engine { threads: 5, ..Engine::new(Some(5), Isa::Auto, true).unwrap() };
+                [
+                    refused(engine.runs(&spec(6, "none"), "")),
+                    refused(engine.install(|| ())),
+                    refused(float_mode::check()),
+                ]
+            });
+            assert_eq!(found, [true; 3], "{name}");
+            let engine = Engine::new(Some(5), Isa::Auto, true).unwrap();
+            assert!(engine.runs(&spec(6, "none"), "").is_ok(), "the pool of after {name}");
+        }
+    }
+
+    #[test]
+    fn a_worker_of_another_mode_gets_no_result() {
+        for (name, bits) in MODES {
+            // A pool of a size that no other test uses.
+            let engine = Engine::new(Some(6), Isa::Auto, true).unwrap();
+            // One thread of the pool changes its mode after it has been started, as a library that it calls may.
+            let set = |bits: u32| {
+                move |context: rayon::BroadcastContext<'_>| {
+                    if context.index() == 1 {
+                        set_mode(bits)
+                    }
+                }
+            };
+            for (norm, runs) in [("none", 64), ("batch", 64), ("none", 1), ("batch", 1)] {
+                engine.install(|| rayon::broadcast(set(bits))).unwrap();
+                // The thread need not take part in a single run: then the result is the right one.
+                let spec = spec(runs, norm);
+                let found = (0..50).map(|_| engine.runs(&spec, "")).find(Result::is_err);
+                engine.install(|| rayon::broadcast(set(0))).unwrap();
+                let right = engine.runs(&spec, "").unwrap();
+                match found {
+                    Some(found) => assert!(refused(found), "{name}, {norm}, {runs} runs"),
+                    None => assert_eq!(right, engine.runs(&spec, "").unwrap()),
+                }
+                assert!(runs == 1 || bits == 0 || right.is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn training_on_a_thread_of_another_mode_is_refused() {
+        let net = Net {
+            kind: Kind::Dense,
+            depth: 1,
+            width: 8,
+            activation: Activation::Relu,
+            slope: 1.0,
+            init: Init::He,
+            batch_norm: false,
+            skips: Skips::None,
+            beta: 1.0,
+            dropout: 0.0,
+        };
+        for (name, bits) in MODES {
+            // A pool of the caller's own, every thread of which has the mode.
+            let pool =
+                rayon::ThreadPoolBuilder::new().num_threads(2).start_handler(move |_| set_mode(bits)).build().unwrap();
+            let net = net.clone();
+            pool.install(move || {
+                let data = data::open(None).unwrap();
+                let mut run =
+                    Run::new(Training::adam(net, 64, 1, 1e-3), &data, Isa::Auto.kernel().unwrap(), None).unwrap();
+                assert!(refused(run.step()), "{name}: a step");
+                assert!(refused(run.evaluate()), "{name}: an evaluation");
+            });
+        }
     }
 }

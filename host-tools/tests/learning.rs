@@ -1,5 +1,6 @@
 //! Figures of networks that learn, and what is seen of them between steps, on small parts of the digits that are built in.
 use assert_cmd::Command;
+use shatterscope_host::cli::{self, Cli};
 use shatterscope_host::data::{self, Dataset, Examples};
 use shatterscope_host::engine::{Engine, Isa};
 use shatterscope_host::figure::{Material, Scale, Setting, fashion, figure5, figure6};
@@ -204,6 +205,78 @@ fn stacks_have_the_paper_s_depths() {
         .collect();
     assert_eq!(narrow, [8, 2, 2, 8]);
     assert!(Net { kind: Kind::Dense, ..net(5, Skips::Bottleneck) }.layers(image, 10).is_err());
+}
+
+/// A training as the second implementation has it: options, and what each epoch came to, or where NaN or infinity stood.
+#[derive(serde::Deserialize)]
+struct Golden {
+    name: String,
+    train: usize,
+    test: usize,
+    options: serde_json::Map<String, serde_json::Value>,
+    epochs: Vec<serde_json::Value>,
+}
+
+/// The spec that options mean, by way of the command line.
+fn spec_of(options: &serde_json::Map<String, serde_json::Value>) -> Spec {
+    let mut words = vec!["shatterscope".to_owned(), "train".to_owned()];
+    for (name, value) in options {
+        let name = format!("--{}", name.replace('_', "-"));
+        let text = |value: &serde_json::Value| value.to_string().trim_matches('"').to_owned();
+        match value {
+            serde_json::Value::Bool(given) => words.extend(given.then_some(name)),
+            serde_json::Value::Array(values) if name == "--at" => {
+                words.extend([name, values.iter().map(text).collect::<Vec<_>>().join(",")]);
+            }
+            serde_json::Value::Array(values) => words.extend(std::iter::once(name).chain(values.iter().map(text))),
+            value => words.push(format!("{name}={}", text(value))),
+        }
+    }
+    match Cli::of_words(words.into_iter().map(Into::into)).command {
+        cli::Command::Train(train) => train.spec().unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Every figure of every epoch, to the bit, on the smallest and on the widest registers.
+#[test]
+fn trainings_agree_with_the_second_implementation() {
+    let goldens: Vec<Golden> = serde_json::from_str(include_str!("../../tests/goldens-training.json")).unwrap();
+    assert!(goldens.len() >= 13, "the golden file is complete");
+    for Golden { name, train, test, options, epochs } in goldens {
+        let (data, spec) = (digits(train, test), spec_of(&options));
+        for isa in [Isa::Portable, Isa::Auto] {
+            let mut run = Run::new(spec.clone(), &data, isa.kernel().unwrap(), None).unwrap();
+            let mut failed = None;
+            while !run.is_done() && failed.is_none() {
+                failed = run.step().err();
+            }
+            let found = run.metrics().epochs.iter().map(|epoch| {
+                serde_json::json!({
+                    "rate": f64::from(epoch.rate), "loss": epoch.loss, "accuracy": epoch.accuracy,
+                    "gradient_norm": epoch.gradient_norm, "test_loss": epoch.test_loss,
+                    "test_accuracy": epoch.test_accuracy, "digest": epoch.digest,
+                })
+            });
+            let (done, fault): (Vec<_>, Vec<_>) = epochs.iter().partition(|epoch| epoch.is_object());
+            for (i, (found, expected)) in found.zip(&done).enumerate() {
+                assert_eq!(found, **expected, "{name}, epoch {}, {isa:?}", i + 1);
+            }
+            assert_eq!(run.metrics().epochs.len(), done.len(), "{name}");
+            // "epoch E, step S: PASS LAYER"
+            match (failed, fault.first().and_then(|fault| fault.as_str()).map(|fault| fault.rsplit_once(' ').unwrap()))
+            {
+                (None, None) => {}
+                (Some(failed), Some((at, layer))) => {
+                    let (step, pass) = at.rsplit_once(' ').unwrap();
+                    let said = failed.to_string();
+                    assert!(said.starts_with(step) && said.contains(&format!("{pass} pass")), "{name}: {said}");
+                    assert!(said.contains(&format!("layer {layer}:")), "{name}: {said}");
+                }
+                (failed, fault) => panic!("{name}: {failed:?}, {fault:?}"),
+            }
+        }
+    }
 }
 
 fn shatterscope(line: &str) -> (Option<i32>, String, String) {

@@ -176,7 +176,7 @@ pub fn correct_count(z: &[f32], shape: (usize, usize), labels: &[u32]) -> Result
     Ok(count)
 }
 
-/// The mean loss of a batch or an epoch, `RED16(loss) / n`, over calls that follow each other.
+/// The mean loss of a batch, `RED16(loss) / n`, over calls that follow each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct MeanLoss {

@@ -125,7 +125,8 @@ impl Rate {
         }
     }
 
-    /// Ends an epoch: `metric` is the lower the better, and nothing but a plateau looks at it.
+    /// Ends an epoch: `metric` is the lower the better, and nothing but a plateau looks at it. Whole trainings give the mean of the batches'
+    /// mean losses, each times its number of examples, formed in binary64.
     ///
     /// Plateau: if `metric < best - threshold`, it is the best, and the wait begins anew (NaN is no improvement).
     /// Otherwise the wait is an epoch longer; once it is longer than `patience`, the rate is multiplied, at most

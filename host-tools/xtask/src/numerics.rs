@@ -1,4 +1,4 @@
-//! `docs/strict1.py`, the contract's second implementation: checks what is committed, and writes it anew.
+//! `docs/strict1.py` and `docs/strict1_training.py`, the contract's second implementation: checks what is committed, and writes it anew.
 
 use crate::step::Report;
 use crate::tree::{Tree, output_of, succeed};
@@ -6,19 +6,37 @@ use anyhow::{Result, bail};
 use std::process::Command;
 
 /// What `bless` writes.
-const BLESSED: [&str; 3] = ["tests/goldens.json", "tests/goldens-long.json", "docs/vectors"];
+const BLESSED: [&str; 5] = [
+    "tests/goldens.json",
+    "tests/goldens-desktop.json",
+    "tests/goldens-long.json",
+    "tests/goldens-training.json",
+    "docs/vectors",
+];
+
+/// What the scripts compute: of one run, and of whole trainings.
+const CHECKS: [(&str, &str); 5] = [
+    ("strict1.py", "check tests/goldens.json"),
+    ("strict1.py", "check tests/goldens-desktop.json"),
+    ("strict1.py", "check tests/goldens-long.json"),
+    ("strict1.py", "vectors --check"),
+    ("strict1_training.py", "check"),
+];
 
 /// Goldens and vectors against the second implementation.
 pub fn steps(tree: &Tree, report: &mut Report) {
-    for arguments in ["check tests/goldens.json", "check tests/goldens-long.json", "vectors --check"] {
-        report.step(format!("strict1.py {arguments}"), || strict1(tree, arguments));
+    for (script, arguments) in CHECKS {
+        report.step(format!("{script} {arguments}"), || run(tree, script, arguments));
     }
 }
 
 /// Writes goldens and vectors anew; a change of them must be told in the changelog.
 pub fn bless(tree: &Tree) -> Result<()> {
-    strict1(tree, "goldens")?;
-    strict1(tree, "vectors")?;
+    for (script, arguments) in
+        [("strict1.py", "goldens"), ("strict1.py", "vectors"), ("strict1_training.py", "goldens")]
+    {
+        run(tree, script, arguments)?;
+    }
     let changed = git(tree, &[&["status", "--porcelain", "--"], &BLESSED[..]].concat())?;
     if changed.is_empty() {
         println!("nothing changed");
@@ -48,14 +66,14 @@ fn git(tree: &Tree, arguments: &[&str]) -> Result<String> {
     output_of(Command::new("git").args(arguments).current_dir(&tree.root))
 }
 
-/// Runs the script with NumPy, which stands in an environment of its own.
-fn strict1(tree: &Tree, arguments: &str) -> Result<()> {
+/// Runs a script of `docs` with NumPy, which stands in an environment of its own.
+fn run(tree: &Tree, script: &str, arguments: &str) -> Result<()> {
     let venv = tree.target.join("venv");
     let python = venv.join("bin/python3");
     if output_of(Command::new(&python).args(["-c", "import numpy"])).is_err() {
         succeed(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
         succeed(Command::new(&python).args(["-m", "pip", "install", "--quiet", "numpy"]))?;
     }
-    let mut script = Command::new(&python);
-    succeed(script.arg("docs/strict1.py").args(arguments.split_whitespace()).current_dir(&tree.root))
+    let mut python = Command::new(&python);
+    succeed(python.arg(format!("docs/{script}")).args(arguments.split_whitespace()).current_dir(&tree.root))
 }
