@@ -1,9 +1,7 @@
 //! The same bits at every tile width, schedule, panel, budget, instruction set and weight source; and the bits that
 //! `docs/strict1.py`, an implementation of its own, computed.
-mod common;
-mod vectors;
 
-use common::{Case, How, goldens, record, run, run_stored};
+use crate::common::{Case, How, goldens, record, run, run_stored};
 use shatterscope::contract::Digest;
 use shatterscope::kernel::Isa;
 use shatterscope::network::{Derivative, Norm, Schedule, Statistics};

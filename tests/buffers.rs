@@ -1,7 +1,6 @@
 //! Lengths are exact: one element short is a named error, one past the end is never touched. Bad input is refused by name.
-mod common;
 
-use common::{Case, How, draw, parameters, run};
+use crate::common::{Case, How, draw, parameters, run};
 use proptest::prelude::*;
 use shatterscope::contract::Digest;
 use shatterscope::network::{
@@ -20,7 +19,7 @@ fn padded(case: &Case, schedule: Schedule, short: Option<Buffer>) -> Result<Vec<
     let options = case.options(schedule);
     let plan = network.plan(&options, 4)?;
     let seeded = case.seeded(0);
-    let panel_len = common::dense_layers(network).iter().map(|dense| seeded.panel_len(dense)).max().unwrap();
+    let panel_len = crate::common::dense_layers(network).iter().map(|dense| seeded.panel_len(dense)).max().unwrap();
     assert_eq!(panel_len, plan.panel_len, "the plan knows the source's least panel");
     let len = |buffer: Buffer, len: u64| len as usize + PAD - if short == Some(buffer) { PAD + 1 } else { 0 };
     let floats = |buffer, n| vec![MARK; len(buffer, n)];
@@ -350,7 +349,7 @@ fn stored_values_must_be_there_and_finite() {
     assert_eq!(error, Error::TooShort { buffer: Buffer::Weight, need: 4, have: 0 });
     let points = [0.0, f32::NAN];
     let case = Case::new(Spec::feedforward(1, 2), 2);
-    let error = common::run_with::<_, 1, 1>(
+    let error = crate::common::run_with::<_, 1, 1>(
         Network::Family(case.spec),
         &case.seeded(0),
         Input::Points(&points),
@@ -415,7 +414,8 @@ fn the_widest_network_runs() {
     let network = Network::Family(case.spec);
     assert_eq!(network.plan(&options, 1).unwrap().activations_len, 2 * 4096);
     let how = How { schedule, panel: 3 * 4096, ..How::default() };
-    let narrow = common::run_with::<_, 2, 1>(network, &case.seeded(0), case.grid.input(), options, how, None).unwrap();
+    let narrow =
+        crate::common::run_with::<_, 2, 1>(network, &case.seeded(0), case.grid.input(), options, how, None).unwrap();
     let whole = run::<4, 4>(&case, 0, How::default()).unwrap();
     assert_eq!(narrow.gradient[0].to_bits(), whole.gradient[1].to_bits());
 }

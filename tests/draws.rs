@@ -1,9 +1,8 @@
 //! Weights: series against single draws, the integer scaling against floats, and what is left out where inputs are zero.
-mod common;
 #[path = "../boards/kernel-check/src/series.rs"]
 mod series;
 
-use common::{Case, How, run_with};
+use crate::common::{Case, How, run_with};
 use proptest::prelude::*;
 use shatterscope::Error;
 use shatterscope::kernel::{Isa, Scale, panel_index};

@@ -1,8 +1,7 @@
 //! Gradients against oracles that were not written with the kernel: an f64 network, finite differences inside one
 //! linear region, forward mode against reverse mode.
-mod common;
 
-use common::{Case, How, draw, run, run_with};
+use crate::common::{Case, How, draw, run, run_with};
 use shatterscope::layer::{self, Affine};
 use shatterscope::math::Math;
 use shatterscope::network::{

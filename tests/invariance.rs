@@ -1,7 +1,6 @@
 //! What follows from the contract without any golden: exact identities of networks, batches and slices.
-mod common;
 
-use common::{Case, How, draw, parameters, run, run_with};
+use crate::common::{Case, How, draw, parameters, run, run_with};
 use shatterscope::network::{
     Derivative, Family, Init, Input, Network, Norm, Options, Schedule, Seeded, Spec, Statistics, Stored,
 };

@@ -1,7 +1,6 @@
 //! The arithmetic on integers against that of this machine: the same bits.
-mod cases;
 
-use cases::{Dice, Kind};
+use crate::cases::{Dice, Kind};
 use shatterscope::kernel::{Isa, Matrix, chain, chain_matrix};
 
 /// Fractions at the ends, at halves, and next to them.
@@ -142,7 +141,7 @@ fn a_million_of_each_kind() {
     chains(1, 1 << 15);
 }
 
-/// In release, on all cores, some minutes: `cargo test --release --test soft_float -- --ignored --nocapture`.
+/// In release, on all cores, some minutes: `cargo test --release --test all -- --ignored --nocapture soft_float::`.
 #[test]
 #[ignore = "minutes"]
 fn billions() {

@@ -1,5 +1,4 @@
 //! The commands on devices, as a user types them: what goes wrong is said in one line, and a serial line carries a run.
-mod simulated;
 
 use assert_cmd::Command;
 use std::time::Duration;
@@ -87,7 +86,7 @@ fn a_serial_line_carries_a_run() {
     use serialport::{SerialPort, TTYPort};
     let (device, host) = TTYPort::pair().unwrap();
     let port = host.name().expect("a pseudo-terminal has a name");
-    simulated::behind(device);
+    crate::simulated::behind(device);
     let words =
         format!("compare --targets host,serial:{port} --depth 5 --width 9 --points 300 --runs 2 --json --timeout 5");
     let output = shatterscope(&words).output().unwrap();

@@ -1,6 +1,6 @@
 //! A device that trains loses its power while it saves, anywhere: it goes on from its flash, and ends with the same bits.
-mod simulated;
 
+use crate::simulated::{Fate, Flash, Made, Simulated};
 use clap::Parser;
 use rayon::prelude::*;
 use shatterscope::contract::{Digest, canonical_bits};
@@ -12,7 +12,6 @@ use shatterscope_host::device::place::open_link;
 use shatterscope_host::device::{Counting, Settings, Target};
 use shatterscope_host::train::{Lesson, Run, Spec, request};
 use shatterscope_host::{cli, data};
-use simulated::{Fate, Flash, Made, Simulated};
 use std::time::Duration;
 
 const STEPS: u32 = 5;

@@ -1,4 +1,4 @@
-use crate::{bits, near, sample};
+use super::{bits, near, sample};
 use shatterscope::kernel::Red16;
 use shatterscope::math::Math;
 use shatterscope::train::{Largest, clip_by_norm, clip_by_value};

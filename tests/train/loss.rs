@@ -1,4 +1,4 @@
-use crate::{bits, near, sample};
+use super::{bits, near, sample};
 use shatterscope::kernel::Red16;
 use shatterscope::math::Math;
 use shatterscope::train::{MeanLoss, correct_count, cross_entropy, predict, squared_error};

@@ -1,4 +1,4 @@
-use crate::{bits, near, sample};
+use super::{bits, near, sample};
 use shatterscope::kernel::Isa;
 use shatterscope::math::Math;
 use shatterscope::train::{Decay, Optimiser, Powers, Settings, Step};

@@ -1,4 +1,4 @@
-use crate::bits;
+use super::bits;
 use shatterscope::train::{Decrease, MAX_STEPS, Rate, RateState};
 use shatterscope::{Error, Setting};
 

@@ -1,6 +1,6 @@
 //! The trainer against the plain loops, bit for bit.
-use crate::machine::{How, Outcome, Reverse, Task, Threads, run};
-use crate::{naive, networks};
+use super::machine::{How, Outcome, Reverse, Task, Threads, run};
+use super::{naive, networks};
 use shatterscope::kernel::Isa;
 use shatterscope::network::{Serial, Workers};
 use shatterscope::train::{Mode, plan};
@@ -147,7 +147,7 @@ fn threads_change_no_bit() {
 fn gradients_are_added_to_what_is_there() {
     for (name, layers) in networks::all() {
         let mut task = Task::new(&layers, 9, Mode::Probing);
-        task.gradient.iter_mut().enumerate().for_each(|(i, g)| *g = crate::machine::value(i + 77));
+        task.gradient.iter_mut().enumerate().for_each(|(i, g)| *g = super::machine::value(i + 77));
         let how = how(&[9]);
         let expected = naive::run(&task, how);
         same(run::<_, 5, 8>(&task, &Serial, how), &expected, name);

@@ -1,6 +1,6 @@
 //! NaN and infinity are named with the layer; nothing after that layer has happened.
-use crate::machine::{How, Reverse, Room, Task, load, run, seed, values};
-use crate::networks::{self, List, image, window};
+use super::machine::{How, Reverse, Room, Task, load, run, seed, values};
+use super::networks::{self, List, image, window};
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Image, Window};
 use shatterscope::network::Serial;

@@ -1,6 +1,6 @@
 //! How weights are drawn: addresses, deviations, orthogonal matrices, pairs; what is refused.
-use crate::machine::bits;
-use crate::networks::{List, image, window};
+use super::machine::bits;
+use super::networks::{List, image, window};
 use shatterscope::layer::{Image, Window};
 use shatterscope::math::Math;
 use shatterscope::network::{self, Block, Dense, Family, Role, Seeded, Spec, Weights};

@@ -1,5 +1,5 @@
 //! Plans: their lengths by hand, and what they refuse.
-use crate::networks::{List, image, window};
+use super::networks::{List, image, window};
 use proptest::prelude::*;
 use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::math::Math;

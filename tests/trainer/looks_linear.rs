@@ -1,7 +1,7 @@
 //! Looks-linear networks begin as the product of their matrices, and their gradient is the same for all inputs.
-use crate::machine::{How, Outcome, Task, bits, run};
-use crate::networks::{List, image, window};
-use crate::oracle::{average, convolution, floats, near};
+use super::machine::{How, Outcome, Task, bits, run};
+use super::networks::{List, image, window};
+use super::oracle::{average, convolution, floats, near};
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Conv, Image, Pool, Window};
 use shatterscope::network::Serial;
@@ -17,7 +17,7 @@ fn drawn(layers: &[Layer], start: Start, points: usize) -> Task {
     init.fill(layers, &mut task.parameters, &mut scratch).unwrap();
     let outputs = task.seeds.len() / points;
     for point in task.seeds.chunks_mut(outputs) {
-        point.copy_from_slice(&crate::machine::values(outputs, 4));
+        point.copy_from_slice(&super::machine::values(outputs, 4));
     }
     task
 }

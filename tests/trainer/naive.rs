@@ -1,5 +1,5 @@
 //! The definition: networks of the plain loops of `shatterscope::layer`, on `[unit][point]` of all points at once.
-use crate::machine::{How, Outcome, Task, bits};
+use super::machine::{How, Outcome, Task, bits};
 use shatterscope::layer::{self, Affine, Dropout, Running};
 use shatterscope::math::Math;
 use shatterscope::train::{Layer, Mode};

@@ -1,6 +1,6 @@
 //! Whole networks against f64 networks, and those against differences inside one linear region.
-use crate::machine::{How, Task, run};
-use crate::networks;
+use super::machine::{How, Task, run};
+use super::networks;
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Conv, Dropout, Image, Pool, Window};
 use shatterscope::network::Serial;
@@ -152,7 +152,7 @@ pub fn floats(bits: &[u32]) -> Vec<f64> {
 fn task(name: &str, layers: &[Layer], mode: Mode) -> (Task, Network, Vec<usize>, Pass) {
     for salt in 0..60 {
         let mut task = Task::new(layers, POINTS, mode);
-        task.inputs = crate::machine::values(task.inputs.len(), 100 + salt);
+        task.inputs = super::machine::values(task.inputs.len(), 100 + salt);
         let (network, owned) = network(&task, &wide(&task.parameters));
         let pass = network.forward(&rows(&task.inputs));
         if (0..POINTS).all(|p| pass.margin_of(p) > MARGIN) {
@@ -180,7 +180,7 @@ fn compare(name: &str, layers: &[Layer], mode: Mode) {
     // Along a direction the outputs, weighed by the seeds, rise as our gradients say.
     let h = 1e-7;
     let directions =
-        [wide(&crate::machine::values(task.inputs.len(), 8)), wide(&crate::machine::values(gradient.len(), 9))];
+        [wide(&super::machine::values(task.inputs.len(), 8)), wide(&super::machine::values(gradient.len(), 9))];
     for (which, (direction, gradient)) in directions.iter().zip([&input_gradient, &gradient]).enumerate() {
         let moved = |h: f64| {
             let along = |x: &[f32]| wide(x).iter().zip(direction).map(|(x, d)| x + h * d).collect::<Vec<_>>();

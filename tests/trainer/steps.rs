@@ -1,6 +1,6 @@
 //! Trainers for steps and nothing else: the same parameters in less memory, and nothing that nobody asked for.
-use crate::machine::{How, Room, Task, bits, load, run, seed};
-use crate::networks::{self, List, image};
+use super::machine::{How, Room, Task, bits, load, run, seed};
+use super::networks::{self, List, image};
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Image, Window};
 use shatterscope::math::Math;

@@ -47,7 +47,9 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
         });
     }
     report.step("boards: images fit their chips", || {
-        succeed(&mut tree.cargo("test --quiet --release -p shatterscope-host --test images -- --ignored --nocapture"))
+        succeed(
+            &mut tree.cargo("test --quiet --release -p shatterscope-host --test all -- --ignored --nocapture images::"),
+        )
     });
     for (step, run) in [(EMULATED, emulated as fn(&Tree) -> Result<()>), (OWN_NETWORK, own_network)] {
         match tools.emulators() {
@@ -60,8 +62,8 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
 /// What takes minutes, or a program that is not Debian's.
 pub fn long_steps(tree: &Tree, report: &mut Report) {
     report.step("boards: chips as probe-rs knows them", || {
-        let words = "test --quiet --release -p shatterscope-host --features probe --test chips --test devices -- \
-                     --include-ignored --nocapture";
+        let words = "test --quiet --release -p shatterscope-host --features probe --test all -- \
+                     --include-ignored --nocapture chips:: devices::";
         succeed(&mut tree.cargo(words))
     });
     report.step("boards: Raspberry Pi Pico in rp2040js", || pico(tree));
@@ -100,7 +102,7 @@ fn own_network(tree: &Tree) -> Result<()> {
         let lint = format!("clippy --quiet --release --target {target} -- -D warnings");
         succeed(&mut tree.cargo_of_boards("examples/own-network", &lint))?;
     }
-    succeed(&mut tree.cargo("test --quiet --release -p shatterscope-host --test own_network -- --ignored"))
+    succeed(&mut tree.cargo("test --quiet --release -p shatterscope-host --test all -- --ignored own_network::"))
 }
 
 /// The image of the Pico with interrupts and UART0, in an emulator that shares nothing with QEMU.

@@ -73,7 +73,7 @@ pub fn long_steps(tree: &Tree, report: &mut Report) {
 fn watch(tree: &Tree, report: &mut Report, name: &str, watch: Watch) {
     report.step(name, || {
         succeed(&mut watch.test(tree, "")?)?;
-        let planted = watch.test(tree, "--test planted -- --ignored")?.output()?;
+        let planted = watch.test(tree, "--test all -- --ignored planted::")?.output()?;
         let said = [planted.stdout, planted.stderr].concat();
         if planted.status.success() || !String::from_utf8_lossy(&said).contains(watch.alarm()) {
             bail!("the planted load past the end was not found:\n{}", String::from_utf8_lossy(&said));

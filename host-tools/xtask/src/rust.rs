@@ -50,7 +50,9 @@ pub fn tests(tree: &Tree, report: &mut Report) {
     report.step("tests", || succeed(&mut tree.cargo("test --workspace --features shatterscope/flash --no-fail-fast")));
     for profile in ["opt0", "opts", "opt3"] {
         report.step(format!("goldens at {profile}"), || {
-            succeed(&mut tree.cargo(&format!("test -p shatterscope --test bits --profile {profile}")))
+            succeed(
+                &mut tree.cargo(&format!("test -p shatterscope --test all --profile {profile} -- bits:: vectors::")),
+            )
         });
     }
 }
@@ -62,7 +64,10 @@ pub fn report(tree: &Tree, report: &mut Report, tools: &Tools) {
         return;
     }
     report.step("report in a browser", || {
-        succeed(&mut tree.cargo("test --quiet --release -p shatterscope-host --test browser -- --ignored --nocapture"))
+        succeed(
+            &mut tree
+                .cargo("test --quiet --release -p shatterscope-host --test all -- --ignored --nocapture browser::"),
+        )
     });
 }
 

@@ -1,5 +1,5 @@
 //! The run itself, apart from any board: a test runs this very file on the desktop.
-use crate::network::{NETWORK, PARAMETERS};
+use super::network::{NETWORK, PARAMETERS};
 use shatterscope::network::{Buffers, Executor, Input, Options, Plan, Serial, Stored};
 
 pub const POINTS: usize = 4;

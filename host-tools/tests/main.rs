@@ -1,0 +1,36 @@
+//! All integration tests of the tool in one program: one link instead of twenty. A new file needs its `mod` line here.
+mod browser;
+#[cfg(feature = "probe")]
+mod chips;
+mod claims;
+mod cli;
+mod devices;
+mod emulated;
+mod engine;
+mod flash;
+mod images;
+mod learning;
+mod link;
+mod own_network;
+mod simulated;
+mod statistics;
+mod taught;
+mod theorems;
+mod theory;
+mod train;
+mod vectors;
+
+/// Without a `mod` line a file would silently not be tested.
+#[test]
+fn every_file_of_tests_is_a_module() {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in ["tests", "../tests", "bounds/tests", "reference/tests"] {
+        let main = std::fs::read_to_string(here.join(folder).join("main.rs")).unwrap();
+        for entry in std::fs::read_dir(here.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let module = path.is_dir() || path.extension().is_some_and(|extension| extension == "rs");
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            assert!(!module || name == "main" || main.contains(&format!("\nmod {name};")), "{folder}/{name}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! All integration tests of the core in one program: one link instead of a dozen. A new file needs its `mod` line here.
+mod bits;
+mod buffers;
+mod cases;
+mod common;
+mod draws;
+mod gradients;
+mod images;
+mod invariance;
+mod kernels;
+#[cfg(feature = "flash")]
+mod slots;
+mod soft_float;
+mod train;
+mod trainer;
+mod vectors;
+#[cfg(feature = "wire")]
+mod wire;
