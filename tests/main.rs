@@ -11,6 +11,7 @@ mod kernels;
 #[cfg(feature = "flash")]
 mod slots;
 mod soft_float;
+mod tiles;
 mod train;
 mod trainer;
 mod vectors;

@@ -1,16 +1,18 @@
 //! What the tests share: specs as JSON, and one way to run them at any tile, schedule and weight source.
 #![allow(dead_code)]
+mod golden;
 
-use serde::Deserialize;
+pub use golden::{case_of, goldens};
+
 use shatterscope::Error;
 use shatterscope::contract::Digest;
 use shatterscope::kernel::Isa;
 use shatterscope::math::Math;
 use shatterscope::network::{
-    Block, Buffers, Derivative, Executor, Family, Init, Layer, Network, Norm, Options, Parameters, Readout, Schedule,
-    Seeded, Serial, Spec, Statistics, Stored, Weights,
+    Block, Buffers, Derivative, Executor, Layer, Network, Options, Parameters, Schedule, Seeded, Serial, Spec,
+    Statistics, Stored, Weights,
 };
-use shatterscope::probe::{Endpoint, Grid};
+use shatterscope::probe::Grid;
 use shatterscope::random::Normal;
 
 /// Everything that fixes the bits of a record.
@@ -179,140 +181,4 @@ pub fn run_stored<const R: usize, const T: usize>(case: &Case, r: u32, how: How)
     let stored = Stored::new(&network, &parameters)?;
     let options = Options { isa: how.isa, ..case.options(how.schedule) };
     run_with::<_, R, T>(network, &stored, case.grid.input(), options, how, None)
-}
-
-/// A spec as the golden files write it; what is left out has the default.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct GoldenSpec {
-    family: String,
-    depth: u32,
-    width: u32,
-    norm: String,
-    init: String,
-    gain: f64,
-    bias_std: f64,
-    first_weight_std: f64,
-    first_bias_std: f64,
-    readout_std: Option<f64>,
-    readout: Option<String>,
-    alpha: f64,
-    beta: f64,
-    carry: Option<f64>,
-    transform: Option<f64>,
-    eps: f64,
-    points: u32,
-    from: f64,
-    to: f64,
-    endpoint: String,
-    statistics: String,
-    runs: u32,
-    seed: u64,
-    normal: String,
-    derivative: String,
-    math: String,
-}
-
-impl Default for GoldenSpec {
-    fn default() -> Self {
-        Self {
-            family: "feedforward".into(),
-            depth: 1,
-            width: 1,
-            norm: "none".into(),
-            init: "he".into(),
-            gain: 1.0,
-            bias_std: 0.0,
-            first_weight_std: 1.0,
-            first_bias_std: 1.0,
-            readout_std: None,
-            readout: None,
-            alpha: 1.0,
-            beta: 1.0,
-            carry: None,
-            transform: None,
-            eps: 1e-5,
-            points: 256,
-            from: -2.0,
-            to: 2.0,
-            endpoint: "exclusive".into(),
-            statistics: "detached".into(),
-            runs: 1,
-            seed: 0,
-            normal: "irwin-hall".into(),
-            derivative: "reverse".into(),
-            math: "libm".into(),
-        }
-    }
-}
-
-impl GoldenSpec {
-    pub fn case(&self) -> Case {
-        let family = match self.family.as_str() {
-            "feedforward" => Family::Feedforward,
-            "resnet" => Family::Resnet { alpha: self.alpha as f32, beta: self.beta as f32 },
-            "highway" => Family::Highway {
-                carry: self.carry.expect("carry") as f32,
-                transform: self.transform.expect("transform") as f32,
-            },
-            "crelu" => Family::Crelu,
-            other => panic!("family {other}"),
-        };
-        let norm = match self.norm.as_str() {
-            "none" => Norm::None,
-            "centre" => Norm::Centre,
-            "batch" => Norm::Batch,
-            other => panic!("norm {other}"),
-        };
-        let mut spec = Spec {
-            init: match self.init.as_str() {
-                "he" => Init::He,
-                "glorot" => Init::Glorot,
-                "orthogonal" => Init::Orthogonal,
-                "looks-linear" => Init::LooksLinear,
-                other => panic!("init {other}"),
-            },
-            gain: self.gain as f32,
-            bias_std: self.bias_std as f32,
-            first_weight_std: self.first_weight_std as f32,
-            first_bias_std: self.first_bias_std as f32,
-            readout_std: self.readout_std.map_or(0.0, |x| x as f32),
-            eps: self.eps as f32,
-            ..Spec::feedforward(self.depth, self.width).with_family(family).with_norm(norm)
-        };
-        match self.readout.as_deref() {
-            None => {}
-            Some("relu") => spec.readout = Readout::Relu,
-            Some("linear") => spec.readout = Readout::Linear,
-            Some("norm-relu") => spec.readout = Readout::NormRelu,
-            Some(other) => panic!("readout {other}"),
-        }
-        Case {
-            spec,
-            grid: Grid {
-                points: self.points,
-                from: self.from as f32,
-                to: self.to as f32,
-                endpoint: if self.endpoint == "inclusive" { Endpoint::Inclusive } else { Endpoint::Exclusive },
-            },
-            statistics: if self.statistics == "full" { Statistics::Full } else { Statistics::Detached },
-            derivative: if self.derivative == "forward" { Derivative::Forward } else { Derivative::Reverse },
-            normal: if self.normal == "as241" { Normal::As241 } else { Normal::IrwinHall },
-            math: if self.math == "micromath" { Math::Micromath } else { Math::Libm },
-            seed: self.seed,
-            runs: self.runs,
-        }
-    }
-}
-
-/// One entry of `goldens.json`.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Golden {
-    pub name: String,
-    pub spec: GoldenSpec,
-    pub digest: String,
-}
-
-pub fn goldens(text: &str) -> Vec<Golden> {
-    serde_json::from_str(text).expect("golden file")
 }

@@ -3,7 +3,7 @@
 mod images;
 mod train;
 
-use crate::common::{Case, GoldenSpec, draw};
+use crate::common::{case_of, draw};
 use serde_json::Value;
 use shatterscope::contract::{Digest, canonical_bits};
 use shatterscope::kernel::{self, Isa, Red16, naive};
@@ -15,7 +15,9 @@ use shatterscope::random::{Normal, Purpose, Stream, philox4x32_10};
 use std::path::Path;
 
 fn cases(name: &str) -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/vectors").join(name).with_extension("json");
+    // From the package at the root and from `host-tools/goldens`.
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("docs/vectors"));
+    let path = folders.find(|folder| folder.is_dir()).expect("docs/vectors").join(name).with_extension("json");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let value: Value = serde_json::from_str(&text).unwrap();
     let cases = value["cases"].as_array().unwrap().clone();
@@ -429,8 +431,7 @@ fn weights() {
             same(&[spec.resolved_readout_std()], &[float(&case["readout_std_default"])], &case);
             continue;
         };
-        let spec: GoldenSpec = serde_json::from_value(given.clone()).unwrap();
-        let golden: Case = spec.case();
+        let golden = case_of(given);
         let drawn = draw(Network::Family(golden.spec), &golden.seeded(uint(&case["run"]) as u32));
         let (last, rest) = drawn.split_last().unwrap();
         same(&rest[0].0, &floats(&case["stem"]), &case);

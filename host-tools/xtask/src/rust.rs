@@ -50,9 +50,8 @@ pub fn tests(tree: &Tree, report: &mut Report) {
     report.step("tests", || succeed(&mut tree.cargo("test --workspace --features shatterscope/flash --no-fail-fast")));
     for profile in ["opt0", "opts", "opt3"] {
         report.step(format!("goldens at {profile}"), || {
-            succeed(
-                &mut tree.cargo(&format!("test -p shatterscope --test all --profile {profile} -- bits:: vectors::")),
-            )
+            let words = "test --quiet -p shatterscope-goldens --test goldens --features tiles --profile";
+            succeed(&mut tree.cargo(&format!("{words} {profile}")))
         });
     }
 }
