@@ -21,6 +21,7 @@ pub mod plot;
 pub mod preset;
 pub mod progress;
 pub mod rank;
+pub mod read;
 pub mod record;
 pub mod spec;
 pub mod statistics;

@@ -15,6 +15,7 @@ mod own_network;
 mod simulated;
 mod statistics;
 mod taught;
+mod tensors;
 mod theorems;
 mod theory;
 mod train;

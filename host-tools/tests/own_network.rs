@@ -108,7 +108,7 @@ fn what_is_no_network_is_refused_by_name() {
         ("c.weight".to_owned(), tensor(&[3, 3, 1], 1.0)),
         ("d.weight".to_owned(), tensor(&[3, 2], 1.0)),
     ]);
-    let bundle = Bundle { tensors, spec: None };
+    let bundle = Bundle { tensors, ..Bundle::default() };
     let refused = |layers: &str| {
         let net: Net = toml::from_str(&format!("layers = [{layers}]")).unwrap();
         Packed::of(&bundle, &net).unwrap_err().to_string()

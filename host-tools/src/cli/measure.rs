@@ -50,7 +50,8 @@ impl Probe {
             return Err(Failure::usage("--weights holds one run: leave out --runs"));
         }
         let bundle = Bundle::read(path)?;
-        let spec = Spec { runs: 1, ..self.network.resolve_over(bundle.overrides()?)? };
+        let within = |error: Failure| Failure { message: format!("{}: {error}", path.display()), ..error };
+        let spec = Spec { runs: 1, ..self.network.resolve_over(bundle.overrides().map_err(within)?)? };
         command::probe::run(&spec, question, Some((path, &bundle)), &engine, common)
     }
 }

@@ -8,7 +8,7 @@ use crate::spec::{Acf, Math, Spec};
 use crate::statistics::Statistics;
 use crate::tensors::Bundle;
 use crate::theory::{Draws, NoTheory, predict};
-use crate::{Failure, Result};
+use crate::{Failure, Result, text};
 use std::path::Path;
 
 /// What the statistics are to be.
@@ -41,7 +41,20 @@ pub fn run(
     }
     let name = weights.map(|(path, _)| path.display().to_string());
     let outcome = match weights {
-        Some((_, bundle)) => engine.stored(spec, &bundle.drawn(spec)?)?,
+        Some((path, bundle)) => {
+            let within = |error: Failure| Failure { message: format!("{}: {error}", path.display()), ..error };
+            let drawn = bundle.drawn(spec).map_err(within)?;
+            let unused = bundle.unused(spec);
+            if !unused.is_empty() {
+                let names: Vec<String> = unused.iter().map(|name| text::visible(name)).collect();
+                eprintln!(
+                    "warning: {}: tensors that nothing uses: {}",
+                    text::visible(&path.display().to_string()),
+                    names.join(", ")
+                );
+            }
+            engine.stored(spec, &drawn)?
+        }
         None => engine.runs(spec, "probe")?,
     };
     let runs = match outcome {

@@ -112,9 +112,9 @@ type Affine = ((u32, u32), Vec<f32>, Vec<f32>);
 
 /// (out, in), weight and bias of a dense layer that follows `units` units.
 fn parameters(bundle: &Bundle, name: &str, units: Option<u32>) -> Result<Affine> {
-    let find = |part: &str| bundle.tensors.get(&format!("{name}.{part}"));
+    let find = |part: &str| bundle.find(&format!("{name}.{part}"));
     let there = || bundle.tensors.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let weight = find("weight")
+    let weight = find("weight")?
         .ok_or_else(|| Failure::failed(format!("the model has no tensor {name}.weight; it has {}", there())))?;
     let &[rows, columns] = weight.shape.as_slice() else {
         return Err(Failure::failed(format!("{name}.weight is {:?}; a dense layer wants [out, in]", weight.shape)));
@@ -122,7 +122,7 @@ fn parameters(bundle: &Bundle, name: &str, units: Option<u32>) -> Result<Affine>
     if let Some(units) = units.filter(|&units| units as usize != columns) {
         return Err(Failure::failed(format!("{name}.weight is [{rows}, {columns}] and stands behind {units} units")));
     }
-    let bias = match find("bias") {
+    let bias = match find("bias")? {
         None => Vec::new(),
         Some(bias) if bias.shape == [rows] => bias.data.clone(),
         Some(bias) => return Err(Failure::failed(format!("{name}.bias is {:?}, not [{rows}]", bias.shape))),

@@ -45,7 +45,7 @@ impl Net {
     /// # Errors
     /// A file that cannot be read, or is no such list.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, "cannot read", error))?;
+        let text = crate::read::text(path, "cannot read")?;
         toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
             Failure::failed(format!("{}, line {line}: {}", path.display(), error.message()))

@@ -148,7 +148,7 @@ impl Spec {
     /// # Errors
     /// A file that cannot be read or holds an unknown field.
     pub fn overrides_from_file(path: &Path) -> Result<Overrides> {
-        let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, "cannot read the spec", error))?;
+        let text = crate::read::text(path, "cannot read the spec")?;
         toml::from_str(&text).map_err(|error| {
             let message = error.message().replace('\n', " ");
             Failure::usage(format!("the spec {} is not understood: {message}", path.display()))
