@@ -7,7 +7,7 @@ mod run;
 
 use shatterscope::contract::Digest;
 use shatterscope::network::{Buffers, Executor, Input, Options, Serial, Stored};
-use shatterscope_host::pack::{Net, Packed};
+use shatterscope_host::pack::{Entry, Net, Packed};
 use shatterscope_host::tensors::{Bundle, Tensor};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -107,8 +107,11 @@ fn what_is_no_network_is_refused_by_name() {
         ("b.weight".to_owned(), tensor(&[3, 3], f32::NAN)),
         ("c.weight".to_owned(), tensor(&[3, 3, 1], 1.0)),
         ("d.weight".to_owned(), tensor(&[3, 2], 1.0)),
+        ("f.weight".to_owned(), tensor(&[3, 2], 1.0)),
+        ("g.weight".to_owned(), tensor(&[0, 2], 1.0)),
     ]);
-    let bundle = Bundle { tensors, ..Bundle::default() };
+    let others = BTreeMap::from([("h.weight".to_owned(), "is I64: give f32 or f64".to_owned())]);
+    let bundle = Bundle { tensors, others, spec: None };
     let refused = |layers: &str| {
         let net: Net = toml::from_str(&format!("layers = [{layers}]")).unwrap();
         Packed::of(&bundle, &net).unwrap_err().to_string()
@@ -122,11 +125,187 @@ fn what_is_no_network_is_refused_by_name() {
         ("{ dense = 'd' }, { dense = 'd' }", "stands behind 3 units"),
         ("{ dense = 'd' }, 'fork'", "every fork needs one join"),
         ("", "layers"),
+        (
+            "{ dense = 'd' }, { dense = 'f' }",
+            "f.weight is [3, 2] and stands behind 3 units; expected [out, 3]: transpose it",
+        ),
+        ("{ dense = 'g' }", "g.weight is [0, 2]; both must be between 1"),
+        ("{ dense = 'h' }", "h.weight is I64"),
+        ("{ dense = 'd' }, { batch-norm = { eps = inf } }", "layer 2 (batch-norm): eps = inf: it must be finite"),
+        ("{ dense = 'd' }, { batch-norm = { eps = nan } }", "layer 2 (batch-norm): eps = NaN: it must be finite"),
+        ("{ dense = 'd' }, { batch-norm = { eps = -1.0 } }", "eps = -1.0: it must be above 0"),
+        ("{ dense = 'd' }, { batch-norm = { eps = 0.0 } }", "eps = 0.0: it must be above 0"),
+        ("{ dense = 'd' }, { batch-norm = { eps = 0 } }", "eps = 0.0: it must be above 0"),
+        ("{ dense = 'd' }, { batch-norm = { eps = 1e60 } }", "eps = 1e60: it is too large for f32"),
+        ("{ dense = 'd' }, { batch-norm = { eps = 1e-60 } }", "eps = 1e-60: it is too small for f32"),
+        ("{ dense = 'd' }, 'fork', { join = { a = -inf, b = 1 } }", "layer 3 (join): a = -inf: it must be finite"),
+        ("{ dense = 'd' }, 'fork', { join = { a = 1, b = nan } }", "b = NaN: it must be finite"),
+        ("{ dense = 'd' }, 'fork', { join = { a = 1, b = -1e60 } }", "b = -1e60: it is too large for f32"),
+        ("{ dense = 'd' }, 'fork', { join = { a = 3.5e38, b = 1 } }", "a = 3.5e38: it is too large for f32"),
+        ("{ dense = 'd' }, 'fork', { join = { a = -1e-60, b = 1 } }", "a = -1e-60: it is too small for f32"),
     ];
     for (layers, reason) in cases {
         let said = refused(layers);
         assert!(said.contains(reason), "{layers}: {said}");
     }
+}
+
+/// A model of tensors `[shape]` of ones, and what packing it with a list of layers gives.
+fn packed_of(tensors: &[(&str, &[usize])], layers: &str) -> shatterscope_host::Result<Packed> {
+    let mut bundle = Bundle::default();
+    for (name, shape) in tensors {
+        bundle.add((*name).to_owned(), shape.to_vec(), vec![1.0; shape.iter().product()]);
+    }
+    bundle.others.insert("bn1.num_batches_tracked".to_owned(), "is I64: give f32 or f64".to_owned());
+    Packed::of(&bundle, &toml::from_str(&format!("layers = [{layers}]")).unwrap())
+}
+
+#[test]
+fn tensors_that_no_layer_takes_are_named_and_those_of_a_batch_norm_are_not_dropped() {
+    const MATRICES: [(&str, &[usize]); 3] = [("fc1.weight", &[3, 2]), ("fc1.bias", &[3]), ("fc2.weight", &[1, 3])];
+    const PLAIN: &str = "{ dense = 'fc1' }, 'relu', { dense = 'fc2' }";
+    const NORMED: &str = "{ dense = 'fc1' }, { batch-norm = { eps = 1e-5 } }, 'relu', { dense = 'fc2' }";
+    let with = |more: &[(&'static str, &'static [usize])]| [&MATRICES[..], more].concat();
+    let norm = with(&[("bn1.weight", &[3]), ("bn1.bias", &[3]), ("bn1.running_mean", &[3]), ("bn1.running_var", &[3])]);
+    let plain = packed_of(&norm, PLAIN).unwrap();
+    let names = ["bias", "num_batches_tracked", "running_mean", "running_var", "weight"];
+    assert_eq!(plain.unused, names.map(|part| format!("bn1.{part}")));
+    assert_eq!(plain.module("m", "n"), packed_of(&MATRICES, PLAIN).unwrap().module("m", "n"));
+    // A counter of batches and layers that the list leaves out are no parameters of the norm.
+    let deeper = with(&[("fc3.weight", &[1, 1]), ("fc3.bias", &[1])]);
+    assert_eq!(packed_of(&deeper, NORMED).unwrap().unused, ["bn1.num_batches_tracked", "fc3.bias", "fc3.weight"]);
+    assert_eq!(packed_of(&MATRICES, NORMED).unwrap().unused, ["bn1.num_batches_tracked"]);
+    let affine = with(&[("bn1.weight", &[3]), ("bn1.bias", &[3])]);
+    let statistics = with(&[("norm.0.running_mean", &[3]), ("norm.0.running_var", &[3])]);
+    let keras = with(&[("bn/gamma", &[3]), ("bn/beta", &[3])]);
+    for model in [norm, affine, statistics, keras] {
+        let said = packed_of(&model, NORMED).unwrap_err().to_string();
+        let name = model[3].0;
+        assert!(said.contains(name) && said.contains("fold them into the dense layer"), "{said}");
+        assert!(packed_of(&model, PLAIN).is_ok());
+    }
+}
+
+/// The core's types as far as a module uses them.
+const STUB: &str = "#![allow(dead_code)] pub mod network {
+#[derive(Debug)] pub enum Role { Stem, Hidden, Readout }
+#[derive(Debug)] pub struct Dense { pub role: Role, pub layer: u32, pub fan_in: u32, pub fan_out: u32, pub bias: bool }
+#[derive(Debug)] pub enum Layer { Dense(Dense), Relu { width: u32 }, Crelu { width: u32 }, Centre { width: u32 },
+    BatchNorm { width: u32, eps: f32 }, Fork { width: u32 }, Join { width: u32, a: f32, b: f32 } }
+pub struct Parameters<'a> { pub weight: &'a [f32], pub bias: &'a [f32] }
+pub enum Network<'a> { Layers(&'a [Layer]) } }";
+
+/// Names that would end a comment or a pair of backticks, hide, turn the direction of writing, or be no identifier.
+const ODD_NAMES: [&str; 22] = [
+    "fc1\n#[cfg(any())]",
+    "a`\npub const EVIL: u32 = 1; //",
+    "\rx",
+    "\r\nx",
+    "fc1\u{202e}gnol",
+    "\u{2066}x\u{2069}\u{202a}\u{61c}",
+    "line\u{2028}separator\u{2029}",
+    "*/ /* x",
+    "```",
+    "\"quotes\" and 'others'",
+    "back\\slash\\u{41}",
+    "nul\0",
+    "\u{1b}[2J\u{7f}\u{85}",
+    "\u{feff}bom\u{200b}zero\u{ad}",
+    "",
+    " ",
+    "fn",
+    "1",
+    "größe.名前",
+    "<script>alert(1)</script> [x](y)",
+    "a.b/c",
+    "a_b/c",
+];
+
+/// Numbers at the edges of f32.
+const ODD_VALUES: [f32; 12] = [
+    0.0,
+    -0.0,
+    1e-45,
+    -1e-45,
+    f32::MIN_POSITIVE,
+    f32::MAX,
+    f32::MIN,
+    1e16,
+    16_777_217.0,
+    0.1,
+    -std::f32::consts::PI,
+    1.2e-39,
+];
+
+/// The network of one list for each name, whose dense layers hold the odd values.
+fn odd(name: &str) -> Packed {
+    let mut bundle = Bundle::default();
+    let mut last = bundle.clone();
+    bundle.add(format!("{name}.weight"), vec![3, 4], ODD_VALUES.to_vec());
+    bundle.add(format!("{name}.bias"), vec![3], ODD_VALUES[..3].to_vec());
+    last.add(format!("{name}.last.weight"), vec![1, 6], ODD_VALUES[2..8].to_vec());
+    bundle.tensors.append(&mut last.tensors);
+    let layers = [
+        Entry::Dense(name.to_owned()),
+        Entry::Fork,
+        Entry::BatchNorm { eps: 1e-45 },
+        Entry::Centre,
+        Entry::Join { a: -0.0, b: 3.4e38 },
+        Entry::Crelu,
+        Entry::Dense(format!("{name}.last")),
+    ];
+    Packed::of(&bundle, &Net { layers: layers.to_vec() }).unwrap()
+}
+
+/// Compiled and run in one go: a module a name, and a program that prints the bits of every number in it.
+#[test]
+fn modules_of_odd_names_and_values_compile_and_hold_the_same_bits() {
+    let long = "x\u{202e}\n".repeat(10_000);
+    let names: Vec<&str> = ODD_NAMES.into_iter().chain([&*long]).collect();
+    let code = |module: &str| {
+        module.lines().filter(|line| !line.starts_with("//")).map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let plain = code(&odd("plain").module("model.npz", "net.toml"));
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (mut program, mut calls) = (String::new(), String::new());
+    for (i, name) in names.iter().enumerate() {
+        let module = odd(name).module(name, &format!("{name}.toml"));
+        assert_eq!(code(&module), plain, "{name:?}");
+        assert_eq!(
+            shatterscope_host::text::lines(&module),
+            module,
+            "{name:?}: a character that acts where it is shown"
+        );
+        assert!(module.lines().all(|line| line.len() < 5_000), "{name:?}");
+        std::fs::write(at(&format!("m{i}.rs")), module).unwrap();
+        program += &format!("mod m{i};\n");
+        calls += &format!("show(&m{i}::LAYERS, &m{i}::PARAMETERS);\n");
+    }
+    program += &format!(
+        "fn show(layers: &[shatterscope::network::Layer], all: &[shatterscope::network::Parameters]) {{
+            print!(\"{{layers:?}}\");
+            for x in all.iter().flat_map(|one| one.weight.iter().chain(one.bias)) {{ print!(\" {{:08x}}\", x.to_bits()); }}
+            println!();
+        }}
+        fn main() {{ {calls} }}"
+    );
+    std::fs::write(at("stub.rs"), STUB).unwrap();
+    std::fs::write(at("main.rs"), program).unwrap();
+    let rustc = |arguments: &[&str]| {
+        let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()));
+        rustc.args(["--edition", "2024", "-Dwarnings", "-Adead_code"]).args(arguments).current_dir(folder.path());
+        let output = rustc.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    rustc(&["--crate-type", "rlib", "--crate-name", "shatterscope", "stub.rs"]);
+    rustc(&["--extern", "shatterscope=libshatterscope.rlib", "main.rs"]);
+    let ran = Command::new(at("main")).output().unwrap();
+    let packed = odd("plain");
+    let numbers = packed.tensors.iter().flat_map(|(_, weight, bias)| weight.iter().chain(bias));
+    let bits: String = numbers.map(|x| format!(" {:08x}", x.to_bits())).collect();
+    let expected = format!("{:?}{bits}\n", packed.layers).repeat(names.len());
+    assert_eq!(String::from_utf8(ran.stdout).unwrap(), expected);
 }
 
 #[test]

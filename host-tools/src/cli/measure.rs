@@ -96,15 +96,25 @@ pub struct Export {
 
 /// `pack`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+The list of layers, in the order of the data:
+  layers = [ { dense = \"fc1\" }, \"relu\", \"fork\", { dense = \"fc2\" }, { join = { a = 1.0, b = 0.5 } } ]
+There are also \"crelu\", \"centre\" and { batch-norm = { eps = 1e-5 } }. A batch-norm computes its statistics from the points and has no
+parameters: a model that has some for it is refused, because they would be lost.
+
+Example: shatterscope pack model.safetensors --net net.toml --out src/network.rs")]
 pub struct Pack {
-    /// Weights, .safetensors or .npz
+    /// Weights, .safetensors or .npz; tensors that no layer takes may be of any type
     pub model: PathBuf,
-    /// List of layers
+    /// List of layers, TOML
     #[arg(long, value_name = "NET.toml")]
     pub net: PathBuf,
-    /// File to write [default: standard output]
+    /// File to write [default: standard output; with --json the field `module`]
     #[arg(long, value_name = "FILE.rs")]
     pub out: Option<PathBuf>,
+    /// Refuse a model with tensors that no layer takes, instead of a warning that names them
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// `figures`

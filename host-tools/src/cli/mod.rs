@@ -114,7 +114,7 @@ impl Cli {
                 let spec = export.network.resolve_over(None)?;
                 command::export::run(&spec, export.run, &export.out, &export.computing.engine(common)?, common)
             }
-            Command::Pack(pack) => command::pack::run(&pack.model, &pack.net, pack.out.as_deref(), common.quiet),
+            Command::Pack(pack) => command::pack::run(pack, common),
             Command::Train(train) => train.run(common),
             Command::Preset { command: PresetCommand::List } => command::preset::list(common),
         }

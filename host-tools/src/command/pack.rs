@@ -1,27 +1,50 @@
 //! `pack`: a user's own network as a const Rust module.
-use super::print;
+use super::{print, print_json};
+use crate::cli::{Common, Pack};
 use crate::files::write_all;
-use crate::pack::Packed;
-use crate::{Failure, Result};
+use crate::pack::{Packed, listed};
+use crate::{Failure, Result, text};
+use serde_json::json;
 use std::path::Path;
 
-/// Writes the module to a file, or to standard output.
+/// Writes the module to a file, or to standard output; under `--json` a document about it, which holds the module if no file does.
 ///
 /// # Errors
-/// What is wrong with the model or the list of layers; a file that cannot be written.
-pub fn run(model: &Path, net: &Path, out: Option<&Path>, quiet: bool) -> Result<()> {
+/// What is wrong with the model or the list of layers; tensors that no layer takes, under `--strict`; a file that cannot be written.
+pub fn run(pack: &Pack, common: &Common) -> Result<()> {
+    let Pack { model, net, out, strict } = pack;
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let packed = Packed::read(model, net)?;
-    let module = packed.module(&name(model), &name(net));
-    let Some(out) = out else { return print(&module) };
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    write_all(folder, &[(name(out), module.into_bytes())]).map_err(|error| Failure::failed(error.to_string()))?;
-    if !quiet {
-        let (layers, bytes) = (packed.layers.len(), packed.bytes());
-        eprintln!(
-            "{}: {layers} operations, {bytes} B of parameters in flash",
-            crate::text::visible(&out.display().to_string())
-        );
+    if !packed.unused.is_empty() {
+        let said = format!("{}: no layer of {} takes {}", model.display(), net.display(), listed(&packed.unused));
+        if *strict {
+            return Err(Failure::failed(format!("{said}: take them out of the model, or leave out --strict")));
+        }
+        eprintln!("warning: {}", text::line(&said));
     }
-    Ok(())
+    let module = packed.module(&name(model), &name(net));
+    let (operations, bytes) = (packed.layers.len(), packed.bytes());
+    if let Some(out) = out {
+        let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        write_all(folder, &[(name(out), module.clone().into_bytes())])
+            .map_err(|error| Failure::failed(error.to_string()))?;
+        if !common.quiet {
+            let out = text::visible(&out.display().to_string());
+            eprintln!("{out}: {operations} operations, {bytes} B of parameters in flash");
+        }
+    }
+    match (common.json, out) {
+        (true, _) => print_json(&json!({
+            "model": model.display().to_string(),
+            "net": net.display().to_string(),
+            "operations": operations,
+            "parameters_bytes": bytes,
+            "dense": packed.tensors.iter().map(|(name, _, _)| name).collect::<Vec<_>>(),
+            "unused": packed.unused,
+            "file": out.as_ref().map(|out| out.display().to_string()),
+            "module": out.is_none().then_some(module),
+        })),
+        (false, None) => print(&module),
+        (false, Some(_)) => Ok(()),
+    }
 }

@@ -14,9 +14,13 @@
 //!   { dense = "head" },
 //! ]
 //! ```
+//!
+//! Numbers are rounded to f32; what f32 does not hold is refused. Tensors that no layer takes are named in [`Packed::unused`].
+mod left_over;
 mod module;
 mod net;
 
+pub use left_over::listed;
 pub use net::{Entry, Net};
 
 use crate::tensors::Bundle;
@@ -31,6 +35,8 @@ pub struct Packed {
     pub layers: Vec<Layer>,
     /// Name, weight `[out][in]` and bias (empty for none) of each dense layer.
     pub tensors: Vec<(String, Vec<f32>, Vec<f32>)>,
+    /// Names of the model's tensors that no layer takes.
+    pub unused: Vec<String>,
 }
 
 impl Packed {
@@ -38,9 +44,11 @@ impl Packed {
     ///
     /// # Errors
     /// A file that cannot be read; a tensor that is missing, of another shape than its neighbours want, or not finite; a
-    /// list that is no network.
+    /// list that is no network, or with a batch norm whose parameters the model has.
     pub fn read(model: &Path, net: &Path) -> Result<Self> {
-        Self::of(&Bundle::read(model)?, &Net::read(net)?)
+        let (bundle, list) = (Bundle::read(model)?, Net::read(net)?);
+        let within = |error: Failure| Failure { message: format!("{}: {error}", net.display()), ..error };
+        Self::of(&bundle, &list).map_err(within)
     }
 
     /// The same of what has been read.
@@ -51,12 +59,13 @@ impl Packed {
         let dense = net.layers.iter().filter(|entry| matches!(entry, Entry::Dense(_))).count() as u32;
         let (mut layers, mut tensors) = (Vec::new(), Vec::new());
         let mut units = None;
-        for entry in &net.layers {
-            let width = || units.ok_or_else(|| Failure::failed(format!("{entry}: the first layer must be dense")));
+        for (i, entry) in net.layers.iter().enumerate() {
+            let refused = |why: String| Failure::failed(format!("layer {} ({entry}): {why}", i + 1));
+            let width = || units.ok_or_else(|| refused("the first layer must be dense".to_owned()));
             let layer = match entry {
                 Entry::Dense(name) => {
                     let layer = tensors.len() as u32 + 1;
-                    let (shape, weight, bias) = parameters(bundle, name, units)?;
+                    let (shape, weight, bias) = parameters(bundle, name, units).map_err(refused)?;
                     let role = match layer {
                         1 => Role::Stem,
                         last if last == dense => Role::Readout,
@@ -69,14 +78,18 @@ impl Packed {
                 Entry::Relu => Layer::Relu { width: width()? },
                 Entry::Crelu => Layer::Crelu { width: width()? },
                 Entry::Centre => Layer::Centre { width: width()? },
-                Entry::BatchNorm { eps } => Layer::BatchNorm { width: width()?, eps: *eps },
+                Entry::BatchNorm { eps } => Layer::BatchNorm { width: width()?, eps: net::eps(*eps).map_err(refused)? },
                 Entry::Fork => Layer::Fork { width: width()? },
-                Entry::Join { a, b } => Layer::Join { width: width()?, a: *a, b: *b },
+                Entry::Join { a, b } => {
+                    let (a, b) = net::scales(*a, *b).map_err(refused)?;
+                    Layer::Join { width: width()?, a, b }
+                }
             };
             units = Some(layer.shape().1);
             layers.push(layer);
         }
-        let packed = Self { layers, tensors };
+        let unused = left_over::names(bundle, net)?;
+        let packed = Self { layers, tensors, unused };
         packed.with_network(|network, parameters| {
             network.check()?;
             Stored::new(network, parameters).map(drop)
@@ -111,27 +124,31 @@ impl Packed {
 type Affine = ((u32, u32), Vec<f32>, Vec<f32>);
 
 /// (out, in), weight and bias of a dense layer that follows `units` units.
-fn parameters(bundle: &Bundle, name: &str, units: Option<u32>) -> Result<Affine> {
-    let find = |part: &str| bundle.find(&format!("{name}.{part}"));
-    let there = || bundle.tensors.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let weight = find("weight")?
-        .ok_or_else(|| Failure::failed(format!("the model has no tensor {name}.weight; it has {}", there())))?;
+fn parameters(bundle: &Bundle, name: &str, units: Option<u32>) -> std::result::Result<Affine, String> {
+    let find = |part: &str| bundle.find(&format!("{name}.{part}")).map_err(|error| error.message);
+    let there = || listed(&bundle.tensors.keys().collect::<Vec<_>>());
+    let weight = find("weight")?.ok_or_else(|| format!("the model has no tensor {name}.weight; it has {}", there()))?;
     let &[rows, columns] = weight.shape.as_slice() else {
-        return Err(Failure::failed(format!("{name}.weight is {:?}; a dense layer wants [out, in]", weight.shape)));
+        return Err(format!("{name}.weight is {:?}; a dense layer wants [out, in]", weight.shape));
     };
-    if let Some(units) = units.filter(|&units| units as usize != columns) {
-        return Err(Failure::failed(format!("{name}.weight is [{rows}, {columns}] and stands behind {units} units")));
+    let (Ok(outputs @ 1..), Ok(inputs @ 1..)) = (u32::try_from(rows), u32::try_from(columns)) else {
+        return Err(format!("{name}.weight is [{rows}, {columns}]; both must be between 1 and {}", u32::MAX));
+    };
+    if let Some(units) = units.filter(|&units| units != inputs) {
+        let turned = if units == outputs { ": transpose it" } else { "" };
+        return Err(format!(
+            "{name}.weight is [{rows}, {columns}] and stands behind {units} units; expected [out, {units}]{turned}"
+        ));
     }
     let bias = match find("bias")? {
         None => Vec::new(),
         Some(bias) if bias.shape == [rows] => bias.data.clone(),
-        Some(bias) => return Err(Failure::failed(format!("{name}.bias is {:?}, not [{rows}]", bias.shape))),
+        Some(bias) => return Err(format!("{name}.bias is {:?}, not [{rows}]", bias.shape)),
     };
     for (part, data) in [("weight", &weight.data), ("bias", &bias)] {
         if let Some(at) = data.iter().position(|x| !x.is_finite()) {
-            return Err(Failure::failed(format!("{name}.{part} is {} at element {at}: it must be finite", data[at])));
+            return Err(format!("{name}.{part} is {} at element {at}: it must be finite", data[at]));
         }
     }
-    let size = |n: usize| u32::try_from(n).map_err(|_| Failure::failed(format!("{name}.weight is too large")));
-    Ok(((size(rows)?, size(columns)?), weight.data.clone(), bias))
+    Ok(((outputs, inputs), weight.data.clone(), bias))
 }

@@ -1,16 +1,32 @@
 use super::Packed;
 use std::fmt::Write;
 
+/// Characters of a name that a comment shows.
+const LONGEST: usize = 200;
+
+/// Text from elsewhere as a comment holds it, between backticks. Nothing in it ends the line or the backticks, changes the direction of
+/// what follows, or is invisible: such characters become escapes, as do quotes and backslashes. The end of a long text is left out.
+fn quoted(text: &str) -> String {
+    let mut shown = text.chars().take(LONGEST).collect::<String>().escape_debug().to_string().replace('`', "\\u{60}");
+    match text.chars().count() {
+        all if all > LONGEST => shown += &format!("... ({} more characters)", all - LONGEST),
+        _ => {}
+    }
+    format!("`{shown}`")
+}
+
 /// Elements of a tensor on a line.
 const PER_LINE: usize = 8;
 
 /// The module: layers, network, parameters. Every number is written so that it reads back to the same bits.
 pub fn text(packed: &Packed, model: &str, net: &str) -> String {
     let mut text = format!(
-        "//! Packed from {model} and {net} by `shatterscope pack`: write it anew rather than change it.\n//!\n\
+        "//! Packed from {} and {} by `shatterscope pack`: write it anew rather than change it.\n//!\n\
          //! {} B of parameters.\n#![allow(clippy::approx_constant, reason = \"a weight that looks like pi is none\")]\n\n\
          use shatterscope::network::{{Dense, Layer, Network, Parameters, Role}};\n\n\
          /// The operations, in the order of the data.\npub const LAYERS: [Layer; {}] = [\n",
+        quoted(model),
+        quoted(net),
         packed.bytes(),
         packed.layers.len()
     );
@@ -31,7 +47,8 @@ pub fn text(packed: &Packed, model: &str, net: &str) -> String {
             let constant = part.to_uppercase();
             let _ = writeln!(
                 text,
-                "\n/// `{name}.{part}`\n#[rustfmt::skip]\nstatic {constant}_{}: [f32; {}] = [",
+                "\n/// {}\n#[rustfmt::skip]\nstatic {constant}_{}: [f32; {}] = [",
+                quoted(&format!("{name}.{part}")),
                 i + 1,
                 data.len()
             );

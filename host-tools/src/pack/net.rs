@@ -11,9 +11,9 @@ pub struct Net {
     pub layers: Vec<Entry>,
 }
 
-/// One of them.
+/// One of them. Numbers are as the file has them; they are rounded to f32 when the list is packed, which refuses what f32 does not hold.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Entry {
     /// The tensors `NAME.weight` and, if it is there, `NAME.bias`.
     Dense(String),
@@ -22,20 +22,21 @@ pub enum Entry {
     /// relu(x) and relu(-x), next to each other.
     Crelu,
     /// Minus the mean over the points.
+    #[serde(alias = "center")]
     Centre,
     /// Over the points, without learned scale.
     BatchNorm {
-        /// Under the root.
-        eps: f32,
+        /// Added to the variance under the root.
+        eps: f64,
     },
     /// Keeps its input.
     Fork,
     /// `a * kept + b * branch`.
     Join {
         /// Scale of what was kept.
-        a: f32,
+        a: f64,
         /// Scale of the branch.
-        b: f32,
+        b: f64,
     },
 }
 
@@ -48,9 +49,47 @@ impl Net {
         let text = crate::read::text(path, "cannot read")?;
         toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
-            Failure::failed(format!("{}, line {line}: {}", path.display(), error.message()))
+            let message = error.message().replace('\n', " ");
+            Failure::failed(format!("{}, line {line}: {message}", path.display()))
         })
     }
+}
+
+/// `value` as f32.
+///
+/// # Errors
+/// What f32 does not hold: NaN, infinity, a number that would become infinite or zero.
+fn narrow(key: &str, value: f64) -> std::result::Result<f32, String> {
+    let narrow = value as f32;
+    let why = if !value.is_finite() {
+        "it must be finite"
+    } else if !narrow.is_finite() {
+        "it is too large for f32, whose largest number is 3.4e38"
+    } else if narrow == 0.0 && value != 0.0 {
+        "it is too small for f32 and would become 0; the smallest number is 1.4e-45"
+    } else {
+        return Ok(narrow);
+    };
+    Err(format!("{key} = {value:?}: {why}"))
+}
+
+/// The eps of a batch norm.
+///
+/// # Errors
+/// As [`narrow`]; 0 and less.
+pub(super) fn eps(value: f64) -> std::result::Result<f32, String> {
+    if value <= 0.0 {
+        return Err(format!("eps = {value:?}: it must be above 0 (PyTorch's default is 1e-5)"));
+    }
+    narrow("eps", value)
+}
+
+/// The scales of a join, of either sign.
+///
+/// # Errors
+/// As [`narrow`].
+pub(super) fn scales(a: f64, b: f64) -> std::result::Result<(f32, f32), String> {
+    Ok((narrow("a", a)?, narrow("b", b)?))
 }
 
 impl fmt::Display for Entry {

@@ -1,4 +1,4 @@
-//! Packed from model.safetensors and net.toml by `shatterscope pack`: write it anew rather than change it.
+//! Packed from `model.safetensors` and `net.toml` by `shatterscope pack`: write it anew rather than change it.
 //!
 //! 1348 B of parameters.
 #![allow(clippy::approx_constant, reason = "a weight that looks like pi is none")]
