@@ -419,3 +419,95 @@ fn a_record_has_what_another_program_needs_and_changes_nothing() {
     assert!(text.contains("holds the record"), "{text}");
     refused(&format!("{RUN} --record {}", at("other")), 2);
 }
+
+/// A model of two layers and its list, in a folder.
+fn two_layers(folder: &Path, more: &[(&str, &[usize])]) -> String {
+    use shatterscope_host::tensors::Bundle;
+    let mut bundle = Bundle::default();
+    for (name, shape) in [("fc1.weight", &[3, 2][..]), ("fc1.bias", &[3]), ("fc2.weight", &[1, 3])].iter().chain(more) {
+        bundle.add((*name).to_owned(), shape.to_vec(), vec![0.5; shape.iter().product()]);
+    }
+    std::fs::write(folder.join("model.safetensors"), bundle.to_safetensors().unwrap()).unwrap();
+    std::fs::write(folder.join("net.toml"), "layers = [ { dense = 'fc1' }, 'relu', { dense = 'fc2' } ]").unwrap();
+    let at = |name: &str| folder.join(name).display().to_string();
+    format!("pack {} --net {}", at("model.safetensors"), at("net.toml"))
+}
+
+/// Every command there is, or the reason why it is not run here.
+#[test]
+fn json_is_exactly_one_document_of_every_command() {
+    use clap::CommandFactory;
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out").display().to_string();
+    let pack = two_layers(folder.path(), &[]);
+    let train = "train --depth 2 --width 4 --epochs 1 --steps 1 --batch 20";
+    let lines = [
+        ("figures", format!("figures 1 --out {out}")),
+        ("figures", "figures --list".into()),
+        ("probe", format!("probe {SMALL} --runs 1")),
+        ("theory", format!("theory {SMALL}")),
+        ("compare", format!("compare {SMALL} --runs 1 --targets host,host")),
+        ("device list", "device list".into()),
+        ("device run", format!("device run --target host {SMALL} --runs 1")),
+        ("device selftest", "device selftest --target host".into()),
+        ("spec", format!("spec {SMALL}")),
+        ("export", format!("export {SMALL} --out {out}")),
+        ("pack", pack.clone()),
+        ("pack", format!("{pack} --out {out}/packed.rs")),
+        ("train", train.into()),
+        ("train", format!("{train} --out {out}/trained")),
+        ("preset list", "preset list".into()),
+    ];
+    // These need an emulator and its firmware, or a debug probe.
+    let elsewhere = ["device profile", "device flash", "plan", "plan-train"];
+    let cli = shatterscope_host::cli::Cli::command();
+    for command in cli.get_subcommands() {
+        let parts: Vec<_> =
+            command.get_subcommands().map(|part| format!("{} {}", command.get_name(), part.get_name())).collect();
+        for name in if parts.is_empty() { vec![command.get_name().to_owned()] } else { parts } {
+            assert!(
+                lines.iter().any(|(of, _)| *of == name) || elsewhere.contains(&&*name),
+                "{name} is not in the list"
+            );
+        }
+    }
+    for (_, line) in lines {
+        assert!(json(&format!("{line} --json")).is_object() || line.contains("list"), "{line}");
+    }
+}
+
+#[test]
+fn pack_says_what_it_leaves_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let line = two_layers(folder.path(), &[]);
+    assert!(shatterscope(&line).output().unwrap().stderr.is_empty());
+    let module = stdout(&line);
+    let document = json(&format!("{line} --json --strict"));
+    assert_eq!((&document["module"], &document["operations"]), (&module.clone().into(), &3.into()));
+    let file = at("packed.rs");
+    let document = json(&format!("{line} --json --out {}", file.display()));
+    assert_eq!((&document["file"], &document["module"]), (&file.display().to_string().into(), &Value::Null));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), module);
+    std::fs::remove_file(&file).unwrap();
+
+    let line = two_layers(folder.path(), &[("bn1.running_mean", &[3]), ("x\u{202e}\n.weight", &[2, 2])]);
+    let output = shatterscope(&format!("{line} --quiet")).output().unwrap();
+    let warning = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && warning.starts_with("warning: ") && warning.lines().count() == 1, "{warning}");
+    assert!(warning.contains("bn1.running_mean, x\\u{202e}\\n.weight"), "{warning}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), module);
+    assert_eq!(
+        json(&format!("{line} --json"))["unused"],
+        serde_json::json!(["bn1.running_mean", "x\u{202e}\n.weight"])
+    );
+    let text = one_line(&format!("{line} --strict --out {}", file.display()), 1);
+    assert!(text.contains("bn1.running_mean") && !file.exists(), "{text}");
+    std::fs::write(at("net.toml"), "layers = [ { dense = 'fc1' },\n { batch-norm = { eps = 1e60 } } ]").unwrap();
+    let text = one_line(&line, 1);
+    assert!(text.contains("net.toml: layer 2 (batch-norm): eps = 1e60: it is too large for f32"), "{text}");
+    std::fs::write(at("net.toml"), "layers = [ { dense = 'fc1' },\n { batch-norm = { eps = 1.0, momentum = 0.1 } } ]")
+        .unwrap();
+    let text = one_line(&line, 1);
+    assert!(text.contains("line 2") && text.contains("momentum"), "{text}");
+}

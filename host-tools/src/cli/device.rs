@@ -79,7 +79,9 @@ impl DeviceCommand {
             DeviceCommand::Selftest { target, devices } => {
                 command::device::self_test(&Target::parse(target)?, devices, &engine()?, common)
             }
-            DeviceCommand::Flash { target, devices } => command::device::flash(&Target::parse(target)?, devices),
+            DeviceCommand::Flash { target, devices } => {
+                command::device::flash(&Target::parse(target)?, devices, common)
+            }
         }
     }
 }
@@ -108,7 +110,9 @@ impl Plan {
     pub(super) fn run(&self, common: &Common) -> Result<()> {
         if let Some(path) = &self.calibrate {
             let engine = Engine::new(None, Isa::Auto, true)?;
-            return calibrate(&self.devices.settings()?, &engine)?.write(path);
+            calibrate(&self.devices.settings()?, &engine)?.write(path)?;
+            let written = serde_json::json!({ "file": path.display().to_string() });
+            return if common.json { command::print_json(&written) } else { Ok(()) };
         }
         let board = board(self.board.as_deref().unwrap_or_default())?;
         command::plan::run(&self.network.resolve_over(None)?, board, &self.devices, common)

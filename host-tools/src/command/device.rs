@@ -201,7 +201,7 @@ pub fn self_test(target: &Target, devices: &Devices, engine: &Engine, common: &C
 ///
 /// # Errors
 /// No such board, no probe-rs, no probe, a build that fails.
-pub fn flash(target: &Target, devices: &Devices) -> Result<()> {
+pub fn flash(target: &Target, devices: &Devices, common: &Common) -> Result<()> {
     let Target::Probe(board) = target else {
         return Err(Failure::usage(format!(
             "{target} has no flash: give probe:NAME, `shatterscope device list` has them"
@@ -215,5 +215,9 @@ pub fn flash(target: &Target, devices: &Devices) -> Result<()> {
         map.check(&image)?;
     }
     probe::flash(board, chip, &image)?;
-    print(&format!("{} is flashed\n", board.name))
+    if common.json {
+        print_json(&serde_json::json!({ "board": board.name, "chip": chip, "flashed": true }))
+    } else {
+        print(&format!("{} is flashed\n", board.name))
+    }
 }
