@@ -5,6 +5,7 @@ mod bench;
 mod boards;
 mod emulated;
 mod fuzz;
+mod lanes;
 mod memory;
 mod mutants;
 mod numerics;
@@ -13,12 +14,15 @@ mod qemu;
 mod rust;
 mod soft_float;
 mod step;
+mod supply;
 mod tools;
 mod training;
 mod tree;
+mod usage;
 mod wrong;
 
 use clap::{Parser, Subcommand};
+use lanes::Lane;
 use std::process::ExitCode;
 use step::Report;
 use tools::Tools;
@@ -33,8 +37,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// All of it, in minutes
+    /// All that a push must pass: 20 minutes on two idle cores
     Test {
+        /// Only tests and goldens of the core and the tool, and one emulated board if QEMU is installed: five minutes
+        #[arg(long, conflicts_with = "long")]
+        quick: bool,
         /// Also what takes longer: large goldens, the second implementation, the benchmarks' build
         #[arg(long)]
         long: bool,
@@ -66,25 +73,46 @@ enum Task {
         #[arg(long)]
         long: bool,
     },
+    /// `cargo deny check` of all workspaces
+    Supply,
     /// What it costs
     Bench(bench::Bench),
     /// Writes goldens and vectors anew with docs/strict1.py: for a change of the contract only
     Bless,
+    /// Some of the steps of `test`, for `test` itself
+    #[command(hide = true)]
+    Lane { lane: Lane },
 }
 
 fn main() -> ExitCode {
     let task = Cli::parse().command;
-    let mut report = Report::new();
+    let mut report = if let Task::Lane { .. } = task { Report::of_lane() } else { Report::new() };
     match Tree::find() {
-        Ok(tree) => run(&task, &tree, &mut report),
-        Err(error) => report.step("tree", || Err(error)),
+        Ok(tree) => {
+            run(&task, &tree, &mut report);
+            report.finish(&tree.target)
+        }
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
     }
-    report.finish()
 }
 
 fn run(task: &Task, tree: &Tree, report: &mut Report) {
     match task {
-        Task::Test { long } => test(tree, report, *long),
+        Task::Test { quick: true, .. } => lanes::run(report, &[Lane::Quick]),
+        Task::Test { long, .. } => {
+            tools::provide(report);
+            lanes::run(report, &[Lane::Host, Lane::Devices]);
+            if *long {
+                lanes::run(report, &[Lane::Long]);
+            }
+        }
+        Task::Lane { lane } => match tools::found() {
+            Ok(tools) => steps_of(*lane, tree, report, &tools),
+            Err(error) => report.step("tools", || Err(error)),
+        },
         Task::Qemu => {
             let tools = tools::provide(report);
             qemu::steps(tree, report, &tools);
@@ -109,31 +137,44 @@ fn run(task: &Task, tree: &Tree, report: &mut Report) {
                 memory::long_steps(tree, report);
             }
         }
+        Task::Supply => supply::steps(tree, report),
         Task::Bench(bench) => bench::steps(tree, report, bench),
         Task::Bless => report.step("bless", || numerics::bless(tree)),
     }
 }
 
-fn test(tree: &Tree, report: &mut Report, long: bool) {
-    let tools: Tools = tools::provide(report);
-    rust::style(tree, report, &tools);
-    rust::tests(tree, report);
-    rust::targets(tree, report, &tools);
-    qemu::steps(tree, report, &tools);
-    rust::report(tree, report, &tools);
-    wrong::steps(tree, report, &tools);
-    boards::steps(tree, report, &tools);
-    bench::on_boards(tree, report, &tools, true);
-    panics::steps(tree, report, &tools);
-    mutants::steps(tree, report);
-    bench::counted(tree, report, &tools, false);
-    memory::steps(tree, report);
-    if long {
-        rust::long_tests(tree, report);
-        numerics::steps(tree, report);
-        memory::long_steps(tree, report);
-        qemu::long_steps(tree, report);
-        boards::long_steps(tree, report);
-        fuzz::steps(tree, report, fuzz::MILLION, false);
+fn steps_of(lane: Lane, tree: &Tree, report: &mut Report, tools: &Tools) {
+    match lane {
+        Lane::Host => {
+            rust::style(tree, report);
+            rust::tests(tree, report);
+            mutants::steps(tree, report);
+            bench::counted(tree, report, tools, false);
+            memory::steps(tree, report);
+            supply::steps(tree, report);
+        }
+        Lane::Devices => {
+            qemu::steps(tree, report, tools);
+            rust::targets(tree, report, tools);
+            rust::firmware_lints(tree, report, tools);
+            rust::report(tree, report, tools);
+            wrong::steps(tree, report, tools);
+            boards::steps(tree, report, tools);
+            bench::on_boards(tree, report, tools, true);
+            panics::steps(tree, report, tools);
+        }
+        Lane::Quick => {
+            rust::format(tree, report);
+            rust::quick(tree, report);
+            qemu::quick(tree, report, tools);
+        }
+        Lane::Long => {
+            rust::long_tests(tree, report);
+            numerics::steps(tree, report);
+            memory::long_steps(tree, report);
+            qemu::long_steps(tree, report);
+            boards::long_steps(tree, report);
+            fuzz::steps(tree, report, fuzz::MILLION, false);
+        }
     }
 }

@@ -189,15 +189,16 @@ const COPIES: [&str; 2] = ["mutants", "mutants-too"];
 
 /// The copies as they are must pass, and each mutant must fail.
 pub fn steps(tree: &Tree, report: &mut Report) {
-    let mut copies = Vec::new();
-    report.step("mutants: none", || {
-        copies = thread::scope(|scope| {
-            let made = COPIES.map(|folder| scope.spawn(|| sound(tree, folder)));
-            made.into_iter().map(|copy| copy.join().unwrap_or_else(|panic| resume_unwind(panic))).collect::<Result<_>>()
-        })?;
-        Ok(())
-    });
+    report.step("mutants", || all(tree));
+}
+
+fn all(tree: &Tree) -> Result<()> {
+    let copies: Vec<Copy> = thread::scope(|scope| {
+        let made = COPIES.map(|folder| scope.spawn(|| sound(tree, folder)));
+        made.into_iter().map(|copy| copy.join().unwrap_or_else(|panic| resume_unwind(panic))).collect::<Result<_>>()
+    })?;
     let (next, (said, heard)) = (AtomicUsize::new(0), mpsc::channel());
+    let mut missed = Vec::new();
     thread::scope(|scope| {
         for copy in &copies {
             let (next, said) = (&next, said.clone());
@@ -205,16 +206,20 @@ pub fn steps(tree: &Tree, report: &mut Report) {
                 while let Some(mutant) = MUTANTS.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let start = Instant::now();
                     let noticed = copy.must_notice(tree, mutant);
-                    // Whoever listens does so until all have been heard.
-                    let _ = said.send((mutant, start.elapsed(), noticed));
+                    // The receiver reads until every sender is gone.
+                    let _ = said.send((mutant.name, start.elapsed().as_secs_f64(), noticed));
                 }
             });
         }
         drop(said);
-        for (mutant, took, noticed) in heard {
-            report.done(format!("mutant: {}", mutant.name), took, noticed);
+        for (name, seconds, noticed) in heard {
+            match noticed {
+                Ok(()) => println!("noticed in {seconds:.1} s: {name}"),
+                Err(error) => missed.push(format!("{name}: {error:#}")),
+            }
         }
     });
+    if missed.is_empty() { Ok(()) } else { bail!("{} mutants\n{}", missed.len(), missed.join("\n")) }
 }
 
 /// A copy whose golden tests pass.

@@ -42,6 +42,25 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
     report.step("devices: full batch norm refuses to recompute", || refused(tree));
 }
 
+/// One board, if its emulator is there, by the program that the tests built.
+pub fn quick(tree: &Tree, report: &mut Report, tools: &Tools) {
+    const NAME: &str = "one emulated board";
+    let board = &BOARDS[0];
+    match tools.target(board.target).and_then(|()| tools.emulator(board.program)) {
+        Ok(()) => report.step(NAME, || {
+            let words = format!(
+                "compare --json --quiet --no-count --depth 6 --width 12 --points 20 --runs 2 --targets host,qemu:{}",
+                board.name
+            );
+            let mut command = Command::new(tree.target.join("debug/shatterscope"));
+            command.args(words.split_whitespace()).current_dir(&tree.root).env("CARGO_TARGET_DIR", &tree.target);
+            let (told, equal) = compared(&mut command, LIMIT)?;
+            if equal { Ok(()) } else { bail!("the targets differ: {told}") }
+        }),
+        Err(reason) => report.skip(NAME, &reason),
+    }
+}
+
 /// The program of `boards/kernel-check`, built for this board and run on it: it ends with an error where bits differ.
 fn check_kernels(tree: &Tree, board: &Board) -> Result<()> {
     let image = board.build(tree, "kernel-check")?;

@@ -1,31 +1,52 @@
-use crate::emulated::{BOARDS, Board};
+use crate::emulated::BOARDS;
 use crate::step::Report;
 use crate::tools::{TARGETS, Tools};
 use crate::tree::{Tree, succeed};
+use std::collections::BTreeSet;
 
 const WASM: &str = "wasm32-unknown-unknown";
 
-/// Format, lints and documentation of both workspaces; of the peers' the format alone, for it takes minutes to build.
-pub fn style(tree: &Tree, report: &mut Report, tools: &Tools) {
+/// Format of all three workspaces; lints and documentation of what runs here. The peers' lints take minutes: `--long`.
+pub fn style(tree: &Tree, report: &mut Report) {
+    format(tree, report);
+    report.step("lints", || succeed(&mut tree.cargo("clippy --quiet --workspace --all-targets -- -D warnings")));
+    report.step("documentation", || {
+        succeed(
+            tree.cargo("doc --quiet --workspace --no-deps --features shatterscope/flash")
+                .env("RUSTDOCFLAGS", "-D warnings"),
+        )?;
+        let firmware = "doc --quiet --no-deps -p shatterscope-firmware";
+        succeed(tree.cargo_of_boards(".", firmware).env("RUSTDOCFLAGS", "-D warnings"))
+    });
+}
+
+/// The format of all three workspaces.
+pub fn format(tree: &Tree, report: &mut Report) {
     report.step("format", || {
         succeed(&mut tree.cargo("fmt --all --check"))?;
         succeed(&mut tree.cargo_of_boards(".", "fmt --all --check"))?;
         succeed(tree.cargo("fmt --check").current_dir(tree.root.join("benches/peers")))
     });
-    report.step("lints", || succeed(&mut tree.cargo("clippy --quiet --workspace --all-targets -- -D warnings")));
-    for Board { name, target, .. } in BOARDS {
-        let step = format!("lints of {name}");
+}
+
+/// Lints of what runs on emulated boards: one call of cargo for each target.
+pub fn firmware_lints(tree: &Tree, report: &mut Report, tools: &Tools) {
+    let targets: BTreeSet<_> = BOARDS.iter().map(|board| board.target).collect();
+    for target in targets {
+        let step = format!("lints on {target}");
         if let Err(reason) = tools.target(target) {
             report.skip(step, &reason);
             continue;
         }
         report.step(step, || {
-            let lint = |what: &str| {
-                let words = format!("clippy --quiet --release --target {target} {what} -- -D warnings");
-                succeed(&mut tree.cargo_of_boards("qemu", &words))
-            };
-            lint(&format!("-p qemu-boards --bin {name}"))?;
-            lint("-p shatterscope-firmware -p shatterscope-platform -p no-panic -p kernel-check -p kernels")
+            let boards = BOARDS.iter().filter(|board| board.target == target);
+            let bins: String = boards.map(|board| format!(" --bin {}", board.name)).collect();
+            let words = format!(
+                "clippy --quiet --release --target {target} -p qemu-boards -p shatterscope-firmware \
+                 -p shatterscope-platform -p no-panic -p kernel-check -p kernels --lib --bin no-panic \
+                 --bin kernel-check --bin kernels{bins} -- -D warnings"
+            );
+            succeed(&mut tree.cargo_of_boards("qemu", &words))
         });
     }
     match tools.target(WASM) {
@@ -35,14 +56,6 @@ pub fn style(tree: &Tree, report: &mut Report, tools: &Tools) {
         }),
         Err(reason) => report.skip("lints of wasm", &reason),
     }
-    report.step("documentation", || {
-        succeed(
-            tree.cargo("doc --quiet --workspace --no-deps --features shatterscope/flash")
-                .env("RUSTDOCFLAGS", "-D warnings"),
-        )?;
-        let firmware = "doc --quiet --no-deps -p shatterscope-firmware";
-        succeed(tree.cargo_of_boards(".", firmware).env("RUSTDOCFLAGS", "-D warnings"))
-    });
 }
 
 /// The tests of the host, and the golden tests at every optimisation level.
@@ -54,6 +67,18 @@ pub fn tests(tree: &Tree, report: &mut Report) {
             succeed(&mut tree.cargo(&format!("{words} {profile}")))
         });
     }
+}
+
+/// The tests of the core and of the tool, and the goldens as an optimising compiler computes them.
+pub fn quick(tree: &Tree, report: &mut Report) {
+    report.step("tests of the core and the tool", || {
+        succeed(
+            &mut tree.cargo("test -p shatterscope -p shatterscope-host --features shatterscope/flash --no-fail-fast"),
+        )
+    });
+    report.step("goldens at opt3", || {
+        succeed(&mut tree.cargo("test --quiet -p shatterscope-goldens --test goldens --profile opt3"))
+    });
 }
 
 /// The figures as a user draws them, and their page in a browser.
@@ -72,18 +97,17 @@ pub fn report(tree: &Tree, report: &mut Report, tools: &Tools) {
 
 /// The core on every target, with and without logs.
 pub fn targets(tree: &Tree, report: &mut Report, tools: &Tools) {
-    for target in TARGETS {
-        let name = format!("core on {target}");
-        if let Err(reason) = tools.target(target) {
-            report.skip(name, &reason);
-            continue;
-        }
-        report.step(name, || {
-            let check = format!("check --quiet -p shatterscope --lib --target {target}");
-            succeed(&mut tree.cargo(&check))?;
-            succeed(&mut tree.cargo(&format!("{check} --features defmt,flash,wire")))
-        });
+    const NAME: &str = "core on every target";
+    if let Some(reason) = TARGETS.iter().find_map(|target| tools.target(target).err()) {
+        report.skip(NAME, &reason);
+        return;
     }
+    report.step(NAME, || {
+        let targets: String = TARGETS.iter().map(|target| format!(" --target {target}")).collect();
+        let check = format!("check --quiet -p shatterscope --lib{targets}");
+        succeed(&mut tree.cargo(&check))?;
+        succeed(&mut tree.cargo(&format!("{check} --features defmt,flash,wire")))
+    });
 }
 
 /// The tests that are ignored for their length, and the benchmarks' build.

@@ -18,6 +18,7 @@ pub const TARGETS: [&str; 9] = [
 ];
 
 /// What could not be had; steps that need it are skipped.
+#[derive(Default)]
 pub struct Tools {
     missing_targets: Vec<&'static str>,
     missing_programs: Vec<&'static str>,
@@ -34,6 +35,11 @@ impl Tools {
     /// Every emulator, and node.
     pub fn emulators(&self) -> Result<(), String> {
         self.program(|program| ![BROWSER, VALGRIND].contains(&program))
+    }
+
+    /// One emulator.
+    pub fn emulator(&self, name: &str) -> Result<(), String> {
+        self.program(|program| program == name)
     }
 
     /// What counts instructions and watches memory.
@@ -70,7 +76,7 @@ const PROGRAMS: [(&str, &str); 7] = [
 
 /// Installs what is missing. What only the user may install fails the step and says how.
 pub fn provide(report: &mut Report) -> Tools {
-    let mut tools = Tools { missing_targets: Vec::new(), missing_programs: Vec::new() };
+    let mut tools = Tools::default();
     report.step("tools", || {
         for component in ["fmt", "clippy"] {
             if !runs(Command::new("cargo").args([component, "--version"])) {
@@ -85,10 +91,27 @@ pub fn provide(report: &mut Report) -> Tools {
     tools
 }
 
+/// What there is, after `provide`: installs nothing.
+pub fn found() -> Result<Tools> {
+    let there = installed()?;
+    let missing_programs = missing().map(|(program, _)| program).collect();
+    Ok(Tools { missing_targets: TARGETS.into_iter().filter(|target| !there(target)).collect(), missing_programs })
+}
+
+/// Whether a target is installed.
+fn installed() -> Result<impl Fn(&str) -> bool> {
+    let sysroot = output_of(Command::new("rustc").args(["--print", "sysroot"]))?;
+    Ok(move |target: &str| Path::new(sysroot.trim()).join("lib/rustlib").join(target).join("lib").is_dir())
+}
+
+/// Programs that are not there, with their packages.
+fn missing() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PROGRAMS.into_iter().filter(|(program, _)| !runs(Command::new(program).arg("--version")))
+}
+
 /// The targets that are neither there nor to be had.
 fn missing_targets() -> Result<Vec<&'static str>> {
-    let sysroot = output_of(Command::new("rustc").args(["--print", "sysroot"]))?;
-    let there = |target: &str| Path::new(sysroot.trim()).join("lib/rustlib").join(target).join("lib").is_dir();
+    let there = installed()?;
     for target in TARGETS.into_iter().filter(|target| !there(target)) {
         if let Err(error) = succeed(Command::new("rustup").args(["target", "add", target])) {
             println!("{error:#}");
@@ -99,7 +122,6 @@ fn missing_targets() -> Result<Vec<&'static str>> {
 
 /// The programs that are neither there nor to be had.
 fn missing_programs() -> Result<Vec<&'static str>> {
-    let missing = || PROGRAMS.into_iter().filter(|(program, _)| !runs(Command::new(program).arg("--version")));
     let mut packages: Vec<_> = missing().map(|(_, package)| package).collect();
     packages.dedup();
     if packages.is_empty() {

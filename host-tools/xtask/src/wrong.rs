@@ -77,7 +77,7 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
 }
 
 fn check(tree: &Tree, wrong: &Wrong) -> Result<()> {
-    let copy = Copy::make(tree, "mutants")?;
+    let copy = Copy::make(tree, "wrong")?;
     if let Expected::Step = wrong.expected {
         return check_steps(tree, wrong, &copy);
     }
