@@ -118,6 +118,52 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A family is planned block by block: what comes of it is what its layers come to one by one.
+    #[test]
+    fn a_family_is_planned_as_its_layers_are((case, schedule) in any_case(), depth in 1u32..40) {
+        let network = Network::Family(Spec { depth, ..case.spec });
+        let layers: Vec<Layer> = (0..network.len()).map(|i| network.layer(i).unwrap()).collect();
+        let options = case.options(schedule);
+        if let Ok(plan) = network.plan(&options, 4) {
+            let listed = Network::Layers(&layers).plan(&options, 4);
+            prop_assert_eq!(listed, Ok(Plan { panel_len: 1, ..plan }));
+        }
+        let kinds = |numbers: &mut dyn Iterator<Item = u32>| {
+            let mut kinds: Vec<String> = Vec::new();
+            for i in numbers {
+                let kind = match layers[i as usize] {
+                    Layer::Dense(dense) => format!("{:?}", Dense { layer: 0, ..dense }),
+                    other => format!("{other:?}"),
+                };
+                if !kinds.contains(&kind) {
+                    kinds.push(kind);
+                }
+            }
+            kinds
+        };
+        prop_assert_eq!(kinds(&mut network.distinct()), kinds(&mut (0..network.len())));
+    }
+}
+
+/// A device plans before it looks at its line again: a network of 16 million layers takes it no longer than one of ten.
+#[test]
+fn no_depth_takes_long_to_plan() {
+    let start = std::time::Instant::now();
+    for norm in [Norm::None, Norm::Centre, Norm::Batch] {
+        let network = Network::Family(Spec::feedforward((1 << 24) - 1, 1).with_norm(norm));
+        for schedule in [Schedule::WholeBatch, Schedule::Blocks { resident: 4 }] {
+            for _ in 0..1000 {
+                std::hint::black_box(network.plan(&Options { schedule, ..Options::new(8) }, 4)).unwrap();
+            }
+        }
+        assert!(network.distinct().count() < 20);
+    }
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+}
+
 fn planned(plan: &Plan) -> [(Buffer, u64); 6] {
     [
         (Buffer::Activations, plan.activations_len),

@@ -2,7 +2,7 @@ use super::{Dense, Family, Layer, Norm, Readout, Role, Spec};
 
 impl Spec {
     /// Operations of one hidden layer: `[norm], rectifier, dense` and, for residual families, fork and join around them.
-    const fn block(&self) -> u32 {
+    pub(super) const fn block(&self) -> u32 {
         let norm = !matches!(self.norm, Norm::None);
         (if self.join().is_some() { 4 } else { 2 }) + norm as u32
     }

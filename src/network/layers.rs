@@ -146,6 +146,25 @@ impl Network<'_> {
         }
     }
 
+    /// Operations of a hidden block of a family, which begin at operation 1, and how many such blocks there are, one like the other.
+    /// Lists repeat nothing: (0, 0).
+    pub(super) const fn blocks(&self) -> (u32, u32) {
+        match self {
+            Network::Family(spec) => (spec.block(), spec.depth.saturating_sub(1)),
+            Network::Layers(_) => (0, 0),
+        }
+    }
+
+    /// Numbers of the operations, ascending, but of a family's hidden blocks only those of the first: the others are like it, and
+    /// a network may have millions of them.
+    pub fn distinct(&self) -> impl Iterator<Item = u32> + use<> {
+        let (block, blocks) = self.blocks();
+        let repeats = block.saturating_mul(blocks.saturating_sub(1));
+        let len = self.len();
+        let head = if repeats == 0 { len } else { block.saturating_add(1) };
+        (0..head).chain(head.saturating_add(repeats)..len)
+    }
+
     /// Units that enter operation 0.
     pub const fn inputs(&self) -> u32 {
         match self.layer(0) {

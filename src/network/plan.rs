@@ -124,6 +124,14 @@ macro_rules! checked {
     };
 }
 
+/// A sum that goes on as it went since it was `before`, so many times more.
+const fn repeated(sum: u64, before: u64, more: u64) -> Option<u64> {
+    match sum.saturating_sub(before).checked_mul(more) {
+        Some(rest) => sum.checked_add(rest),
+        None => None,
+    }
+}
+
 impl Network<'_> {
     /// Lengths and work of a run with tiles of `tile` points (the executor's T).
     ///
@@ -157,8 +165,15 @@ impl Network<'_> {
         let (mut tape_tile_len, mut normalised_tile_len) = (0u64, 0u64);
         // Multiply-adds a point: forward so far, and the sums over norms of what stands before (and after) each.
         let (mut adds, mut before_norms, mut norm_passes) = (0u64, 0u64, 0u64);
+        // Of a family's hidden blocks the first is looked at and the others are counted, so that no depth takes long to plan.
+        let (block, blocks) = self.blocks();
+        let repeats = blocks.saturating_sub(1);
+        let (mut before, mut block_passes) = ([0u64; 6], 0u64);
         let mut i = 0;
         while let Some(layer) = self.layer(i) {
+            if i == 1 {
+                before = [adds, before_norms, norm_passes, statistics_len, tape_tile_len, normalised_tile_len];
+            }
             let (fan_in, fan_out) = layer.shape();
             let (units, out) = (fan_in as u64, fan_out as u64);
             if out > widest {
@@ -195,9 +210,23 @@ impl Network<'_> {
                     let passes = if batch { 2 } else { 1 };
                     before_norms = checked!(before_norms.checked_add(checked!(adds.checked_mul(passes))));
                     norm_passes += 1;
+                    block_passes += passes;
                 }
             }
             i += 1;
+            if repeats > 0 && i == block + 1 {
+                let more = repeats as u64;
+                // The norm of the k-th block has k blocks more before it than that of the first.
+                let later = checked!(block_passes.checked_mul(adds.saturating_sub(before[0])));
+                let later = checked!(later.checked_mul(more * (more + 1) / 2));
+                adds = checked!(repeated(adds, before[0], more));
+                before_norms = checked!(checked!(repeated(before_norms, before[1], more)).checked_add(later));
+                norm_passes = checked!(repeated(norm_passes, before[2], more));
+                statistics_len = checked!(repeated(statistics_len, before[3], more));
+                tape_tile_len = checked!(repeated(tape_tile_len, before[4], more));
+                normalised_tile_len = checked!(repeated(normalised_tile_len, before[5], more));
+                i = checked!(i.checked_add(checked!(block.checked_mul(repeats))));
+            }
         }
         if norms > 0 {
             let rows = if recompute { 16 } else { 2 };

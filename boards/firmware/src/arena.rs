@@ -123,7 +123,7 @@ pub(crate) struct Pieces<'a> {
 
 /// Elements of the largest matrix: a longer panel than that is of no use.
 fn matrix_len(network: &Network) -> u64 {
-    let dense = (0..network.len()).filter_map(|i| match network.layer(i) {
+    let dense = network.distinct().filter_map(|i| match network.layer(i) {
         Some(Layer::Dense(dense)) => Some(dense.fan_in as u64 * dense.fan_out as u64),
         _ => None,
     });

@@ -1,7 +1,7 @@
 //! How a run is cut to the memory of a device: the schedule, and the slices of points.
 use crate::spec::Spec;
 use crate::{Failure, Result};
-use shatterscope::network::{Network, Norm, Plan, Schedule};
+use shatterscope::network::{Layer, Network, Norm, Plan, Schedule};
 use shatterscope::wire::{Part, Run};
 use shatterscope_firmware::{Layout, Short, layout};
 
@@ -189,10 +189,13 @@ impl Room {
     }
 }
 
-/// Shapes of the dense layers.
+/// Shapes of the dense layers, equal ones once.
 fn matrices(run: &Run) -> impl Iterator<Item = (u64, u64)> {
-    let layers = crate::weights::dense_layers(&Network::Family(run.spec));
-    layers.into_iter().map(|dense| (dense.fan_out as u64, dense.fan_in as u64))
+    let network = Network::Family(run.spec);
+    network.distinct().filter_map(move |i| match network.layer(i) {
+        Some(Layer::Dense(dense)) => Some((dense.fan_out as u64, dense.fan_in as u64)),
+        _ => None,
+    })
 }
 
 /// Columns of the widest product, either way.

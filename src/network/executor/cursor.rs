@@ -50,7 +50,7 @@ impl Cursor {
             normalised: 0,
         };
         if options.schedule != Schedule::WholeBatch
-            && let Some(norm) = next_norm(network, 0)
+            && let Some(norm) = network.distinct().find(|&i| is_norm(network, i))
         {
             cursor.phase = Phase::Moments { second: false };
             cursor.norm = norm;

@@ -139,7 +139,7 @@ impl<'a, W: Weights, K: Workers, const R: usize, const T: usize> Executor<'a, W,
             Input::Grid { from, step } => finite(Buffer::Inputs, &[from, step])?,
         }
         let mut panel_len = 1;
-        for i in 0..network.len() {
+        for i in network.distinct() {
             if let Some(Layer::Dense(dense)) = network.layer(i) {
                 panel_len = panel_len.max(weights.panel_len(&dense));
             }
