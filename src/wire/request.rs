@@ -38,7 +38,7 @@ pub struct Run {
     pub part: Part,
     /// Bytes of memory that the whole firmware may use: statics, arena and stack; 0 for all that there is.
     pub ram: u32,
-    /// Multiply-adds between two looks at the transport, each with a `Progress`; 0 for none before the end.
+    /// Multiply-adds between two looks at the transport, each with a `Progress`; see [`Run::report_interval`].
     pub report_every: u32,
 }
 
@@ -75,7 +75,23 @@ pub enum Part {
     },
 }
 
+/// Multiply-adds between two looks at the transport where a request leaves that open: seconds of work on a core without FPU.
+const INTERVAL: u32 = 1 << 20;
+
+/// Most of them.
+const LONGEST_INTERVAL: u32 = 1 << 22;
+
 impl Run {
+    /// Multiply-adds between two looks at the transport, so that every run can be cancelled: `report_every`, but 2^20 for 0, and 2^22
+    /// for more than that.
+    pub const fn report_interval(&self) -> u64 {
+        (match self.report_every {
+            0 => INTERVAL,
+            every if every > LONGEST_INTERVAL => LONGEST_INTERVAL,
+            every => every,
+        }) as u64
+    }
+
     /// The executor's options, with the widest instructions of whoever runs it.
     pub fn options(&self) -> Options {
         Options {

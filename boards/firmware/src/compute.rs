@@ -5,7 +5,7 @@ use crate::tap::Tap;
 use shatterscope::Error;
 use shatterscope::contract::Digest;
 use shatterscope::network::{Executor, Input, Network, Seeded, Serial, Weights, Workers};
-use shatterscope::wire::{Decoder, Done, Frame, Message, Part, Run, VALUE_BYTES, Why};
+use shatterscope::wire::{Decoder, Done, Frame, MAX_FRAME, Message, Part, Run, VALUE_BYTES, Why};
 
 /// How a run ended.
 enum Outcome {
@@ -110,9 +110,8 @@ fn steps<W: Weights, K: Workers, M: Machine, const R: usize, const T: usize>(
     decoder: &mut Decoder,
     tap: &mut Tap<M>,
 ) -> Result<Outcome, Gone> {
-    let budget = if run.report_every == 0 { u64::MAX } else { run.report_every as u64 };
     loop {
-        match executor.step_observed(budget, tap) {
+        match executor.step_observed(run.report_interval(), tap) {
             Ok(step) if step.is_done() => return Ok(Outcome::Complete),
             Ok(_) => {}
             Err(error) => return Ok(Outcome::Failed(error)),
@@ -129,7 +128,9 @@ fn steps<W: Weights, K: Workers, M: Machine, const R: usize, const T: usize>(
 /// Whether the host wants the end. What else it says meanwhile is not heard: it says it again.
 #[inline(never)]
 fn cancelled<M: Machine>(decoder: &mut Decoder, answer: &mut Answer<M>) -> Result<bool, Gone> {
-    while let Some(byte) = answer.machine().poll()? {
+    // A host that never stops talking does not stop the run.
+    for _ in 0..4 * MAX_FRAME {
+        let Some(byte) = answer.machine().poll()? else { break };
         if let Some(Ok(Frame { message: Message::Cancel, request, .. })) = decoder.push(byte)
             && request == answer.request()
         {
