@@ -8,6 +8,7 @@ mod devices;
 mod emulated;
 mod engine;
 mod flash;
+mod hostile;
 mod images;
 mod learning;
 mod link;

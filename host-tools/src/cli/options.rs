@@ -73,7 +73,7 @@ pub struct Devices {
     /// Repository that firmware is built from [default: around the working directory]
     #[arg(long, value_name = "DIR")]
     pub firmware: Option<PathBuf>,
-    /// Seconds of silence after which a device counts as gone
+    /// Seconds that a device has to answer a request; progress that it reports starts them anew
     #[arg(long, default_value_t = 60.0)]
     pub timeout: f64,
     /// Order of work on devices: whole-batch, or blocks:N with N points resident [default: what costs least]

@@ -82,7 +82,7 @@ pub struct Reach {
     /// Repository that firmware is built from [default: around the working directory]
     #[arg(long, value_name = "DIR")]
     pub firmware: Option<PathBuf>,
-    /// Seconds of silence after which a device counts as gone
+    /// Seconds that a device has to answer a request; progress that it reports starts them anew
     #[arg(long, default_value_t = 60.0)]
     pub timeout: f64,
     /// Bytes of memory that the whole firmware may use, K and M allowed [default: all]

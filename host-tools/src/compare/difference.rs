@@ -5,7 +5,7 @@ use crate::spec::Spec;
 use crate::{Failure, Result};
 use serde::Serialize;
 use shatterscope::Pass;
-use shatterscope::network::Network;
+use shatterscope::network::{Derivative, Network};
 
 /// The first element that differs, in the order of the computation.
 #[derive(Clone, Debug, Serialize)]
@@ -94,9 +94,11 @@ pub(super) fn locate(
     let here = reference.values(spec, run, pass, operation as u32)?;
     let there = place.values(spec, run, pass, operation as u32)?;
     let (units_in, units_out) = layer.shape();
-    let (direction, units) = match pass {
-        Pass::Forward => ("forward", units_out),
-        Pass::Backward => ("backward", units_in),
+    let (direction, units) = match (pass, spec.derivative.core()) {
+        (Pass::Forward, _) => ("forward", units_out),
+        (Pass::Backward, Derivative::Reverse) => ("backward", units_in),
+        // A tangent leaves an operation as its value does.
+        (Pass::Backward, Derivative::Forward) => ("backward", units_out),
     };
     let named =
         Difference { direction, layer: network.layer_number(operation as u32), operation: kind_of(&layer), ..bare };

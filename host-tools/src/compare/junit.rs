@@ -1,6 +1,6 @@
 use super::Comparison;
 use super::table::{same, sentence, verdict};
-use crate::{Failure, Result, files};
+use crate::{Failure, Result, files, text};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::path::Path;
 use std::time::Duration;
@@ -20,20 +20,21 @@ pub fn write_junit(comparisons: &[Comparison], path: &Path) -> Result<()> {
                 let kind = if told.error.is_some() { NonSuccessKind::Error } else { NonSuccessKind::Failure };
                 let mut status = TestCaseStatus::non_success(kind);
                 let located = comparison.first_difference.as_ref().filter(|first| first.target == told.name);
-                status.set_message(located.map_or_else(|| verdict(i, told, &comparison.targets[0]), sentence));
+                let message = located.map_or_else(|| verdict(i, told, &comparison.targets[0]), sentence);
+                status.set_message(text::line(&message));
                 status
             };
-            let mut case = TestCase::new(&*told.name, status);
+            let mut case = TestCase::new(text::visible(&told.name), status);
             case.set_classname(comparison.contract);
             case.set_time(Duration::from_secs_f64(told.seconds.unwrap_or(0.0)));
             suite.add_test_case(case);
         }
         report.add_test_suite(suite);
     }
-    let text = report.to_string().map_err(|error| Failure::failed(format!("cannot write JUnit: {error}")))?;
+    let document = report.to_string().map_err(|error| Failure::failed(format!("cannot write JUnit: {error}")))?;
     let name = path.file_name().ok_or_else(|| Failure::usage(format!("--junit {}: not a file", path.display())))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    files::write_all(folder, &[(name.to_string_lossy().into_owned(), text.into_bytes())])
+    files::write_all(folder, &[(name.to_string_lossy().into_owned(), document.into_bytes())])
         .map_err(|error| Failure::failed(error.to_string()))?;
     Ok(())
 }

@@ -141,12 +141,14 @@ fn run_target(entries: &[Entry], target: &Target, settings: &Settings, engine: &
     for entry in entries {
         let settings = entry.settings(settings);
         if place.as_ref().is_none_or(|(opened, _)| *opened != settings) {
-            place = None;
+            // The process of the one before has ended when the next one starts.
+            drop(place.take());
             match open(target, &settings, engine) {
                 Ok(opened) => place = Some((settings, opened)),
+                // A target that cannot be opened is not tried again for every spec.
                 Err(error) => {
-                    all.push(Err(error.to_string()));
-                    continue;
+                    all.resize(entries.len(), Err(error.to_string()));
+                    break;
                 }
             }
         }
@@ -185,8 +187,11 @@ fn tell(target: &Target, runs: &Runs) -> Told {
                 Outcome::NonFinite(fault) => Some(crate::engine::RunFault { run, fault }.into()),
                 Outcome::Results { .. } => None,
             });
-            told.instructions = runs.iter().map(|run| run.instructions).sum();
-            told.ticks = runs.iter().map(|run| run.ticks).sum();
+            let sum = |of: fn(&Measured) -> Option<u64>| {
+                runs.iter().map(of).try_fold(0u64, |sum, x| Some(sum.saturating_add(x?)))
+            };
+            told.instructions = sum(|run| run.instructions);
+            told.ticks = sum(|run| run.ticks);
             told.stack_bytes = runs.iter().map(|run| run.stack).max().flatten();
             told.arena_bytes = runs.iter().map(|run| run.arena).max().flatten();
             told.seconds = Some(runs.iter().map(|run| run.seconds).sum());

@@ -8,7 +8,9 @@ pub mod link;
 pub mod map;
 pub mod place;
 pub mod probe;
+pub mod process;
 pub mod profile;
+mod pump;
 pub mod serial;
 pub mod target;
 

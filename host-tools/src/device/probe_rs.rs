@@ -109,8 +109,8 @@ impl Probe {
 }
 
 impl Channel for Probe {
-    fn send(&mut self, mut bytes: &[u8]) -> std::io::Result<()> {
-        let end = Instant::now() + START;
+    fn send(&mut self, mut bytes: &[u8], limit: Duration) -> std::io::Result<()> {
+        let end = Instant::now() + limit;
         while !bytes.is_empty() {
             let len = self.say(bytes).map_err(std::io::Error::other)?;
             bytes = &bytes[len..];

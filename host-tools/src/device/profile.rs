@@ -1,5 +1,6 @@
 //! What each operation of a run takes, each way.
 use super::counter::{Counts, Mark};
+use crate::text::visible;
 use shatterscope::Pass;
 use shatterscope::network::{Layer, Network};
 use std::ops::AddAssign;
@@ -37,7 +38,7 @@ impl Spent {
 impl AddAssign for Spent {
     fn add_assign(&mut self, other: Self) {
         self.counts = self.counts.plus(other.counts);
-        self.ticks += other.ticks;
+        self.ticks = self.ticks.saturating_add(other.ticks);
     }
 }
 
@@ -83,11 +84,12 @@ impl Profile {
     /// Takes the elements of one answer: the kernel's name, then ticks from operation `first` on.
     pub(super) fn clock(&mut self, first: u32, elements: &[u64]) {
         let Some((name, ticks)) = elements.split_first() else { return };
-        self.kernel = name.to_le_bytes().into_iter().take_while(|&letter| letter != 0).map(char::from).collect();
+        let letters = name.to_le_bytes().into_iter().take_while(|&letter| letter != 0);
+        self.kernel = visible(&letters.map(char::from).collect::<String>());
         let operations = self.operations.iter_mut().skip(first as usize);
         for (operation, ticks) in operations.zip(ticks.as_chunks::<2>().0) {
             for (spent, &ticks) in operation.iter_mut().zip(ticks) {
-                spent.ticks += ticks;
+                spent.ticks = spent.ticks.saturating_add(ticks);
             }
         }
     }

@@ -1,11 +1,11 @@
 //! The same training on a device, held to this machine's after every step.
 use super::{Lesson, Model, Outcome, Spec};
 use crate::device::counter::Counter;
-use crate::device::link::{Identity, Link, Mended, Standing, Words};
+use crate::device::link::{Identity, Link, LinkError, Mended, Standing, Words};
 use crate::{Failure, Result};
 use serde::Serialize;
 use shatterscope::contract::canonical_bits;
-use shatterscope::train::{Layer, Powers};
+use shatterscope::train::Layer;
 use shatterscope::wire::{
     LAYER_BYTES, MAX_LAYERS, Ready, Save, Store, Teach, Train, With, encode_layers, examples_digest,
 };
@@ -94,8 +94,12 @@ impl Pupil {
         if model.step > 0 {
             train.with.step = 0;
             link.ready(&train)?;
-            let kept = link.restore(session);
-            let newest = kept.is_ok_and(|saved| (saved.step, saved.digest) == (model.step, model.digest()));
+            let newest = match link.restore(session) {
+                Ok(saved) => (saved.step, saved.digest) == (model.step, model.digest()),
+                // It has none, or another one.
+                Err(LinkError::Refused { .. }) => false,
+                Err(error) => return Err(error.into()),
+            };
             restored = newest && stands(&mut link, session, model)?;
             if !restored {
                 session = session.wrapping_add(1).max(1);
@@ -116,12 +120,25 @@ impl Pupil {
             }
             ready = link.ready(&train)?;
         }
-        if (ready.step, ready.digest) != (model.step, model.digest()) {
+        if ready.step != model.step {
+            let (there, here) = (ready.step, model.step);
+            return Err(Failure::failed(format!(
+                "{target} says that it has done {there} steps of this training, here {here}"
+            )));
+        }
+        if ready.digest != model.digest() {
             return Err(Failure::failed(format!(
                 "{target} differs before step {}: parameters {}, here {}",
                 model.step + 1,
                 ready.digest,
                 model.digest()
+            )));
+        }
+        let lens = [model.parameters.len(), model.running.len(), model.state.len()];
+        if [ready.parameters, ready.running, ready.state].map(|words| words as usize) != lens {
+            return Err(Failure::failed(format!(
+                "{target} trains {} parameters with {} running statistics and {} words of state, here {}, {} and {}",
+                ready.parameters, ready.running, ready.state, lens[0], lens[1], lens[2]
             )));
         }
         let (steps, stack, ticks, instructions) = (0, None, Some(0), 0);
@@ -173,28 +190,34 @@ impl Pupil {
         }
         self.steps += 1;
         self.stack = self.stack.max(taught.stack);
-        self.ticks = self.ticks.zip(taught.ticks).map(|(sum, ticks)| sum + ticks);
+        self.ticks = self.ticks.zip(taught.ticks).map(|(sum, ticks): (u64, u64)| sum.saturating_add(ticks));
         if let Some(counter) = &mut self.counter {
             self.instructions += counter.regions().iter().map(|region| region.instructions).sum::<u64>();
         }
         Ok(())
     }
 
-    /// The model as the device has it.
+    /// The model as the device has it: word for word what this machine has.
     ///
     /// # Errors
-    /// A device that does not answer.
+    /// A device that does not answer, or the first word that differs.
     pub fn model(&mut self, model: &Model) -> Result<Model> {
-        let mut all = |store, len: usize| -> Result<Vec<f32>> {
-            let words = self.link.words(self.session, store, len as u32)?;
-            Ok(words.into_iter().map(f32::from_bits).collect())
-        };
-        let parameters = all(Store::Parameters, model.parameters.len())?;
-        let running = all(Store::Running, model.running.len())?;
-        let state = all(Store::State, model.state.len())?;
-        let powers = all(Store::Powers, 2)?;
-        let powers = Powers { beta1: powers[0], beta2: powers[1] };
-        Ok(Model { parameters, running, state, powers, ..model.clone() })
+        for (store, here) in &stores(model) {
+            let there = self.link.words(self.session, *store, here.len() as u32)?;
+            if let Some(i) = there.iter().zip(here).position(|(there, here)| there != here) {
+                return Err(Failure::failed(format!(
+                    "{}: after step {} word {i} of {} is {:08x} ({:e}), here {:08x} ({:e})",
+                    self.target,
+                    model.step,
+                    name_of(*store),
+                    there[i],
+                    f32::from_bits(there[i]),
+                    here[i],
+                    f32::from_bits(here[i])
+                )));
+            }
+        }
+        Ok(model.clone())
     }
 
     /// What it took.
@@ -213,6 +236,18 @@ impl Pupil {
             saved: self.saved,
             mended: self.link.mended(),
         }
+    }
+}
+
+/// What a store is called.
+fn name_of(store: Store) -> &'static str {
+    match store {
+        Store::Inputs => "the inputs",
+        Store::Labels => "the labels",
+        Store::Parameters => "the parameters",
+        Store::Running => "the running statistics",
+        Store::State => "the optimiser's state",
+        Store::Powers => "the optimiser's powers",
     }
 }
 

@@ -1,6 +1,7 @@
 #![allow(dead_code, reason = "each test uses its part")]
 //! A device on a line whose faults are chosen: the real firmware in a thread, frames carried by channels.
 mod flash;
+pub mod hostile;
 
 use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write};
 pub use flash::{FLASH, Flash};
@@ -239,7 +240,7 @@ impl Simulated {
 }
 
 impl Channel for Simulated {
-    fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    fn send(&mut self, bytes: &[u8], _: Duration) -> std::io::Result<()> {
         let bytes = self.carry(Way::ToDevice, bytes.to_vec());
         match &self.line {
             Some((to, _)) => to.send(bytes).map_err(|_| std::io::ErrorKind::BrokenPipe.into()),
@@ -276,7 +277,7 @@ impl<A: FnMut(&[u8]) -> Vec<u8>> Scripted<A> {
 }
 
 impl<A: FnMut(&[u8]) -> Vec<u8>> Channel for Scripted<A> {
-    fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    fn send(&mut self, bytes: &[u8], _: Duration) -> std::io::Result<()> {
         let answer = (self.0)(bytes);
         self.1.push_back(answer);
         Ok(())

@@ -1,4 +1,4 @@
-use super::ATTEMPTS;
+use crate::text;
 use shatterscope::contract::CONTRACT;
 use shatterscope::wire::{Broken, VERSION, Why};
 use std::fmt;
@@ -19,6 +19,75 @@ pub struct Mended {
     pub resets: u32,
     /// Requests sent again.
     pub retries: u32,
+}
+
+impl Mended {
+    /// What came after an earlier state.
+    pub(super) fn since(&self, before: &Mended) -> Mended {
+        Mended {
+            lost: self.lost - before.lost,
+            repeated: self.repeated - before.repeated,
+            corrupt: self.corrupt - before.corrupt,
+            late: self.late - before.late,
+            resets: self.resets - before.resets,
+            retries: self.retries - before.retries,
+        }
+    }
+}
+
+/// What came instead of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    /// The time that the exchange had.
+    pub limit: Duration,
+    /// Requests sent.
+    pub requests: u32,
+    /// Bytes received.
+    pub bytes: u64,
+    /// Frames among them that could be read.
+    pub frames: u64,
+    /// Reports of progress that did not advance.
+    pub stalled: u64,
+    /// Messages that only a host sends, and elements that had come before.
+    pub useless: u64,
+    /// What was wrong on the line.
+    pub mended: Mended,
+}
+
+/// With more bytes a frame than a frame has, most of them are noise.
+const NOISE: u64 = 2 * shatterscope::wire::MAX_FRAME as u64;
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Unanswered { limit, requests, bytes, frames, stalled, useless, mended } = self;
+        let attempts = requests;
+        let requests = if *requests == 1 { "1 request".to_owned() } else { format!("{requests} requests") };
+        // A few frames may still answer an earlier request.
+        if *bytes > NOISE * *frames {
+            return write!(
+                f,
+                "the device sent {bytes} bytes that are no frames: wrong baud rate or other firmware? ({requests}, none answered)"
+            );
+        }
+        write!(f, "no whole answer to {requests} within {:.1} s", limit.as_secs_f64())?;
+        let seen = [
+            (u64::from(mended.lost), "frames lost"),
+            (u64::from(mended.corrupt), "corrupt"),
+            (u64::from(mended.repeated), "repeated"),
+            (u64::from(mended.late), "that answer something else"),
+            (u64::from(mended.resets), "restarts"),
+            (*stalled, "reports of progress that do not advance"),
+            (*useless, "that say nothing new"),
+        ];
+        let seen: Vec<_> = seen.iter().filter(|(count, _)| *count > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        let seen = if seen.is_empty() { "it ends too early".to_owned() } else { seen.join(", ") };
+        let advice = if mended.corrupt > 0 || mended.lost > *attempts {
+            "look at the cable, lower the baud rate"
+        } else {
+            "does it run the firmware of this version?"
+        };
+        write!(f, ", {frames} frames in {bytes} bytes: {seen}; {advice}")
+    }
 }
 
 /// Why there is no answer.
@@ -47,8 +116,19 @@ pub enum LinkError {
         /// There.
         have: u64,
     },
-    /// The line is too bad: what was seen on it.
-    GaveUp(Mended),
+    /// No whole answer came: what came instead.
+    GaveUp(Box<Unanswered>),
+    /// The device does not take what is sent to it.
+    Deaf(Duration),
+    /// What the device says cannot be: a whole frame with a good checksum that no firmware of this version sends. What it is.
+    Lie(String),
+    /// The device gave NaN or infinity as a result, and no fault: where, and the bits.
+    NonFinite {
+        /// The run, or the store of a training, and the element.
+        place: String,
+        /// Bits.
+        bits: u32,
+    },
 }
 
 impl fmt::Display for LinkError {
@@ -59,11 +139,12 @@ impl fmt::Display for LinkError {
                 "the device said nothing for {:.1} s: is it powered, flashed and on this port? --timeout waits longer",
                 limit.as_secs_f64()
             ),
-            LinkError::Closed(how) => write!(f, "the device is gone ({how})"),
+            LinkError::Closed(how) => write!(f, "the device is gone ({})", text::visible(how)),
             LinkError::OtherContract(id) => {
                 write!(
                     f,
-                    "the device computes by contract {id}, this program by {CONTRACT}: flash the firmware of this version"
+                    "the device computes by contract {}, this program by {CONTRACT}: flash the firmware of this version",
+                    text::visible(id)
                 )
             }
             LinkError::OtherWire => write!(
@@ -78,10 +159,22 @@ impl fmt::Display for LinkError {
                 write!(f, "the device fails its self-test (checks {checks:#b}): its numbers cannot be trusted")
             }
             LinkError::Refused { why, need, have } => refused(f, *why, *need, *have),
-            LinkError::GaveUp(seen) => write!(
+            LinkError::GaveUp(seen) => seen.fmt(f),
+            LinkError::Deaf(limit) => write!(
                 f,
-                "no whole answer after {ATTEMPTS} requests: {} frames lost, {} corrupt, {} resets; look at the cable, lower the baud rate",
-                seen.lost, seen.corrupt, seen.resets
+                "the device has not read what was sent to it for {:.1} s: does it run the firmware of this version?",
+                limit.as_secs_f64()
+            ),
+            LinkError::Lie(what) => {
+                write!(f, "the device does not keep to the wire format: {what}; flash the firmware of this version")
+            }
+            LinkError::NonFinite { place, bits } => write!(
+                f,
+                "the device gave {} (bits {bits:08x}) as {place}, and reported no fault: its numbers cannot be trusted",
+                match f32::from_bits(*bits) {
+                    x if x.is_nan() => "NaN",
+                    _ => "infinity",
+                }
             ),
         }
     }

@@ -1,8 +1,9 @@
 use super::LinkError;
+use crate::text::visible;
 use shatterscope::contract::CONTRACT;
-use shatterscope::wire::{Hello, VERSION};
+use shatterscope::wire::{Facts, Hello, VERSION};
 
-/// What a device said of itself, owned.
+/// What a device said of itself: validated, its texts escaped for a terminal.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Identity {
     /// Board.
@@ -53,6 +54,34 @@ impl Default for Identity {
     }
 }
 
+/// Most bytes of a name.
+const NAME: usize = 64;
+
+/// Most rows and points of a register tile; the core knows no larger one.
+const TILE: u32 = 64;
+
+/// Refuses facts that no firmware states, before anything is computed with them.
+fn check(hello: &Hello, facts: &Facts) -> Result<(), LinkError> {
+    let lie = |what: String| Err(LinkError::Lie(what));
+    for (what, name) in
+        [("board", facts.board), ("core", facts.core), ("commit", hello.commit), ("compiler", hello.compiler)]
+    {
+        if name.len() > NAME {
+            return lie(format!("the name of its {what} has {} bytes, at most {NAME} are allowed", name.len()));
+        }
+    }
+    for (what, value) in [("rows", facts.rows), ("points", facts.tile)] {
+        if !(1..=TILE).contains(&value) {
+            return lie(format!("{value} {what} of its register tile, which has 1 to {TILE}"));
+        }
+    }
+    let Facts { arena, ram, .. } = *facts;
+    if arena == 0 || !arena.is_multiple_of(4) || (ram > 0 && arena > ram) {
+        return lie(format!("{arena} B of memory for runs: a multiple of 4 above 0 within its {ram} B of memory"));
+    }
+    Ok(())
+}
+
 impl Identity {
     pub(super) fn of(hello: &Hello) -> Result<Self, LinkError> {
         if hello.wire != VERSION as u32 {
@@ -65,9 +94,10 @@ impl Identity {
         if facts.failed_checks != 0 {
             return Err(LinkError::SelfTest(facts.failed_checks));
         }
+        check(hello, &facts)?;
         Ok(Self {
-            board: facts.board.to_owned(),
-            core: facts.core.to_owned(),
+            board: visible(facts.board),
+            core: visible(facts.core),
             fpu: facts.fpu,
             clock: facts.clock,
             flash: facts.flash,
@@ -75,9 +105,9 @@ impl Identity {
             arena: facts.arena,
             rows: facts.rows,
             tile: facts.tile,
-            contract: hello.contract.to_owned(),
-            commit: hello.commit.to_owned(),
-            compiler: hello.compiler.to_owned(),
+            contract: visible(hello.contract),
+            commit: visible(hello.commit),
+            compiler: visible(hello.compiler),
             failed_checks: facts.failed_checks,
         })
     }

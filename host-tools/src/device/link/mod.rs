@@ -1,23 +1,35 @@
-//! Requests and answers over a [`Channel`]: what is lost is asked for again, what is wrong is never an answer.
+//! Requests and answers over a [`Channel`]: what is lost is asked for again, what is wrong is never an answer, and no exchange takes more
+//! time or memory than its request allows.
 mod error;
+mod exchange;
+mod expected;
 mod identity;
 mod pieces;
 mod reply;
 mod training;
 
-pub use error::{LinkError, Mended};
+pub use error::{LinkError, Mended, Unanswered};
 pub use identity::Identity;
 pub use training::{Place as Standing, Words};
 
 use super::channel::{Channel, Received};
+use exchange::{Exchange, Traffic};
+use expected::Expected;
 use pieces::Pieces;
 use reply::{Heard, Reply};
 use shatterscope::contract::CONTRACT;
 use shatterscope::wire::{Broken, Decoder, Done, Frame, Hello, MAX_FRAME, Message, Run, VERSION, Why, encode};
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 /// How often a request is sent before the link gives up.
 pub const ATTEMPTS: u32 = 6;
+
+/// Bytes that are still read after the time is over: what had arrived by then, while this process was not running.
+const OVERTIME: usize = 64 << 10;
+
+/// Frames of one answer that may be missing in a row. Nobody loses more within a time limit.
+const GAP: u32 = 1 << 20;
 
 /// A part that came whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,12 +47,14 @@ pub struct Link {
     pending: std::collections::VecDeque<u8>,
     request: u32,
     limit: Duration,
+    overtime: usize,
     identity: Identity,
     mended: Mended,
+    traffic: Traffic,
 }
 
 impl Link {
-    /// Asks who is there. `limit` is the longest silence that is borne.
+    /// Asks who is there. `limit` is the time that each exchange has, unless the device makes progress.
     ///
     /// # Errors
     /// Nobody there, or somebody who does not compute by this contract.
@@ -51,19 +65,25 @@ impl Link {
             pending: Default::default(),
             request: 0,
             limit,
+            overtime: 0,
             identity: Identity::default(),
             mended: Mended::default(),
+            traffic: Traffic::default(),
         };
+        let mut exchange = Exchange::new(&link, MAX_FRAME);
         let mut other_wire = false;
         for attempt in 0..ATTEMPTS {
-            link.mended.retries += u32::from(attempt > 0);
-            let request = link.ask_hello()?;
-            // A device that is alive answers at once: short waits first, the whole patience at last.
-            let patience = if attempt + 1 == ATTEMPTS { limit } else { (limit / 8).min(Duration::from_secs(2)) };
-            let end = Instant::now() + patience;
+            add(&mut link.mended.retries, u32::from(attempt > 0));
+            link.ask_hello(exchange.end())?;
+            exchange.sent(attempt, ATTEMPTS);
+            // A device that is alive answers at once: short waits first, all of the time at last.
+            if attempt + 1 < ATTEMPTS {
+                exchange.hurry((limit / 8).min(Duration::from_secs(2)));
+            }
             loop {
-                match link.hear(end) {
-                    Heard::Frame(Reply::Hello(answered, identity)) if answered == request => {
+                match link.hear(exchange.pause()) {
+                    // The answer to any of the questions.
+                    Heard::Frame(Reply::Hello(1.., identity)) => {
                         link.identity = (*identity)?;
                         return Ok(link);
                     }
@@ -71,23 +91,22 @@ impl Link {
                         return Err(LinkError::OtherContract("another".to_owned()));
                     }
                     Heard::Frame(Reply::Refused { request: 0, .. }) => break,
-                    // Said at the start, or in answer to an earlier question.
+                    // Said at the start.
                     Heard::Frame(Reply::Hello(..)) => {}
-                    Heard::Frame(_) => link.mended.late += 1,
+                    Heard::Frame(_) => add(&mut link.mended.late, 1),
                     Heard::Corrupt(broken) => {
-                        link.mended.corrupt += 1;
+                        add(&mut link.mended.corrupt, 1);
                         other_wire |= broken == Broken::Version;
                     }
                     Heard::Silence => break,
                     Heard::Closed(how) => return Err(LinkError::Closed(how)),
                 }
             }
+            if exchange.is_over() {
+                break;
+            }
         }
-        Err(match (other_wire, link.mended.corrupt) {
-            (true, _) => LinkError::OtherWire,
-            (false, 0) => LinkError::Silent(limit),
-            (false, _) => LinkError::GaveUp(link.mended),
-        })
+        Err(if other_wire { LinkError::OtherWire } else { exchange.unanswered(&link) })
     }
 
     /// Who is there.
@@ -110,43 +129,47 @@ impl Link {
     /// `progress` is told (multiply-adds done, all) and says whether to go on; otherwise the run is cancelled.
     ///
     /// # Errors
-    /// [`LinkError`]; never a part with an element that was not received with a good CRC, nor one that misses the digest.
+    /// [`LinkError`]; never a part with an element that was not received with a good CRC, nor one that misses the digest, nor one of
+    /// another length than was asked for, nor one with NaN or infinity.
     pub fn part(&mut self, run: &Run, mut progress: impl FnMut(u64, u64) -> bool) -> Result<Answer, LinkError> {
-        let mut parts = Pieces::new(run);
+        let mut parts = Pieces::new(run, Expected::of(run, self.identity.tile, self.identity.arena));
+        let mut exchange = Exchange::new(self, MAX_FRAME);
         for attempt in 0..ATTEMPTS {
-            self.mended.retries += u32::from(attempt > 0);
+            add(&mut self.mended.retries, u32::from(attempt > 0));
             let asked = parts.request();
-            if let Some(answer) = self.one_answer(&asked, &mut parts, &mut progress)? {
+            self.request += 1;
+            self.send(self.request, Message::Run(asked), exchange.end())?;
+            exchange.sent(attempt, ATTEMPTS);
+            if let Some(answer) = self.one_answer(&asked, &mut parts, &mut exchange, &mut progress)? {
                 return Ok(answer);
             }
+            if exchange.is_over() {
+                break;
+            }
         }
-        Err(LinkError::GaveUp(self.mended))
+        Err(exchange.unanswered(self))
     }
 
-    /// One request and its frames; None where some are missing.
+    /// The frames of the answer to the request just sent; None where some are missing.
     fn one_answer(
         &mut self,
         asked: &Run,
         parts: &mut Pieces,
+        exchange: &mut Exchange,
         progress: &mut impl FnMut(u64, u64) -> bool,
     ) -> Result<Option<Answer>, LinkError> {
-        self.request += 1;
         let request = self.request;
-        self.send(request, Message::Run(*asked))?;
-        let mut next = 0;
-        let corrupt = self.mended.corrupt;
+        let (mut next, mut reached) = (0, None);
+        let mut cancelled = false;
         loop {
-            let reply = match self.hear(Instant::now() + self.limit) {
+            let reply = match self.hear(exchange.pause()) {
                 Heard::Frame(reply) => reply,
                 Heard::Corrupt(_) => {
-                    self.mended.corrupt += 1;
+                    add(&mut self.mended.corrupt, 1);
                     continue;
                 }
-                Heard::Silence if next == 0 && corrupt == self.mended.corrupt && parts.requests() > 2 => {
-                    return Err(LinkError::Silent(self.limit));
-                }
                 Heard::Silence => {
-                    self.mended.lost += 1;
+                    add(&mut self.mended.lost, 1);
                     return Ok(None);
                 }
                 Heard::Closed(how) => return Err(LinkError::Closed(how)),
@@ -155,54 +178,98 @@ impl Link {
                 if number != request {
                     // Request 0: the device could not read ours.
                     if let (0, Reply::Refused { why: Why::Frame, .. }) = (number, &reply) {
-                        self.mended.corrupt += 1;
+                        add(&mut self.mended.corrupt, 1);
                         return Ok(None);
                     }
-                    self.mended.late += 1;
+                    add(&mut self.mended.late, 1);
                     continue;
                 }
-                if sequence < next {
-                    self.mended.repeated += 1;
+                if !self.is_next(sequence, &mut next)? {
                     continue;
                 }
-                self.mended.lost += sequence - next;
-                next = sequence + 1;
             }
             match reply {
-                Reply::Value { first, bytes, .. } => parts.put(asked, first, &bytes),
+                Reply::Value { first, bytes, .. } => match parts.put(asked, first, &bytes)? {
+                    0 => self.traffic.useless += 1,
+                    new => exchange.carried(new),
+                },
                 Reply::Progress { done, of, .. } => {
-                    if !progress(done, of) && !self.cancel(request)? {
-                        return Err(refusal(Why::Cancelled));
+                    let total = parts.expected.multiply_adds;
+                    if of != total || done > of {
+                        return Err(LinkError::Lie(format!("{done} of {of} multiply-adds done, the run has {total}")));
+                    }
+                    if reached.is_some_and(|reached| done <= reached) {
+                        self.traffic.stalled += 1;
+                        continue;
+                    }
+                    // An honest device reports at this distance. Where operations multiply nothing, a report may come earlier.
+                    if done - reached.unwrap_or(0) >= asked.report_interval() / 8 {
+                        exchange.advanced();
+                    }
+                    reached = Some(done);
+                    if !progress(done, of) {
+                        // Again with every report, for a frame may be lost.
+                        cancelled = true;
+                        if !self.cancel(request, exchange.end())? {
+                            return Err(refusal(Why::Cancelled));
+                        }
                     }
                 }
-                Reply::Done { done, .. } => return Ok(parts.complete(asked, done)),
-                Reply::Refused { why, need, have, .. } => return Err(LinkError::Refused { why, need, have }),
+                Reply::Done { done, .. } => return parts.complete(asked, done),
+                Reply::Refused { why, need, have, .. } => {
+                    match &why {
+                        Why::NonFinite(fault) => parts.expected.check_fault(fault)?,
+                        Why::Cancelled if !cancelled => {
+                            return Err(LinkError::Lie("it ended a run that nobody cancelled".to_owned()));
+                        }
+                        _ => {}
+                    }
+                    return Err(LinkError::Refused { why, need, have });
+                }
                 // Said unasked: the device has started anew.
                 Reply::Hello(0, identity) => {
-                    self.mended.resets += 1;
+                    add(&mut self.mended.resets, 1);
                     if *identity != Ok(self.identity.clone()) {
                         return Err(LinkError::Changed);
                     }
                     return Ok(None);
                 }
-                // The answer to a question asked twice.
-                Reply::Hello(..) => self.mended.late += 1,
-                Reply::Ready { .. } | Reply::Saved { .. } | Reply::Taught { .. } => self.mended.late += 1,
-                Reply::Other => {}
+                // Mostly the answer to a question that was asked twice.
+                Reply::Hello(..) => self.traffic.useless += 1,
+                Reply::Ready { .. } | Reply::Saved { .. } | Reply::Taught { .. } => {
+                    return Err(LinkError::Lie("it answers a run as if it were a training".to_owned()));
+                }
+                Reply::Other => self.traffic.useless += 1,
             }
         }
     }
 
+    /// Whether a frame is a new one of the answer at hand, of which `next` is awaited. Counts what is missing before it.
+    fn is_next(&mut self, sequence: u32, next: &mut u32) -> Result<bool, LinkError> {
+        let Some(gap) = sequence.checked_sub(*next) else {
+            add(&mut self.mended.repeated, 1);
+            return Ok(false);
+        };
+        match sequence.checked_add(1) {
+            Some(after) if gap <= GAP => {
+                add(&mut self.mended.lost, gap);
+                *next = after;
+                Ok(true)
+            }
+            _ => Err(LinkError::Lie(format!("a frame {sequence} of an answer of which frame {next} comes next"))),
+        }
+    }
+
     /// Asks the device to end the run; whether it will say so itself.
-    fn cancel(&mut self, request: u32) -> Result<bool, LinkError> {
+    fn cancel(&mut self, request: u32, end: Instant) -> Result<bool, LinkError> {
         if self.channel.kill() {
             return Ok(false);
         }
-        self.send(request, Message::Cancel)?;
+        self.send(request, Message::Cancel, end)?;
         Ok(true)
     }
 
-    fn ask_hello(&mut self) -> Result<u32, LinkError> {
+    fn ask_hello(&mut self, end: Instant) -> Result<(), LinkError> {
         self.request += 1;
         let hello = Hello {
             wire: VERSION as u32,
@@ -211,18 +278,22 @@ impl Link {
             compiler: "",
             facts: None,
         };
-        self.send(self.request, Message::Hello(hello))?;
-        Ok(self.request)
+        self.send(self.request, Message::Hello(hello), end)
     }
 
-    fn send(&mut self, request: u32, message: Message) -> Result<(), LinkError> {
+    /// Sends a frame, which the line must have taken at the end of the time.
+    fn send(&mut self, request: u32, message: Message, end: Instant) -> Result<(), LinkError> {
         let mut buffer = [0; MAX_FRAME];
         let bytes = encode(&Frame { request, sequence: 0, message }, &mut buffer).unwrap_or_default();
-        if self.channel.send(bytes).is_ok() {
-            return Ok(());
+        self.overtime = OVERTIME;
+        let limit = end.saturating_duration_since(Instant::now());
+        match self.channel.send(bytes, limit) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::TimedOut => return Err(LinkError::Deaf(self.limit)),
+            Err(_) => {}
         }
         // The other side has gone; its last words say why.
-        let end = Instant::now() + Duration::from_secs(2);
+        let end = Instant::now() + Duration::from_millis(500);
         while Instant::now() < end {
             if let Received::Closed(how) = self.channel.receive(Duration::from_millis(100)) {
                 return Err(LinkError::Closed(how));
@@ -237,23 +308,42 @@ impl Link {
             while let Some(byte) = self.pending.pop_front() {
                 match self.decoder.push(byte) {
                     None => {}
-                    Some(Ok(frame)) => return Heard::Frame(Reply::of(&frame)),
+                    Some(Ok(frame)) => {
+                        self.traffic.frames += 1;
+                        return Heard::Frame(Reply::of(&frame));
+                    }
                     Some(Err(broken)) => return Heard::Corrupt(broken),
                 }
             }
             let left = end.saturating_duration_since(Instant::now());
             match self.channel.receive(left) {
-                Received::Bytes(bytes) => self.pending.extend(bytes),
-                Received::Silence if Instant::now() >= end => {
-                    // Half a frame that never ends is no frame.
-                    self.decoder.restart();
-                    return Heard::Silence;
+                Received::Bytes(bytes) => {
+                    self.traffic.bytes += bytes.len() as u64;
+                    if left.is_zero() {
+                        match self.overtime.checked_sub(bytes.len()) {
+                            Some(overtime) => self.overtime = overtime,
+                            None => return self.silence(),
+                        }
+                    }
+                    self.pending.extend(bytes);
                 }
+                Received::Silence if Instant::now() >= end => return self.silence(),
                 Received::Silence => {}
                 Received::Closed(how) => return Heard::Closed(how),
             }
         }
     }
+
+    /// Half a frame that never ends is no frame.
+    fn silence(&mut self) -> Heard {
+        self.decoder.restart();
+        Heard::Silence
+    }
+}
+
+/// Counts without an end.
+fn add(count: &mut u32, more: u32) {
+    *count = count.saturating_add(more);
 }
 
 fn refusal(why: Why) -> LinkError {

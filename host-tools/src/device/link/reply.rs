@@ -5,6 +5,7 @@ use shatterscope::wire::{Broken, Done, Frame, Message, Ready, Saved, Taught, Why
 pub(super) enum Heard {
     Frame(Reply),
     Corrupt(Broken),
+    /// Nothing before the time was over.
     Silence,
     Closed(String),
 }
@@ -42,6 +43,21 @@ impl Reply {
             | Message::Teach(_)
             | Message::Save(_)
             | Message::Restore(_) => Reply::Other,
+        }
+    }
+
+    /// What it is.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Reply::Hello(..) => "Hello",
+            Reply::Value { .. } => "Value",
+            Reply::Progress { .. } => "Progress",
+            Reply::Done { .. } => "Done",
+            Reply::Refused { .. } => "Refused",
+            Reply::Ready { .. } => "Ready",
+            Reply::Taught { .. } => "Taught",
+            Reply::Saved { .. } => "Saved",
+            Reply::Other => "a host's message",
         }
     }
 

@@ -1,9 +1,13 @@
 //! Training over a line: words are put without an answer, and a step names the digest of what it wants to be there.
+use super::exchange::Exchange;
+use super::expected::{check_elements, check_finite, check_ticks};
 use super::reply::{Heard, Reply};
-use super::{ATTEMPTS, Link, LinkError};
+use super::{ATTEMPTS, Link, LinkError, add};
 use shatterscope::contract::Digest;
-use shatterscope::wire::{Get, Message, PUT_BYTES, Put, Ready, Restore, Save, Saved, Store, Taught, Teach, Train, Why};
-use std::time::Instant;
+use shatterscope::wire::{
+    Get, MAX_FRAME, Message, PUT_BYTES, Put, Ready, Restore, Save, Saved, Store, Taught, Teach, Train, Why,
+};
+use std::time::{Duration, Instant};
 
 /// Words that are asked for at once.
 const WINDOW: u32 = 56 * 16;
@@ -26,17 +30,32 @@ pub struct Place {
     pub step: u32,
 }
 
+impl Words<'_> {
+    /// Bytes of the frames that carry them, at most.
+    fn bytes(&self) -> usize {
+        self.words.len().div_ceil(PUT_BYTES / 4) * MAX_FRAME
+    }
+}
+
 impl Link {
     /// Gets a device ready to train, or asks where the training of this number stands.
     ///
     /// # Errors
     /// [`LinkError`].
     pub fn ready(&mut self, train: &Train) -> Result<Ready, LinkError> {
+        let arena = self.identity.arena;
         self.asked(
-            |link, request| link.send(request, Message::Train(*train)),
+            MAX_FRAME,
+            |link, request, end| link.send(request, Message::Train(*train), end),
             |reply| match reply {
-                Reply::Ready { ready, .. } => Some(ready),
-                _ => None,
+                Reply::Ready { ready, .. } if ready.arena > arena || ready.least > ready.arena => {
+                    Err(LinkError::Lie(format!(
+                        "a training in {} B of memory, {} B would do, and the device has {arena} B",
+                        ready.arena, ready.least
+                    )))
+                }
+                Reply::Ready { ready, .. } => Ok(Some(ready)),
+                reply => Err(other(&reply)),
             },
         )
     }
@@ -44,18 +63,24 @@ impl Link {
     /// Puts words, without an answer.
     ///
     /// # Errors
-    /// A line that is closed.
+    /// A line that is closed, or that does not take them.
     pub fn put(&mut self, at: Place, words: Words) -> Result<(), LinkError> {
-        let request = self.request;
-        self.put_under(request, at, words)
+        let end = Exchange::new(self, words.bytes()).end();
+        self.put_under(self.request, at, words, end)
     }
 
-    fn put_under(&mut self, request: u32, at: Place, Words { store, words }: Words) -> Result<(), LinkError> {
+    fn put_under(
+        &mut self,
+        request: u32,
+        at: Place,
+        Words { store, words }: Words,
+        end: Instant,
+    ) -> Result<(), LinkError> {
         for (i, words) in words.chunks(PUT_BYTES / 4).enumerate() {
             let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
             let first = (i * (PUT_BYTES / 4)) as u32;
             let Place { session, step } = at;
-            self.send(request, Message::Put(Put { session, step, store, first, bytes: &bytes }))?;
+            self.send(request, Message::Put(Put { session, step, store, first, bytes: &bytes }), end)?;
         }
         Ok(())
     }
@@ -66,15 +91,28 @@ impl Link {
     /// [`LinkError`].
     pub fn teach(&mut self, teach: &Teach, inputs: Words, labels: Words) -> Result<Taught, LinkError> {
         let at = Place { session: teach.session, step: teach.step };
+        let after = teach.step.wrapping_add(1);
         self.asked(
-            |link, request| {
-                link.put_under(request, at, inputs)?;
-                link.put_under(request, at, labels)?;
-                link.send(request, Message::Teach(*teach))
+            inputs.bytes() + labels.bytes() + MAX_FRAME,
+            |link, request, end| {
+                link.put_under(request, at, inputs, end)?;
+                link.put_under(request, at, labels, end)?;
+                link.send(request, Message::Teach(*teach), end)
             },
             |reply| match reply {
-                Reply::Taught { taught, .. } if taught.step == teach.step.wrapping_add(1) => Some(taught),
-                _ => None,
+                Reply::Taught { taught, .. } if taught.step != after => {
+                    Err(LinkError::Lie(format!("{} steps done, after step {after} was asked for", taught.step)))
+                }
+                Reply::Taught { taught, .. } if taught.correct > teach.count => {
+                    let (correct, count) = (taught.correct, teach.count);
+                    Err(LinkError::Lie(format!("{correct} right answers for {count} examples")))
+                }
+                Reply::Taught { taught, .. } => {
+                    check_finite(&[taught.loss.to_bits()], |_| format!("the loss of step {after}"))?;
+                    check_ticks(taught.ticks)?;
+                    Ok(Some(taught))
+                }
+                reply => Err(other(&reply)),
             },
         )
     }
@@ -84,7 +122,14 @@ impl Link {
     /// # Errors
     /// [`LinkError`]; a device without flash refuses.
     pub fn save(&mut self, save: &Save) -> Result<Saved, LinkError> {
-        self.saved(Message::Save(*save))
+        let saved = self.saved(Message::Save(*save))?;
+        if (saved.step, saved.batch, saved.rate) != (save.step, save.batch, save.rate) {
+            return Err(LinkError::Lie(format!(
+                "a state of step {} is saved, not that of step {}",
+                saved.step, save.step
+            )));
+        }
+        Ok(saved)
     }
 
     /// Has the state taken up that lies in the device's flash, before the first step.
@@ -97,125 +142,147 @@ impl Link {
 
     fn saved(&mut self, message: Message) -> Result<Saved, LinkError> {
         self.asked(
-            |link, request| link.send(request, message),
+            MAX_FRAME,
+            |link, request, end| link.send(request, message, end),
             |reply| match reply {
-                Reply::Saved { saved, .. } => Some(saved),
-                _ => None,
+                Reply::Saved { saved, .. } => Ok(Some(saved)),
+                reply => Err(other(&reply)),
             },
         )
     }
 
-    /// So many words of a store.
+    /// So many words of a store. They may be anything: the caller knows what they must be.
     ///
     /// # Errors
     /// [`LinkError`].
     pub fn words(&mut self, session: u32, store: Store, len: u32) -> Result<Vec<u32>, LinkError> {
-        let mut all = Vec::with_capacity(len as usize);
+        let mut all = Vec::new();
         for first in (0..len).step_by(WINDOW as usize) {
             let count = WINDOW.min(len - first);
             let get = Get { session, store, first, count };
             let mut words = vec![None; count as usize];
+            let mut mismatched = false;
             all.extend(self.asked(
-                |link, request| link.send(request, Message::Get(get)),
+                MAX_FRAME,
+                |link, request, end| link.send(request, Message::Get(get), end),
                 |reply| match reply {
                     Reply::Value { first, bytes, .. } => {
-                        let to = words.get_mut(first as usize..).unwrap_or_default();
-                        for (to, word) in to.iter_mut().zip(bytes.as_chunks::<4>().0) {
-                            *to = Some(u32::from_le_bytes(*word));
-                        }
-                        None
+                        let (new, rest) = bytes.as_chunks::<4>();
+                        let to = words.get_mut(first as usize..).and_then(|to| to.get_mut(..new.len()));
+                        let (Some(to), []) = (to, rest) else {
+                            return Err(LinkError::Lie(format!(
+                                "{} bytes from word {first} on, {count} words were asked for",
+                                bytes.len()
+                            )));
+                        };
+                        to.iter_mut().zip(new).for_each(|(to, word)| *to = Some(u32::from_le_bytes(*word)));
+                        Ok(None)
                     }
                     Reply::Done { done, .. } => {
-                        let words: Vec<u32> = words.iter().copied().collect::<Option<_>>()?;
+                        check_elements(count as usize, &done)?;
+                        let Some(words) = words.iter().copied().collect::<Option<Vec<u32>>>() else { return Ok(None) };
                         let floats: Vec<f32> = words.iter().copied().map(f32::from_bits).collect();
-                        (Digest::of(&floats) == done.digest).then_some(words)
+                        if Digest::of(&floats) == done.digest {
+                            return Ok(Some(words));
+                        }
+                        if std::mem::replace(&mut mismatched, true) {
+                            return Err(LinkError::Lie(format!(
+                                "a digest {} that its own words do not have",
+                                done.digest
+                            )));
+                        }
+                        Ok(None)
                     }
-                    _ => None,
+                    reply => Err(other(&reply)),
                 },
             )?);
         }
         Ok(all)
     }
 
-    /// Sends until an answer comes that `take` takes; the last frame of an answer that it does not take is asked for again.
+    /// Sends a request, of so many bytes at most, until an answer comes that `take` takes; the last frame of an answer that it does not
+    /// take is asked for again.
     fn asked<A>(
         &mut self,
-        mut send: impl FnMut(&mut Self, u32) -> Result<(), LinkError>,
-        mut take: impl FnMut(Reply) -> Option<A>,
+        bytes: usize,
+        mut send: impl FnMut(&mut Self, u32, Instant) -> Result<(), LinkError>,
+        mut take: impl FnMut(Reply) -> Result<Option<A>, LinkError>,
     ) -> Result<A, LinkError> {
+        let mut exchange = Exchange::new(self, bytes);
         for attempt in 0..ATTEMPTS {
-            self.mended.retries += u32::from(attempt > 0);
+            add(&mut self.mended.retries, u32::from(attempt > 0));
             self.request += 1;
-            let request = self.request;
-            send(self, request)?;
-            if let Some(answer) = self.taken(request, attempt, &mut take)? {
+            send(self, self.request, exchange.end())?;
+            exchange.sent(attempt, ATTEMPTS);
+            if let Some(answer) = self.taken(&mut exchange, &mut take)? {
                 return Ok(answer);
             }
+            if exchange.is_over() {
+                break;
+            }
         }
-        Err(LinkError::GaveUp(self.mended))
+        Err(exchange.unanswered(self))
     }
 
     fn taken<A>(
         &mut self,
-        request: u32,
-        attempt: u32,
-        take: &mut impl FnMut(Reply) -> Option<A>,
+        exchange: &mut Exchange,
+        take: &mut impl FnMut(Reply) -> Result<Option<A>, LinkError>,
     ) -> Result<Option<A>, LinkError> {
-        let (mut next, corrupt) = (0, self.mended.corrupt);
+        let request = self.request;
+        let (mut next, mut unread) = (0, false);
         loop {
-            let reply = match self.hear(Instant::now() + self.limit) {
+            let reply = match self.hear(exchange.pause()) {
                 Heard::Frame(reply) => reply,
                 Heard::Corrupt(_) => {
-                    self.mended.corrupt += 1;
+                    add(&mut self.mended.corrupt, 1);
                     continue;
                 }
-                Heard::Silence if next == 0 && corrupt == self.mended.corrupt && attempt > 1 => {
-                    return Err(LinkError::Silent(self.limit));
-                }
                 Heard::Silence => {
-                    self.mended.lost += 1;
+                    add(&mut self.mended.lost, 1);
                     return Ok(None);
                 }
                 Heard::Closed(how) => return Err(LinkError::Closed(how)),
             };
             if let Reply::Hello(number, identity) = &reply {
                 if *number != 0 {
-                    self.mended.late += 1;
+                    self.traffic.useless += 1;
                     continue;
                 }
                 // Said unasked: the device has started anew, and what it had learned is gone.
-                self.mended.resets += 1;
+                add(&mut self.mended.resets, 1);
                 let same = **identity == Ok(self.identity.clone());
                 return Err(if same { LinkError::Forgotten } else { LinkError::Changed });
             }
-            let Some((number, sequence)) = reply.place() else { continue };
+            let Some((number, sequence)) = reply.place() else {
+                self.traffic.useless += 1;
+                continue;
+            };
             if number != request {
-                // Request 0: the device could not read something; what came of it is known at the end.
                 if let (0, Reply::Refused { why: Why::Frame, .. }) = (number, &reply) {
-                    self.mended.corrupt += 1;
+                    add(&mut self.mended.corrupt, 1);
+                    // The device could not read something: its answer is awaited for a moment, if that was not the question.
+                    if next == 0 && !unread {
+                        unread = true;
+                        exchange.hurry((self.limit / 4).min(Duration::from_secs(1)));
+                    }
                 } else {
-                    self.mended.late += 1;
-                }
-                if number == 0 && next == 0 {
-                    return self.drained(request, take);
+                    add(&mut self.mended.late, 1);
                 }
                 continue;
             }
-            if sequence < next {
-                self.mended.repeated += 1;
+            if !self.is_next(sequence, &mut next)? {
                 continue;
             }
-            self.mended.lost += sequence - next;
-            next = sequence + 1;
             match reply {
                 Reply::Refused { why: Why::Examples, .. } => {
-                    self.mended.lost += 1;
+                    add(&mut self.mended.lost, 1);
                     return Ok(None);
                 }
                 Reply::Refused { why, need, have, .. } => return Err(LinkError::Refused { why, need, have }),
                 reply => {
                     let last = !matches!(reply, Reply::Value { .. });
-                    match take(reply) {
+                    match take(reply)? {
                         Some(answer) => return Ok(Some(answer)),
                         None if last => return Ok(None),
                         None => {}
@@ -224,13 +291,9 @@ impl Link {
             }
         }
     }
+}
 
-    /// After a frame that the device could not read: its answer, if that frame was not the question.
-    fn drained<A>(&mut self, request: u32, take: &mut impl FnMut(Reply) -> Option<A>) -> Result<Option<A>, LinkError> {
-        let patience = (self.limit / 4).min(std::time::Duration::from_secs(1));
-        let whole = std::mem::replace(&mut self.limit, patience);
-        let answer = self.taken(request, 0, take);
-        self.limit = whole;
-        answer
-    }
+/// An answer to something else than what was asked.
+fn other(reply: &Reply) -> LinkError {
+    LinkError::Lie(format!("an answer of another kind ({})", reply.name()))
 }

@@ -115,7 +115,7 @@ impl Place for Remote {
                 let answer = self.ask(&Run { part: Part::Profile { first, count }, ..slice }, &name)?;
                 profile.clock(first, &answer.elements);
                 if first == 0 && self.counter.is_none() {
-                    profile.total.ticks += answer.done.ticks.unwrap_or(0);
+                    profile.total.ticks = profile.total.ticks.saturating_add(answer.done.ticks.unwrap_or(0));
                 }
             }
         }
@@ -149,7 +149,7 @@ impl Place for Remote {
                     let told = self.ask(&Run { part: Part::Outputs, ..slice }, &name)?;
                     outputs.extend(told.elements.iter().map(|&element| element as u32));
                     stack = stack.max(answer.done.stack);
-                    ticks = ticks.zip(answer.done.ticks).map(|(a, b)| a + b);
+                    ticks = ticks.zip(answer.done.ticks).map(|(a, b): (u64, u64)| a.saturating_add(b));
                     arena = arena.max(answer.done.arena);
                 }
                 Err(LinkError::Refused { why: Why::NonFinite(fault), .. }) => {

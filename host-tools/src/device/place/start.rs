@@ -1,10 +1,11 @@
 use super::host::Host;
 use super::{Place, Remote};
 use crate::device::board::{Board, Kind};
-use crate::device::channel::{Channel, Process};
+use crate::device::channel::Channel;
 use crate::device::counter::Counter;
 use crate::device::firmware::Firmware;
 use crate::device::link::Link;
+use crate::device::process::Process;
 use crate::device::target::Target;
 use crate::engine::Engine;
 use crate::{Failure, Result};
@@ -18,7 +19,7 @@ use std::time::Duration;
 pub struct Settings {
     /// Repository that firmware is built from; None: it is looked for.
     pub firmware: Option<PathBuf>,
-    /// Longest silence of a device.
+    /// Longest time that an exchange with a device may take without progress.
     pub timeout: Duration,
     /// A schedule for all runs on devices, instead of the one that fits best.
     pub schedule: Option<Schedule>,
