@@ -3,6 +3,7 @@
 //! `fuzz_targets/` hands them to libFuzzer; `tests/corpus.rs` replays the inputs that were found on the way, which stand in
 //! `corpus/`.
 mod data;
+mod device;
 mod files;
 mod frames;
 mod line;
@@ -11,6 +12,7 @@ mod serve;
 mod specs;
 
 pub use data::data;
+pub use device::device;
 pub use files::files;
 pub use frames::frames;
 pub use seeds::seeds;
@@ -21,5 +23,5 @@ pub use specs::specs;
 pub type Target = fn(&[u8]);
 
 /// Every check and its name, which is that of its folder of inputs.
-pub const TARGETS: [(&str, Target); 5] =
-    [("frames", frames), ("serve", serve), ("specs", specs), ("files", files), ("data", data)];
+pub const TARGETS: [(&str, Target); 6] =
+    [("frames", frames), ("serve", serve), ("device", device), ("specs", specs), ("files", files), ("data", data)];

@@ -1,9 +1,10 @@
+use crate::device::hello;
 use crate::line::framed;
 use crate::serve::greeting;
 use shatterscope::Pass;
 use shatterscope::contract::Digest;
 use shatterscope::network::Schedule;
-use shatterscope::wire::{Broken, Done, Frame, Message, Part, Run, Why};
+use shatterscope::wire::{Broken, Done, Frame, Message, Part, Ready, Run, Taught, Why};
 use shatterscope_host::compare::suite;
 use shatterscope_host::device::fit::request;
 
@@ -16,6 +17,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
             .map(|body| piece(body))
             .chain([bodies().iter().flat_map(|body| piece(body)).collect()])
             .collect(),
+        "device" => answers(),
         "specs" => runs().iter().map(written).collect(),
         "files" => FILES.iter().map(|text| text.as_bytes().to_vec()).chain(printed()).collect(),
         "data" => sets(),
@@ -55,6 +57,37 @@ fn written<T: serde::Serialize>(x: &T) -> Vec<u8> {
 /// A body as `serve` hears it in a whole frame.
 fn piece(body: &[u8]) -> Vec<u8> {
     [&[1, body.len() as u8], body].concat()
+}
+
+/// What devices say to a run for nine gradients, request 2, and to what is asked of a training.
+fn answers() -> Vec<Vec<u8>> {
+    let values = [0.5f32; 9];
+    let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let done = |values: &[f32]| {
+        let (elements, digest) = (values.len() as u32, Digest::of(values));
+        Message::Done(Done { elements, digest, arena: 64, panel: 16, stack: Some(9), ticks: Some(7) })
+    };
+    let said = |asked: u8, messages: &[Message]| {
+        let frame =
+            |(message, sequence): (&Message, u32)| piece(&written(&Frame { request: 2, sequence, message: *message }));
+        [vec![asked], messages.iter().zip(0..).flat_map(frame).collect()].concat()
+    };
+    let value = Message::Value { first: 0, bytes: &bytes };
+    let digest = Digest { hash: 1, bytes: 72 };
+    let ready = Ready { step: 0, parameters: 18, running: 0, state: 0, arena: 512, least: 256, digest };
+    let taught = Taught { step: 5, loss: 0.5, correct: 1, digest, stack: None, ticks: Some(3) };
+    let good = said(0, &[Message::Progress { done: 1, of: 504 }, value, done(&values)]);
+    vec![
+        [&[8][..], &piece(&hello()), &good[1..]].concat(),
+        good,
+        said(0, &[done(&[])]),
+        said(1, &[value, done(&[f32::NAN; 9])]),
+        said(2, &[Message::Value { first: u32::MAX, bytes: &bytes[..32] }]),
+        said(3, &[Message::Refused { why: Why::Cancelled, need: 0, have: 0 }]),
+        said(5, &[Message::Ready(ready)]),
+        said(6, &[Message::Taught(taught)]),
+        said(7, &[Message::Value { first: 17, bytes: &bytes[..8] }, done(&values)]),
+    ]
 }
 
 /// A small run.
