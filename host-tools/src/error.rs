@@ -4,13 +4,17 @@ use std::fmt;
 /// A failure with its exit code: 2 for wrong use, 1 for anything else.
 #[derive(Debug)]
 pub struct Failure {
-    /// 2: the command was not understood; 1: it failed, or the answer is no.
+    /// 2: the command was not understood; 1: it failed, or the answer is no; [`CLOSED_PIPE`].
     pub code: u8,
     /// One line.
     pub message: String,
     /// NaN or infinity arose: of networks that learn, divergence.
     pub non_finite: bool,
 }
+
+/// The exit code of a program whose output nobody reads any more: what a shell gives for a death by SIGPIPE, as of other programs in
+/// front of `head`.
+pub const CLOSED_PIPE: u8 = 141;
 
 /// A result that ends as one line on standard error.
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -29,6 +33,11 @@ impl Failure {
     /// NaN or infinity: exit code 1.
     pub fn non_finite(message: impl Into<String>) -> Self {
         Self { non_finite: true, ..Self::failed(message) }
+    }
+
+    /// The reader of the output is gone: nothing is said, and the exit code is [`CLOSED_PIPE`].
+    pub fn closed_pipe() -> Self {
+        Self { code: CLOSED_PIPE, ..Self::failed("nobody reads the output any more") }
     }
 
     /// The failure of an operation on a file.

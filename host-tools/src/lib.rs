@@ -15,6 +15,7 @@ pub mod error;
 pub mod figure;
 pub mod files;
 pub mod limits;
+pub mod output;
 pub mod pack;
 pub mod plan;
 pub mod plot;

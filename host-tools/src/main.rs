@@ -1,19 +1,26 @@
 //! The command line program.
 use shatterscope_host::cli::Cli;
-use shatterscope_host::text;
+use shatterscope_host::error::CLOSED_PIPE;
+use shatterscope_host::output;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let failed = shatterscope::contract::self_test();
     if !failed.is_empty() {
-        eprintln!("error: this machine does not compute as the contract asks ({failed:?}): no result can be trusted");
+        output::say(&format!(
+            "error: this machine does not compute as the contract asks ({failed:?}): no result can be trusted"
+        ));
         return ExitCode::from(1);
     }
-    match Cli::of_words(std::env::args_os()).run() {
+    let cli = Cli::of_words(std::env::args_os());
+    if cli.prints() {
+        output::watch();
+    }
+    match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.code == CLOSED_PIPE => ExitCode::from(CLOSED_PIPE),
         Err(failure) => {
-            // One line, whatever a device or a file had to do with it.
-            eprintln!("error: {}", text::line(&failure.to_string()));
+            output::say(&format!("error: {failure}"));
             ExitCode::from(failure.code)
         }
     }

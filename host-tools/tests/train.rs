@@ -148,6 +148,63 @@ fn a_kill_between_two_files_leaves_nothing_behind() {
     assert!(files(folder.path()) == whole);
 }
 
+/// What a program does when its reader goes away after some lines: exit code and words, within a minute.
+#[cfg(unix)]
+fn abandoned(words: &str, lines: usize) -> (Option<i32>, String) {
+    use std::io::{BufRead, BufReader, Read};
+    let mut child = std::process::Command::new(PROGRAM)
+        .args(words.split_whitespace())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    (0..lines).for_each(|_| assert!(reader.read_line(&mut String::new()).unwrap() > 0, "{words}"));
+    drop(reader);
+    for _ in 0..600 {
+        if let Some(status) = child.try_wait().unwrap() {
+            let mut said = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            return (status.code(), said);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    child.kill().unwrap();
+    panic!("{words}: goes on for nobody");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_closed_pipe_ends_the_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    let quiet = (Some(141), String::new());
+    // Hours of work each, if they were not ended.
+    assert_eq!(abandoned("train --epochs 1000000 --width 16", 2), quiet);
+    assert_eq!(abandoned("probe --depth 400 --width 400 --runs 100000 --json", 0), quiet);
+    // Within the first epoch, before anything is printed.
+    let words = format!("train --json --epochs 1000000 --width 16 --out {}", out.display());
+    assert_eq!(abandoned(&words, 0), quiet);
+    // What was done is kept, and the folder is free.
+    assert!(files(out).iter().any(|file| file.0 == "checkpoint.safetensors"));
+    // All was printed before the reader went, and what is left is silent work: that is a success.
+    let small = "probe --depth 2 --width 4 --points 20";
+    assert_eq!(abandoned(small, 3).0, Some(0));
+}
+
+/// Errors that nobody reads change no exit code.
+#[test]
+#[cfg(unix)]
+fn a_closed_standard_error_is_no_panic() {
+    for (words, code) in [("train --batch 0", 2), ("train --data /no/such/folder", 1)] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = std::process::Command::new(PROGRAM);
+        let status = command.args(words.split_whitespace()).stderr(writer).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{words}");
+    }
+}
+
 fn refused(words: &str, code: i32, what: &str) {
     let output = shatterscope(&format!("train --quiet {words}")).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

@@ -95,6 +95,17 @@ impl Cli {
         Self::parse_from(words)
     }
 
+    /// Whether the command writes to standard output at all: some only leave files when they are quiet.
+    pub fn prints(&self) -> bool {
+        match &self.command {
+            Command::Figures(figures) => figures.list || self.common.json || !self.common.quiet,
+            Command::Export(_) => self.common.json || !self.common.quiet,
+            Command::Pack(pack) => pack.out.is_none() || self.common.json,
+            Command::Plan(plan) => plan.calibrate.is_none(),
+            _ => true,
+        }
+    }
+
     /// Does what was asked.
     ///
     /// # Errors

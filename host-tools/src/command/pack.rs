@@ -2,8 +2,9 @@
 use super::{print, print_json};
 use crate::cli::{Common, Pack};
 use crate::files::write_all;
+use crate::output::say;
 use crate::pack::{Packed, listed};
-use crate::{Failure, Result, text};
+use crate::{Failure, Result};
 use serde_json::json;
 use std::path::Path;
 
@@ -20,7 +21,7 @@ pub fn run(pack: &Pack, common: &Common) -> Result<()> {
         if *strict {
             return Err(Failure::failed(format!("{said}: take them out of the model, or leave out --strict")));
         }
-        eprintln!("warning: {}", text::line(&said));
+        say(&format!("warning: {said}"));
     }
     let module = packed.module(&name(model), &name(net));
     let (operations, bytes) = (packed.layers.len(), packed.bytes());
@@ -29,8 +30,7 @@ pub fn run(pack: &Pack, common: &Common) -> Result<()> {
         write_all(folder, &[(name(out), module.clone().into_bytes())])
             .map_err(|error| Failure::failed(error.to_string()))?;
         if !common.quiet {
-            let out = text::visible(&out.display().to_string());
-            eprintln!("{out}: {operations} operations, {bytes} B of parameters in flash");
+            say(&format!("{}: {operations} operations, {bytes} B of parameters in flash", out.display()));
         }
     }
     match (common.json, out) {

@@ -1,9 +1,10 @@
 //! `train`: a network on labelled images, epoch by epoch.
-use super::{print, print_json};
+use super::{print, print_json, print_part};
 use crate::cli::{Common, Train};
 use crate::device::place::open_link;
 use crate::device::{Settings, Target};
 use crate::engine::Engine;
+use crate::output::{orderly, still_read};
 use crate::train::{Checkpoint, Epoch, Probe, Pupil, Report, Run, Spec, request};
 use crate::{Failure, Result, data};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -30,6 +31,7 @@ struct Document<'a> {
 /// Data that cannot be read, a spec that does not fit them, a checkpoint that is another run's; NaN or infinity, with the step.
 pub fn run(asked: &Train, engine: &Engine, common: &Common) -> Result<()> {
     let data = data::open(asked.data.as_deref())?;
+    let _orderly = orderly();
     let checkpoint = match (&asked.out, asked.resume) {
         (Some(out), true) => Some(resumed(out, asked, &data)?),
         (Some(out), false) => {
@@ -56,7 +58,7 @@ pub fn run(asked: &Train, engine: &Engine, common: &Common) -> Result<()> {
             Checkpoint::restore_folder(out, asked.resume.then(|| run.checkpoint()).as_ref())?;
         }
         if !common.json && !common.quiet {
-            print(&heading(&run, &data))?;
+            print_part(&heading(&run, &data))?;
         }
         if let Some(folder) = &asked.record {
             run.record(folder)?;
@@ -77,7 +79,7 @@ pub fn run(asked: &Train, engine: &Engine, common: &Common) -> Result<()> {
             });
         }
         if let Some(report) = report.filter(|_| !common.quiet) {
-            print(&told(&report))?;
+            print_part(&told(&report))?;
         }
         print(&format!("parameters {}\n", model.digest()))
     })?
@@ -123,8 +125,8 @@ fn epochs(run: &mut Run<'_>, pupil: &mut Option<Pupil>, asked: &Train, common: &
         }
         None => Ok(()),
     };
-    let (mut since, mut left) = (0, asked.stop_after);
-    while !run.is_done() && left != Some(0) {
+    let (mut since, mut left, mut ended) = (0, asked.stop_after, Ok(()));
+    while !run.is_done() && left != Some(0) && ended.is_ok() {
         let done = run.metrics().epochs.len();
         let lesson = pupil.as_ref().map(|_| run.lesson()).transpose()?;
         let outcome = run.step()?;
@@ -139,22 +141,23 @@ fn epochs(run: &mut Run<'_>, pupil: &mut Option<Pupil>, asked: &Train, common: &
         since += 1;
         left = left.map(|left| left - 1);
         if let Some(epoch) = run.metrics().epochs.get(done) {
-            if !common.json {
-                bar.suspend(|| print(&line(epoch)))?;
-            }
             write(run, pupil)?;
             since = 0;
+            if !common.json {
+                bar.suspend(|| print_part(&line(epoch)))?;
+            }
         } else if asked.checkpoint_every.is_some_and(|every| since >= every.max(1)) {
             write(run, pupil)?;
             since = 0;
         }
+        ended = still_read();
     }
     // Stopped within an epoch.
     if since > 0 {
         write(run, pupil)?;
     }
     bar.finish_and_clear();
-    Ok(())
+    ended
 }
 
 fn told(report: &Report) -> String {

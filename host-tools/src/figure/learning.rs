@@ -2,6 +2,7 @@
 use super::Setting;
 use crate::data::Dataset;
 use crate::engine::Engine;
+use crate::output::{orderly, still_read};
 use crate::plot::{Ran, Sheet};
 use crate::progress::Progress;
 use crate::train::{Checkpoint, Epoch, Run, Spec};
@@ -125,6 +126,7 @@ pub(super) fn learn(
 fn one(engine: &Engine, data: &Dataset, job: Job, out: &Path, progress: &Progress) -> Result<Learnt> {
     let Job { label, spec, .. } = job;
     let isa = engine.isa;
+    let _orderly = orderly();
     let before = Run::new(spec.clone(), data, isa, None)?.evaluate()?.1;
     let from = Checkpoint::read(out, |spec| spec.net.layers(data.image, data.classes))?;
     if from.as_ref().is_some_and(|from| from.spec != spec) {
@@ -151,6 +153,9 @@ fn one(engine: &Engine, data: &Dataset, job: Job, out: &Path, progress: &Progres
         if run.is_done() || last.elapsed() > BETWEEN {
             run.checkpoint().write(out)?;
             last = Instant::now();
+        } else if let Err(closed) = still_read() {
+            run.checkpoint().write(out)?;
+            return Err(closed);
         }
     }
     let (parameters, epochs) = (run.model().parameters.len(), run.metrics().epochs.clone());

@@ -8,6 +8,7 @@ use crate::device::board::{Board, emulated};
 use crate::device::fit::request;
 use crate::device::place::{Counting, Place, Settings, emulated_place};
 use crate::engine::Engine;
+use crate::output::say;
 use crate::spec::Overrides;
 use crate::{Failure, Result};
 use rayon::prelude::*;
@@ -150,7 +151,8 @@ pub fn calibrate(settings: &Settings, engine: &Engine) -> Result<Costs> {
         if let Some((sample, row)) = worst {
             let (spec, schedule) = (sample.entry.spec.describe(), sample.entry.schedule);
             let (name, worst) = (board.name, 100.0 * off(row));
-            eprintln!("{name}: {} specs, off by at most {worst:.1}% ({spec}, {schedule:?})", wholes.len());
+            let specs = wholes.len();
+            say(&format!("{name}: {specs} specs, off by at most {worst:.1}% ({spec}, {schedule:?})"));
         }
         Ok((board, prices))
     });
