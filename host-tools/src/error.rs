@@ -67,6 +67,9 @@ impl From<shatterscope::Error> for Failure {
 
 impl From<crate::plot::PlotError> for Failure {
     fn from(error: crate::plot::PlotError) -> Self {
-        Self::failed(error.to_string())
+        match error {
+            crate::plot::PlotError::File(error) => error.into(),
+            error => Self::failed(error.to_string()),
+        }
     }
 }

@@ -326,6 +326,66 @@ fn figures_write_every_file_and_leave_nothing_else() {
 }
 
 #[test]
+fn a_folder_that_another_process_writes_into_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    let part = out.join(".shatterscope-aB3dEf.part");
+    std::fs::write(&part, "half").unwrap();
+    let lock = std::fs::File::create(out.join(".shatterscope.lock")).unwrap();
+    lock.lock().unwrap();
+    let commands = [format!("export {SMALL}"), "figures 1".to_owned(), "train --epochs 1 --width 4".to_owned()];
+    for command in &commands {
+        let text = one_line(&format!("{command} --out {}", out.display()), 1);
+        assert!(text.contains("another process writes there"), "{text}");
+    }
+    assert_eq!(out.read_dir().unwrap().count(), 2);
+    drop(lock);
+    // What a killed process left, its lock included, is cleared by the next.
+    shatterscope(&format!("{} --quiet --out {}", commands[0], out.display())).assert().success();
+    let mut names: Vec<_> =
+        std::fs::read_dir(out).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["run.npz", "run.safetensors"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn outputs_are_no_inputs_and_go_where_they_should() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("m.safetensors"), "weights").unwrap();
+    std::fs::write(at("net.toml"), "layers = []\n").unwrap();
+    std::fs::write(at("spec.toml"), "depth = 2\nwidth = 4\npoints = 20\n").unwrap();
+    std::os::unix::fs::symlink("spec.toml", at("run.npz")).unwrap();
+    let (model, net, spec) = (at("m.safetensors"), at("net.toml"), at("spec.toml"));
+    let [model, net, spec] = [&model, &net, &spec].map(|path| path.display().to_string());
+    for line in [
+        format!("pack {model} --net {net} --out {model}"),
+        format!("pack {model} --net {net} --out {net}"),
+        format!("compare --targets host --spec {spec} --junit {spec}"),
+        format!("export --spec {spec} --out {}", folder.path().display()),
+    ] {
+        let text = one_line(&line, 2);
+        assert!(text.contains("is the input"), "{line}: {text}");
+    }
+    assert_eq!(std::fs::read(at("m.safetensors")).unwrap(), b"weights");
+    // A place that cannot be written is said before hours of work.
+    let hours = "--targets host --depth 100 --width 100 --runs 20000";
+    one_line(&format!("compare {hours} --junit {}", at("no/report.xml").display()), 1);
+    // Standard output, under another name, is written in its turn.
+    if cfg!(target_os = "linux") {
+        std::os::unix::fs::symlink("/proc/self/fd/1", at("out")).unwrap();
+        let printed = std::fs::File::create(at("printed")).unwrap();
+        let line = format!("compare --targets host --spec {spec} --runs 1 --junit {}", at("out").display());
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_shatterscope"));
+        assert!(command.args(line.split_whitespace()).stdout(printed).status().unwrap().success());
+        let printed = std::fs::read_to_string(at("printed")).unwrap();
+        assert!(printed.starts_with("<?xml") && printed.contains("</testsuites>\n") && printed.contains("fnv1a64:"));
+        assert!(std::fs::symlink_metadata(at("out")).unwrap().is_symlink());
+    }
+}
+
+#[test]
 fn theory_is_a_prediction_or_a_reason() {
     let limit = json(&format!("theory {SMALL} --lags 3 --json"));
     assert_eq!((&limit["method"], limit["correlation"].as_array().unwrap().len()), (&"recursion".into(), 4));

@@ -148,9 +148,46 @@ fn a_kill_between_two_files_leaves_nothing_behind() {
     assert!(files(folder.path()) == whole);
 }
 
-/// What a program does when its reader goes away after some lines: exit code and words, within a minute.
+/// Two processes are started into one folder, and killed, and again: one of them is told of the other, and nothing is lost.
+#[test]
+fn two_runs_in_one_folder_do_not_harm_each_other() {
+    let words = "--epochs 5 --depth 2 --width 8 --batch 50 --optimiser adam --rate 1e-3 --threads 1";
+    let (whole, both) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    interrupted(words, whole.path(), std::iter::empty());
+    let mut told = 0;
+    for i in 0..20 {
+        let resume = if both.path().join("checkpoint.safetensors").exists() { "--resume" } else { "" };
+        let line = format!("train --quiet {words} --checkpoint-every 2 --out {} {resume}", both.path().display());
+        let start = || {
+            let mut command = std::process::Command::new(PROGRAM);
+            command.args(line.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let mut children = [start(), start()];
+        // The second ends by itself, or both, when all is done.
+        while children.iter_mut().all(|child| child.try_wait().unwrap().is_none()) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(37 * i % 101));
+        children.iter_mut().for_each(|child| child.kill().unwrap());
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            match output.status.code() {
+                Some(1) if said.contains("writing there since") || said.contains("another process") => told += 1,
+                // Killed, or done; or begun only when the other was killed.
+                None | Some(0) => assert_eq!(said, ""),
+                code => assert!(code == Some(2) && said.contains("--resume"), "{code:?}: {said}"),
+            }
+        }
+    }
+    assert!(told > 0);
+    interrupted(words, both.path(), std::iter::empty());
+    assert!(files(both.path()) == files(whole.path()));
+}
+
+/// What a program does when its reader goes away after some lines, and when a file is there: exit code and words, within a minute.
 #[cfg(unix)]
-fn abandoned(words: &str, lines: usize) -> (Option<i32>, String) {
+fn abandoned(words: &str, lines: usize, file: &Path) -> (Option<i32>, String) {
     use std::io::{BufRead, BufReader, Read};
     let mut child = std::process::Command::new(PROGRAM)
         .args(words.split_whitespace())
@@ -160,6 +197,10 @@ fn abandoned(words: &str, lines: usize) -> (Option<i32>, String) {
         .unwrap();
     let mut reader = BufReader::new(child.stdout.take().unwrap());
     (0..lines).for_each(|_| assert!(reader.read_line(&mut String::new()).unwrap() > 0, "{words}"));
+    while !file.exists() {
+        assert!(child.try_wait().unwrap().is_none(), "{words}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
     drop(reader);
     for _ in 0..600 {
         if let Some(status) = child.try_wait().unwrap() {
@@ -180,16 +221,16 @@ fn a_closed_pipe_ends_the_work() {
     let out = folder.path();
     let quiet = (Some(141), String::new());
     // Hours of work each, if they were not ended.
-    assert_eq!(abandoned("train --epochs 1000000 --width 16", 2), quiet);
-    assert_eq!(abandoned("probe --depth 400 --width 400 --runs 100000 --json", 0), quiet);
-    // Within the first epoch, before anything is printed.
-    let words = format!("train --json --epochs 1000000 --width 16 --out {}", out.display());
-    assert_eq!(abandoned(&words, 0), quiet);
-    // What was done is kept, and the folder is free.
-    assert!(files(out).iter().any(|file| file.0 == "checkpoint.safetensors"));
+    assert_eq!(abandoned("train --epochs 1000000 --width 16", 2, out), quiet);
+    assert_eq!(abandoned("probe --depth 100 --width 100 --runs 20000 --json", 0, out), quiet);
+    // Before anything is printed.
+    let words = format!("train --json --epochs 1000000 --width 16 --checkpoint-every 5 --out {}", out.display());
+    assert_eq!(abandoned(&words, 0, &out.join("checkpoint.safetensors")), quiet);
+    // The folder is free.
+    assert!(files(out).iter().all(|file| !file.0.starts_with('.')));
     // All was printed before the reader went, and what is left is silent work: that is a success.
     let small = "probe --depth 2 --width 4 --points 20";
-    assert_eq!(abandoned(small, 3).0, Some(0));
+    assert_eq!(abandoned(small, 3, out).0, Some(0));
 }
 
 /// Errors that nobody reads change no exit code.

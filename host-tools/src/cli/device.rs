@@ -3,6 +3,7 @@ use super::{Common, Computing, Devices, Network};
 use crate::compare::{Entry, suite};
 use crate::device::{BOARDS, Board, Target};
 use crate::engine::{Engine, Isa};
+use crate::files::{Destination, refuse_input};
 use crate::plan::calibrate::calibrate;
 use crate::{Failure, Result, command};
 use clap::{Args, Subcommand};
@@ -110,7 +111,8 @@ impl Plan {
     pub(super) fn run(&self, common: &Common) -> Result<()> {
         if let Some(path) = &self.calibrate {
             let engine = Engine::new(None, Isa::Auto, true)?;
-            calibrate(&self.devices.settings()?, &engine)?.write(path)?;
+            let out = Destination::open(path)?;
+            out.write(calibrate(&self.devices.settings()?, &engine)?.to_toml()?.as_bytes())?;
             let written = serde_json::json!({ "file": path.display().to_string() });
             return if common.json { command::print_json(&written) } else { Ok(()) };
         }
@@ -154,12 +156,16 @@ pub struct Compare {
 impl Compare {
     pub(super) fn run(&self, common: &Common) -> Result<()> {
         let targets = Target::list(&self.targets)?;
+        if let (Some(report), Some(spec)) = (&self.junit, &self.network.spec) {
+            refuse_input(report, &[spec])?;
+        }
+        let report = self.junit.as_deref().map(Destination::open).transpose()?;
         let entries = if self.suite {
             suite()?
         } else {
             vec![Entry { name: None, spec: self.network.resolve_over(None)?, schedule: None }]
         };
         let engine = self.computing.engine(common)?;
-        command::compare::run(&entries, &targets, &self.devices, self.junit.as_deref(), &engine, common)
+        command::compare::run(&entries, &targets, &self.devices, report.as_ref(), &engine, common)
     }
 }

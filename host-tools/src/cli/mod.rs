@@ -9,6 +9,7 @@ pub use measure::{Export, Figures, Pack, Probe, Theory};
 pub use options::{Computing, Devices, Network, Sampling};
 pub use train::{PlanTraining, Reach, Taught, Train};
 
+use crate::files::refuse_input;
 use crate::{Result, command};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -101,7 +102,7 @@ impl Cli {
             Command::Figures(figures) => figures.list || self.common.json || !self.common.quiet,
             Command::Export(_) => self.common.json || !self.common.quiet,
             Command::Pack(pack) => pack.out.is_none() || self.common.json,
-            Command::Plan(plan) => plan.calibrate.is_none(),
+            Command::Plan(plan) => plan.calibrate.is_none() || self.common.json,
             _ => true,
         }
     }
@@ -123,6 +124,10 @@ impl Cli {
             Command::Spec(network) => command::spec::run(&network.resolve_over(None)?, common),
             Command::Export(export) => {
                 let spec = export.network.resolve_over(None)?;
+                if let Some(input) = &export.network.spec {
+                    let names = command::export::FILES;
+                    names.iter().try_for_each(|name| refuse_input(&export.out.join(name), &[input]))?;
+                }
                 command::export::run(&spec, export.run, &export.out, &export.computing.engine(common)?, common)
             }
             Command::Pack(pack) => command::pack::run(pack, common),

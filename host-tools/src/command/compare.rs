@@ -1,12 +1,12 @@
 //! `compare`: the same specs on several places; exit code 1 on any difference.
 use super::{print, print_json};
 use crate::cli::{Common, Devices};
-use crate::compare::{Comparison, Entry, compare, table, write_junit};
+use crate::compare::{Comparison, Entry, compare, junit, table};
 use crate::device::Target;
 use crate::engine::Engine;
+use crate::files::Destination;
 use crate::{Failure, Result};
 use serde::Serialize;
-use std::path::Path;
 
 /// Many specs as one document.
 #[derive(Serialize)]
@@ -15,7 +15,7 @@ struct Suite<'a> {
     comparisons: &'a [Comparison],
 }
 
-/// Compares, prints, and fails on any difference.
+/// Compares, writes a JUnit report if there is a place for one, prints, and fails on any difference.
 ///
 /// # Errors
 /// A difference, or a target that could not run.
@@ -23,13 +23,13 @@ pub fn run(
     entries: &[Entry],
     targets: &[Target],
     devices: &Devices,
-    junit: Option<&Path>,
+    report: Option<&Destination>,
     engine: &Engine,
     common: &Common,
 ) -> Result<()> {
     let comparisons = compare(entries, targets, &devices.settings()?, engine)?;
-    if let Some(path) = junit {
-        write_junit(&comparisons, path)?;
+    if let Some(report) = report {
+        report.write(junit(&comparisons)?.as_bytes())?;
     }
     let equal = comparisons.iter().all(|comparison| comparison.equal);
     match (common.json, &comparisons[..]) {

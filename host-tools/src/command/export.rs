@@ -2,7 +2,7 @@
 use super::{print, print_json};
 use crate::cli::Common;
 use crate::engine::Engine;
-use crate::files::write_all;
+use crate::files::{claim, write_all};
 use crate::spec::Spec;
 use crate::tensors::Bundle;
 use crate::weights::Drawn;
@@ -10,6 +10,9 @@ use crate::{Failure, Result};
 use serde_json::json;
 use shatterscope::network::Network;
 use std::path::Path;
+
+/// The files of an export.
+pub const FILES: [&str; 2] = ["run.safetensors", "run.npz"];
 
 /// Writes run `run` of a spec to `out/run.safetensors` and `out/run.npz`.
 ///
@@ -20,6 +23,7 @@ pub fn run(spec: &Spec, run: u32, out: &Path, engine: &Engine, common: &Common) 
         return Err(Failure::usage(format!("--run {run}: the spec has {} runs, counted from 0", spec.runs)));
     }
     spec.one_input("export")?;
+    let _ours = claim(out, &FILES)?;
     let network = Network::Family(spec.network());
     engine.check(&Spec { runs: 1, ..spec.clone() })?;
     let drawn = Drawn::draw(&network, &spec.seeded(run))?;
@@ -34,9 +38,8 @@ pub fn run(spec: &Spec, run: u32, out: &Path, engine: &Engine, common: &Common) 
         bundle.add("gradient".into(), vec![points], result.gradient);
         let text = serde_json::to_string(&Spec { runs: 1, ..spec.clone() });
         bundle.spec = Some(text.map_err(|error| Failure::failed(format!("cannot write the spec: {error}")))?);
-        let files = [("run.safetensors", bundle.to_safetensors()?), ("run.npz", bundle.to_npz()?)];
-        let paths = write_all(out, &files.map(|(name, bytes)| (name.to_owned(), bytes)))
-            .map_err(|error| Failure::failed(error.to_string()))?;
+        let [safetensors, npz] = FILES.map(str::to_owned);
+        let paths = write_all(out, &[(safetensors, bundle.to_safetensors()?), (npz, bundle.to_npz()?)])?;
         let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
         if common.json {
             let digest = result.digest.to_string();

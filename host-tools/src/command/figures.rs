@@ -8,6 +8,7 @@ use crate::figure::{
     FIGURES, Listed, Material, Needs, Setting, fashion, figure1, figure2, figure3, figure4, figure5, figure6,
     statistics_mode, textbook, theorems, width,
 };
+use crate::files::claim;
 use crate::plot::{write_figure, write_index};
 use crate::{Failure, Result};
 use serde_json::json;
@@ -30,6 +31,7 @@ pub fn run(figures: &Figures, engine: &Engine, common: &Common) -> Result<()> {
     let target = figures.target.as_deref().map(Target::parse).transpose()?.filter(|target| *target != Target::Host);
     let sets = figures.data.iter().map(|dir| data::open(Some(dir))).collect::<Result<Vec<_>>>()?;
     let (names, left_out) = available(chosen(&figures.which, target.is_some())?, figures, &sets)?;
+    let _ours = claim(&figures.out, &files_of(&names))?;
     let device = match &target {
         None => None,
         Some(target) => Some((target, RefCell::new(open_place(target, &figures.devices.settings()?, engine)?))),
@@ -80,6 +82,12 @@ pub fn run(figures: &Figures, engine: &Engine, common: &Common) -> Result<()> {
         print(&format!("{} drawn in {seconds:.1} s\n{left_out}{}\n", names.join(", "), page.display()))?;
     }
     if figures.open { open(&page) } else { Ok(()) }
+}
+
+/// The files of these figures, which are tried before the first is drawn.
+fn files_of(names: &[&Listed]) -> Vec<String> {
+    let of = |listed: &&Listed| ["svg", "png", "csv", "json"].map(|kind| format!("figure-{}.{kind}", listed.name));
+    names.iter().flat_map(of).chain(["index.html".to_owned()]).collect()
 }
 
 fn list(common: &Common) -> Result<()> {

@@ -1,7 +1,7 @@
 //! `pack`: a user's own network as a const Rust module.
 use super::{print, print_json};
 use crate::cli::{Common, Pack};
-use crate::files::write_all;
+use crate::files::{Destination, refuse_input};
 use crate::output::say;
 use crate::pack::{Packed, listed};
 use crate::{Failure, Result};
@@ -15,6 +15,10 @@ use std::path::Path;
 pub fn run(pack: &Pack, common: &Common) -> Result<()> {
     let Pack { model, net, out, strict } = pack;
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if let Some(out) = out {
+        refuse_input(out, &[model, net])?;
+    }
+    let place = out.as_deref().map(Destination::open).transpose()?;
     let packed = Packed::read(model, net)?;
     if !packed.unused.is_empty() {
         let said = format!("{}: no layer of {} takes {}", model.display(), net.display(), listed(&packed.unused));
@@ -25,10 +29,8 @@ pub fn run(pack: &Pack, common: &Common) -> Result<()> {
     }
     let module = packed.module(&name(model), &name(net));
     let (operations, bytes) = (packed.layers.len(), packed.bytes());
-    if let Some(out) = out {
-        let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        write_all(folder, &[(name(out), module.clone().into_bytes())])
-            .map_err(|error| Failure::failed(error.to_string()))?;
+    if let (Some(out), Some(place)) = (out, place) {
+        place.write(module.as_bytes())?;
         if !common.quiet {
             say(&format!("{}: {operations} operations, {bytes} B of parameters in flash", out.display()));
         }

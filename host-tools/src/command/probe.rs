@@ -2,6 +2,7 @@
 use super::{print, print_json};
 use crate::cli::Common;
 use crate::engine::{Engine, Run};
+use crate::output::say;
 use crate::progress::Progress;
 use crate::record::{MathEffect, Record, record_digest};
 use crate::spec::{Acf, Math, Spec};
@@ -47,11 +48,7 @@ pub fn run(
             let unused = bundle.unused(spec);
             if !unused.is_empty() {
                 let names: Vec<String> = unused.iter().map(|name| text::visible(name)).collect();
-                eprintln!(
-                    "warning: {}: tensors that nothing uses: {}",
-                    text::visible(&path.display().to_string()),
-                    names.join(", ")
-                );
+                say(&format!("warning: {}: tensors that nothing uses: {}", path.display(), names.join(", ")));
             }
             engine.stored(spec, &drawn)?
         }

@@ -4,12 +4,13 @@ use crate::cli::{Common, Train};
 use crate::device::place::open_link;
 use crate::device::{Settings, Target};
 use crate::engine::Engine;
+use crate::files::{Claim, claim, find};
 use crate::output::{orderly, still_read};
-use crate::train::{Checkpoint, Epoch, Probe, Pupil, Report, Run, Spec, request};
+use crate::train::{Checkpoint, Epoch, FILES, Probe, Pupil, Report, Run, START, Spec, request};
 use crate::{Failure, Result, data};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -30,7 +31,9 @@ struct Document<'a> {
 /// # Errors
 /// Data that cannot be read, a spec that does not fit them, a checkpoint that is another run's; NaN or infinity, with the step.
 pub fn run(asked: &Train, engine: &Engine, common: &Common) -> Result<()> {
+    let spec = asked.spec()?;
     let data = data::open(asked.data.as_deref())?;
+    let _ours = folders(asked)?;
     let _orderly = orderly();
     let checkpoint = match (&asked.out, asked.resume) {
         (Some(out), true) => Some(resumed(out, asked, &data)?),
@@ -45,7 +48,6 @@ pub fn run(asked: &Train, engine: &Engine, common: &Common) -> Result<()> {
         }
         (None, _) => None,
     };
-    let spec = asked.spec()?;
     let target = Target::parse(&asked.device.target)?;
     if target == Target::Host && asked.device.flash_every.is_some() {
         return Err(Failure::usage("--flash-every is for the flash of a device: name one with --target"));
@@ -54,8 +56,8 @@ pub fn run(asked: &Train, engine: &Engine, common: &Common) -> Result<()> {
     engine.install(|| {
         let mut run = Run::new(spec.clone(), &data, engine.isa, checkpoint)?;
         let mut pupil = pupil(&run, &spec, &target, &settings)?;
-        if let Some(out) = &asked.out {
-            Checkpoint::restore_folder(out, asked.resume.then(|| run.checkpoint()).as_ref())?;
+        if let (Some(out), true) = (&asked.out, asked.resume) {
+            run.checkpoint().restore_metrics(out)?;
         }
         if !common.json && !common.quiet {
             print_part(&heading(&run, &data))?;
@@ -85,12 +87,33 @@ pub fn run(asked: &Train, engine: &Engine, common: &Common) -> Result<()> {
     })?
 }
 
+/// The folders of the results, for this process alone.
+fn folders(asked: &Train) -> Result<Vec<Claim>> {
+    let mut claims = Vec::new();
+    if let Some(out) = &asked.out {
+        // Nothing is made for a checkpoint that is not there.
+        if asked.resume && find(out).map_err(|error| Failure::file(out, "cannot look into", error))?.is_none() {
+            return Err(nothing_in(out));
+        }
+        claims.push(claim(out, &FILES)?);
+    }
+    if let Some(record) = &asked.record {
+        let same = |out: &PathBuf| out.canonicalize().ok().is_some_and(|out| record.canonicalize().ok() == Some(out));
+        if !asked.out.as_ref().is_some_and(same) {
+            claims.push(claim(record, &[START])?);
+        }
+    }
+    Ok(claims)
+}
+
+fn nothing_in(out: &Path) -> Failure {
+    Failure::usage(format!("no checkpoint in {}: begin without --resume", out.display()))
+}
+
 /// The checkpoint that is gone on from: of the same spec, but for the number of epochs.
 fn resumed(out: &Path, asked: &Train, data: &data::Dataset) -> Result<Checkpoint> {
     let found = Checkpoint::read(out, |spec| spec.net.layers(data.image, data.classes))?;
-    let Some(found) = found else {
-        return Err(Failure::usage(format!("no checkpoint in {}: begin without --resume", out.display())));
-    };
+    let Some(found) = found else { return Err(nothing_in(out)) };
     let spec = asked.spec()?;
     if (Spec { epochs: found.spec.epochs, ..spec.clone() }) != found.spec {
         return Err(Failure::usage(format!(

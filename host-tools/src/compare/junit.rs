@@ -1,15 +1,14 @@
 use super::Comparison;
 use super::table::{same, sentence, verdict};
-use crate::{Failure, Result, files, text};
+use crate::{Failure, Result, text};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
-use std::path::Path;
 use std::time::Duration;
 
-/// Writes a JUnit report: a suite for each spec, a case for each target.
+/// A JUnit report: a suite for each spec, a case for each target.
 ///
 /// # Errors
-/// A file that cannot be written.
-pub fn write_junit(comparisons: &[Comparison], path: &Path) -> Result<()> {
+/// None in practice.
+pub fn junit(comparisons: &[Comparison]) -> Result<String> {
     let mut report = Report::new("shatterscope compare");
     for comparison in comparisons {
         let mut suite = TestSuite::new(comparison.name.as_deref().unwrap_or("spec"));
@@ -31,10 +30,5 @@ pub fn write_junit(comparisons: &[Comparison], path: &Path) -> Result<()> {
         }
         report.add_test_suite(suite);
     }
-    let document = report.to_string().map_err(|error| Failure::failed(format!("cannot write JUnit: {error}")))?;
-    let name = path.file_name().ok_or_else(|| Failure::usage(format!("--junit {}: not a file", path.display())))?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    files::write_all(folder, &[(name.to_string_lossy().into_owned(), document.into_bytes())])
-        .map_err(|error| Failure::failed(error.to_string()))?;
-    Ok(())
+    report.to_string().map_err(|error| Failure::failed(format!("cannot write JUnit: {error}")))
 }

@@ -5,7 +5,7 @@ mod suite;
 mod table;
 
 pub use difference::{Difference, ulp_distance};
-pub use junit::write_junit;
+pub use junit::junit;
 pub use suite::{Entry, suite};
 pub use table::table;
 

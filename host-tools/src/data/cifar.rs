@@ -1,6 +1,7 @@
 //! CIFAR-10, binary version: records of a label byte and 3,072 pixels, red, green, blue, each 32 x 32.
 use super::source::Source;
 use super::{Dataset, Examples};
+use crate::files::is_there;
 use crate::{Failure, Result};
 use shatterscope::layer::Image;
 use std::path::{Path, PathBuf};
@@ -26,12 +27,13 @@ const MOST: u64 = 100_000 * RECORD as u64;
 pub(super) fn find(dir: &Path) -> Result<Option<[PathBuf; 6]>> {
     for dir in [dir.to_owned(), dir.join(BELOW)] {
         let files = NAMES.map(|name| dir.join(name));
-        if !files.iter().any(|path| path.is_file()) {
+        let there = files.iter().map(|path| is_there(path)).collect::<Result<Vec<_>>>()?;
+        if !there.contains(&true) {
             continue;
         }
-        return match files.iter().find(|path| !path.is_file()) {
+        return match files.iter().zip(there).find(|(_, there)| !there) {
             None => Ok(Some(files)),
-            Some(path) => Err(Failure::failed(format!(
+            Some((path, _)) => Err(Failure::failed(format!(
                 "{} is missing beside other files of CIFAR-10: put all six there",
                 path.display()
             ))),

@@ -2,6 +2,7 @@
 //! then the elements, the last dimension fastest. MNIST, Fashion-MNIST and their kin.
 use super::source::Source;
 use super::{Dataset, Examples};
+use crate::files::is_there;
 use crate::{Failure, Result};
 use shatterscope::layer::Image;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,14 @@ fn spellings(name: &str) -> [String; 4] {
 
 /// The four files of a folder; None where it has none of them.
 pub(super) fn find(dir: &Path) -> Result<Option<[PathBuf; 4]>> {
-    let found = NAMES.map(|name| spellings(name).map(|name| dir.join(name)).into_iter().find(|path| path.is_file()));
+    let mut found = [const { None }; 4];
+    for (found, name) in found.iter_mut().zip(NAMES) {
+        for path in spellings(name).map(|name| dir.join(name)) {
+            if found.is_none() && is_there(&path)? {
+                *found = Some(path);
+            }
+        }
+    }
     if let [Some(a), Some(b), Some(c), Some(d)] = found {
         return Ok(Some([a, b, c, d]));
     }

@@ -1,5 +1,6 @@
 //! Programs for boards: found in the repository and built there when they are older than their source.
 use super::board::Board;
+use crate::files::is_there;
 use crate::{Failure, Result};
 use std::env;
 use std::ffi::OsString;
@@ -18,10 +19,10 @@ impl Firmware {
     /// # Errors
     /// None of them holds firmware.
     pub fn find(folder: Option<&Path>) -> Result<Self> {
-        let holds = |root: &Path| root.join("boards/firmware/Cargo.toml").is_file();
+        let holds = |root: &Path| is_there(&root.join("boards/firmware/Cargo.toml"));
         if let Some(folder) = folder {
             let root = std::path::absolute(folder).unwrap_or(folder.to_owned());
-            return if holds(&root) {
+            return if holds(&root)? {
                 Ok(Self { root })
             } else {
                 Err(Failure::usage(format!("--firmware {}: no boards/firmware there", folder.display())))
@@ -29,7 +30,7 @@ impl Firmware {
         }
         let built = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
         let here = env::current_dir().unwrap_or_default();
-        match here.ancestors().chain([built]).find(|root| holds(root)) {
+        match here.ancestors().chain([built]).find(|root| holds(root).unwrap_or(false)) {
             Some(root) => Ok(Self { root: root.to_owned() }),
             None => Err(Failure::failed(
                 "no firmware here: run this inside a clone of the repository, or name one with --firmware DIR",

@@ -2,10 +2,11 @@
 use super::Setting;
 use crate::data::Dataset;
 use crate::engine::Engine;
+use crate::files::claim;
 use crate::output::{orderly, still_read};
 use crate::plot::{Ran, Sheet};
 use crate::progress::Progress;
-use crate::train::{Checkpoint, Epoch, Run, Spec};
+use crate::train::{Checkpoint, Epoch, FILES, Run, Spec};
 use crate::{Failure, Result, data};
 use clap::ValueEnum;
 use std::path::Path;
@@ -126,6 +127,7 @@ pub(super) fn learn(
 fn one(engine: &Engine, data: &Dataset, job: Job, out: &Path, progress: &Progress) -> Result<Learnt> {
     let Job { label, spec, .. } = job;
     let isa = engine.isa;
+    let _ours = claim(out, &FILES)?;
     let _orderly = orderly();
     let before = Run::new(spec.clone(), data, isa, None)?.evaluate()?.1;
     let from = Checkpoint::read(out, |spec| spec.net.layers(data.image, data.classes))?;
@@ -137,7 +139,9 @@ fn one(engine: &Engine, data: &Dataset, job: Job, out: &Path, progress: &Progres
     }
     let resumed = from.is_some();
     let mut run = Run::new(spec.clone(), data, isa, from)?;
-    Checkpoint::restore_folder(out, resumed.then(|| run.checkpoint()).as_ref())?;
+    if resumed {
+        run.checkpoint().restore_metrics(out)?;
+    }
     let each = u64::from(spec.net.depth);
     progress.add(each * u64::from(run.model().step));
     let (mut last, mut diverged) = (Instant::now(), None);

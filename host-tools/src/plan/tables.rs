@@ -8,7 +8,6 @@ use crate::{Failure, Result};
 use serde::{Deserialize, Serialize};
 use shatterscope::wire::Run;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 const STACKS: &str = include_str!("../../../boards/stacks.toml");
 const COSTS: &str = include_str!("../../../boards/costs.toml");
@@ -83,16 +82,15 @@ impl Costs {
         counted.unwrap_or_else(|| choice.cost(fpu))
     }
 
-    /// Writes the table.
+    /// The table as `boards/costs.toml` has it.
     ///
     /// # Errors
-    /// A file that cannot be written.
-    pub fn write(&self, path: &Path) -> Result<()> {
+    /// None in practice.
+    pub fn to_toml(&self) -> Result<String> {
         let text = toml::to_string(self).map_err(|error| Failure::failed(error.to_string()))?;
-        let text = format!(
+        Ok(format!(
             "# Instructions of each kind of work, fitted to counts under the emulator by `shatterscope plan --calibrate FILE`.\n\n{text}"
-        );
-        std::fs::write(path, text).map_err(|error| Failure::file(path, "cannot write", error))
+        ))
     }
 }
 

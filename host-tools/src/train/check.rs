@@ -80,7 +80,7 @@ impl Spec {
     pub fn check(&self) -> Result<()> {
         self.net.check()?;
         if self.batch == 0 {
-            return Err(Failure::usage("--batch must be at least 1"));
+            return Err(Failure::usage("--batch 0: it must be at least 1"));
         }
         if self.epochs == 0 {
             return Err(Failure::usage("--epochs must be at least 1"));

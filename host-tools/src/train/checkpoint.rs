@@ -1,7 +1,7 @@
 //! All that the next step depends on, in one .safetensors file: tensors by the names of their layers, and a document beside them.
 use super::{Metrics, Model, Spec};
 use crate::data::Provenance;
-use crate::files::{clear_parts, write_all};
+use crate::files::{find, write_all};
 use crate::tensors::Bundle;
 use crate::{Failure, Result};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,9 @@ use std::path::Path;
 
 /// The file's name in a folder of results.
 pub const FILE: &str = "checkpoint.safetensors";
+
+/// All files of a training, which are tried before it begins.
+pub const FILES: [&str; 5] = [FILE, "metrics.csv", "metrics.jsonl", "probes.csv", "probes.jsonl"];
 
 /// A training run between two steps.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,19 +70,17 @@ impl Checkpoint {
         let document = document.map_err(|error| Failure::failed(format!("cannot write a checkpoint: {error}")))?;
         let mut bundle = tensors(model);
         bundle.spec = Some(document);
-        write_all(out, &[(FILE.to_owned(), bundle.to_safetensors()?)])
-            .map_err(|error| Failure::failed(error.to_string()))?;
+        write_all(out, &[(FILE.to_owned(), bundle.to_safetensors()?)])?;
         self.metrics.write(out)
     }
 
-    /// Makes a folder what it was when its checkpoint, if it has one, was written: no halves of files, and the metrics of that
-    /// moment. Whoever was killed between one file and the next may have left something else.
+    /// Writes the metrics that belong to this checkpoint: a process that was killed between one file and the next may have left
+    /// others.
     ///
     /// # Errors
-    /// A file that cannot be written or removed.
-    pub fn restore_folder(out: &Path, checkpoint: Option<&Self>) -> Result<()> {
-        clear_parts(out).map_err(|error| Failure::failed(error.to_string()))?;
-        checkpoint.map_or(Ok(()), |checkpoint| checkpoint.metrics.write(out))
+    /// A file that cannot be written.
+    pub fn restore_metrics(&self, out: &Path) -> Result<()> {
+        self.metrics.write(out)
     }
 
     /// Reads the one in a folder; None where there is none.
@@ -88,7 +89,8 @@ impl Checkpoint {
     /// A file that is damaged, of another format or contract, or whose tensors are not those of its network.
     pub fn read(out: &Path, layers: impl FnOnce(&Spec) -> Result<Vec<Layer>>) -> Result<Option<Self>> {
         let path = out.join(FILE);
-        if !path.exists() {
+        let there = find(&path).map_err(|error| Failure::file(&path, "cannot look for a checkpoint", error))?;
+        if there.is_none() {
             return Ok(None);
         }
         let wrong = |what: String| Failure::failed(format!("{}: {what}", path.display()));

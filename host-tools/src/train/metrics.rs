@@ -61,7 +61,7 @@ impl Metrics {
         if !self.probes.is_empty() {
             files.extend(both("probes", &self.probes)?);
         }
-        write_all(out, &files).map_err(|error| Failure::failed(error.to_string()))?;
+        write_all(out, &files)?;
         Ok(())
     }
 }

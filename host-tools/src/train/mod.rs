@@ -13,7 +13,7 @@ mod run;
 mod spec;
 mod squares;
 
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, FILES};
 pub use device::{Pupil, Report, request};
 pub use machine::{Batch, Limits, Machine, Outcome, Scalar, machine};
 pub use metrics::{Epoch, Metrics, Probe};
@@ -21,7 +21,7 @@ pub use model::Model;
 pub use net::{Activation, Init, Kind, Net, Skips};
 pub(crate) use probe::dot;
 pub use probe::{absolute_correlation, probed};
-pub use record::Recorder;
+pub use record::{Recorder, START};
 pub(crate) use run::load;
 pub use run::{Lesson, Run};
 pub use spec::{Optimiser, Schedule, Spec};

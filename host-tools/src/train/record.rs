@@ -15,7 +15,7 @@
 use super::checkpoint::{PARAMETERS, RUNNING, named};
 use super::{Batch, Model, Optimiser, Spec};
 use crate::data::Provenance;
-use crate::files::write_all;
+use crate::files::{is_there, write_all};
 use crate::tensors::Bundle;
 use crate::{Failure, Result};
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ impl Recorder {
     /// # Errors
     /// Wrong use: a folder that holds a record. Files that cannot be written.
     pub fn start(folder: &Path, image: Image, spec: &Spec, data: &Provenance, model: &Model) -> Result<Self> {
-        if folder.join(START).exists() {
+        if is_there(&folder.join(START))? {
             let folder = folder.display();
             return Err(Failure::usage(format!("{folder} holds the record of a run: give another folder")));
         }
@@ -108,8 +108,7 @@ impl Recorder {
     }
 
     fn write(&self, name: String, bundle: &Bundle) -> Result<()> {
-        write_all(&self.folder, &[(name, bundle.to_safetensors()?)])
-            .map_err(|error| Failure::failed(error.to_string()))?;
+        write_all(&self.folder, &[(name, bundle.to_safetensors()?)])?;
         Ok(())
     }
 }
