@@ -2,6 +2,8 @@
 //!
 //! [`claim`] opens a folder of results for this process alone, [`write_all`] writes files into it, and a [`Destination`] is
 //! one output file that may be anything with a name: an ordinary file, a link, a pipe, a device.
+#[cfg(test)]
+mod crash;
 mod destination;
 mod disk;
 mod lock;
