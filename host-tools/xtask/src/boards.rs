@@ -48,7 +48,8 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
     }
     report.step("boards: images fit their chips", || {
         succeed(
-            &mut tree.cargo("test --quiet --release -p shatterscope-host --test all -- --ignored --nocapture images::"),
+            &mut tree
+                .cargo("test --quiet --release -p shatterscope-host --test boards -- --ignored --nocapture images::"),
         )
     });
     for (step, run) in [(EMULATED, emulated as fn(&Tree) -> Result<()>), (OWN_NETWORK, own_network)] {
@@ -62,7 +63,7 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
 /// What takes minutes, or a program that is not Debian's.
 pub fn long_steps(tree: &Tree, report: &mut Report) {
     report.step("boards: chips as probe-rs knows them", || {
-        let words = "test --quiet --release -p shatterscope-host --features probe --test all -- \
+        let words = "test --quiet --release -p shatterscope-host --features probe --test all --test boards -- \
                      --include-ignored --nocapture chips:: devices::";
         succeed(&mut tree.cargo(words))
     });
@@ -102,7 +103,7 @@ fn own_network(tree: &Tree) -> Result<()> {
         let lint = format!("clippy --quiet --release --target {target} -- -D warnings");
         succeed(&mut tree.cargo_of_boards("examples/own-network", &lint))?;
     }
-    succeed(&mut tree.cargo("test --quiet --release -p shatterscope-host --test all -- --ignored own_network::"))
+    succeed(&mut tree.cargo("test --quiet --release -p shatterscope-host --test boards -- --ignored own_network::"))
 }
 
 /// The image of the Pico with interrupts and UART0, in an emulator that shares nothing with QEMU.

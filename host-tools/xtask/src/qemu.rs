@@ -27,7 +27,7 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
     report.step("devices: the suite on every board", || suite(tree));
     report.step("devices: arithmetic on integers", || crate::soft_float::check(tree));
     report.step("devices: plan and measurement", || {
-        let tests = "test --quiet --release -p shatterscope-host --test all -- --ignored --nocapture \
+        let tests = "test --quiet --release -p shatterscope-host --test boards -- --ignored --nocapture \
                      emulated:: flash:: taught::";
         succeed(&mut tree.cargo(tests))
     });

@@ -90,7 +90,7 @@ pub fn report(tree: &Tree, report: &mut Report, tools: &Tools) {
     report.step("report in a browser", || {
         succeed(
             &mut tree
-                .cargo("test --quiet --release -p shatterscope-host --test all -- --ignored --nocapture browser::"),
+                .cargo("test --quiet --release -p shatterscope-host --test boards -- --ignored --nocapture browser::"),
         )
     });
 }
