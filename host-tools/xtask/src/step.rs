@@ -106,7 +106,7 @@ impl Report {
         let all = self.steps.len();
         if !self.told {
             self.costs(target);
-            println!("xtask: {all} steps: {} passed, {failed} failed, {skipped} skipped", all - failed - skipped);
+            println!("xtask: {} passed, {failed} failed, {skipped} skipped", all - failed - skipped);
         }
         let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
         if failed > 0 || (ci && skipped > 0) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
