@@ -1,8 +1,10 @@
-//! Names what stable Rust's `cfg` does not say of a target: the Thumb instructions, and floats in software.
+//! Names what stable Rust's `cfg` does not say of a target: which registers the kernels may use, the Thumb instructions of the M profile, and
+//! floats in software.
 use std::env;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-check-cfg=cfg(registers, values(none(), \"x86\", \"neon\", \"cortex_m\"))");
     println!("cargo:rustc-check-cfg=cfg(thumb, values(none(), \"v6m\", \"v7m\"))");
     println!("cargo:rustc-check-cfg=cfg(soft_float)");
     let target = env::var("TARGET").unwrap_or_default();
@@ -13,8 +15,24 @@ fn main() {
         println!("cargo:rustc-cfg=thumb");
         println!("cargo:rustc-cfg=thumb=\"{}\"", if v6m { "v6m" } else { "v7m" });
     }
+    let variable = |name: &str| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
+    let (arch, order, features) = (variable("ARCH"), variable("ENDIAN"), variable("FEATURE"));
+    let has = |feature: &str| features.split(',').any(|other| other == feature);
+    // An architecture's name is not enough: kernels for x86-64 and AArch64 also exist without vector registers, and the A profile of
+    // Arm reads other instructions than the M profile, whose kernels are written in Thumb.
+    let registers = match arch.as_str() {
+        "x86_64" if has("sse2") => "x86",
+        // The lanes are loaded and compared in the order of a little-endian core.
+        "aarch64" if has("neon") && order == "little" => "neon",
+        "arm" if v7m && target.ends_with("hf") => "cortex_m",
+        _ => "",
+    };
+    if !registers.is_empty() {
+        println!("cargo:rustc-cfg=registers=\"{registers}\"");
+    }
     let riscv = is(&["riscv32i-", "riscv32im-", "riscv32imc-", "riscv32imac-", "riscv64imac-"]);
-    if riscv || (v6m || v7m) && !target.ends_with("hf") {
+    let without_vectors = arch == "x86_64" && !has("sse2") || arch == "aarch64" && !has("neon");
+    if riscv || without_vectors || (v6m || v7m) && !target.ends_with("hf") {
         println!("cargo:rustc-cfg=soft_float");
     }
 }

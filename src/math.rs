@@ -39,13 +39,13 @@ impl Math {
     }
 }
 
-#[cfg(not(all(target_arch = "arm", target_abi = "eabihf")))]
+#[cfg(not(registers = "cortex_m"))]
 fn sqrt(x: f32) -> f32 {
     libm::sqrtf(x)
 }
 
 /// libm's square root is software on Cortex-M (57 instructions); the compiler turns this symbol into VSQRT.
-#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+#[cfg(registers = "cortex_m")]
 fn sqrt(x: f32) -> f32 {
     // SAFETY: compiler_builtins defines this symbol with this signature; it has no precondition.
     #[allow(unsafe_code)]

@@ -1,4 +1,4 @@
-#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+#[cfg(registers = "cortex_m")]
 use super::cortex_m;
 use super::lanes::{Job, Lanes};
 use super::{Isa, portable, soft_float, tile};
@@ -33,7 +33,7 @@ impl Matrix<'_> {
 /// Equal to [`naive::dense`](super::naive::dense) for any R, T and instruction set: k ascends, each operation is rounded.
 #[inline]
 pub fn chain<const R: usize, const T: usize>(isa: Isa, panel: &[f32], x: &[[f32; T]], y: &mut [[f32; T]]) {
-    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[cfg(registers = "cortex_m")]
     if isa == Isa::Vfp {
         return cortex_m::chain::<R, T>(panel, x, y);
     }
@@ -55,7 +55,7 @@ pub(crate) fn chain_matrix_ahead<const R: usize, const T: usize>(
     y: &mut [[f32; T]],
     ahead: &[f32],
 ) {
-    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[cfg(registers = "cortex_m")]
     if isa == Isa::Vfp {
         return cortex_m::chain_matrix::<R, T>(w, x, y);
     }

@@ -1,5 +1,5 @@
 use super::Isa;
-#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+#[cfg(registers = "cortex_m")]
 use super::cortex_m;
 
 /// `weight[i][k] = weight[i][k] - (rate * (grad_output[i] * x[k]))`: the gradient of one point used where it arises, and kept nowhere.
@@ -21,7 +21,7 @@ pub fn descend(
 ) {
     let shape = (fan_out, fan_in);
     match isa {
-        #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+        #[cfg(registers = "cortex_m")]
         Isa::Vfp => cortex_m::descend(shape, rate, x, grad_output, weight),
         _ => isa.compiled(plain, (shape, rate, x, grad_output), weight),
     }

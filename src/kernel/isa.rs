@@ -1,8 +1,8 @@
 use super::lanes::{Job, Lanes};
-#[cfg(target_arch = "aarch64")]
+#[cfg(registers = "neon")]
 use super::neon;
 use super::words::WordJob;
-#[cfg(target_arch = "x86_64")]
+#[cfg(registers = "x86")]
 use super::x86;
 
 /// Which instructions the kernels use; the bits are the same.
@@ -35,22 +35,22 @@ impl Isa {
     pub fn is_available(self) -> bool {
         match self {
             Isa::Portable | Isa::SoftFloat => true,
-            Isa::Sse2 => cfg!(target_arch = "x86_64"),
-            #[cfg(target_arch = "x86_64")]
+            Isa::Sse2 => cfg!(registers = "x86"),
+            #[cfg(registers = "x86")]
             Isa::Avx => x86::Avx::found().is_some(),
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(registers = "x86")]
             Isa::Avx512 => x86::Avx512::found().is_some(),
-            #[cfg(not(target_arch = "x86_64"))]
+            #[cfg(not(registers = "x86"))]
             Isa::Avx | Isa::Avx512 => false,
-            Isa::Neon => cfg!(target_arch = "aarch64"),
-            Isa::Vfp => cfg!(all(target_arch = "arm", target_abi = "eabihf")),
+            Isa::Neon => cfg!(registers = "neon"),
+            Isa::Vfp => cfg!(registers = "cortex_m"),
         }
     }
 
     /// The widest instructions that this processor has; without an FPU, integers.
     pub fn detect() -> Self {
         // A constant where the target says it, so that a program with no other choice links nothing else.
-        if cfg!(all(target_arch = "arm", target_abi = "eabihf")) {
+        if cfg!(registers = "cortex_m") {
             return Self::Vfp;
         }
         if cfg!(soft_float) {
@@ -61,7 +61,7 @@ impl Isa {
 
     /// Whether there are registers of words, to draw many values at a time.
     pub(crate) const fn has_words(self) -> bool {
-        cfg!(any(target_arch = "x86_64", target_arch = "aarch64"))
+        cfg!(any(registers = "x86", registers = "neon"))
             && !matches!(self, Self::Portable | Self::Vfp | Self::SoftFloat)
     }
 
@@ -71,7 +71,7 @@ impl Isa {
         if self == Isa::SoftFloat {
             return job.soft_float();
         }
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(registers = "x86")]
         match self {
             Isa::Sse2 => return job.on(x86::Sse2),
             Isa::Avx => {
@@ -86,7 +86,7 @@ impl Isa {
             }
             _ => {}
         }
-        #[cfg(target_arch = "aarch64")]
+        #[cfg(registers = "neon")]
         if self == Isa::Neon {
             return job.on(neon::Neon);
         }
@@ -96,14 +96,14 @@ impl Isa {
     /// Does a job on words with these instructions where the processor has them, otherwise portably.
     #[inline(always)]
     pub(super) fn run_words<J: WordJob>(self, job: J) {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(registers = "x86")]
         match (self, x86::Avx2::found(), x86::Avx512::found()) {
             (Isa::Avx512, _, Some(words)) => return x86::run_words(words, job),
             (Isa::Avx | Isa::Avx512, Some(words), _) => return x86::run_avx2(words, job),
             (Isa::Sse2 | Isa::Avx | Isa::Avx512, ..) => return job.on(x86::Sse2),
             _ => {}
         }
-        #[cfg(target_arch = "aarch64")]
+        #[cfg(registers = "neon")]
         if self == Isa::Neon {
             return job.on(neon::Neon);
         }

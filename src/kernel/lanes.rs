@@ -42,7 +42,7 @@ pub(super) trait Lanes: Copy {
 }
 
 /// [`Lanes`] by the intrinsics of one instruction set, whose file defines `positive`, `keep`, `choose`, `quads` and `fours` besides.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(registers = "x86", registers = "neon"))]
 macro_rules! lanes {
     ($lanes:ty, $n:literal, $abreast:literal, $register:ty, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $sqrt:ident) => {
         impl crate::kernel::lanes::Lanes for $lanes {
@@ -140,7 +140,7 @@ macro_rules! lanes {
         }
     };
 }
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(registers = "x86", registers = "neon"))]
 pub(super) use lanes;
 
 /// Work that is compiled once for every instruction set.

@@ -5,14 +5,14 @@
 //! processor has registers of lanes, `tile` is written once for all of them, and an [`Isa`] chooses at run time. Cortex-M with
 //! an FPU has kernels of its own in `cortex_m`.
 // Where no registers of lanes are known, what is written on them is compiled all the same, and not used.
-#![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
+#![cfg_attr(not(any(registers = "x86", registers = "neon")), allow(dead_code))]
 
 mod adam;
 mod chain;
 mod chain_rows;
 mod channel;
 mod conv;
-#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+#[cfg(registers = "cortex_m")]
 mod cortex_m;
 mod descend;
 mod draw;
@@ -21,7 +21,7 @@ mod interleave;
 mod isa;
 mod lanes;
 pub mod naive;
-#[cfg(target_arch = "aarch64")]
+#[cfg(registers = "neon")]
 mod neon;
 mod nest;
 pub mod portable;
@@ -33,7 +33,7 @@ mod tiled;
 mod units;
 mod weight_gradient;
 mod words;
-#[cfg(target_arch = "x86_64")]
+#[cfg(registers = "x86")]
 mod x86;
 
 pub(crate) use adam::{Adam, STEP as ADAM_STEP, adam};
@@ -66,10 +66,10 @@ pub const fn panel_index<const R: usize>(rows: usize, columns: usize, row: usize
 
 /// The rounding mode, flush-to-zero and default-NaN bits of the floating-point control register; all zero is right.
 pub(crate) fn control_bits() -> u32 {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(registers = "x86")]
     return x86::control_bits();
-    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[cfg(registers = "cortex_m")]
     return cortex_m::control_bits();
-    #[cfg(not(any(target_arch = "x86_64", all(target_arch = "arm", target_abi = "eabihf"))))]
+    #[cfg(not(any(registers = "x86", registers = "cortex_m")))]
     0
 }

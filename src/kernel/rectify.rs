@@ -1,6 +1,6 @@
 //! The rectifier of [`crate::layer::relu_forward`] on registers, with its tape of one bit an element.
 use super::Isa;
-#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+#[cfg(registers = "cortex_m")]
 use super::cortex_m;
 use super::lanes::{Job, Lanes};
 use crate::layer;
@@ -10,7 +10,7 @@ const STEP: usize = 16;
 
 /// [`layer::relu_forward`] by the instructions given: the same bits.
 pub fn relu_forward(isa: Isa, x: &mut [f32], tape: &mut [u8]) {
-    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[cfg(registers = "cortex_m")]
     if isa == Isa::Vfp {
         return cortex_m::relu_forward(x, tape);
     }
@@ -19,7 +19,7 @@ pub fn relu_forward(isa: Isa, x: &mut [f32], tape: &mut [u8]) {
 
 /// [`layer::relu_backward`] by the instructions given: the same bits.
 pub fn relu_backward(isa: Isa, g: &mut [f32], tape: &[u8]) {
-    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    #[cfg(registers = "cortex_m")]
     if isa == Isa::Vfp {
         return cortex_m::relu_backward(g, tape);
     }

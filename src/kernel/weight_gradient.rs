@@ -1,4 +1,4 @@
-#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+#[cfg(registers = "cortex_m")]
 use super::cortex_m;
 use super::{Isa, Matrix, Steps, chain_matrix, interleave, soft_float};
 
@@ -23,13 +23,13 @@ pub fn weight_gradient(
 ) {
     let shape = (fan_out, fan_in, points);
     match isa {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(registers = "x86")]
         Isa::Avx512 => tiles::<8, 32>(isa, shape, x, grad_output, grad_weight),
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(registers = "x86")]
         Isa::Avx => tiles::<5, 16>(isa, shape, x, grad_output, grad_weight),
-        #[cfg(target_arch = "aarch64")]
+        #[cfg(registers = "neon")]
         Isa::Neon => tiles::<4, 16>(isa, shape, x, grad_output, grad_weight),
-        #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+        #[cfg(registers = "cortex_m")]
         Isa::Vfp => cortex_m::weight_gradient(shape, x, grad_output, grad_weight),
         Isa::SoftFloat => soft_float::weight_gradient(shape, x, grad_output, grad_weight),
         // Where nothing is wide and stacks are small.
