@@ -5,7 +5,7 @@ use crate::kernel::{
     Matrix, all_finite, chain_matrix, conv_backward_input, conv_pack, crelu_backward, nest_rows, relu_backward,
 };
 use crate::layer::{
-    Conv, Shortcut, average_pool_backward, dropout_backward, join_backward_branch, join_backward_input,
+    Conv, Pool, Shortcut, average_pool_backward, dropout_backward, join_backward_branch, join_backward_input,
     max_pool_backward, shortcut_backward,
 };
 use crate::network::Workers;
@@ -105,6 +105,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
     }
 
     /// Points that are none have no gradient.
+    #[inline(never)]
     fn clear_past_the_last(&mut self) {
         let (tile_len, last, units) = (self.tile_len(), self.tiles().saturating_sub(1), self.plan.outputs as usize);
         let valid = self.count.saturating_sub(last * T);
@@ -168,37 +169,50 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
             }
             Layer::Prelu { image, .. } => self.prelu_backward(image, place, into),
             Layer::BatchNorm { image, .. } => self.norm_backward(image, place, into),
-            Layer::AveragePool { ref pool } => {
-                let finite = self.across_back((outputs, inputs), |_, g, to| {
-                    average_pool_backward(pool, T, g, to).is_ok() && all_finite(isa, to)
-                });
-                self.flipped = !self.flipped;
-                finite
-            }
-            Layer::MaxPool { ref pool } => {
-                let tape_len = self.plan.tape_tile_len as usize;
-                let tape = core::mem::take(&mut self.buffers.tape);
-                let of_tile = |tile: usize| tape.get(tile * tape_len + place.tape as usize..).unwrap_or_default();
-                let finite = self.across_back((outputs, inputs), |tile, g, to| {
-                    max_pool_backward(pool, T, of_tile(tile), g, to).is_ok() && all_finite(isa, to)
-                });
-                self.buffers.tape = tape;
-                self.flipped = !self.flipped;
-                finite
-            }
-            Layer::Dropout { rate, .. } => match self.dropout(i, rate) {
-                Some((dropout, first)) => self.back_in_place(place, outputs, |tile, g, _| {
-                    dropout_backward(&dropout, first.wrapping_add((tile * T) as u32), T, g);
-                    all_finite(isa, g)
-                }),
-                None => true,
-            },
+            Layer::AveragePool { ref pool } => self.average_back(pool, (outputs, inputs)),
+            Layer::MaxPool { ref pool } => self.max_back(pool, place, (outputs, inputs)),
+            Layer::Dropout { rate, .. } => self.dropout_back(i, rate, place, outputs),
             Layer::Fork { .. } => self.fork_backward(outputs),
             Layer::Join { ref shortcut, a, b } => self.join_backward(shortcut, (a, b), outputs),
         }
     }
 
+    // The kinds of layers are out of line: what one needs of a small stack is not there while another is at work.
+
+    #[inline(never)]
+    fn average_back(&mut self, pool: &Pool, units: (usize, usize)) -> bool {
+        let isa = self.options.isa;
+        let finite =
+            self.across_back(units, |_, g, to| average_pool_backward(pool, T, g, to).is_ok() && all_finite(isa, to));
+        self.flipped = !self.flipped;
+        finite
+    }
+
+    #[inline(never)]
+    fn max_back(&mut self, pool: &Pool, place: Place, units: (usize, usize)) -> bool {
+        let (isa, tape_len) = (self.options.isa, self.plan.tape_tile_len as usize);
+        let tape = core::mem::take(&mut self.buffers.tape);
+        let of_tile = |tile: usize| tape.get(tile * tape_len + place.tape as usize..).unwrap_or_default();
+        let finite = self.across_back(units, |tile, g, to| {
+            max_pool_backward(pool, T, of_tile(tile), g, to).is_ok() && all_finite(isa, to)
+        });
+        self.buffers.tape = tape;
+        self.flipped = !self.flipped;
+        finite
+    }
+
+    #[inline(never)]
+    fn dropout_back(&mut self, i: usize, rate: f32, place: Place, units: usize) -> bool {
+        let isa = self.options.isa;
+        let Some((dropout, first)) = self.dropout(i, rate) else { return true };
+        self.back_in_place(place, units, |tile, g, _| {
+            dropout_backward(&dropout, first.wrapping_add((tile * T) as u32), T, g);
+            all_finite(isa, g)
+        })
+    }
+
     /// What came through the branch joins what skipped it.
+    #[inline(never)]
     fn fork_backward(&mut self, units: usize) -> bool {
         let (isa, workers, tile_len) = (self.options.isa, self.workers, self.tile_len());
         let Gradients { here, skip, .. } = self.gradients();
@@ -209,6 +223,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         })
     }
 
+    #[inline(never)]
     fn join_backward(&mut self, shortcut: &Shortcut, (a, b): (f32, f32), units: usize) -> bool {
         let (isa, workers, tile_len) = (self.options.isa, self.workers, self.tile_len());
         let straight = shortcut.output() == Some(shortcut.input);
@@ -230,6 +245,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
         })
     }
 
+    #[inline(never)]
     fn conv_backward(&mut self, conv: &Conv, weights: &[f32]) -> bool {
         let (isa, inputs) = (self.options.isa, conv.input.channels as usize);
         let units = (conv.output().and_then(|image| image.units()).unwrap_or(0), conv.input.units().unwrap_or(0));

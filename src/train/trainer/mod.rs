@@ -101,6 +101,8 @@ impl<'a, K: Workers, const R: usize, const T: usize> Trainer<'a, K, R, T> {
         Self::planned(layers, workers, options, buffers, Asked::Steps { plain: true })
     }
 
+    // Out of line: what planning needs of a small stack is not there while a step is taken.
+    #[inline(never)]
     fn planned(
         layers: &'a [Layer],
         workers: &'a K,

@@ -104,6 +104,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
     }
 
     /// Whether the gradient of what went in is finite.
+    #[inline(never)]
     pub(super) fn norm_backward<F: FnMut(usize, &mut [f32], &[f32])>(
         &mut self,
         image: Image,

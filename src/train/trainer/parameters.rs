@@ -77,6 +77,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
     }
 
     /// Gradients of a dense layer's parameters, from the gradient of its outputs in `here`.
+    #[inline(never)]
     pub(super) fn dense_parameters<F: FnMut(usize, &mut [f32], &[f32])>(
         &mut self,
         (inputs, outputs, bias): (usize, usize, bool),
@@ -137,6 +138,7 @@ impl<K: Workers, const R: usize, const T: usize> Trainer<'_, K, R, T> {
     }
 
     /// Gradients of a convolution's parameters, from the gradient of its outputs in `here`.
+    #[inline(never)]
     pub(super) fn conv_parameters<F: FnMut(usize, &mut [f32], &[f32])>(
         &mut self,
         conv: &Conv,

@@ -45,7 +45,12 @@ impl Session {
         self.layers(arena, &mut layers)?;
         let Pieces { parameters, running, state, labels, buffers } = self.layout.cut(arena, &mut places);
         let options = self.options();
-        let mut trainer = Trainer::<_, R, T>::for_steps(&layers, &Serial, options, buffers)?;
+        let mut made = Trainer::<_, R, T>::for_steps(&layers, &Serial, options, buffers);
+        // By reference: a move would be a second trainer on the stack.
+        let trainer = match &mut made {
+            Ok(trainer) => trainer,
+            Err(error) => return Err((*error).into()),
+        };
         let (units, classes) = (trainer.plan().inputs as usize, trainer.plan().outputs as usize);
         let count = teach.count as usize;
         let labels = labels.get(..count).unwrap_or_default();
@@ -69,7 +74,7 @@ impl Session {
             }
         }
         machine.begin();
-        let done = step(&mut trainer, (parameters, running, state), labels, (teach, rule));
+        let done = step(trainer, (parameters, running, state), labels, (teach, rule));
         let ticks = machine.end(done.is_ok());
         let (loss, correct) = done?;
         self.powers = powers;
