@@ -213,6 +213,7 @@ fn the_page_numbers_the_variants() {
                 Why::NoFlash,
                 Why::Flash,
                 Why::Unsaved,
+                Why::Stack,
             ]),
         ),
         (

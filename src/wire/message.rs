@@ -165,4 +165,6 @@ pub enum Why {
     Flash,
     /// No whole state of this training lies in the flash.
     Unsaved,
+    /// The stack has run out of its memory: nothing that the device computes until its next reset is worth anything.
+    Stack,
 }

@@ -34,6 +34,7 @@ pub(crate) fn compute<const R: usize, const T: usize, M: Machine>(
     let outcome = execute::<R, T, M>(run, &layout, arena, decoder, answer, &mut done)?;
     log!(info, "request {}: {} ticks, digest {:x}", answer.request(), done.ticks, done.digest.hash);
     match outcome {
+        Outcome::Complete if answer.machine().overflowed() => answer.refuse(Why::Stack, 0, 0),
         Outcome::Complete if matches!(run.part, Part::Gradient | Part::Outputs) => {
             kept.insert(Kept { run: *run, layout, done }).say(run, arena, answer)
         }
@@ -186,8 +187,7 @@ impl Kept {
         let series = all.get(skip..skip.saturating_add(len)).unwrap_or_default();
         for (i, frame) in series.chunks(VALUE_BYTES / 4).enumerate() {
             // Results are finite, so that their bits are canonical.
-            let bytes = bytemuck::cast_slice(frame);
-            answer.say(Message::Value { first: (i * VALUE_BYTES / 4) as u32, bytes })?;
+            answer.say_words((i * VALUE_BYTES / 4) as u32, frame)?;
         }
         let stack = answer.machine().stack();
         let elements = series.len() as u32;

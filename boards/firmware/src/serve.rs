@@ -94,6 +94,7 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                 Some((number, Request::Hello { .. })) => self.refuse(number, Why::Contract, 0)?,
                 Some((number, Request::Unread(broken))) => self.refuse(number, Why::Frame, broken as u64)?,
                 Some((number, _)) if self.failed != 0 => self.refuse(number, Why::SelfTest, 0)?,
+                Some((number, _)) if self.machine.overflowed() => self.refuse(number, Why::Stack, 0)?,
                 Some((number, Request::Run)) => self.run(number, &mut decoder)?,
                 Some((number, Request::Train { begins })) => self.train(number, begins)?,
                 Some((number, Request::Teach(teach))) => self.teach(number, &teach)?,
@@ -175,6 +176,7 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
         match &mut self.session {
             Some(session) if session.number() == teach.session => {
                 match session.teach::<R, T, M>(teach, self.arena, answer.machine()) {
+                    Ok(_) if answer.machine().overflowed() => answer.refuse(Why::Stack, 0, 0),
                     Ok(taught) => answer.say(Message::Taught(taught)),
                     Err(refused) => {
                         if refused.is_final() {

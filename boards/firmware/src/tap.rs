@@ -5,7 +5,7 @@ use shatterscope::Pass;
 use shatterscope::contract::{Digest, canonical_bits};
 use shatterscope::kernel::Isa;
 use shatterscope::network::{Observer, Seen};
-use shatterscope::wire::{Message, Part, Run, VALUE_BYTES};
+use shatterscope::wire::{Part, Run, VALUE_BYTES};
 
 /// Takes what a part asks for out of a run: digests and ticks of operations are kept, values of one are sent at once.
 pub(crate) struct Tap<'a, 'b, M> {
@@ -56,8 +56,7 @@ impl<'a, 'b, M: Machine> Tap<'a, 'b, M> {
     /// Says what has been collected.
     pub fn flush(&mut self) {
         if self.len > 0 && self.outcome.is_ok() {
-            let bytes = bytemuck::cast_slice(self.words.get(..self.len).unwrap_or_default());
-            self.outcome = self.answer.say(Message::Value { first: self.said, bytes });
+            self.outcome = self.answer.say_words(self.said, self.words.get(..self.len).unwrap_or_default());
         }
         let each = self.run.part.element_bytes() / 4;
         self.said = self.said.saturating_add((self.len / each) as u32);
@@ -72,7 +71,7 @@ impl<'a, 'b, M: Machine> Tap<'a, 'b, M> {
             }
             let first = (i * VALUE_BYTES / 8) as u32;
             if self.outcome.is_ok() {
-                self.outcome = self.answer.say(Message::Value { first, bytes: bytemuck::cast_slice(frame) });
+                self.outcome = self.answer.say_words(first, frame);
             }
         }
         self.said = (self.words.len() / 2) as u32;

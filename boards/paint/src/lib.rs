@@ -17,6 +17,9 @@ const PAINT: u32 = 0xcccc_cccc;
 /// Bytes below the frame that paints which it leaves alone: its own, and what a call of it pushes.
 const MARGIN: usize = 256;
 
+/// The lowest words of the stack; one of them that is not painted any more is an overflow.
+const LAST: usize = 4;
+
 /// The stack, painted.
 #[derive(Clone, Copy, Debug)]
 pub struct Painted(());
@@ -56,5 +59,11 @@ impl Stack for Painted {
             }
         }
         Some((top as usize - at as usize) as u32)
+    }
+
+    fn overflowed(&self) -> bool {
+        let last = &raw const _stack_end;
+        // SAFETY: as above; a stack has more words than that.
+        (0..LAST).any(|i| unsafe { last.add(i).read_volatile() } != PAINT)
     }
 }

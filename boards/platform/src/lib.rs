@@ -1,7 +1,7 @@
 //! What a core under an emulator gives the firmware: a transport by semihosting, markers for the counter of
 //! instructions, a painted stack, an exit status, and a word before it dies.
 //!
-//! Exit status: 0 the host closed the transport, 1 the transport failed, 99 hard fault, 101 panic.
+//! Exit status: 0 the host closed the transport, 1 the transport failed, 98 stack overflow, 99 any other fault, 101 panic.
 #![no_std]
 
 mod fault;
@@ -10,6 +10,8 @@ mod region;
 mod start;
 mod transport;
 
+#[doc(hidden)]
+pub use fault::guard;
 pub use flash::{Emulated, flash};
 pub use region::Region;
 pub use shatterscope_paint::Painted;

@@ -41,12 +41,14 @@ macro_rules! entry {
         #[cfg(target_arch = "arm")]
         #[$crate::cortex_m_rt::entry]
         fn main() -> ! {
+            $crate::guard();
             $body
         }
 
         #[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
         #[$crate::riscv_rt::entry]
         fn main() -> ! {
+            $crate::guard();
             $body
         }
 
@@ -56,6 +58,7 @@ macro_rules! entry {
 
         #[cfg(target_arch = "aarch64")]
         fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
+            $crate::guard();
             $body
         }
     };

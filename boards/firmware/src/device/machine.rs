@@ -23,6 +23,8 @@ pub(crate) trait Machine {
     /// An operation ends within the stretch; ticks since its beginning.
     fn mark(&mut self, pass: Pass, operation: u32) -> Option<u64>;
     fn stack(&self) -> Option<u32>;
+    /// Whether the stack has run out: what was computed is worth nothing.
+    fn overflowed(&self) -> bool;
     fn save(&mut self, tag: u64, floats: Floats, progress: &Progress) -> Result<u32, NotKept>;
     fn restore(&mut self, tag: u64, floats: FloatsMut) -> Result<(u32, Progress), NotKept>;
 }
@@ -72,6 +74,10 @@ impl<B: Transport, C: Clock, S: Stack, L: OutputPin, P: OutputPin, D: DelayNs, F
 
     fn stack(&self) -> Option<u32> {
         self.stack.peak()
+    }
+
+    fn overflowed(&self) -> bool {
+        self.stack.overflowed()
     }
 
     fn save(&mut self, tag: u64, floats: Floats, progress: &Progress) -> Result<u32, NotKept> {

@@ -35,8 +35,10 @@ impl Session {
         for (to, word) in to.iter_mut().zip(words) {
             *to = match put.store {
                 // No parameter is -0.0.
-                Store::Parameters => (f32::from_le_bytes(*word) + 0.0).to_le_bytes(),
-                _ => *word,
+                Store::Parameters => (f32::from_le_bytes(*word) + 0.0).to_ne_bytes(),
+                // They stay bytes.
+                Store::Powers => *word,
+                _ => u32::from_le_bytes(*word).to_ne_bytes(),
             };
         }
         self.powers = Powers::from_le_bytes(powers);
@@ -81,8 +83,7 @@ impl Session {
             return answer.refuse(Why::Store, end as u64, all.len() as u64);
         };
         for (i, frame) in words.chunks(VALUE_BYTES / 4).enumerate() {
-            let bytes = bytemuck::cast_slice(frame);
-            answer.say(Message::Value { first: (i * VALUE_BYTES / 4) as u32, bytes })?;
+            answer.say_words((i * VALUE_BYTES / 4) as u32, frame)?;
         }
         let stack = answer.machine().stack();
         let (elements, digest, arena) = (words.len() as u32, Digest::of(words), 4 * self.layout.words());
