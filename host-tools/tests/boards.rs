@@ -8,4 +8,5 @@ mod flash;
 mod images;
 mod own_network;
 mod simulated;
+mod stacks;
 mod taught;

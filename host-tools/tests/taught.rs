@@ -17,7 +17,7 @@ fn shatterscope(words: &str) -> Result<Value, String> {
 }
 
 /// Every kind of layer, optimiser and start; the first two step example by example and keep nothing but the parameters.
-const SPECS: [&str; 9] = [
+const SPECS: [&str; 10] = [
     "--depth 2 --width 32 --batch 1 --rate 0.01",
     "--depth 1 --width 8 --batch 1 --rate 0.02",
     "--net lenet --width 24 --batch 1 --rate 0.01",
@@ -27,6 +27,7 @@ const SPECS: [&str; 9] = [
     "--depth 2 --width 6 --activation prelu --batch 1",
     "--depth 2 --width 6 --activation crelu --init looks-linear --batch 2 --optimiser nesterov",
     "--depth 2 --width 32 --batch 20 --optimiser adam --ram 86016",
+    "--net lenet --width 1 --batch 1 --rate 0.01",
 ];
 
 /// Trains as planned; the peak of the stack, or none where both say that it does not fit.

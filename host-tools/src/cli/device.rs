@@ -1,10 +1,12 @@
 //! Commands that reach devices, or plan for them.
 use super::{Common, Computing, Devices, Network};
 use crate::compare::{Entry, suite};
+use crate::device::firmware::Firmware;
 use crate::device::{BOARDS, Board, Target};
 use crate::engine::{Engine, Isa};
 use crate::files::{Destination, refuse_input};
 use crate::plan::calibrate::calibrate;
+use crate::plan::stacks::measure_all;
 use crate::{Failure, Result, command};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -91,11 +93,14 @@ impl DeviceCommand {
 #[derive(Debug, Args)]
 pub struct Plan {
     /// Name of a board, as `device list` has it
-    #[arg(long, required_unless_present = "calibrate")]
+    #[arg(long, required_unless_present_any = ["calibrate", "stacks"])]
     pub board: Option<String>,
     /// Count instructions on every emulated board, fit the prices of work, and write them as TOML
     #[arg(long, value_name = "FILE.toml", conflicts_with_all = ["board", "preset", "spec"])]
     pub calibrate: Option<PathBuf>,
+    /// Measure the stack of every emulated board with runs and trainings of every kind, and write its bounds as TOML
+    #[arg(long, value_name = "FILE.toml", conflicts_with_all = ["board", "calibrate", "preset", "spec"])]
+    pub stacks: Option<PathBuf>,
     /// Plan a training instead, with the options of `train`: `plan --train --help` lists them
     #[arg(long)]
     pub train: bool,
@@ -113,6 +118,13 @@ impl Plan {
             let engine = Engine::new(None, Isa::Auto, true)?;
             let out = Destination::open(path)?;
             out.write(calibrate(&self.devices.settings()?, &engine)?.to_toml()?.as_bytes())?;
+            let written = serde_json::json!({ "file": path.display().to_string() });
+            return if common.json { command::print_json(&written) } else { Ok(()) };
+        }
+        if let Some(path) = &self.stacks {
+            let out = Destination::open(path)?;
+            let firmware = Firmware::find(self.devices.firmware.as_deref())?;
+            out.write(measure_all(&firmware)?.to_toml()?.as_bytes())?;
             let written = serde_json::json!({ "file": path.display().to_string() });
             return if common.json { command::print_json(&written) } else { Ok(()) };
         }

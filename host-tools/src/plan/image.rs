@@ -13,6 +13,8 @@ pub struct Image {
     pub statics: u64,
     /// Of the statics: what runs may use.
     pub arena: u64,
+    /// Between the ends of the stack.
+    pub stack: u64,
     /// Whether addresses have 64 bits.
     pub wide: bool,
 }
@@ -50,6 +52,11 @@ impl Image {
         let statics = statics - named("::FLASH").unwrap_or(0).min(statics);
         // A cell of words, with a flag behind them that says that it was taken.
         let wide = file.is_64();
-        Ok(Self { flash, statics, wide, arena: arena.saturating_sub(4) / 4 * 4 })
+        let address = |name: &str| {
+            let symbol = file.symbols().find(|symbol| symbol.name() == Ok(name));
+            symbol.map(|symbol| symbol.address()).ok_or_else(|| failed(&format!("no symbol {name}")))
+        };
+        let stack = address("_stack_start")?.saturating_sub(address("_stack_end")?);
+        Ok(Self { flash, statics, stack, wide, arena: arena.saturating_sub(4) / 4 * 4 })
     }
 }

@@ -4,6 +4,7 @@ mod image;
 mod kinds;
 mod product;
 mod report;
+pub mod stacks;
 pub mod tables;
 pub mod training;
 mod work;

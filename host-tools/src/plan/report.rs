@@ -1,5 +1,5 @@
 use super::image::Image;
-use super::tables::{Costs, Task, stack_bound, twin};
+use super::tables::{Costs, Task, stack_of, twin};
 use super::work::{parameters, work, work_of};
 use super::zeros::Zeros;
 use crate::device::Board;
@@ -219,7 +219,7 @@ pub fn plan_for(spec: &Spec, board: &Board, image: &Image, settings: &Settings) 
             arena: image.arena,
             other_statics: image.statics - image.arena,
             frames: 2 * shatterscope::wire::MAX_FRAME as u64,
-            stack: stack_bound(board, Task::Run)?,
+            stack: stack_of(board, Task::Run, image)?,
         },
         schedule: name_of(chosen.schedule),
         slice: chosen.slice,

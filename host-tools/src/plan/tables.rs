@@ -1,4 +1,5 @@
 //! The committed tables of boards: bounds of the stack, and prices of work in instructions.
+use super::image::Image;
 use super::kinds::Work;
 use super::work::work;
 use super::zeros::Zeros;
@@ -21,11 +22,48 @@ pub enum Task {
     Training,
 }
 
-#[derive(Deserialize)]
+/// Bounds of each board's stack.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Stacks {
+pub struct Stacks {
     run: BTreeMap<String, u64>,
     training: BTreeMap<String, u64>,
+}
+
+impl Stacks {
+    /// The committed table.
+    ///
+    /// # Errors
+    /// A table that cannot be read.
+    pub fn committed() -> Result<Self> {
+        toml::from_str(STACKS).map_err(|error| Failure::failed(format!("boards/stacks.toml: {error}")))
+    }
+
+    /// A table of what was measured: for each task the bound of each board.
+    pub fn of([run, training]: [BTreeMap<String, u64>; 2]) -> Self {
+        Self { run, training }
+    }
+
+    /// The bound of a board, bytes.
+    pub fn bound(&self, board: &Board, task: Task) -> Option<u64> {
+        let table = match task {
+            Task::Run => &self.run,
+            Task::Training => &self.training,
+        };
+        table.get(board.name).copied()
+    }
+
+    /// The table as TOML.
+    ///
+    /// # Errors
+    /// None in practice: names and numbers have a TOML form.
+    pub fn to_toml(&self) -> Result<String> {
+        let text = toml::to_string(self).map_err(|error| Failure::failed(error.to_string()))?;
+        Ok(format!(
+            "# Bytes of stack on each board, measured with every kind of network by `shatterscope plan --stacks FILE`: the most that was seen, and\n# {}% above it.\n\n{text}",
+            super::stacks::MARGIN
+        ))
+    }
 }
 
 /// A bound of each board's stack, bytes: never exceeded in any test, and at most a tenth above what was seen.
@@ -33,13 +71,22 @@ struct Stacks {
 /// # Errors
 /// A table that cannot be read.
 pub fn stack_bound(board: &Board, task: Task) -> Result<Option<u64>> {
-    let stacks: Stacks =
-        toml::from_str(STACKS).map_err(|error| Failure::failed(format!("boards/stacks.toml: {error}")))?;
-    let table = match task {
-        Task::Run => stacks.run,
-        Task::Training => stacks.training,
-    };
-    Ok(table.get(board.name).copied())
+    Ok(Stacks::committed()?.bound(board, task))
+}
+
+/// The bound for a board whose program is known.
+///
+/// # Errors
+/// A bound that the program's stack does not hold.
+pub fn stack_of(board: &Board, task: Task, image: &Image) -> Result<Option<u64>> {
+    let bound = stack_bound(board, task)?;
+    match bound {
+        Some(bound) if bound > image.stack => Err(Failure::failed(format!(
+            "{}: its program has {} B of stack, and {bound} B may be needed: build it with more (its memory map, memory.x)",
+            board.name, image.stack
+        ))),
+        bound => Ok(bound),
+    }
 }
 
 /// Instructions of each kind of work on a core.

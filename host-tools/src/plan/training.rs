@@ -1,6 +1,6 @@
 //! What a training takes on a board: the firmware's own cut of its arena.
 use super::image::Image;
-use super::tables::{Task, stack_bound};
+use super::tables::{Task, stack_of};
 use crate::data::Dataset;
 use crate::device::firmware::Firmware;
 use crate::device::{Board, Settings};
@@ -76,9 +76,19 @@ pub struct Planned {
 /// # Errors
 /// Firmware that cannot be built; a training that does not fit, or that no device does.
 pub fn plan(spec: &Spec, data: &Dataset, board: &'static Board, settings: &Settings) -> Result<Planned> {
+    // What no device does is said before anything is built.
+    request(spec, &spec.layers(data)?, 0, settings.ram)?;
+    let image = Image::read(&Firmware::find(settings.firmware.as_deref())?.program(board)?)?;
+    plan_for(spec, data, board, &image, settings)
+}
+
+/// Plans a training for a board whose program is known.
+///
+/// # Errors
+/// A training that does not fit, or that no device does.
+pub fn plan_for(spec: &Spec, data: &Dataset, board: &Board, image: &Image, settings: &Settings) -> Result<Planned> {
     let layers = spec.layers(data)?;
     let (bytes, with) = request(spec, &layers, 0, settings.ram)?;
-    let image = Image::read(&Firmware::find(settings.firmware.as_deref())?.program(board)?)?;
     let (rows, tile) = board.tile;
     let words = training_words(image.arena / 4, with.ram, image.wide);
     let (core, layout) = training_layout(&layers, bytes.len() as u32, &with, tile, words)?;
@@ -89,7 +99,7 @@ pub fn plan(spec: &Spec, data: &Dataset, board: &'static Board, settings: &Setti
         ))
     })?;
     let bytes = |words: u32| 4 * u64::from(words);
-    let (other_statics, stack) = (image.statics - image.arena, stack_bound(board, Task::Training)?);
+    let (other_statics, stack) = (image.statics - image.arena, stack_of(board, Task::Training, image)?);
     Ok(Planned {
         spec: spec.clone(),
         contract: shatterscope::contract::CONTRACT,

@@ -4,7 +4,7 @@ mod remote;
 mod start;
 
 pub use remote::Remote;
-pub use start::{Counting, Settings, emulated_place, open, open_link};
+pub use start::{Counting, Settings, emulated_place, in_emulator, open, open_link};
 
 use super::link::{Identity, Mended};
 use crate::device::profile::Profile;

@@ -10,7 +10,7 @@ use crate::device::target::Target;
 use crate::engine::Engine;
 use crate::{Failure, Result};
 use shatterscope::network::Schedule;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -84,6 +84,27 @@ fn line(target: &Target, settings: &Settings) -> Result<(Box<dyn Channel>, Optio
     })
 }
 
+/// A program of an emulated board, started as it stands.
+///
+/// # Errors
+/// A board that is not emulated.
+pub fn in_emulator(board: &Board, image: &Path) -> Result<Target> {
+    let (program, words) = emulator_words(board)?;
+    let words = std::iter::once(program).chain(words).map(str::to_owned);
+    Ok(Target::Pipe(words.chain(["-kernel".to_owned(), image.display().to_string()]).collect()))
+}
+
+/// The emulator of a board and its words, but for the program.
+fn emulator_words(board: &Board) -> Result<(&'static str, Vec<&'static str>)> {
+    let Kind::Qemu { program, words } = board.kind else {
+        return Err(Failure::usage(format!("{} is no emulated board", board.name)));
+    };
+    // Any stdio device of QEMU's own would make standard output non-blocking, and frames would be lost.
+    let quiet = ["-display", "none", "-monitor", "none", "-serial", "none"];
+    let semihosting = ["-semihosting-config", "enable=on,target=native"];
+    Ok((program, words.iter().copied().chain(quiet).chain(semihosting).collect()))
+}
+
 /// An emulated board.
 ///
 /// # Errors
@@ -113,9 +134,7 @@ fn link(channel: Box<dyn Channel>, target: &Target, settings: &Settings) -> Resu
 /// # Errors
 /// Firmware that cannot be built, an emulator that is not installed.
 pub fn emulator(board: &Board, firmware: &Firmware, count: Counting) -> Result<(Process, Option<Counter>)> {
-    let Kind::Qemu { program, words } = board.kind else {
-        return Err(Failure::usage(format!("{} is no emulated board", board.name)));
-    };
+    let (program, words) = emulator_words(board)?;
     let image = firmware.program(board)?;
     let counter = if count != Counting::Off {
         let made = Counter::new(firmware.counter()?);
@@ -124,9 +143,7 @@ pub fn emulator(board: &Board, firmware: &Firmware, count: Counting) -> Result<(
         None
     };
     let mut command = Command::new(program);
-    // Any stdio device of QEMU's own would make standard output non-blocking, and frames would be lost.
-    command.args(words).args(["-display", "none", "-monitor", "none", "-serial", "none"]);
-    command.args(["-semihosting-config", "enable=on,target=native"]);
+    command.args(words);
     if let Some(counter) = &counter {
         command.args(counter.words((count == Counting::Memory).then_some((0, 0))));
     }
