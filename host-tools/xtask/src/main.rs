@@ -6,6 +6,7 @@ mod boards;
 mod emulated;
 mod fuzz;
 mod lanes;
+mod machines;
 mod memory;
 mod mutants;
 mod numerics;
@@ -54,6 +55,8 @@ enum Task {
         #[arg(long)]
         long: bool,
     },
+    /// The firmware on processors that no board has, under QEMU's emulation of one process
+    Machines,
     /// Searches for inputs of the wire, of specs and of files that break a promise
     Fuzz {
         /// Inputs for each target
@@ -125,6 +128,10 @@ fn run(task: &Task, tree: &Tree, report: &mut Report) {
                 boards::long_steps(tree, report);
             }
         }
+        Task::Machines => {
+            let tools = tools::provide(report);
+            machines::steps(tree, report, &tools);
+        }
         Task::Fuzz { runs, keep } => fuzz::steps(tree, report, *runs, *keep),
         Task::Panics => {
             let tools = tools::provide(report);
@@ -155,6 +162,7 @@ fn steps_of(lane: Lane, tree: &Tree, report: &mut Report, tools: &Tools) {
         }
         Lane::Devices => {
             qemu::steps(tree, report, tools);
+            machines::steps(tree, report, tools);
             rust::targets(tree, report, tools);
             rust::firmware_lints(tree, report, tools);
             rust::report(tree, report, tools);

@@ -34,7 +34,12 @@ impl Tools {
 
     /// Every emulator, and node.
     pub fn emulators(&self) -> Result<(), String> {
-        self.program(|program| ![BROWSER, VALGRIND].contains(&program))
+        self.program(|program| program.starts_with("qemu-system-") || program == "node")
+    }
+
+    /// The emulators of single processes.
+    pub fn processes(&self) -> Result<(), String> {
+        self.program(|program| program.starts_with("qemu-") && !program.starts_with("qemu-system-"))
     }
 
     /// One emulator.
@@ -64,11 +69,17 @@ const BROWSER: &str = "chromium";
 const VALGRIND: &str = "valgrind";
 
 /// Programs that run firmware, the browser that looks at the report, and valgrind, with the Debian packages that they are in.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 13] = [
     ("qemu-system-arm", "qemu-system-arm"),
     ("qemu-system-aarch64", "qemu-system-arm"),
     ("qemu-system-riscv32", "qemu-system-misc"),
     ("qemu-system-riscv64", "qemu-system-misc"),
+    ("qemu-i386", "qemu-user"),
+    ("qemu-arm", "qemu-user"),
+    ("qemu-aarch64", "qemu-user"),
+    ("qemu-riscv64", "qemu-user"),
+    ("qemu-ppc64le", "qemu-user"),
+    ("qemu-s390x", "qemu-user"),
     ("node", "nodejs"),
     (BROWSER, "chromium"),
     (VALGRIND, "valgrind"),
@@ -95,7 +106,12 @@ pub fn provide(report: &mut Report) -> Tools {
 pub fn found() -> Result<Tools> {
     let there = installed()?;
     let missing_programs = missing().map(|(program, _)| program).collect();
-    Ok(Tools { missing_targets: TARGETS.into_iter().filter(|target| !there(target)).collect(), missing_programs })
+    Ok(Tools { missing_targets: all_targets().filter(|target| !there(target)).collect(), missing_programs })
+}
+
+/// What the core is checked for, and what it is run on under QEMU's emulation of one process.
+fn all_targets() -> impl Iterator<Item = &'static str> {
+    TARGETS.into_iter().chain(crate::machines::targets())
 }
 
 /// Whether a target is installed.
@@ -112,12 +128,12 @@ fn missing() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// The targets that are neither there nor to be had.
 fn missing_targets() -> Result<Vec<&'static str>> {
     let there = installed()?;
-    for target in TARGETS.into_iter().filter(|target| !there(target)) {
+    for target in all_targets().filter(|target| !there(target)) {
         if let Err(error) = succeed(Command::new("rustup").args(["target", "add", target])) {
             println!("{error:#}");
         }
     }
-    Ok(TARGETS.into_iter().filter(|target| !there(target)).collect())
+    Ok(all_targets().filter(|target| !there(target)).collect())
 }
 
 /// The programs that are neither there nor to be had.
