@@ -9,9 +9,6 @@ use crate::transport::complain;
 use core::panic::PanicInfo;
 use semihosting::process::exit;
 
-/// Exit status of a stack overflow.
-const OVERFLOW: i32 = 98;
-
 #[panic_handler]
 fn panic(info: &PanicInfo) -> ! {
     complain(format_args!("{info}\n"));
@@ -20,7 +17,10 @@ fn panic(info: &PanicInfo) -> ! {
 
 #[cfg(not(target_arch = "aarch64"))]
 mod stack {
-    use super::{OVERFLOW, complain, exit};
+    use super::{complain, exit};
+
+    /// Exit status of a stack overflow.
+    const OVERFLOW: i32 = 98;
 
     unsafe extern "C" {
         /// The lowest address of the stack.
