@@ -9,6 +9,7 @@ pub mod cli;
 pub mod command;
 pub mod compare;
 pub mod data;
+pub mod decimal;
 pub mod device;
 pub mod engine;
 pub mod error;

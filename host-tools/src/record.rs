@@ -96,8 +96,10 @@ pub struct Record {
     /// Which autocorrelation.
     pub acf: Acf,
     /// x, `[point]`; null for vectors, which are drawn.
+    #[serde(serialize_with = "crate::decimal::serialize")]
     pub grid: Option<Vec<f32>>,
     /// df/dx of the first run, `[point][input]`.
+    #[serde(serialize_with = "crate::decimal::serialize")]
     pub gradient: Option<Vec<f32>>,
     /// Its bits, hexadecimal.
     pub gradient_bits: Option<Vec<String>>,

@@ -105,6 +105,40 @@ fn goldens_of_the_desktop_hold() {
     }
 }
 
+/// The same decimal from the command line, a TOML file and JSON; and numbers that would become zero or infinite.
+#[test]
+fn decimals_of_specs_go_by_way_of_binary64() {
+    use shatterscope_host::cli::{Cli, Command};
+    use shatterscope_host::spec::Spec;
+    let text = "1.000000059604644775390626";
+    let words = ["shatterscope", "spec", "--gain", text];
+    let Command::Spec(network) = Cli::of_words(words.map(Into::into)).command else { panic!("a spec") };
+    let toml: Overrides = toml::from_str(&format!("gain = {text}")).unwrap();
+    let json: Overrides = serde_json::from_str(&format!("{{\"gain\": {text}}}")).unwrap();
+    for given in [network.overrides, toml, json] {
+        assert_eq!(given.resolve().unwrap().gain.to_bits(), 1f32.to_bits(), "not the 1.0000001 of the direct way");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spec.toml");
+    for (line, why) in [
+        ("eps = 1e-400", "line 2: 1e-400: it is too small"),
+        ("eps = 1e-46", "--eps: 1e-46: it is too small"),
+        ("bias_std = 1e39", "--bias-std: 1e39: it is too large"),
+        ("from = -inf", "--from: -inf: it must be finite"),
+        ("family = 'highway'\ncarry = nan", "--carry must lie"),
+        ("family = 'highway'\ncarry = 1e-50\ntransform = 1", "--carry: 1e-50: it is too small"),
+    ] {
+        std::fs::write(&path, format!("depth = 2\n{line}\n")).unwrap();
+        let resolved = Spec::overrides_from_file(&path).and_then(Overrides::resolve);
+        let error = resolved.unwrap_err().to_string();
+        assert!(error.contains(why) && error.lines().count() == 1, "{line}: {error}");
+    }
+    // What a spec is printed as gives it back.
+    let odd = Spec { eps: f32::from_bits(0x15ae_43fd), ..Overrides::default().resolve().unwrap() };
+    let back: Overrides = toml::from_str(&odd.to_toml().unwrap()).unwrap();
+    assert_eq!(back.resolve().unwrap(), odd);
+}
+
 /// Threads that flush subnormals, or round otherwise, are refused wherever they compute.
 #[cfg(target_arch = "x86_64")]
 mod float_modes {

@@ -243,6 +243,31 @@ fn a_closed_standard_error_is_no_panic() {
         let mut command = std::process::Command::new(PROGRAM);
         let status = command.args(words.split_whitespace()).stderr(writer).status().unwrap();
         assert_eq!(status.code(), Some(code), "{words}");
+
+/// Decimals go by way of binary64, from the command line as from a checkpoint: the first lies just below the middle between two binary32,
+/// the second is the binary32 that it becomes.
+#[test]
+fn decimals_are_parsed_to_binary64_first() {
+    let words = |rate: &str| format!("--epochs 1 --depth 1 --width 4 --batch 500 --rate {rate}");
+    let [text, by_64, direct] =
+        ["0.050000002607703208923339843749", "0.050000004", "0.05"].map(|rate| document(&words(rate)));
+    assert_eq!(text["spec"]["rate"], 0.050000004);
+    assert_eq!((&text["digest"], &text["epochs"]), (&by_64["digest"], &by_64["epochs"]));
+    assert_ne!(text["digest"], direct["digest"]);
+    // 0x15ae43fd, whose shortest decimal as binary32 leads elsewhere by way of binary64.
+    let folder = tempfile::tempdir().unwrap();
+    let line = |epochs: u32, more: &str| {
+        let out = folder.path().display();
+        let eps = f64::from(f32::from_bits(0x15ae_43fd));
+        format!("--optimiser adam --eps {eps:e} --depth 1 --width 4 --batch 500 --epochs {epochs} --out {out} {more}")
+    };
+    let eps = document(&line(1, ""))["spec"]["eps"].as_f64().unwrap();
+    assert_eq!((eps as f32).to_bits(), 0x15ae_43fd);
+    assert_eq!(document(&line(2, "--resume"))["spec"]["eps"].as_f64(), Some(eps));
+    for text in ["1e39", "1e-46", "1e-400", "1e400", "nan", "inf"] {
+        for name in ["rate", "clip-norm", "threshold"] {
+            shatterscope(&format!("train --quiet --{name} {text}")).assert().code(2);
+        }
     }
 }
 

@@ -2,7 +2,7 @@ use super::{Common, Computing, Devices};
 use crate::data::Scaling;
 use crate::device::Settings;
 use crate::train::{Activation, Init, Kind, Net, Optimiser, Schedule, Skips, Spec};
-use crate::{Failure, Result, command, engine::Engine};
+use crate::{Failure, Result, command, decimal, engine::Engine};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -121,7 +121,7 @@ pub struct TrainedNetwork {
     #[arg(long, value_enum, default_value = "relu")]
     pub activation: Activation,
     /// Slopes of prelu below zero, to begin with
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, value_parser = decimal::parse, default_value_t = 1.0)]
     pub slope: f32,
     /// How weights are drawn
     #[arg(long, value_enum, default_value = "he")]
@@ -133,10 +133,10 @@ pub struct TrainedNetwork {
     #[arg(long, value_enum, default_value = "none")]
     pub skips: Skips,
     /// Scale of a resnet's branches
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, value_parser = decimal::parse, default_value_t = 1.0)]
     pub beta: f32,
     /// Share of units dropped in the first section of a convnet, once more as many in each later one
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, value_parser = decimal::parse, default_value_t = 0.0)]
     pub dropout: f32,
 }
 
@@ -160,28 +160,28 @@ pub struct Steps {
     #[arg(long, value_enum, default_value = "sgd")]
     pub optimiser: Optimiser,
     /// Learning rate
-    #[arg(long, default_value_t = 0.05)]
+    #[arg(long, value_parser = decimal::parse, default_value_t = 0.05)]
     pub rate: f32,
     /// Of momentum and nesterov
-    #[arg(long, default_value_t = 0.9)]
+    #[arg(long, value_parser = decimal::parse, default_value_t = 0.9)]
     pub momentum: f32,
     /// Of adam
-    #[arg(long, num_args = 2, value_names = ["BETA1", "BETA2"], default_values_t = [0.9, 0.999])]
+    #[arg(long, value_parser = decimal::parse, num_args = 2, value_names = ["BETA1", "BETA2"], default_values_t = [0.9, 0.999])]
     pub betas: Vec<f32>,
     /// Of adam
-    #[arg(long, default_value_t = 1e-8)]
+    #[arg(long, value_parser = decimal::parse, default_value_t = 1e-8)]
     pub eps: f32,
     /// Weight decay
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, value_parser = decimal::parse, default_value_t = 0.0)]
     pub decay: f32,
     /// Weight decay beside the gradient, not in it
     #[arg(long)]
     pub decoupled: bool,
     /// Largest norm of the gradient; 0 for any
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, value_parser = decimal::parse, default_value_t = 0.0)]
     pub clip_norm: f32,
     /// Largest element of the gradient; 0 for any
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, value_parser = decimal::parse, default_value_t = 0.0)]
     pub clip_value: f32,
     /// Epochs over which the rate grows
     #[arg(long, default_value_t = 0)]
@@ -193,13 +193,13 @@ pub struct Steps {
     #[arg(long, value_delimiter = ',')]
     pub at: Vec<u32>,
     /// To which part of itself it falls
-    #[arg(long, default_value_t = 0.1)]
+    #[arg(long, value_parser = decimal::parse, default_value_t = 0.1)]
     pub factor: f32,
     /// Epochs that a plateau waits for a better loss
     #[arg(long, default_value_t = 5)]
     pub patience: u32,
     /// By how much it must be better
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, value_parser = decimal::parse, default_value_t = 0.0)]
     pub threshold: f32,
     /// How often a plateau lowers the rate at most
     #[arg(long, default_value_t = 2)]

@@ -21,8 +21,10 @@ pub struct Provenance {
     /// How bytes became inputs: x = (byte - mean) * inv.
     pub scaling: Scaling,
     /// `[channel]`
+    #[serde(with = "crate::decimal")]
     pub mean: Vec<f32>,
     /// `[channel]`
+    #[serde(with = "crate::decimal")]
     pub inv: Vec<f32>,
 }
 

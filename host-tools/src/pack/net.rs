@@ -1,4 +1,4 @@
-use crate::{Failure, Result};
+use crate::{Failure, Result, decimal};
 use serde::Deserialize;
 use std::fmt;
 use std::path::Path;
@@ -47,6 +47,7 @@ impl Net {
     /// A file that cannot be read, or is no such list.
     pub fn read(path: &Path) -> Result<Self> {
         let text = crate::read::text(path, "cannot read")?;
+        decimal::check_toml(&text).map_err(|error| Failure::failed(format!("{}, {error}", path.display())))?;
         toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
             let message = error.message().replace('\n', " ");
@@ -60,17 +61,7 @@ impl Net {
 /// # Errors
 /// What f32 does not hold: NaN, infinity, a number that would become infinite or zero.
 fn narrow(key: &str, value: f64) -> std::result::Result<f32, String> {
-    let narrow = value as f32;
-    let why = if !value.is_finite() {
-        "it must be finite"
-    } else if !narrow.is_finite() {
-        "it is too large for f32, whose largest number is 3.4e38"
-    } else if narrow == 0.0 && value != 0.0 {
-        "it is too small for f32 and would become 0; the smallest number is 1.4e-45"
-    } else {
-        return Ok(narrow);
-    };
-    Err(format!("{key} = {value:?}: {why}"))
+    decimal::narrow(value).map_err(|error| format!("{key} = {error}"))
 }
 
 /// The eps of a batch norm.

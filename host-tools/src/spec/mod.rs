@@ -6,9 +6,9 @@ pub use choices::{Acf, Derivative, Endpoint, Family, Init, Math, Norm, Normal, R
 pub use overrides::Overrides;
 
 use crate::limits::{MOST_DEPTH, MOST_RUNS, at_most};
-use crate::{Failure, Result};
+use crate::{Failure, Result, decimal};
 use clap::ValueEnum;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use shatterscope::network::{Dense, Layer, Role};
 use shatterscope::random::{Purpose, Stream};
 use shatterscope::{network, probe};
@@ -29,36 +29,36 @@ pub struct Spec {
     /// Hidden matrices.
     pub init: Init,
     /// Times the deviation of `init`.
-    #[serde(serialize_with = "decimal")]
+    #[serde(with = "crate::decimal")]
     pub gain: f32,
     /// Biases of layers 2 and deeper.
-    #[serde(serialize_with = "decimal")]
+    #[serde(with = "crate::decimal")]
     pub bias_std: f32,
     /// Weights of the stem.
-    #[serde(serialize_with = "decimal")]
+    #[serde(with = "crate::decimal")]
     pub first_weight_std: f32,
     /// Biases of the stem.
-    #[serde(serialize_with = "decimal")]
+    #[serde(with = "crate::decimal")]
     pub first_bias_std: f32,
     /// Weights of the readout.
-    #[serde(serialize_with = "decimal")]
+    #[serde(with = "crate::decimal")]
     pub readout_std: f32,
     /// Before the readout.
     pub readout: Readout,
     /// Resnets: scale of the block.
-    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "optional_decimal")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::decimal")]
     pub alpha: Option<f32>,
     /// Resnets: scale of the branch.
-    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "optional_decimal")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::decimal")]
     pub beta: Option<f32>,
     /// Highways: scale of the skip.
-    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "optional_decimal")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::decimal")]
     pub carry: Option<f32>,
     /// Highways: scale of the branch.
-    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "optional_decimal")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::decimal")]
     pub transform: Option<f32>,
     /// Under the root of batch norm.
-    #[serde(serialize_with = "decimal")]
+    #[serde(with = "crate::decimal")]
     pub eps: f32,
     /// Maths library.
     pub math: Math,
@@ -68,10 +68,10 @@ pub struct Spec {
     /// Points.
     pub points: u32,
     /// Left end of the grid.
-    #[serde(serialize_with = "decimal")]
+    #[serde(with = "crate::decimal")]
     pub from: f32,
     /// Right end of the grid.
-    #[serde(serialize_with = "decimal")]
+    #[serde(with = "crate::decimal")]
     pub to: f32,
     /// Whether the right end is a point.
     pub endpoint: Endpoint,
@@ -94,18 +94,6 @@ fn one() -> u32 {
 
 fn is_one(inputs: &u32) -> bool {
     *inputs == 1
-}
-
-/// The shortest decimal that parses back to the f32, also through an f64.
-fn decimal<S: Serializer>(x: &f32, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    serializer.serialize_f64(x.to_string().parse().unwrap_or(*x as f64))
-}
-
-fn optional_decimal<S: Serializer>(x: &Option<f32>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    match x {
-        Some(x) => decimal(x, serializer),
-        None => serializer.serialize_none(),
-    }
 }
 
 impl Spec {
@@ -149,6 +137,8 @@ impl Spec {
     /// A file that cannot be read or holds an unknown field.
     pub fn overrides_from_file(path: &Path) -> Result<Overrides> {
         let text = crate::read::text(path, "cannot read the spec")?;
+        decimal::check_toml(&text)
+            .map_err(|error| Failure::usage(format!("the spec {} is not understood: {error}", path.display())))?;
         toml::from_str(&text).map_err(|error| {
             let message = error.message().replace('\n', " ");
             Failure::usage(format!("the spec {} is not understood: {message}", path.display()))

@@ -1,6 +1,6 @@
 //! Fields as they are given, from a file, a preset or the command line, and how they become a whole spec.
 use super::{Derivative, Endpoint, Family, Init, Math, Norm, Normal, Readout, Spec, Statistics};
-use crate::{Failure, Result};
+use crate::{Failure, Result, decimal};
 use serde::Deserialize;
 use shatterscope::network;
 
@@ -24,37 +24,37 @@ pub struct Overrides {
     #[arg(long)]
     pub init: Option<Init>,
     /// Times the standard deviation of the initialisation [default: 1]
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = decimal::parse_wide)]
     pub gain: Option<f64>,
     /// Standard deviation of the biases of layers 2 and deeper [default: 0]
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = decimal::parse_wide)]
     pub bias_std: Option<f64>,
     /// Standard deviation of the stem's weights [default: sqrt(1/inputs)]
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = decimal::parse_wide)]
     pub first_weight_std: Option<f64>,
     /// Standard deviation of the stem's biases [default: 1]
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = decimal::parse_wide)]
     pub first_bias_std: Option<f64>,
     /// Standard deviation of the readout's weights [default: sqrt(1/width)]
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = decimal::parse_wide)]
     pub readout_std: Option<f64>,
     /// What stands before the readout [default: relu; norm-relu for feedforward and crelu with a norm]
     #[arg(long)]
     pub readout: Option<Readout>,
     /// Resnets: scale of a block [default: 1]
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = decimal::parse_wide)]
     pub alpha: Option<f64>,
     /// Resnets: scale of the branch [default: 1]
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = decimal::parse_wide)]
     pub beta: Option<f64>,
     /// Highways: scale of the skip, sqrt(1 - transform^2) [default: sqrt(1/2)]
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = decimal::parse_wide)]
     pub carry: Option<f64>,
     /// Highways: scale of the branch, sqrt(1 - carry^2)
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = decimal::parse_wide)]
     pub transform: Option<f64>,
     /// Under the root of batch norm [default: 1e-5]
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = decimal::parse_wide)]
     pub eps: Option<f64>,
     /// Maths library; micromath is an experiment of its own contract [default: libm]
     #[arg(long)]
@@ -66,10 +66,10 @@ pub struct Overrides {
     #[arg(long)]
     pub points: Option<u32>,
     /// Left end of the grid [default: -2]
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = decimal::parse_wide)]
     pub from: Option<f64>,
     /// Right end of the grid [default: 2]
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = decimal::parse_wide)]
     pub to: Option<f64>,
     /// Whether the right end is a grid point [default: exclusive]
     #[arg(long)]
@@ -93,7 +93,7 @@ pub struct Overrides {
 
 impl From<&Spec> for Overrides {
     fn from(spec: &Spec) -> Self {
-        let wide = |x: f32| Some(x.to_string().parse().unwrap_or(x as f64));
+        let wide = |x: f32| Some(decimal::wide(x));
         Self {
             family: Some(spec.family),
             depth: Some(spec.depth),
@@ -203,7 +203,7 @@ impl Overrides {
             let forward = self.derivative == Some(Derivative::Forward);
             belongs(forward, false, "--derivative forward, which takes one direction,", "--inputs 1")?;
         }
-        let (carry, transform) = highway(self.carry, self.transform)?;
+        let (carry, transform) = unit_circle(self.carry, self.transform)?;
         let width = self.width.unwrap_or(200);
         let readout = match (self.readout, family, norm) {
             (Some(Readout::NormRelu), _, Norm::None) => Readout::Relu,
@@ -212,33 +212,37 @@ impl Overrides {
             (None, ..) => Readout::Relu,
         };
         let math = self.math.unwrap_or(Math::Libm);
-        let narrow = |x: Option<f64>, or: f64| x.unwrap_or(or) as f32;
-        let resnet = family == Family::Resnet;
+        let narrow =
+            |name: &str, x: f64| decimal::narrow(x).map_err(|error| Failure::usage(format!("--{name}: {error}")));
+        let (resnet, highway) = (family == Family::Resnet, family == Family::Highway);
         let spec = Spec {
             family,
             depth: self.depth.unwrap_or(24),
             width,
             norm,
             init: self.init.unwrap_or(Init::He),
-            gain: narrow(self.gain, 1.0),
-            bias_std: narrow(self.bias_std, 0.0),
-            first_weight_std: narrow(self.first_weight_std, f64::from(inputs).recip().sqrt()),
-            first_bias_std: narrow(self.first_bias_std, 1.0),
+            gain: narrow("gain", self.gain.unwrap_or(1.0))?,
+            bias_std: narrow("bias-std", self.bias_std.unwrap_or(0.0))?,
+            first_weight_std: narrow(
+                "first-weight-std",
+                self.first_weight_std.unwrap_or(f64::from(inputs).recip().sqrt()),
+            )?,
+            first_bias_std: narrow("first-bias-std", self.first_bias_std.unwrap_or(1.0))?,
             readout_std: match self.readout_std {
-                Some(x) => x as f32,
+                Some(x) => narrow("readout-std", x)?,
                 None => network::Spec::feedforward(1, width.max(1)).resolved_readout_std(),
             },
             readout,
-            alpha: resnet.then(|| narrow(self.alpha, 1.0)),
-            beta: resnet.then(|| narrow(self.beta, 1.0)),
-            carry: (family == Family::Highway).then_some(carry as f32),
-            transform: (family == Family::Highway).then_some(transform as f32),
-            eps: narrow(self.eps, 1e-5),
+            alpha: resnet.then(|| narrow("alpha", self.alpha.unwrap_or(1.0))).transpose()?,
+            beta: resnet.then(|| narrow("beta", self.beta.unwrap_or(1.0))).transpose()?,
+            carry: highway.then(|| narrow("carry", carry)).transpose()?,
+            transform: highway.then(|| narrow("transform", transform)).transpose()?,
+            eps: narrow("eps", self.eps.unwrap_or(1e-5))?,
             math,
             inputs,
             points: self.points.unwrap_or(256),
-            from: narrow(self.from, -2.0),
-            to: narrow(self.to, 2.0),
+            from: narrow("from", self.from.unwrap_or(-2.0))?,
+            to: narrow("to", self.to.unwrap_or(2.0))?,
             endpoint: self.endpoint.unwrap_or(Endpoint::Exclusive),
             statistics: (norm != Norm::None).then(|| self.statistics.unwrap_or(Statistics::Detached)),
             runs: self.runs.unwrap_or(20),
@@ -252,7 +256,7 @@ impl Overrides {
 }
 
 /// One of carry and transform gives the other; together they lie on the unit circle.
-fn highway(carry: Option<f64>, transform: Option<f64>) -> Result<(f64, f64)> {
+fn unit_circle(carry: Option<f64>, transform: Option<f64>) -> Result<(f64, f64)> {
     let other = |x: f64, what: &str| match (0.0..=1.0).contains(&(x * x)) {
         true => Ok((1.0 - x * x).sqrt()),
         false => Err(Failure::usage(format!("--{what} must lie between -1 and 1: carry^2 + transform^2 = 1"))),

@@ -12,6 +12,7 @@ pub struct Epoch {
     /// Steps done since the beginning.
     pub step: u32,
     /// Learning rate.
+    #[serde(with = "crate::decimal")]
     pub rate: f32,
     /// Mean training loss over the epoch, each batch as it was met.
     pub loss: f64,

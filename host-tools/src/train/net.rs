@@ -60,6 +60,7 @@ pub struct Net {
     /// Rectifier.
     pub activation: Activation,
     /// Slopes of prelu, to begin with.
+    #[serde(with = "crate::decimal")]
     pub slope: f32,
     /// How weights are drawn.
     pub init: Init,
@@ -68,8 +69,10 @@ pub struct Net {
     /// Skips, over two layers each, or three where they narrow.
     pub skips: Skips,
     /// Scale of a resnet's branch.
+    #[serde(with = "crate::decimal")]
     pub beta: f32,
     /// Share of units dropped in the first section, and so much more in each later one.
+    #[serde(with = "crate::decimal")]
     pub dropout: f32,
 }
 

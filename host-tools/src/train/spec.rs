@@ -55,20 +55,27 @@ pub struct Spec {
     /// Optimiser.
     pub optimiser: Optimiser,
     /// Learning rate to begin with.
+    #[serde(with = "crate::decimal")]
     pub rate: f32,
     /// Momentum.
+    #[serde(with = "crate::decimal")]
     pub momentum: f32,
     /// Of Adam: decay of its mean and of its square.
+    #[serde(with = "crate::decimal")]
     pub betas: [f32; 2],
     /// Of Adam: beside the root.
+    #[serde(with = "crate::decimal")]
     pub eps: f32,
     /// Weight decay.
+    #[serde(with = "crate::decimal")]
     pub decay: f32,
     /// Whether it is taken beside the gradient.
     pub decoupled: bool,
     /// Largest norm of the gradient of all parameters; 0 for any.
+    #[serde(with = "crate::decimal")]
     pub clip_norm: f32,
     /// Largest element of the gradient; 0 for any.
+    #[serde(with = "crate::decimal")]
     pub clip_value: f32,
     /// Epochs over which the rate grows.
     pub warm_up: u32,
@@ -77,10 +84,12 @@ pub struct Spec {
     /// At which epochs.
     pub steps: Vec<u32>,
     /// To which part of itself.
+    #[serde(with = "crate::decimal")]
     pub factor: f32,
     /// Epochs without a better loss that a plateau waits.
     pub patience: u32,
     /// By how much a loss must be better.
+    #[serde(with = "crate::decimal")]
     pub threshold: f32,
     /// How often a plateau lowers the rate at most.
     pub drops: u32,
