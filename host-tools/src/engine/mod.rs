@@ -187,9 +187,9 @@ impl Engine {
     /// Runs `work` on as many threads as this engine may take.
     ///
     /// # Errors
-    /// Threads that cannot be started.
+    /// Threads that cannot be started, or are in another floating-point mode.
     pub fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
-        Ok(self.pool()?.install(work))
+        self.pool()?.install(|| float_mode::check().map(|()| work()))
     }
 
     fn pool(&self) -> Result<Arc<rayon::ThreadPool>> {
