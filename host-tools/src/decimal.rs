@@ -30,24 +30,13 @@ pub fn wide(x: f32) -> f64 {
     if (shortest as f32).to_bits() == x.to_bits() { shortest } else { f64::from(x) }
 }
 
-/// Parses text that is to become binary32, and stays binary64 until then.
+/// Parses text that is to become binary32 and stays binary64 until [`narrow`] refuses or takes it. Text that is not zero stays so.
 ///
 /// # Errors
-/// As [`narrow`]; text that is no number.
+/// Text that is no number.
 pub fn parse_wide(text: &str) -> Result<f64, String> {
-    let x = text.parse().map_err(|_| "not a number".to_owned())?;
-    if x == 0.0 && !is_zero(text) {
-        return Err(format!("{text}: {TOO_SMALL}"));
-    }
-    narrow(x).map(|_| x)
-}
-
-/// Parses text to binary32.
-///
-/// # Errors
-/// As [`parse_wide`].
-pub fn parse(text: &str) -> Result<f32, String> {
-    parse_wide(text).and_then(narrow)
+    let x: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    Ok(if x == 0.0 && !is_zero(text) { f64::from_bits(1).copysign(x) } else { x })
 }
 
 /// Whether all digits before the exponent are zero.
@@ -161,6 +150,10 @@ pub fn deserialize<'de, T: Decimals<Wide: Deserialize<'de>>, D: Deserializer<'de
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(text: &str) -> Result<f32, String> {
+        parse_wide(text).and_then(narrow)
+    }
 
     /// Text for which the two ways differ: (text, bits by way of binary64, bits of the direct way).
     const APART: [(&str, u32, u32); 5] = [

@@ -121,8 +121,8 @@ pub struct TrainedNetwork {
     #[arg(long, value_enum, default_value = "relu")]
     pub activation: Activation,
     /// Slopes of prelu below zero, to begin with
-    #[arg(long, value_parser = decimal::parse, default_value_t = 1.0)]
-    pub slope: f32,
+    #[arg(long, value_parser = decimal::parse_wide, default_value_t = 1.0)]
+    pub slope: f64,
     /// How weights are drawn
     #[arg(long, value_enum, default_value = "he")]
     pub init: Init,
@@ -133,11 +133,11 @@ pub struct TrainedNetwork {
     #[arg(long, value_enum, default_value = "none")]
     pub skips: Skips,
     /// Scale of a resnet's branches
-    #[arg(long, value_parser = decimal::parse, default_value_t = 1.0)]
-    pub beta: f32,
+    #[arg(long, value_parser = decimal::parse_wide, default_value_t = 1.0)]
+    pub beta: f64,
     /// Share of units dropped in the first section of a convnet, once more as many in each later one
-    #[arg(long, value_parser = decimal::parse, default_value_t = 0.0)]
-    pub dropout: f32,
+    #[arg(long, value_parser = decimal::parse_wide, default_value_t = 0.0)]
+    pub dropout: f64,
 }
 
 /// How it learns.
@@ -160,29 +160,29 @@ pub struct Steps {
     #[arg(long, value_enum, default_value = "sgd")]
     pub optimiser: Optimiser,
     /// Learning rate
-    #[arg(long, value_parser = decimal::parse, default_value_t = 0.05)]
-    pub rate: f32,
+    #[arg(long, value_parser = decimal::parse_wide, default_value_t = 0.05)]
+    pub rate: f64,
     /// Of momentum and nesterov
-    #[arg(long, value_parser = decimal::parse, default_value_t = 0.9)]
-    pub momentum: f32,
+    #[arg(long, value_parser = decimal::parse_wide, default_value_t = 0.9)]
+    pub momentum: f64,
     /// Of adam
-    #[arg(long, value_parser = decimal::parse, num_args = 2, value_names = ["BETA1", "BETA2"], default_values_t = [0.9, 0.999])]
-    pub betas: Vec<f32>,
+    #[arg(long, value_parser = decimal::parse_wide, num_args = 2, value_names = ["BETA1", "BETA2"], default_values_t = [0.9, 0.999])]
+    pub betas: Vec<f64>,
     /// Of adam
-    #[arg(long, value_parser = decimal::parse, default_value_t = 1e-8)]
-    pub eps: f32,
+    #[arg(long, value_parser = decimal::parse_wide, default_value_t = 1e-8)]
+    pub eps: f64,
     /// Weight decay
-    #[arg(long, value_parser = decimal::parse, default_value_t = 0.0)]
-    pub decay: f32,
+    #[arg(long, value_parser = decimal::parse_wide, default_value_t = 0.0)]
+    pub decay: f64,
     /// Weight decay beside the gradient, not in it
     #[arg(long)]
     pub decoupled: bool,
     /// Largest norm of the gradient; 0 for any
-    #[arg(long, value_parser = decimal::parse, default_value_t = 0.0)]
-    pub clip_norm: f32,
+    #[arg(long, value_parser = decimal::parse_wide, default_value_t = 0.0)]
+    pub clip_norm: f64,
     /// Largest element of the gradient; 0 for any
-    #[arg(long, value_parser = decimal::parse, default_value_t = 0.0)]
-    pub clip_value: f32,
+    #[arg(long, value_parser = decimal::parse_wide, default_value_t = 0.0)]
+    pub clip_value: f64,
     /// Epochs over which the rate grows
     #[arg(long, default_value_t = 0)]
     pub warm_up: u32,
@@ -193,14 +193,14 @@ pub struct Steps {
     #[arg(long, value_delimiter = ',')]
     pub at: Vec<u32>,
     /// To which part of itself it falls
-    #[arg(long, value_parser = decimal::parse, default_value_t = 0.1)]
-    pub factor: f32,
+    #[arg(long, value_parser = decimal::parse_wide, default_value_t = 0.1)]
+    pub factor: f64,
     /// Epochs that a plateau waits for a better loss
     #[arg(long, default_value_t = 5)]
     pub patience: u32,
     /// By how much it must be better
-    #[arg(long, value_parser = decimal::parse, default_value_t = 0.0)]
-    pub threshold: f32,
+    #[arg(long, value_parser = decimal::parse_wide, default_value_t = 0.0)]
+    pub threshold: f64,
     /// How often a plateau lowers the rate at most
     #[arg(long, default_value_t = 2)]
     pub drops: u32,
@@ -244,19 +244,21 @@ impl PlanTraining {
 }
 
 fn spec(network: &TrainedNetwork, steps: &Steps) -> Result<Spec> {
-    let betas = <[f32; 2]>::try_from(steps.betas.as_slice());
+    let narrow = |name: &str, x: f64| decimal::narrow(x).map_err(|error| Failure::usage(format!("--{name}: {error}")));
+    let betas = steps.betas.iter().map(|&beta| narrow("betas", beta)).collect::<Result<Vec<f32>>>()?;
+    let betas = <[f32; 2]>::try_from(betas.as_slice());
     Ok(Spec {
         net: Net {
             kind: network.net,
             depth: network.depth,
             width: network.width,
             activation: network.activation,
-            slope: network.slope,
+            slope: narrow("slope", network.slope)?,
             init: network.init,
             batch_norm: network.batch_norm,
             skips: network.skips,
-            beta: network.beta,
-            dropout: network.dropout,
+            beta: narrow("beta", network.beta)?,
+            dropout: narrow("dropout", network.dropout)?,
         },
         scaling: steps.scaling,
         shift: steps.shift,
@@ -266,20 +268,20 @@ fn spec(network: &TrainedNetwork, steps: &Steps) -> Result<Spec> {
         batch: steps.batch,
         epochs: steps.epochs,
         optimiser: steps.optimiser,
-        rate: steps.rate,
-        momentum: steps.momentum,
+        rate: narrow("rate", steps.rate)?,
+        momentum: narrow("momentum", steps.momentum)?,
         betas: betas.map_err(|_| Failure::usage("--betas takes two numbers"))?,
-        eps: steps.eps,
-        decay: steps.decay,
+        eps: narrow("eps", steps.eps)?,
+        decay: narrow("decay", steps.decay)?,
         decoupled: steps.decoupled,
-        clip_norm: steps.clip_norm,
-        clip_value: steps.clip_value,
+        clip_norm: narrow("clip-norm", steps.clip_norm)?,
+        clip_value: narrow("clip-value", steps.clip_value)?,
         warm_up: steps.warm_up,
         schedule: steps.schedule,
         steps: steps.at.clone(),
-        factor: steps.factor,
+        factor: narrow("factor", steps.factor)?,
         patience: steps.patience,
-        threshold: steps.threshold,
+        threshold: narrow("threshold", steps.threshold)?,
         drops: steps.drops,
         probe_every: steps.probe_every,
     })
