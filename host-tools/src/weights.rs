@@ -1,5 +1,6 @@
 //! The parameters of a run in memory: drawn once from their seed, or read from a file.
 use crate::Result;
+use crate::engine::float_mode;
 use crate::limits::zeros;
 use rayon::prelude::*;
 use shatterscope::network::{Block, Dense, Layer, Network, Parameters, Role, Stored, Weights};
@@ -30,9 +31,10 @@ impl Drawn {
     /// Draws every weight once; layers in parallel, as the current thread pool allows.
     ///
     /// # Errors
-    /// The system has no memory for them.
+    /// The system has no memory for them; a thread in another floating-point mode.
     pub fn draw<W: Weights>(network: &Network, weights: &W) -> Result<Self> {
         let draw = |dense: &Dense| {
+            float_mode::check()?;
             let block = Block { transposed: false, rows: 0..dense.fan_out, columns: 0..dense.fan_in };
             let mut panel = zeros(block.len() as u64 + weights.panel_len(dense))?;
             weights.fill::<1>(dense, &block, &mut panel);

@@ -243,6 +243,8 @@ fn a_closed_standard_error_is_no_panic() {
         let mut command = std::process::Command::new(PROGRAM);
         let status = command.args(words.split_whitespace()).stderr(writer).status().unwrap();
         assert_eq!(status.code(), Some(code), "{words}");
+    }
+}
 
 /// Decimals go by way of binary64, from the command line as from a checkpoint: the first lies just below the middle between two binary32,
 /// the second is the binary32 that it becomes.
