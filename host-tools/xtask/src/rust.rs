@@ -9,7 +9,11 @@ const WASM: &str = "wasm32-unknown-unknown";
 /// Format of all three workspaces; lints and documentation of what runs here. The peers' lints take minutes: `--long`.
 pub fn style(tree: &Tree, report: &mut Report) {
     format(tree, report);
-    report.step("lints", || succeed(&mut tree.cargo("clippy --quiet --workspace --all-targets -- -D warnings")));
+    report.step("lints", || {
+        succeed(&mut tree.cargo("clippy --quiet --workspace --all-targets -- -D warnings"))?;
+        // Programs that plain `cargo test` does not build, and so `--all-targets` does not see.
+        succeed(&mut tree.cargo("clippy --quiet --workspace --test boards --test goldens -- -D warnings"))
+    });
     report.step("documentation", || {
         succeed(
             tree.cargo("doc --quiet --workspace --no-deps --features shatterscope/flash")
