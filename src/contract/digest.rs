@@ -75,7 +75,7 @@ impl Digest {
         }
         let mut rest = self.bytes;
         while divisor > 0 {
-            let _ = text.push((b'0' + (rest / divisor) as u8) as char);
+            let _ = text.push(b'0'.saturating_add((rest / divisor) as u8) as char);
             rest %= divisor;
             divisor /= 10;
         }

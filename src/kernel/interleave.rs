@@ -44,9 +44,11 @@ impl Interleave<'_> {
     fn rest(&mut self, first: usize) {
         for place in 0..self.places {
             for point in first..self.points {
-                let at = self.into.first + point * self.into.outer + place * self.into.place;
-                let from = self.from.first + place * self.from.place + point;
-                let Some(to) = self.to.get_mut(at..at + self.rows) else { return };
+                // What a wrapped index gives is no more than another place of the slice, or none.
+                let at = self.into.first.wrapping_add(point.wrapping_mul(self.into.outer));
+                let at = at.wrapping_add(place.wrapping_mul(self.into.place));
+                let from = self.from.first.wrapping_add(place.wrapping_mul(self.from.place)).wrapping_add(point);
+                let Some(to) = self.to.get_mut(at..at.wrapping_add(self.rows)) else { return };
                 let rows = self.x.get(from..).unwrap_or_default().iter().step_by(self.from.outer.max(1));
                 to.iter_mut().zip(rows).for_each(|(to, x)| *to = *x);
             }

@@ -61,7 +61,12 @@ pub use weight_gradient::weight_gradient;
 #[inline]
 pub const fn panel_index<const R: usize>(rows: usize, columns: usize, row: usize, column: usize) -> usize {
     let (group, lane) = (row / R, row % R);
-    if (group + 1) * R <= rows { group * R * columns + column * R + lane } else { row * columns + column }
+    // Nothing wraps for an element of a panel that is there; of another one the index means nothing.
+    if group.wrapping_add(1).wrapping_mul(R) <= rows {
+        group.wrapping_mul(R).wrapping_mul(columns).wrapping_add(column.wrapping_mul(R)).wrapping_add(lane)
+    } else {
+        row.wrapping_mul(columns).wrapping_add(column)
+    }
 }
 
 /// The rounding mode, flush-to-zero and default-NaN bits of the floating-point control register; all zero is right.

@@ -1,5 +1,11 @@
 //! The definition: plain loops in the order of the contract. Kept for ever, tested against by everything faster.
 
+/// Element `column` of row `row` in rows of `columns`. Nothing wraps for slices of the shapes below; `get` takes what it gives for others
+/// as an index.
+fn at(row: usize, columns: usize, column: usize) -> usize {
+    row.wrapping_mul(columns).wrapping_add(column)
+}
+
 /// `y[i][p] = chain(bias[i]; weight[i][k] * x[k][p], k ascending)`.
 ///
 /// # Shapes
@@ -9,7 +15,7 @@ pub fn dense(weight: &[f32], bias: &[f32], fan_in: usize, points: usize, x: &[f3
         for (p, y) in y.iter_mut().enumerate() {
             *y = bias.get(i).map_or(0.0, |b| b + 0.0);
             for k in 0..fan_in {
-                if let (Some(w), Some(x)) = (weight.get(i * fan_in + k), x.get(k * points + p)) {
+                if let (Some(w), Some(x)) = (weight.get(at(i, fan_in, k)), x.get(at(k, points, p))) {
                     *y += w * x;
                 }
             }
@@ -33,7 +39,7 @@ pub fn dense_transposed(
         for (p, g) in g.iter_mut().enumerate() {
             *g = 0.0;
             for i in 0..fan_out {
-                if let (Some(w), Some(go)) = (weight.get(i * fan_in + k), grad_output.get(i * points + p)) {
+                if let (Some(w), Some(go)) = (weight.get(at(i, fan_in, k)), grad_output.get(at(i, points, p))) {
                     *g += w * go;
                 }
             }

@@ -64,9 +64,10 @@ impl Red16 {
         }
         for terms in tiles {
             for (i, term) in terms.iter().enumerate().take(count.saturating_sub(done)) {
-                self.add(p + done + i, *term);
+                // Only the index modulo 16 counts, and 2^32 and 2^64 are multiples of it.
+                self.add(p.wrapping_add(done).wrapping_add(i), *term);
             }
-            done += T;
+            done = done.wrapping_add(T);
         }
     }
 

@@ -1,4 +1,4 @@
-use super::places::{Places, part, part_mut};
+use super::places::{Places, at, part, part_mut};
 use super::{Conv, Image, long_enough};
 use crate::error::{Buffer, Error, Refusal};
 
@@ -71,7 +71,7 @@ pub fn conv_forward(
         y.fill(bias.get(i).map_or(0.0, |b| b + 0.0));
         for c in 0..shape.fan_in {
             let x = part(x, c, shape.planes.0);
-            for (tap, w) in shape.places.taps().zip(part(weight, i * shape.fan_in + c, shape.taps)) {
+            for (tap, w) in shape.places.taps().zip(part(weight, at(i, shape.fan_in, c), shape.taps)) {
                 for (place, seen) in shape.places.seen_by(tap) {
                     for (y, x) in part_mut(y, place, points).iter_mut().zip(part(x, seen, points)) {
                         *y += w * x;
@@ -107,7 +107,7 @@ pub fn conv_backward_input(
         grad_input.fill(0.0);
         for i in 0..shape.fan_out {
             let g = part(grad_output, i, shape.planes.1);
-            for (tap, w) in shape.places.taps().zip(part(weight, i * shape.fan_in + c, shape.taps)) {
+            for (tap, w) in shape.places.taps().zip(part(weight, at(i, shape.fan_in, c), shape.taps)) {
                 // A tap sees a position from one place at most.
                 for (place, seen) in shape.places.seen_by(tap) {
                     for (grad, g) in part_mut(grad_input, seen, points).iter_mut().zip(part(g, place, points)) {
@@ -146,11 +146,11 @@ pub fn conv_backward_parameters(
     for i in 0..shape.fan_out {
         let g = part(grad_output, i, shape.planes.1);
         for c in 0..shape.fan_in {
-            let (x, kernel) = (part(x, c, shape.planes.0), part_mut(grad_weight, i * shape.fan_in + c, shape.taps));
+            let (x, kernel) = (part(x, c, shape.planes.0), part_mut(grad_weight, at(i, shape.fan_in, c), shape.taps));
             for (tap, weight) in shape.places.taps().zip(kernel) {
                 for p in 0..points {
                     for (place, seen) in shape.places.seen_by(tap) {
-                        if let (Some(g), Some(x)) = (g.get(place * points + p), x.get(seen * points + p)) {
+                        if let (Some(g), Some(x)) = (g.get(at(place, points, p)), x.get(at(seen, points, p))) {
                             *weight += g * x;
                         }
                     }
@@ -160,7 +160,7 @@ pub fn conv_backward_parameters(
         if let Some(bias) = grad_bias.get_mut(i) {
             for p in 0..points {
                 for place in shape.places.all() {
-                    if let Some(g) = g.get(shape.places.index(place) * points + p) {
+                    if let Some(g) = g.get(at(shape.places.index(place), points, p)) {
                         *bias += g;
                     }
                 }

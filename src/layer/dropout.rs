@@ -27,7 +27,7 @@ impl Dropout {
         let share = rate * 4_294_967_296.0;
         let whole = share as u32;
         // From 2^24 on an f32 is whole.
-        let threshold = if share - whole as f32 >= 0.5 { whole + 1 } else { whole };
+        let threshold = if share - whole as f32 >= 0.5 { whole.saturating_add(1) } else { whole };
         let stream = Stream::new(seed, step, Purpose::Dropout, layer, Normal::IrwinHall);
         Ok(Self { stream, threshold, scale: 1.0 / (1.0 - rate) })
     }

@@ -28,14 +28,14 @@ impl Places {
         scan(self.rows, self.columns)
     }
 
-    /// How many there are.
+    /// How many there are; more than an address counts are cut to `usize::MAX`, which no slice holds.
     pub fn count(self) -> usize {
-        self.rows as usize * self.columns as usize
+        (self.rows as usize).saturating_mul(self.columns as usize)
     }
 
-    /// The index of a place.
+    /// The index of a place. Nothing wraps: a slice has an element for each place, as its length was checked.
     pub fn index(self, (row, column): (u32, u32)) -> usize {
-        row as usize * self.columns as usize + column as usize
+        at(row as usize, self.columns as usize, column as usize)
     }
 
     /// The tap of an index in the order of [`Places::taps`].
@@ -48,11 +48,12 @@ impl Places {
     pub fn sees(self, (row, column): (u32, u32), (ky, kx): (u32, u32)) -> Option<usize> {
         let y = self.along(row, ky, self.image.height)?;
         let x = self.along(column, kx, self.image.width)?;
-        Some(y * self.image.width as usize + x)
+        Some(at(y, self.image.width as usize, x))
     }
 
     fn along(self, place: u32, tap: u32, size: u32) -> Option<usize> {
-        let padded = place as u64 * self.window.stride as u64 + tap as u64;
+        // Nothing wraps: a product of numbers below 2^32, plus one.
+        let padded = (place as u64 * self.window.stride as u64).wrapping_add(tap as u64);
         padded.checked_sub(self.window.padding as u64).filter(|at| *at < size as u64).map(|at| at as usize)
     }
 
@@ -62,7 +63,7 @@ impl Places {
             move |(row, y)| {
                 (0..self.columns).filter_map(move |column| {
                     let x = self.along(column, kx, self.image.width)?;
-                    Some((self.index((row, column)), y * self.image.width as usize + x))
+                    Some((self.index((row, column)), at(y, self.image.width as usize, x)))
                 })
             },
         )
@@ -73,12 +74,18 @@ fn scan(rows: u32, columns: u32) -> impl Iterator<Item = (u32, u32)> {
     (0..rows).flat_map(move |row| (0..columns).map(move |column| (row, column)))
 }
 
-/// Part `index` of a slice in parts of `len` elements.
+/// Element `offset` of row `row` in rows of `len`. The callers have checked that a slice holds all rows, so nothing wraps; `get` takes
+/// what it gives for no more than an index.
+pub(super) fn at(row: usize, len: usize, offset: usize) -> usize {
+    row.wrapping_mul(len).wrapping_add(offset)
+}
+
+/// Part `index` of a slice in parts of `len` elements; nothing wraps, as above.
 pub(super) fn part<T>(x: &[T], index: usize, len: usize) -> &[T] {
-    x.get(index * len..).and_then(|x| x.get(..len)).unwrap_or_default()
+    x.get(index.wrapping_mul(len)..).and_then(|x| x.get(..len)).unwrap_or_default()
 }
 
 /// The same to write to.
 pub(super) fn part_mut<T>(x: &mut [T], index: usize, len: usize) -> &mut [T] {
-    x.get_mut(index * len..).and_then(|x| x.get_mut(..len)).unwrap_or_default()
+    x.get_mut(index.wrapping_mul(len)..).and_then(|x| x.get_mut(..len)).unwrap_or_default()
 }

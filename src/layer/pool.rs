@@ -1,4 +1,4 @@
-use super::places::{Places, part, part_mut};
+use super::places::{Places, at as index, part, part_mut};
 use super::{Pool, long_enough};
 use crate::error::{Buffer, Error, Refusal};
 
@@ -183,7 +183,7 @@ pub fn max_pool_backward(
             let at = shape.places.index(place);
             for (p, (g, chosen)) in part(g, at, points).iter().zip(part(tape, at, points)).enumerate() {
                 let position = shape.chosen(place, *chosen);
-                if let Some(grad) = position.and_then(|position| grad_input.get_mut(position * points + p)) {
+                if let Some(grad) = position.and_then(|position| grad_input.get_mut(index(position, points, p))) {
                     *grad += g;
                 }
             }
@@ -211,7 +211,7 @@ pub fn max_pool_tangent(pool: &Pool, points: usize, tape: &[u8], t: &[f32], y: &
             let at = shape.places.index(place);
             for (p, (y, chosen)) in part_mut(y, at, points).iter_mut().zip(part(tape, at, points)).enumerate() {
                 let position = shape.chosen(place, *chosen);
-                *y = position.and_then(|position| t.get(position * points + p)).copied().unwrap_or(0.0);
+                *y = position.and_then(|position| t.get(index(position, points, p))).copied().unwrap_or(0.0);
             }
         }
     }

@@ -4,7 +4,8 @@ use core::ops::Range;
 /// Where each of so many channels stands in x.
 fn ranges(channels: usize, x: &[f32]) -> impl Iterator<Item = Range<usize>> {
     let each = x.len().checked_div(channels).unwrap_or(0);
-    (0..channels).map(move |c| c * each..(c + 1) * each)
+    // Nothing wraps: `channels` times `each` is at most the length of a slice.
+    (0..channels).map(move |c| c.wrapping_mul(each)..c.wrapping_add(1).wrapping_mul(each))
 }
 
 /// `y = x > 0 ? x : slope * x`, a slope a channel.

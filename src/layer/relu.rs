@@ -15,7 +15,7 @@ pub fn relu_forward(x: &mut [f32], tape: &mut [u8]) {
         let Some(byte) = tape.get_mut(at) else { break };
         let mut bits = 0;
         for (i, x) in x.iter_mut().enumerate() {
-            bits |= u8::from(*x > 0.0) << i;
+            bits |= u8::from(*x > 0.0).wrapping_shl(i as u32);
             *x = relu(*x);
         }
         *byte = bits;

@@ -14,7 +14,7 @@ fn shape(shortcut: &Shortcut, points: usize) -> Result<(Places, Option<usize>, O
 
 /// Elements of a channel, in and out.
 fn planes(shortcut: &Shortcut, places: Places, points: usize) -> (usize, usize) {
-    (shortcut.input.plane() as usize * points, places.count() * points)
+    ((shortcut.input.plane() as usize).saturating_mul(points), places.count().saturating_mul(points))
 }
 
 /// `y[c][row][column] = x[c][row * stride][column * stride]` for the channels of x, +0.0 for the others.

@@ -35,7 +35,8 @@ impl Spec {
         if block + 1 < self.depth {
             return Some(self.hidden(block + 2, at));
         }
-        let at = i - (self.depth.saturating_sub(1)) * self.block();
+        // Nothing saturates: block >= depth - 1, and block times its length is at most i.
+        let at = i.saturating_sub(self.depth.saturating_sub(1).saturating_mul(self.block()));
         let tail = self.tail();
         if at < tail {
             Some(if tail == 2 && at == 0 { self.norm_layer() } else { self.rectifier() })

@@ -48,7 +48,8 @@ impl Orthogonal {
     pub(crate) fn block(&self, transposed: bool, from: (u32, u32), capacity: usize) -> Result<Block, Error> {
         let capacity = u64::try_from(capacity).unwrap_or(u64::MAX);
         let order = self.order.max(1) as u64;
-        let fit = (capacity / order).saturating_sub(1).min(u32::MAX as u64) as u32 / self.copies() * self.copies();
+        let fit = (capacity / order).saturating_sub(1).min(u32::MAX as u64) as u32;
+        let fit = fit - fit % self.copies();
         if fit == 0 {
             return Err(Error::TooShort { buffer: Buffer::Panel, need: self.panel_len(), have: capacity });
         }
@@ -72,20 +73,21 @@ impl Orthogonal {
         let copies = self.copies();
         let first = range.start / copies;
         let count = range.len() / copies as usize;
-        let place = |i: usize, j: usize| at(i, j * copies as usize);
+        // Nothing wraps: columns of the panel, which are fewer than its elements.
+        let place = |i: usize, j: usize| at(i, j.wrapping_mul(copies as usize));
         let order = self.order as usize;
         for j in 0..count {
             for i in 0..order {
-                let diagonal = i == first as usize + j;
-                set(panel, place(i, j), if diagonal { self.sign(first + j as u32) } else { 0.0 });
+                let diagonal = i == (first as usize).wrapping_add(j);
+                set(panel, place(i, j), if diagonal { self.sign(first.wrapping_add(j as u32)) } else { 0.0 });
             }
         }
-        let last = (first as usize + count).min(order);
+        let last = (first as usize).saturating_add(count).min(order);
         for k in (0..last.min(order.saturating_sub(1))).rev() {
             let (v, vv) = self.reflector(k as u32, reflector);
             // Reflector k leaves column j < k alone.
             for j in k.saturating_sub(first as usize)..count {
-                reflect(panel, v, vv, |i| place(k + i, j));
+                reflect(panel, v, vv, |i| place(k.wrapping_add(i), j));
             }
         }
         for j in 0..count {
@@ -93,7 +95,7 @@ impl Orthogonal {
                 let value = get(panel, place(i, j)) * self.scale;
                 set(panel, place(i, j), value);
                 if self.mirrored {
-                    set(panel, at(i, 2 * j + 1), negate(value));
+                    set(panel, at(i, j.wrapping_mul(2).wrapping_add(1)), negate(value));
                 }
             }
         }
@@ -102,12 +104,12 @@ impl Orthogonal {
     /// d_k: minus the sign of the first normal of row k; for the last row, its sign.
     fn sign(&self, k: u32) -> f32 {
         let x = self.stream.value(k, k);
-        if (x > 0.0) == (k + 1 == self.order) { 1.0 } else { -1.0 }
+        if (x > 0.0) == (k.wrapping_add(1) == self.order) { 1.0 } else { -1.0 }
     }
 
     /// v and v.v of reflector k.
     fn reflector<'r>(&self, k: u32, v: &'r mut [f32]) -> (&'r [f32], f32) {
-        let v = v.get_mut(..(self.order - k) as usize).unwrap_or_default();
+        let v = v.get_mut(..self.order.saturating_sub(k) as usize).unwrap_or_default();
         let mut square = 0.0;
         for (column, v) in (k..).zip(v.iter_mut()) {
             *v = self.stream.value(k, column);

@@ -161,7 +161,7 @@ impl Network<'_> {
         } as u64;
         let tiles = if resident == 0 { 1 } else { resident.div_ceil(tile) };
         let (mut widest, mut forked, mut norms, mut norm_width, mut statistics_len) =
-            (self.inputs() as u64, 0, 0, 0, 0u64);
+            (self.inputs() as u64, 0, 0u64, 0, 0u64);
         let (mut tape_tile_len, mut normalised_tile_len) = (0u64, 0u64);
         // Multiply-adds a point: forward so far, and the sums over norms of what stands before (and after) each.
         let (mut adds, mut before_norms, mut norm_passes) = (0u64, 0u64, 0u64);
@@ -169,7 +169,7 @@ impl Network<'_> {
         let (block, blocks) = self.blocks();
         let repeats = blocks.saturating_sub(1);
         let (mut before, mut block_passes) = ([0u64; 6], 0u64);
-        let mut i = 0;
+        let mut i = 0u32;
         while let Some(layer) = self.layer(i) {
             if i == 1 {
                 before = [adds, before_norms, norm_passes, statistics_len, tape_tile_len, normalised_tile_len];
@@ -197,7 +197,7 @@ impl Network<'_> {
                             return Err(Error::Refused(Refusal::ForwardFullRecompute));
                         }
                     }
-                    norms += 1;
+                    norms = 1;
                     if units > norm_width {
                         norm_width = units;
                     }
@@ -209,12 +209,12 @@ impl Network<'_> {
                     }
                     let passes = if batch { 2 } else { 1 };
                     before_norms = checked!(before_norms.checked_add(checked!(adds.checked_mul(passes))));
-                    norm_passes += 1;
-                    block_passes += passes;
+                    norm_passes = checked!(norm_passes.checked_add(1));
+                    block_passes = checked!(block_passes.checked_add(passes));
                 }
             }
-            i += 1;
-            if repeats > 0 && i == block + 1 {
+            i = checked!(i.checked_add(1));
+            if repeats > 0 && i == block.saturating_add(1) {
                 let more = repeats as u64;
                 // The norm of the k-th block has k blocks more before it than that of the first.
                 let later = checked!(block_passes.checked_mul(adds.saturating_sub(before[0])));
@@ -242,7 +242,7 @@ impl Network<'_> {
             let mut each = before_norms;
             if full {
                 // For each norm: all the way forward, then back to it.
-                let there = checked!(adds.checked_mul(2 * norm_passes));
+                let there = checked!(adds.checked_mul(checked!(norm_passes.checked_mul(2))));
                 each = checked!(each.checked_add(there));
                 each = checked!(each.checked_sub(before_norms));
             }

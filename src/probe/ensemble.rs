@@ -19,7 +19,7 @@ pub struct Ensemble<'a> {
 impl<'a> Ensemble<'a> {
     /// f64 elements that an accumulator of `lags` lags (lag 0 among them) needs.
     pub const fn sums_len(lags: usize) -> usize {
-        3 * lags
+        lags.saturating_mul(3)
     }
 
     /// Starts from no run.
@@ -73,7 +73,7 @@ impl<'a> Ensemble<'a> {
     ///
     /// The error is that of a ratio of means (delta method): sqrt(sum_r (A_k - R A_0)^2 / (runs (runs - 1))) / mean A_0.
     pub fn correlation(&self, lag: usize) -> Option<(f64, Option<f64>)> {
-        let at = |row: usize, lag: usize| self.sums.get(row * self.lags + lag).copied();
+        let at = |row: usize, lag: usize| self.sums.get(row.saturating_mul(self.lags).saturating_add(lag)).copied();
         if lag >= self.lags {
             return None;
         }

@@ -55,5 +55,5 @@ pub(crate) fn floor_log2(x: f32) -> i32 {
 
 /// 2^exponent for normal exponents.
 pub(crate) fn power_of_two(exponent: i32) -> f32 {
-    f32::from_bits(((exponent + 127) as u32) << 23)
+    f32::from_bits((exponent.wrapping_add(127) as u32) << 23)
 }

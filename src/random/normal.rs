@@ -37,12 +37,13 @@ pub(crate) const UNIT: f32 = 1.0 / 524_288.0;
 fn irwin_hall(words: [u32; 4]) -> f32 {
     let (mut sum, mut rest, mut shift) = (0u32, 0u32, 0);
     for w in words {
-        sum += (w & 1023) + (w >> 10 & 1023) + (w >> 20 & 1023);
+        // Nothing wraps: twelve numbers below 2^10.
+        sum = sum.wrapping_add(w & 1023).wrapping_add(w >> 10 & 1023).wrapping_add(w >> 20 & 1023);
         rest |= (w >> 30) << shift;
         shift += 2;
     }
     // Odd, so never zero: the sign of a weight is always defined.
-    let odd = 2 * (256 * sum + rest) as i32 - OFFSET as i32;
+    let odd = (sum.wrapping_mul(256).wrapping_add(rest).wrapping_mul(2) as i32).wrapping_sub(OFFSET as i32);
     odd as f32 * UNIT
 }
 

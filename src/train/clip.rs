@@ -44,7 +44,7 @@ impl Largest {
         let halves = [exponent.div_euclid(2), exponent - exponent.div_euclid(2)];
         GradientNorm {
             up: halves.map(power_of_two),
-            down: halves.map(|half| power_of_two(-half)),
+            down: halves.map(|half| power_of_two(half.wrapping_neg())),
             squares: Red16::new(),
             seen: 0,
         }

@@ -97,7 +97,7 @@ impl Init {
         let mut next = all.next();
         for (i, layer) in layers.iter().enumerate() {
             let (weights, others) = layer.parameters().unwrap_or_default();
-            let (own, after) = rest.split_at_mut_checked((weights + others) as usize).unwrap_or_default();
+            let (own, after) = rest.split_at_mut_checked(weights.saturating_add(others) as usize).unwrap_or_default();
             let (weights, others) = own.split_at_mut_checked(weights as usize).unwrap_or_default();
             others.fill(0.0);
             match *layer {
@@ -118,7 +118,7 @@ impl Init {
 
     fn draw(&self, kernels: Kernels, weights: &mut [f32], scratch: &mut [f32]) {
         let stream = Stream::new(self.seed, self.run, Purpose::Weight, kernels.number, Normal::IrwinHall);
-        let (fan_in, fan_out) = (kernels.inputs as u64 * kernels.taps, kernels.outputs as u64 * kernels.taps);
+        let (fan_in, fan_out) = (kernels.fan(kernels.inputs), kernels.fan(kernels.outputs));
         let deviation = match self.start {
             Start::He => Math::Libm.sqrt(2.0 / fan_in as f32),
             Start::Glorot => Math::Libm.sqrt(2.0 / fan_in.saturating_add(fan_out) as f32),
@@ -145,7 +145,8 @@ impl Init {
                 Some(plane) => half(input, plane as usize),
                 None => (input, false),
             };
-            let entry = scratch.get(row * columns as usize + column).copied().unwrap_or(0.0);
+            let entry =
+                scratch.get(row.saturating_mul(columns as usize).saturating_add(column)).copied().unwrap_or(0.0);
             let value = if down != across { negate(entry) } else { entry };
             weights.fill(0.0);
             for tap in kernels.centre.into_iter().flatten() {
@@ -160,10 +161,16 @@ impl Init {
 /// (which of its half of the units, whether it is the mirrored one), halves alternating by `plane` units.
 fn half(unit: usize, plane: usize) -> (usize, bool) {
     let (channel, place) = (unit / plane.max(1), unit % plane.max(1));
-    (channel / 2 * plane + place, channel % 2 == 1)
+    // Nothing saturates: at most `unit`.
+    ((channel / 2).saturating_mul(plane).saturating_add(place), channel % 2 == 1)
 }
 
 impl Kernels {
+    /// Units in or out, taps counted.
+    fn fan(&self, units: u32) -> u64 {
+        (units as u64).saturating_mul(self.taps)
+    }
+
     /// (rows, columns) of the matrix that is drawn.
     fn matrix(&self) -> (u32, u32) {
         let half = |units: u32, mirrored| if mirrored { units / 2 } else { units };
@@ -190,14 +197,15 @@ fn kernels(layers: &[Layer], start: Start) -> impl Iterator<Item = (usize, Kerne
             Layer::Dense { inputs, outputs, .. } => (*outputs, *inputs, 1, [Some(0), None, None, None]),
             _ => return None,
         };
-        number += 1;
+        number = u32::saturating_add(number, 1);
         // Pools change the places of a channel, never the channels; a convolution takes each place for itself.
         let plane = |channels: u32| match layer {
             Layer::Conv { .. } => 1,
             _ => inputs.checked_div(channels).unwrap_or(1),
         };
         let mirrored = pairs.map(plane);
-        let mirrors = start == Start::LooksLinearPairs && rectified(layers.get(i + 1..).unwrap_or_default());
+        let mirrors =
+            start == Start::LooksLinearPairs && rectified(layers.get(i.saturating_add(1)..).unwrap_or_default());
         pairs = mirrors.then_some(outputs);
         Some((i, Kernels { number, outputs, inputs, taps, centre, mirrored, mirrors }))
     })

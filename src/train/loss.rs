@@ -171,7 +171,7 @@ pub fn correct_count(z: &[f32], shape: (usize, usize), labels: &[u32]) -> Result
     let labels = named(labels, shape.0, labels.len())?;
     let mut count = 0u32;
     for (p, &label) in labels.iter().enumerate() {
-        count += u32::from(largest(column(z, shape, p)) == label);
+        count = count.saturating_add(u32::from(largest(column(z, shape, p)) == label));
     }
     Ok(count)
 }

@@ -207,7 +207,10 @@ pub(super) const fn lengths(layers: &[Layer], batch: u32, tile: u32, asked: Aske
             _ => {}
         }
         if !layer.in_place() {
-            kept += some!(region(layers, i + 1, output), Refusal::TooLarge) as u64;
+            kept = some!(
+                kept.checked_add(some!(region(layers, i + 1, output), Refusal::TooLarge) as u64),
+                Refusal::TooLarge
+            );
         }
         // A join needs room for what comes through its shortcut on the way forward, too.
         if i >= bottom || matches!(layer, Layer::Join { .. }) {
@@ -220,8 +223,9 @@ pub(super) const fn lengths(layers: &[Layer], batch: u32, tile: u32, asked: Aske
         let both = some!(weights.checked_add(biases), Refusal::TooLarge);
         plan.parameters_len = some!(plan.parameters_len.checked_add(both), Refusal::TooLarge);
         let statistics = layer.statistics() as u64;
-        plan.running_len += 2 * statistics;
-        plan.statistics_len += 3 * statistics;
+        // Nothing saturates: fewer than 2^24 layers of fewer than 2^32 channels.
+        plan.running_len = plan.running_len.saturating_add(2 * statistics);
+        plan.statistics_len = plan.statistics_len.saturating_add(3 * statistics);
         plan.tape_tile_len =
             some!(plan.tape_tile_len.checked_add(some!(layer.tape(tile), Refusal::TooLarge)), Refusal::TooLarge);
         let kept_nowhere = unkept && matches!(layer, Layer::Dense { .. });
@@ -237,7 +241,7 @@ pub(super) const fn lengths(layers: &[Layer], batch: u32, tile: u32, asked: Aske
                 let of_output = some!(weights.checked_div(conv.channels as u64), Refusal::Window);
                 let of_input = some!(weights.checked_div(conv.input.channels as u64), Refusal::Window);
                 let rows = larger(of_output, of_input);
-                plan.scratch_len = larger(plan.scratch_len, rows + 1);
+                plan.scratch_len = larger(plan.scratch_len, some!(rows.checked_add(1), Refusal::TooLarge));
                 let (inputs, outputs) = some!(conv_gathered_len(conv, tile), Refusal::TooLarge);
                 plan.gathered_len = larger(plan.gathered_len, some!(inputs.checked_add(outputs), Refusal::TooLarge));
                 let products = some!(places(conv).checked_mul(weights), Refusal::TooLarge);
@@ -348,15 +352,16 @@ pub(super) fn lay_out(layers: &[Layer], tile: u64, places: &mut [Place]) {
         at.source = at.region;
         if !layer.in_place() {
             let units = region(layers, i + 1, layer.output().unwrap_or(0)).unwrap_or(0);
-            at.region = Region { first: at.source.first + at.source.units, units };
+            at.region = Region { first: at.source.first.saturating_add(at.source.units), units };
         }
         if let Layer::Fork { .. } = layer {
             at.kept = at.source;
         }
         *place = at;
         let (weights, biases) = layer.parameters().unwrap_or((0, 0));
-        at.parameters += (weights + biases) as u32;
-        at.tape += layer.tape(tile).unwrap_or(0) as u32;
-        at.statistics += layer.statistics();
+        // Nothing saturates: the plan has counted all of these.
+        at.parameters = at.parameters.saturating_add(weights.saturating_add(biases) as u32);
+        at.tape = at.tape.saturating_add(layer.tape(tile).unwrap_or(0) as u32);
+        at.statistics = at.statistics.saturating_add(layer.statistics());
     }
 }

@@ -62,7 +62,7 @@ impl Decoder {
                 match self.bytes.get_mut(self.len) {
                     Some(to) => {
                         *to = byte;
-                        self.len += 1;
+                        self.len = self.len.saturating_add(1);
                     }
                     None => self.overlong = true,
                 }

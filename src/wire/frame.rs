@@ -58,10 +58,10 @@ impl Framed<'_, '_> {
             PushResult::ModifyFromStartAndPushAndSkip((at, code, byte)) => {
                 self.set(at, code)?;
                 self.set(self.len, byte)?;
-                self.len += 1;
+                self.len = self.len.saturating_add(1);
             }
         }
-        self.len += 1;
+        self.len = self.len.saturating_add(1);
         Ok(())
     }
 }

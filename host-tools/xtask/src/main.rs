@@ -6,6 +6,7 @@ mod boards;
 mod emulated;
 mod fuzz;
 mod lanes;
+mod locations;
 mod machines;
 mod memory;
 mod mutants;

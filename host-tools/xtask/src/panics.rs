@@ -1,3 +1,4 @@
+use crate::locations;
 use crate::step::Report;
 use crate::tools::Tools;
 use crate::tree::{Tree, succeed};
@@ -13,7 +14,11 @@ const PANICS: [&str; 5] =
 /// Without FPU and with: the second has code of its own.
 const CORES: [&str; 2] = ["thumbv6m-none-eabi", "thumbv7em-none-eabihf"];
 
-/// Links a program with the whole core in it and wants no panic there; first one with a panic, to see that it is found.
+/// The core with overflow checks; what it depends on without.
+const CHECKED: &str = "--config profile.release.package.shatterscope.overflow-checks=true";
+
+/// Links a program with the whole core in it and wants no panic there. First one with a panic, to see that it is found, and with overflow
+/// checks in the core: the compiler has to prove of each sum and product that it fits, or the source says what happens if it does not.
 pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
     for target in CORES {
         let name = format!("no panic on {target}");
@@ -25,11 +30,21 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
 }
 
 fn check(tree: &Tree, target: &str) -> Result<()> {
-    if panics_of(&symbols(tree, target, "s", "-- --cfg deliberate_panic")?).is_empty() {
+    let (symbols, places) = program(tree, target, "s", &format!("{CHECKED} -- --cfg deliberate_panic"))?;
+    let (deliberate, others): (Vec<_>, Vec<_>) = places
+        .iter()
+        .map(String::as_str)
+        // Counters of the standard library have the checks of the crate that calls them: they count elements of slices.
+        .filter(|place| !place.starts_with("/rustc/"))
+        .partition(|place| place.contains("no-panic/src/main.rs:"));
+    if panics_of(&symbols).is_empty() || deliberate.is_empty() {
         bail!("a deliberate panic was not found: the check proves nothing");
     }
+    if !others.is_empty() {
+        bail!("with overflow checks the core can panic at\n  {}", others.join("\n  "));
+    }
     for level in ["s", "3"] {
-        let symbols = symbols(tree, target, level, "")?;
+        let (symbols, _) = program(tree, target, level, "")?;
         let core = symbols.iter().filter(|name| name.contains("shatterscope::")).count();
         if core < 10 {
             bail!("only {core} functions of the core are in the program: the check proves nothing");
@@ -47,13 +62,14 @@ fn panics_of(symbols: &BTreeSet<String>) -> Vec<&str> {
     symbols.iter().map(String::as_str).filter(|name| PANICS.iter().any(|panic| name.contains(panic))).collect()
 }
 
-/// The names in the program, with and without mangling.
-fn symbols(tree: &Tree, target: &str, level: &str, flags: &str) -> Result<BTreeSet<String>> {
+/// The names in the program, with and without mangling, and the places where it can panic.
+fn program(tree: &Tree, target: &str, level: &str, flags: &str) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
     let build = format!("rustc --quiet --release -p no-panic --target {target} {flags}");
     succeed(tree.cargo_of_boards("no-panic", &build).env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level))?;
     let path = tree.boards_target.join(target).join("release/no-panic");
     let data = fs::read(&path).with_context(|| format!("no program at {}", path.display()))?;
     let elf = object::File::parse(&*data)?;
     let names = elf.symbols().filter_map(|symbol| symbol.name().ok());
-    Ok(names.flat_map(|name| [name.to_owned(), format!("{:#}", rustc_demangle::demangle(name))]).collect())
+    let names = names.flat_map(|name| [name.to_owned(), format!("{:#}", rustc_demangle::demangle(name))]).collect();
+    Ok((names, locations::of(&elf)))
 }

@@ -127,8 +127,10 @@ impl Shape {
     /// From point to point of the inputs and of the gradients of outputs, once gathered.
     fn apart(&self, tile: usize) -> [usize; 2] {
         let Self { input: [channels, height, width], output: [outputs, down, across], padding, .. } = *self;
-        let each = [channels * height * (width + 2 * padding), outputs * down * across];
-        each.map(|len| apart(len as u64, tile as u64) as usize)
+        // What saturates is longer than any slice.
+        let padded = padding.saturating_mul(2).saturating_add(width);
+        let each = [[channels, height, padded], [outputs, down, across]];
+        each.map(|[a, b, c]| apart(a.saturating_mul(b).saturating_mul(c) as u64, tile as u64) as usize)
     }
 }
 
@@ -258,6 +260,6 @@ impl Operands<'_> {
 fn outputs(tap: usize, places: usize, size: usize, stride: usize, padding: usize) -> (usize, usize) {
     let first = padding.saturating_sub(tap).div_ceil(stride.max(1));
     // Places o with o s + tap < size + padding.
-    let end = (size + padding).saturating_sub(tap).div_ceil(stride.max(1)).min(places);
+    let end = size.saturating_add(padding).saturating_sub(tap).div_ceil(stride.max(1)).min(places);
     (first, end.saturating_sub(first))
 }

@@ -64,17 +64,19 @@ impl Shape {
 
 /// (first tap, taps, where the first one reads) of an output place along one side.
 fn taps_forward(place: usize, size: usize, window: usize, stride: usize, padding: usize) -> (usize, usize, usize) {
-    let at = place * stride;
+    // Nothing wraps: the window of a place begins within the padded image, whose size was checked to fit.
+    let at = place.wrapping_mul(stride);
     let first = padding.saturating_sub(at);
-    let end = window.min((size + padding).saturating_sub(at));
-    (first, end.saturating_sub(first), (at + first).saturating_sub(padding))
+    let end = window.min(size.wrapping_add(padding).saturating_sub(at));
+    (first, end.saturating_sub(first), at.wrapping_add(first).saturating_sub(padding))
 }
 
 /// The same of an input place on the way back: taps a stride apart, each reading one place before the last.
 fn taps_backward(place: usize, places: usize, window: usize, stride: usize, padding: usize) -> (usize, usize, usize) {
-    let at = place + padding;
-    let least = at.saturating_sub((places.saturating_sub(1)) * stride);
-    let first = least + (at - least) % stride.max(1);
+    // Nothing wraps, as above.
+    let at = place.wrapping_add(padding);
+    let least = at.saturating_sub(places.saturating_sub(1).wrapping_mul(stride));
+    let first = least.wrapping_add((at - least) % stride.max(1));
     if first > at || first >= window {
         return (0, 0, 0);
     }

@@ -19,7 +19,8 @@ pub fn weight_gradient(
     {
         return;
     }
-    let walk = Walk { fan_out, fan_in, row_step: 4 * fan_in, point_step: 4 * points };
+    // Nothing wraps: slices of f32 are that long.
+    let walk = Walk { fan_out, fan_in, row_step: fan_in.wrapping_mul(4), point_step: points.wrapping_mul(4) };
     for (x, grad_output) in x.iter().zip(grad_output).take(points) {
         // SAFETY: from here on both hold an element every `points` for each input and each output, and grad_weight one for each
         // pair of them.

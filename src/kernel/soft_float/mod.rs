@@ -111,15 +111,16 @@ pub(super) fn weight_gradient(
     grad_weight: &mut [f32],
 ) {
     let range = if points < SHORT { None } else { Range::of(x) };
+    // Nothing wraps for slices of these shapes; `get` takes what it gives for others as an index.
     for i in 0..fan_out {
-        let Some(row) = grad_weight.get_mut(i * fan_in..) else { return };
-        let g = grad_output.get(i * points..).unwrap_or_default();
+        let Some(row) = grad_weight.get_mut(i.wrapping_mul(fan_in)..) else { return };
+        let g = grad_output.get(i.wrapping_mul(points)..).unwrap_or_default();
         if let (1, Some(g)) = (points, g.first()) {
             row.iter_mut().take(fan_in).zip(x).for_each(|(weight, x)| *weight += g * x);
             continue;
         }
         for (k, weight) in row.iter_mut().take(fan_in).enumerate() {
-            if let Some(terms) = Terms::<1>::new((g, 1), x.get(k * points..).unwrap_or_default(), points) {
+            if let Some(terms) = Terms::<1>::new((g, 1), x.get(k.wrapping_mul(points)..).unwrap_or_default(), points) {
                 *weight = dot(*weight, terms, range);
             }
         }

@@ -54,7 +54,8 @@ impl Sum {
     /// The sum as a number.
     #[inline(always)]
     pub fn value(self, range: Range) -> f32 {
-        let exponent = self.exponent - Self::scale(range);
+        // Nothing wraps: both are sums of a few exponents of eight bits.
+        let exponent = self.exponent.wrapping_sub(Self::scale(range));
         let magnitude = if exponent >= 1 {
             // The leading bit counts as one step of the exponent; 2^24 as two.
             ((exponent as u32 - 1) << 23).wrapping_add(self.significand)

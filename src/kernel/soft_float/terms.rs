@@ -33,12 +33,12 @@ impl<'a, const T: usize> Terms<'a, T> {
         if self.len < Self::LONGEST { self.len } else { Self::LONGEST }
     }
 
-    /// Leaves out terms that are done.
+    /// Leaves out terms that are done. Nothing wraps: they are some of those that there are.
     #[inline(always)]
     pub fn skip(&mut self, terms: usize) {
-        self.weights = self.weights.get(terms * self.step..).unwrap_or_default();
-        self.inputs = self.inputs.get(terms * T..).unwrap_or_default();
-        self.len -= terms;
+        self.weights = self.weights.get(terms.wrapping_mul(self.step)..).unwrap_or_default();
+        self.inputs = self.inputs.get(terms.wrapping_mul(T)..).unwrap_or_default();
+        self.len = self.len.wrapping_sub(terms);
     }
 
     /// The next term.

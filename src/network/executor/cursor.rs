@@ -105,10 +105,11 @@ impl Cursor {
 
     pub fn step_on(&mut self, layer: &Layer, options: &Options, tile: usize) {
         let (tape, statistics, normalised) = kept(layer, options, tile);
-        self.tape += tape;
-        self.statistics += statistics;
-        self.normalised += normalised;
-        self.layer += 1;
+        // Nothing saturates: the plan has counted all of these.
+        self.tape = self.tape.saturating_add(tape);
+        self.statistics = self.statistics.saturating_add(statistics);
+        self.normalised = self.normalised.saturating_add(normalised);
+        self.layer = self.layer.saturating_add(1);
         (self.row, self.column) = (0, 0);
     }
 

@@ -57,8 +57,8 @@ pub(super) fn own<'p>(layer: &Layer, place: Place, parameters: &'p [f32]) -> (&'
 /// Rows of `each` elements, as many at a time as `capacity` holds: all, or whole multiples of `group` where that many fit.
 pub(super) fn fitting(rows: usize, each: usize, capacity: usize, group: usize) -> impl Iterator<Item = Range<usize>> {
     let fit = (capacity / each.max(1)).max(1);
-    let fit = if fit < rows && fit >= group { fit / group.max(1) * group } else { fit };
-    (0..rows).step_by(fit.max(1)).map(move |first| first..(first + fit).min(rows))
+    let fit = if fit < rows && fit >= group { fit - fit % group.max(1) } else { fit };
+    (0..rows).step_by(fit.max(1)).map(move |first| first..first.saturating_add(fit).min(rows))
 }
 
 /// Rows that a worker takes at a time: [`PART`], or fewer where some workers would have nothing to do.

@@ -31,9 +31,11 @@ pub(super) fn advance<const T: usize>(sum: &mut Sum, terms: &mut Terms<T>, range
         return;
     }
     let (start, w) = (inputs.as_ptr(), terms.weights.as_ptr());
-    let fixed = Fixed { end: inputs.as_ptr_range().end, low: range.low, step: terms.step * size_of::<f32>() };
+    let fixed =
+        Fixed { end: inputs.as_ptr_range().end, low: range.low, step: terms.step.wrapping_mul(size_of::<f32>()) };
     // SAFETY: there is at least one term, and `Terms` holds as many inputs, one behind the other, and as many weights at
     // their step as it says. The functions read those, change `sum`, and save what registers they must.
     let stop = unsafe { if terms.step == 1 { adjacent(sum, w, start, &fixed) } else { apart(sum, w, start, &fixed) } };
-    terms.skip((stop.addr() - start.addr()) / size_of::<f32>());
+    // Nothing wraps: `stop` is between the first input and the end.
+    terms.skip(stop.addr().wrapping_sub(start.addr()) / size_of::<f32>());
 }
