@@ -286,7 +286,8 @@ impl Link {
         let mut buffer = [0; MAX_FRAME];
         let bytes = encode(&Frame { request, sequence: 0, message }, &mut buffer).unwrap_or_default();
         self.overtime = OVERTIME;
-        let limit = end.saturating_duration_since(Instant::now());
+        // A long request has more time, but none of its frames.
+        let limit = end.saturating_duration_since(Instant::now()).min(self.limit);
         match self.channel.send(bytes, limit) {
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == ErrorKind::TimedOut => return Err(LinkError::Deaf(self.limit)),
