@@ -1,23 +1,11 @@
 //! Files as they are read: regular ones only, of a length that is checked before memory is taken.
-use crate::{Failure, Result};
+use crate::{Failure, Result, limits};
 use std::fs::{File, Metadata};
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::path::Path;
 
 /// The most bytes of a spec, a list of layers or another text.
 pub const TEXT: u64 = 16 << 20;
-
-/// Whether a path leads to anything, after links. A folder that may not be searched is a failure, not an absence.
-///
-/// # Errors
-/// What the system says, but for "there is none".
-pub fn exists(path: &Path) -> Result<bool> {
-    match path.metadata() {
-        Ok(_) => Ok(true),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
-        Err(error) => Err(Failure::file(path, "cannot read", error)),
-    }
-}
 
 /// Opens a regular file, and says its length. `what` is "cannot read ...", as the message begins.
 ///
@@ -64,6 +52,8 @@ fn regular(metadata: &Metadata) -> std::result::Result<(), &'static str> {
 pub fn bytes(path: &Path, what: &str, most: u64) -> Result<Vec<u8>> {
     let failed = |error: &dyn std::fmt::Display| Failure::file(path, what, error);
     let (file, len) = open(path, what, most)?;
+    // What is made of them takes as much again, or twice.
+    limits::memory(len.saturating_mul(3), &format!("reading {}", path.display()), "the size of the file")?;
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(len as usize).map_err(|_| failed(&format!("no memory for its {len} bytes")))?;
     file.take(most + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
@@ -122,7 +112,6 @@ mod tests {
         assert!(said(bytes(&path, "cannot read", 99)).contains("git lfs pull"));
         std::fs::write(&path, "\n<!DOCTYPE html><html>").unwrap();
         assert!(said(bytes(&path, "cannot read", 99)).contains("HTML page"));
-        assert!(exists(&path).unwrap() && !exists(&path.join("below")).unwrap());
     }
 
     #[cfg(unix)]

@@ -62,8 +62,7 @@ fn figure_6_goes_on_where_it_stopped() {
     );
 
     let at = |out: &Path| out.join("figure-6-smoke/resnet-14-seed1-run0");
-    let read =
-        |out: &Path| Checkpoint::read(&at(out), |spec| spec.net.layers(digits.image, digits.classes)).unwrap().unwrap();
+    let read = |out: &Path| Checkpoint::read(&at(out), &digits).unwrap().unwrap();
     let whole = read(folder.path());
     let isa = Isa::Auto.kernel().unwrap();
     let mut begun = Run::new(whole.spec.clone(), &digits, isa, None).unwrap();
@@ -146,7 +145,7 @@ fn probes_see_gradients_and_outlive_a_checkpoint() {
         whole.step().unwrap();
         if whole.model().step == 5 {
             whole.checkpoint().write(folder.path()).unwrap();
-            restored = Checkpoint::read(folder.path(), |spec| spec.net.layers(digits.image, digits.classes)).unwrap();
+            restored = Checkpoint::read(folder.path(), &digits).unwrap();
         }
     }
     let probes = whole.metrics().probes.clone();

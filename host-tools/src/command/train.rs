@@ -38,7 +38,7 @@ pub fn run(asked: &Train, engine: &Engine, common: &Common) -> Result<()> {
     let checkpoint = match (&asked.out, asked.resume) {
         (Some(out), true) => Some(resumed(out, asked, &data)?),
         (Some(out), false) => {
-            if Checkpoint::read(out, |spec| spec.net.layers(data.image, data.classes))?.is_some() {
+            if Checkpoint::read(out, &data)?.is_some() {
                 let out = out.display();
                 return Err(Failure::usage(format!(
                     "{out} holds a checkpoint: go on from it with --resume, or give another folder"
@@ -112,7 +112,7 @@ fn nothing_in(out: &Path) -> Failure {
 
 /// The checkpoint that is gone on from: of the same spec, but for the number of epochs.
 fn resumed(out: &Path, asked: &Train, data: &data::Dataset) -> Result<Checkpoint> {
-    let found = Checkpoint::read(out, |spec| spec.net.layers(data.image, data.classes))?;
+    let found = Checkpoint::read(out, data)?;
     let Some(found) = found else { return Err(nothing_in(out)) };
     let spec = asked.spec()?;
     if (Spec { epochs: found.spec.epochs, ..spec.clone() }) != found.spec {

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 /// The files of a set: images and labels to train on, images and labels to test with.
 pub(super) const NAMES: [&str; 4] =
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
+/// More examples are not put in an order, see `shatterscope::train::shuffle`.
+const MAX_EXAMPLES: u32 = 1 << 24;
 /// Unsigned bytes in three dimensions: `[example][y][x]`.
 const IMAGES: u32 = 0x0000_0803;
 /// Unsigned bytes in one dimension.
@@ -70,6 +72,9 @@ fn part(mut source: Source, labels: Source, like: Option<(Image, u32)>) -> Resul
     let images = source.path();
     let [count, height, width] = header(&mut source, IMAGES, "images")?;
     let image = Image { channels: 1, height, width };
+    if count > MAX_EXAMPLES {
+        return Err(source.failure(4, format!("{count} images: at most {MAX_EXAMPLES} are put in an order")));
+    }
     let units = image.units().filter(|&units| units > 0 && count > 0).ok_or_else(|| {
         source.failure(4, format!("{count} images of {height} x {width}: there must be some, and not of 2^32 pixels"))
     })?;

@@ -130,7 +130,7 @@ fn one(engine: &Engine, data: &Dataset, job: Job, out: &Path, progress: &Progres
     let _ours = claim(out, &FILES)?;
     let _orderly = orderly();
     let before = Run::new(spec.clone(), data, isa, None)?.evaluate()?.1;
-    let from = Checkpoint::read(out, |spec| spec.net.layers(data.image, data.classes))?;
+    let from = Checkpoint::read(out, data)?;
     if from.as_ref().is_some_and(|from| from.spec != spec) {
         return Err(Failure::usage(format!(
             "the checkpoint in {} was begun with other options: give another --out, or take that folder away",

@@ -214,8 +214,7 @@ fn resume(training: &Training, left: &Left, saved: usize) -> Result<(), String> 
     let out = folder.path().join(&training.out);
     let ours = claim(&out, &FILES[..1]).map_err(|error| error.message)?;
     let data = &training.data;
-    let found =
-        Checkpoint::read(&out, |spec| spec.net.layers(data.image, data.classes)).map_err(|error| error.message)?;
+    let found = Checkpoint::read(&out, data).map_err(|error| error.message)?;
     let number = match &found {
         None => 0,
         Some(found) => {

@@ -1,6 +1,7 @@
-//! All that the next step depends on, in one .safetensors file: tensors by the names of their layers, and a document beside them.
-use super::{Metrics, Model, Spec};
-use crate::data::Provenance;
+//! All that the next step depends on, in one .safetensors file: tensors by the names of their layers, a document beside them, and a digest
+//! of both. A checkpoint that lacks it, or holds anything that its spec and data do not imply, is refused.
+use super::{Metrics, Model, Spec, proof};
+use crate::data::{Dataset, Inputs, Provenance};
 use crate::files::{find, write_all};
 use crate::tensors::Bundle;
 use crate::{Failure, Result};
@@ -45,7 +46,12 @@ struct Document {
     metrics: Metrics,
 }
 
-const FORMAT: &str = "shatterscope-training-1";
+const FORMAT: &str = "shatterscope-training-2";
+/// Without a digest.
+const FIRST: &str = "shatterscope-training-1";
+
+/// What to do with a checkpoint that cannot be used.
+const ANEW: &str = "begin anew in another folder, without --resume";
 
 impl Checkpoint {
     /// Writes it into a folder, in place of the one before, or not at all; then its metrics.
@@ -53,6 +59,15 @@ impl Checkpoint {
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self, out: &Path) -> Result<()> {
+        write_all(out, &[(FILE.to_owned(), self.to_bytes()?)])?;
+        self.metrics.write(out)
+    }
+
+    /// The bytes of its file.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let model = &self.model;
         let document = Document {
             format: FORMAT.to_owned(),
@@ -70,8 +85,7 @@ impl Checkpoint {
         let document = document.map_err(|error| Failure::failed(format!("cannot write a checkpoint: {error}")))?;
         let mut bundle = tensors(model);
         bundle.spec = Some(document);
-        write_all(out, &[(FILE.to_owned(), bundle.to_safetensors()?)])?;
-        self.metrics.write(out)
+        bundle.to_safetensors()
     }
 
     /// Writes the metrics that belong to this checkpoint: a process that was killed between one file and the next may have left
@@ -86,26 +100,54 @@ impl Checkpoint {
     /// Reads the one in a folder; None where there is none.
     ///
     /// # Errors
-    /// A file that is damaged, of another format or contract, or whose tensors are not those of its network.
-    pub fn read(out: &Path, layers: impl FnOnce(&Spec) -> Result<Vec<Layer>>) -> Result<Option<Self>> {
+    /// A file that is damaged, of another format, contract or data set; one that holds what its spec and the data do not imply.
+    pub fn read(out: &Path, data: &Dataset) -> Result<Option<Self>> {
         let path = out.join(FILE);
         let there = find(&path).map_err(|error| Failure::file(&path, "cannot look for a checkpoint", error))?;
         if there.is_none() {
             return Ok(None);
         }
-        let wrong = |what: String| Failure::failed(format!("{}: {what}", path.display()));
-        let bundle = Bundle::read(&path)?;
-        let text = bundle.spec.as_deref().ok_or_else(|| wrong("no checkpoint of a training run".into()))?;
-        let document: Document =
-            serde_json::from_str(text).map_err(|error| wrong(format!("no checkpoint of a training run ({error})")))?;
-        if document.format != FORMAT || document.contract != shatterscope::contract::CONTRACT {
-            let (format, contract) = (&document.format, &document.contract);
-            return Err(wrong(format!("format {format} under contract {contract} is not this program's")));
+        let bytes = crate::read::bytes(&path, "cannot read the checkpoint", crate::tensors::MOST)?;
+        Self::parse(&bytes, data)
+            .map(Some)
+            .map_err(|error| Failure { message: format!("{}: {error}", path.display()), ..Failure::failed("") })
+    }
+
+    /// The same of a file's bytes.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::read`].
+    pub fn parse(bytes: &[u8], data: &Dataset) -> Result<Self> {
+        let damaged = |what: String| Failure::failed(format!("the checkpoint is damaged: {what}; {ANEW}"));
+        let bundle = Bundle::from_own_safetensors(bytes).map_err(|error| match Bundle::from_safetensors(bytes) {
+            Ok(Bundle { spec: Some(text), .. }) if format_of(&text).as_deref() == Some(FIRST) => Failure::failed(format!(
+                "the checkpoint is of format {FIRST}, which has no digest to prove it by: go on with the version that wrote it, or {ANEW}"
+            )),
+            _ => error,
+        })?;
+        let text = bundle.spec.as_deref().unwrap_or_default();
+        let no_checkpoint = || Failure::failed("the file is no checkpoint of a training run");
+        let format = format_of(text).ok_or_else(no_checkpoint)?;
+        if format != FORMAT {
+            let format = crate::text::visible(&format);
+            return Err(Failure::failed(format!("the file is of format {format}, not {FORMAT}: {ANEW}")));
         }
-        let layers = layers(&document.spec)?;
+        let document: Document =
+            serde_json::from_str(text).map_err(|error| damaged(format!("its document is not understood: {error}")))?;
+        if document.contract != shatterscope::contract::CONTRACT {
+            let (contract, ours) = (crate::text::visible(&document.contract), shatterscope::contract::CONTRACT);
+            return Err(Failure::failed(format!("the checkpoint is of contract {contract}, not {ours}: {ANEW}")));
+        }
+        if document.data != data.provenance(&Inputs::of(data, document.spec.scaling)) {
+            let name = &data.name;
+            return Err(Failure::failed(format!(
+                "the checkpoint was made with other data than {name}: give the folder that it was begun with"
+            )));
+        }
+        let layers = document.spec.layers(data).map_err(|error| damaged(error.message))?;
         let model = Model {
-            parameters: flat(&bundle, &layers, PARAMETERS).map_err(&wrong)?,
-            running: flat(&bundle, &layers, RUNNING).map_err(&wrong)?,
+            parameters: flat(&bundle, &layers, PARAMETERS).map_err(damaged)?,
+            running: flat(&bundle, &layers, RUNNING).map_err(damaged)?,
             state: bundle.tensors.get(STATE).map(|tensor| tensor.data.clone()).unwrap_or_default(),
             layers,
             powers: Powers::from_le_bytes(document.powers),
@@ -114,15 +156,27 @@ impl Checkpoint {
             batch: document.batch,
         };
         let need = document.spec.settings().optimiser.state_len(model.parameters.len() as u64);
-        if need != model.state.len() as u64 {
-            return Err(wrong(format!("{} numbers of the optimiser's state, {need} needed", model.state.len())));
+        let row = bundle.tensors.get(STATE).is_none_or(|tensor| tensor.shape == [tensor.data.len()]);
+        if need != model.state.len() as u64 || !row {
+            return Err(damaged(format!("{} numbers of the optimiser's state, {need} needed", model.state.len())));
         }
-        let (spec, data, metrics) = (document.spec, document.data, document.metrics);
-        Ok(Some(Self { spec, data, model, sums: document.sums.map(f64::from_bits), metrics }))
+        let (spec, metrics) = (document.spec, document.metrics);
+        let checkpoint = Self { spec, data: document.data, model, sums: document.sums.map(f64::from_bits), metrics };
+        proof::tensors(&bundle, &checkpoint).and_then(|()| proof::check(&checkpoint, data)).map_err(damaged)?;
+        Ok(checkpoint)
     }
 }
 
-const STATE: &str = "optimiser.state";
+/// The format that a document states.
+fn format_of(text: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Stated {
+        format: String,
+    }
+    serde_json::from_str::<Stated>(text).ok().map(|stated| stated.format)
+}
+
+pub(super) const STATE: &str = "optimiser.state";
 pub(super) const PARAMETERS: bool = false;
 pub(super) const RUNNING: bool = true;
 
@@ -148,6 +202,12 @@ pub(super) fn named(i: usize, layer: &Layer, running: bool) -> Vec<(String, Vec<
         }
         _ => Vec::new(),
     }
+}
+
+/// Names of all tensors of a network.
+pub(super) fn names(layers: &[Layer]) -> impl Iterator<Item = String> {
+    let both = |(i, layer)| [PARAMETERS, RUNNING].map(|running| named(i, layer, running));
+    layers.iter().enumerate().flat_map(both).flatten().map(|(name, _)| name)
 }
 
 fn tensors(model: &Model) -> Bundle {

@@ -8,6 +8,7 @@ mod metrics;
 mod model;
 mod net;
 mod probe;
+mod proof;
 mod record;
 mod run;
 mod spec;

@@ -137,3 +137,31 @@ fn a_missing_companion_is_named() {
         refused(dir.path(), &["no companion", missing, &format!("{missing}.gz")]);
     }
 }
+
+#[test]
+fn what_is_no_file_of_the_set_is_named() {
+    let whole = |change: &dyn Fn(&Path)| {
+        let dir = TempDir::new().unwrap();
+        set().write(dir.path(), str::to_owned, <[u8]>::to_vec);
+        std::fs::remove_file(dir.path().join(NAMES[0])).unwrap();
+        change(&dir.path().join(NAMES[0]));
+        dir
+    };
+    let pointer = |path: &Path| std::fs::write(path, "version https://git-lfs.github.com/spec/v1\n").unwrap();
+    refused(whole(&pointer).path(), &[NAMES[0], "git lfs pull"]);
+    let page = |path: &Path| std::fs::write(path, "<!doctype html>").unwrap();
+    refused(whole(&page).path(), &[NAMES[0], "HTML page"]);
+    // Lengths are believed neither of a plain nor of a packed file.
+    let huge = [0x803u32, 1 << 24, 4096, 4096].map(u32::to_be_bytes).concat();
+    refused(whole(&|path| std::fs::write(path, &huge).unwrap()).path(), &["byte 16:", "at most"]);
+    refused(whole(&|path| std::fs::write(path, gzip(&huge)).unwrap()).path(), &["byte 16:", "at most"]);
+    let many = [0x803u32, 1 << 25, 1, 1].map(u32::to_be_bytes).concat();
+    refused(whole(&|path| std::fs::write(path, &many).unwrap()).path(), &["byte 4:", "33554432 images"]);
+    #[cfg(unix)]
+    {
+        let pipe = |path: &Path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+        refused(whole(&pipe).path(), &[NAMES[0], "it is a pipe"]);
+        let endless = |path: &Path| std::os::unix::fs::symlink("/dev/zero", path).unwrap();
+        refused(whole(&endless).path(), &[NAMES[0], "it is a device"]);
+    }
+}
