@@ -31,7 +31,7 @@ pub fn print(text: &str) -> Result<()> {
 /// Prints some of what a command prints.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_part(text: &str) -> Result<()> {
     print_safe(&text::lines(text))
 }
@@ -48,7 +48,7 @@ fn print_safe(text: &str) -> Result<()> {
 /// Prints one JSON document.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
     let text =
         serde_json::to_string_pretty(value).map_err(|error| Failure::failed(format!("cannot print JSON: {error}")))?;
