@@ -226,6 +226,25 @@ fn a_closed_pipe_ends_the_work() {
     // Before anything is printed.
     let words = format!("train --json --epochs 1000000 --width 16 --checkpoint-every 5 --out {}", out.display());
     assert_eq!(abandoned(&words, 0, &out.join("checkpoint.safetensors")), quiet);
+    // Neither a process behind a device nor a lock is left.
+    let pid = out.join("pid");
+    let device = out.join("device.sh");
+    std::fs::write(&device, format!("echo $$ > {0}.new; mv {0}.new {0}; exec sleep 1000", pid.display())).unwrap();
+    let mut child = std::process::Command::new(PROGRAM);
+    child.args(["device", "run", "--timeout", "900", "--target", &format!("pipe:sh {}", device.display())]);
+    let mut child = child.stdout(Stdio::piped()).spawn().unwrap();
+    while !pid.exists() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(141));
+    let id = std::fs::read_to_string(&pid).unwrap();
+    let lives = || Command::new("sh").args(["-c", &format!("kill -0 {id}")]).output().unwrap().status.success();
+    let gone = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        !lives() || std::fs::read_to_string(format!("/proc/{}/stat", id.trim())).is_ok_and(|stat| stat.contains(") Z "))
+    });
+    assert!(gone, "process {id} lives on");
     // The folder is free.
     assert!(files(out).iter().all(|file| !file.0.starts_with('.')));
     // All was printed before the reader went, and what is left is silent work: that is a success.

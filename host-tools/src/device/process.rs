@@ -1,6 +1,7 @@
 //! A device that is a child process of ours.
 use super::channel::{Channel, Received};
 use super::pump::{Tail, Writer, reader};
+use crate::output::{Ending, before_ending};
 use crate::{Failure, Result, text};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -17,6 +18,8 @@ pub struct Process {
     output: Receiver<Vec<u8>>,
     words: Tail,
     ended: bool,
+    /// Dropped before the process is reaped.
+    ending: Option<Ending>,
 }
 
 impl Process {
@@ -39,7 +42,9 @@ impl Process {
             return Err(Failure::failed(format!("cannot start {name}: no pipes to it")));
         };
         let (input, output, words) = (Some(Writer::new(stdin)), reader(stdout), Tail::of(stderr));
-        Ok(Self { child, input, output, words, ended: false })
+        let id = child.id();
+        let ending = Some(before_ending(move || kill_group(id)));
+        Ok(Self { child, input, output, words, ended: false, ending })
     }
 
     /// Closes its input, waits for its end, kills what is left of it and its children, and says how it ended: status and last line on
@@ -53,7 +58,8 @@ impl Process {
         }
         let stayed = self.running();
         // Before the process is reaped: afterwards another group could have its number.
-        kill_group(&self.child);
+        kill_group(self.child.id());
+        self.ending = None;
         let status = self.reaped();
         let last = text::last_line(&self.words.bytes(PATIENCE / 2)).unwrap_or("no message".to_owned());
         match status {
@@ -90,15 +96,15 @@ impl Process {
 }
 
 #[cfg(unix)]
-fn kill_group(child: &Child) {
+fn kill_group(id: u32) {
     use rustix::process::{Pid, Signal, kill_process_group};
-    if let Some(group) = Pid::from_raw(child.id() as i32) {
+    if let Some(group) = Pid::from_raw(id as i32) {
         let _ = kill_process_group(group, Signal::KILL);
     }
 }
 
 #[cfg(not(unix))]
-fn kill_group(_: &Child) {}
+fn kill_group(_: u32) {}
 
 fn hint(program: &str) -> &'static str {
     match program {
@@ -126,7 +132,7 @@ impl Channel for Process {
     }
 
     fn kill(&mut self) -> bool {
-        kill_group(&self.child);
+        kill_group(self.child.id());
         self.child.kill().is_ok()
     }
 }

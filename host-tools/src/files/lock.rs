@@ -5,6 +5,7 @@
 //! taken over by the next. Reading a folder takes no lock.
 use super::{Destination, FileError, disk, find, parts, same_file};
 use crate::Result;
+use crate::output::{Ending, before_ending};
 use crate::text::visible;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -21,6 +22,8 @@ pub struct Claim {
     _file: File,
     /// Folders that were not there, the outermost first.
     created: Vec<PathBuf>,
+    /// Removes the lock file if the program ends without destructors.
+    ending: Option<Ending>,
 }
 
 /// Who holds a folder.
@@ -40,7 +43,10 @@ struct Holder {
 pub fn claim(folder: &Path, names: &[impl AsRef<Path>]) -> Result<Claim> {
     let created = disk::create_folder(folder).map_err(|error| FileError::new(folder, error))?;
     let file = lock(folder).inspect_err(|_| remove_empty(&created))?;
-    let claim = Claim { path: folder.join(NAME), _file: file, created };
+    let path = folder.join(NAME);
+    let lock = path.clone();
+    let ending = Some(before_ending(move || drop(fs::remove_file(&lock))));
+    let claim = Claim { path, _file: file, created, ending };
     parts::clear(folder)?;
     disk::create(folder).map_err(|error| FileError::new(folder, error))?;
     names.iter().try_for_each(|name| Destination::open(&folder.join(name)).map(drop))?;
@@ -123,6 +129,8 @@ fn remove_empty(created: &[PathBuf]) {
 impl Drop for Claim {
     /// The file goes first, while it is locked: whoever opened it meanwhile sees that it has lost its name.
     fn drop(&mut self) {
+        // Before the file goes: afterwards another process could have one of this name.
+        self.ending = None;
         let _ = fs::remove_file(&self.path);
         remove_empty(&self.created);
     }
