@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_last_words_are_one_short_line() {
-        let mut process = sh("yes 'a line' | head -c 1000000 >&2; printf '\\033[31mred\\n' >&2; exit 3");
+        let mut process = sh("yes 'a line' | head -n 100000 >&2; printf '\\033[31mred\\n' >&2; exit 3");
         let how = loop {
             match process.receive(Duration::from_secs(30)) {
                 Received::Closed(how) => break how,

@@ -149,7 +149,7 @@ fn absent(path: &Path) -> io::Result<Kind> {
         return Err(disk::dangling(&target));
     }
     if path.file_name().is_none() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
-        return Err(io::ErrorKind::IsADirectory.into());
+        return Err(a_folder());
     }
     let folder = folder_of(path);
     match find(folder)? {
@@ -159,9 +159,13 @@ fn absent(path: &Path) -> io::Result<Kind> {
     }
 }
 
+fn a_folder() -> io::Error {
+    io::Error::other("it is a folder: give the name of a file, or move the folder away")
+}
+
 fn existing(path: &Path, found: Metadata) -> io::Result<Kind> {
     if found.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
+        return Err(a_folder());
     }
     if let Some(kind) = special(path, &found)? {
         return Ok(kind);

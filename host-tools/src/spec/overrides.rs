@@ -225,7 +225,8 @@ impl Overrides {
             bias_std: narrow("bias-std", self.bias_std.unwrap_or(0.0))?,
             first_weight_std: narrow(
                 "first-weight-std",
-                self.first_weight_std.unwrap_or(f64::from(inputs).recip().sqrt()),
+                // `Spec::check` names a number of 0.
+                self.first_weight_std.unwrap_or(f64::from(inputs.max(1)).recip().sqrt()),
             )?,
             first_bias_std: narrow("first-bias-std", self.first_bias_std.unwrap_or(1.0))?,
             readout_std: match self.readout_std {
