@@ -1,4 +1,5 @@
 //! What the counting plugin of the emulator has written.
+use crate::{Failure, Result, text};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -70,23 +71,40 @@ impl Counter {
         ["-plugin".to_owned(), format!("{plugin},out={out}{memory}")]
     }
 
-    /// The regions that ended since the last call; none where a line is not as it should be.
-    pub fn regions(&mut self) -> Vec<Counts> {
-        self.new_text().lines().filter_map(counts).collect()
+    /// The regions that ended since the last call.
+    ///
+    /// # Errors
+    /// As [`Counter::marked`].
+    pub fn regions(&mut self) -> Result<Vec<Counts>> {
+        Ok(self.new_lines()?.0)
     }
 
-    /// The same, added up, with the marks that stood in them.
-    pub fn marked(&mut self) -> (Counts, Vec<Mark>) {
-        let text = self.new_text();
-        let total = text.lines().filter_map(counts).fold(Counts::default(), |total, region| total.plus(region));
-        (total, text.lines().filter_map(mark).collect())
+    /// The sum of the regions that ended since the last call, and the marks in them.
+    ///
+    /// # Errors
+    /// A file that cannot be read or became shorter; a line that is not the plugin's.
+    pub fn marked(&mut self) -> Result<(Counts, Vec<Mark>)> {
+        let (regions, marks) = self.new_lines()?;
+        Ok((regions.into_iter().fold(Counts::default(), Counts::plus), marks))
     }
 
-    fn new_text(&mut self) -> String {
-        let text = std::fs::read_to_string(self.file()).unwrap_or_default();
-        let new = text.get(self.read..).unwrap_or_default().to_owned();
-        self.read = text.len();
-        new
+    fn new_lines(&mut self) -> Result<(Vec<Counts>, Vec<Mark>)> {
+        let file = self.file();
+        let failed =
+            |error: &dyn std::fmt::Display| Failure::file(&file, "cannot read the emulator's counts from", error);
+        // The plugin makes the file when the emulator starts.
+        let all = std::fs::read_to_string(&file).map_err(|error| failed(&error))?;
+        let new = all.get(self.read..).ok_or_else(|| failed(&"it became shorter"))?;
+        let (mut regions, mut marks) = (Vec::new(), Vec::new());
+        for line in new.lines() {
+            match (counts(line), mark(line)) {
+                (Some(region), _) => regions.push(region),
+                (None, Some(mark)) => marks.push(mark),
+                (None, None) => return Err(failed(&format!("a line that is no count: {}", text::visible(line)))),
+            }
+        }
+        self.read = all.len();
+        Ok((regions, marks))
     }
 }
 
@@ -106,4 +124,27 @@ fn mark(line: &str) -> Option<Mark> {
         line.strip_prefix("mark ")?.split(' ').map(|word| word.parse().ok()).collect::<Option<_>>()?;
     let [number, times, instructions, loads, stores, cycles] = numbers[..] else { return None };
     Some(Mark { number, times, counts: Counts { instructions, loads, stores, lowest: 0, cycles } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_that_cannot_be_read_are_no_zeros() {
+        let mut counter = Counter::new("plugin".into()).unwrap();
+        let said = |counter: &mut Counter| counter.regions().unwrap_err().message;
+        assert!(said(&mut counter).starts_with("cannot read the emulator's counts from"));
+        std::fs::write(counter.file(), "mark 3 1 10 0 0 12\n100 1 2 0 110\n50 1 2 0 60\n").unwrap();
+        let (total, marks) = counter.marked().unwrap();
+        assert_eq!((total.instructions, total.cycles, marks.len(), marks[0].counts.instructions), (150, 170, 1, 10));
+        assert!(counter.regions().unwrap().is_empty());
+        std::fs::write(counter.file(), "").unwrap();
+        assert!(said(&mut counter).ends_with("it became shorter"));
+        for odd in ["100 1 2 0", "100 1 2 0 x", "mark 3", "-1 0 0 0 0"] {
+            let mut counter = Counter::new("plugin".into()).unwrap();
+            std::fs::write(counter.file(), odd).unwrap();
+            assert!(said(&mut counter).ends_with(odd));
+        }
+    }
 }

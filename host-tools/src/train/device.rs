@@ -192,7 +192,7 @@ impl Pupil {
         self.stack = self.stack.max(taught.stack);
         self.ticks = self.ticks.zip(taught.ticks).map(|(sum, ticks): (u64, u64)| sum.saturating_add(ticks));
         if let Some(counter) = &mut self.counter {
-            self.instructions += counter.regions().iter().map(|region| region.instructions).sum::<u64>();
+            self.instructions += counter.regions()?.iter().map(|region| region.instructions).sum::<u64>();
         }
         Ok(())
     }

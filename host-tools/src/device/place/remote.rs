@@ -101,7 +101,7 @@ impl Place for Remote {
         let window = if self.counter.is_some() { operations } else { OPERATIONS };
         let mut profile = Profile::of(operations);
         if let Some(counter) = &mut self.counter {
-            counter.marked();
+            counter.marked()?;
         }
         for first in (0..operations).step_by(window as usize) {
             let count = if self.counter.is_some() { 0 } else { window.min(operations - first) };
@@ -121,7 +121,7 @@ impl Place for Remote {
         }
         match &mut self.counter {
             Some(counter) => {
-                let (total, marks) = counter.marked();
+                let (total, marks) = counter.marked()?;
                 profile.count(total, &marks);
             }
             None if profile.operations.iter().flatten().all(|spent| spent.ticks == 0) => {
@@ -160,7 +160,7 @@ impl Place for Remote {
                 Err(error) => return Err(error.into()),
             }
         }
-        let regions = self.counter.as_mut().map(Counter::regions);
+        let regions = self.counter.as_mut().map(Counter::regions).transpose()?;
         let instructions = regions.filter(|regions| !regions.is_empty());
         Ok(Measured {
             outcome: Outcome::Results { gradient, outputs },
