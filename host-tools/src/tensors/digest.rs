@@ -49,8 +49,8 @@ pub(super) fn verify(bundle: &Bundle, stated: &str) -> Result<()> {
     }
     let not_finite = bundle.not_finite().map(|place| format!("; {place}")).unwrap_or_default();
     Err(Failure::failed(format!(
-        "the file is damaged: its digest is {found}, the file says {}{not_finite}; get it again, or leave the digest out if you \
-         changed the tensors on purpose",
+        "the file is damaged: its digest is {found}, the file says {}{not_finite}; restore it from a copy, or, for a \
+         model that you changed on purpose, leave the digest out",
         crate::text::visible(stated)
     )))
 }
