@@ -316,6 +316,22 @@ fn what_lacks_its_data_says_so_in_one_line() {
     assert_eq!(result["left_out"].as_array().unwrap().len(), 0);
     let page = std::fs::read_to_string(out.join("index.html")).unwrap();
     assert!(page.contains("fashion-epochs.csv") && page.contains("scale smoke"));
+    // Results are never written over the data, under whatever name.
+    let images = folder.path().join("train-images-idx3-ubyte");
+    let before = std::fs::read(&images).unwrap();
+    for (words, name) in [
+        ("train -q --epochs 1 --batch 4 --out", "metrics.csv"),
+        ("train -q --epochs 1 --batch 4 --steps 1 --record", "start.safetensors"),
+        ("figures fashion -q --scale smoke --out", "figure-fashion.csv"),
+    ] {
+        let out = TempDir::new_in(&folder).unwrap();
+        std::fs::hard_link(&images, out.path().join(name)).unwrap();
+        let (code, _, error) = shatterscope(&format!("{words} {} --data {data}", out.path().display()));
+        assert_eq!((code, error.lines().count()), (Some(2), 1), "{error}");
+        assert!(error.contains(name) && error.contains("is the input"), "{error}");
+        assert_eq!(std::fs::read_dir(&out).unwrap().count(), 1);
+    }
+    assert_eq!(std::fs::read(&images).unwrap(), before);
 }
 
 #[test]

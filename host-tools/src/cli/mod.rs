@@ -9,7 +9,7 @@ pub use measure::{Export, Figures, Pack, Probe, Theory};
 pub use options::{Computing, Devices, Network, Sampling};
 pub use train::{PlanTraining, Reach, Taught, Train};
 
-use crate::files::refuse_input;
+use crate::files::refuse_inputs;
 use crate::{Result, command};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -125,8 +125,7 @@ impl Cli {
             Command::Export(export) => {
                 let spec = export.network.resolve_over(None)?;
                 if let Some(input) = &export.network.spec {
-                    let names = command::export::FILES;
-                    names.iter().try_for_each(|name| refuse_input(&export.out.join(name), &[input]))?;
+                    refuse_inputs(&export.out, &command::export::FILES, &[input])?;
                 }
                 command::export::run(&spec, export.run, &export.out, &export.computing.engine(common)?, common)
             }

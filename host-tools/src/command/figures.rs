@@ -8,7 +8,7 @@ use crate::figure::{
     FIGURES, Listed, Material, Needs, Setting, fashion, figure1, figure2, figure3, figure4, figure5, figure6,
     statistics_mode, textbook, theorems, width,
 };
-use crate::files::claim;
+use crate::files::{claim, refuse_inputs};
 use crate::plot::{write_figure, write_index};
 use crate::{Failure, Result};
 use serde_json::json;
@@ -31,6 +31,9 @@ pub fn run(figures: &Figures, engine: &Engine, common: &Common) -> Result<()> {
     let target = figures.target.as_deref().map(Target::parse).transpose()?.filter(|target| *target != Target::Host);
     let sets = figures.data.iter().map(|dir| data::open(Some(dir))).collect::<Result<Vec<_>>>()?;
     let (names, left_out) = available(chosen(&figures.which, target.is_some())?, figures, &sets)?;
+    for dir in &figures.data {
+        refuse_inputs(&figures.out, &files_of(&names), &data::files(Some(dir))?)?;
+    }
     let _ours = claim(&figures.out, &files_of(&names))?;
     let device = match &target {
         None => None,

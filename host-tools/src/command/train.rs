@@ -4,7 +4,7 @@ use crate::cli::{Common, Train};
 use crate::device::place::open_link;
 use crate::device::{Settings, Target};
 use crate::engine::Engine;
-use crate::files::{Claim, claim, find};
+use crate::files::{Claim, claim, find, refuse_inputs};
 use crate::output::{orderly, still_read};
 use crate::train::{Checkpoint, Epoch, FILES, Probe, Pupil, Report, Run, START, Spec, request};
 use crate::{Failure, Result, data};
@@ -90,6 +90,12 @@ pub fn run(asked: &Train, engine: &Engine, common: &Common) -> Result<()> {
 /// The folders of the results, for this process alone.
 fn folders(asked: &Train) -> Result<Vec<Claim>> {
     let mut claims = Vec::new();
+    let inputs = data::files(asked.data.as_deref())?;
+    let refuse = |folder: Option<&PathBuf>, names: &[&str]| {
+        folder.map_or(Ok(()), |folder| refuse_inputs(folder, names, &inputs))
+    };
+    refuse(asked.out.as_ref(), &FILES)?;
+    refuse(asked.record.as_ref(), &[START])?;
     if let Some(out) = &asked.out {
         // Nothing is made for a checkpoint that is not there.
         if asked.resume && find(out).map_err(|error| Failure::file(out, "cannot look into", error))?.is_none() {

@@ -21,7 +21,7 @@ pub use provenance::Provenance;
 
 use crate::{Failure, Result};
 use shatterscope::layer::Image;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Labelled images, a part to train on and a part to test with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,13 +93,37 @@ pub fn open(dir: Option<&Path>) -> Result<Dataset> {
     let Some(dir) = dir else {
         return Ok(digits::dataset());
     };
+    match find(dir)? {
+        Found::Idx(files) => idx::dataset(dir, &files),
+        Found::Cifar(files) => cifar::dataset(&files),
+    }
+}
+
+/// The files that [`open`] reads from a folder; none where the digits that are built in are read.
+///
+/// # Errors
+/// A folder that is not there, holds neither set or both or a part.
+pub fn files(dir: Option<&Path>) -> Result<Vec<PathBuf>> {
+    Ok(match dir.map(find).transpose()? {
+        None => Vec::new(),
+        Some(Found::Idx(files)) => files.into(),
+        Some(Found::Cifar(files)) => files.into(),
+    })
+}
+
+enum Found {
+    Idx([PathBuf; 4]),
+    Cifar([PathBuf; 6]),
+}
+
+fn find(dir: &Path) -> Result<Found> {
     if let Err(error) = std::fs::read_dir(dir) {
         let what = "cannot read the data in the folder";
         return Err(Failure::file(dir, what, format!("{error}; give a folder, or none for the built-in digits")));
     }
     match (idx::find(dir)?, cifar::find(dir)?) {
-        (Some(files), None) => idx::dataset(dir, &files),
-        (None, Some(files)) => cifar::dataset(&files),
+        (Some(files), None) => Ok(Found::Idx(files)),
+        (None, Some(files)) => Ok(Found::Cifar(files)),
         (Some(_), Some(_)) => Err(Failure::failed(format!(
             "{} holds IDX files and CIFAR-10 files: give a folder that holds one set",
             dir.display()

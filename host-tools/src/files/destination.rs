@@ -128,6 +128,15 @@ pub fn refuse_input(out: &Path, inputs: &[&Path]) -> Result<()> {
     }
 }
 
+/// [`refuse_input`] for files in a folder.
+///
+/// # Errors
+/// As [`refuse_input`].
+pub fn refuse_inputs(folder: &Path, names: &[impl AsRef<Path>], inputs: &[impl AsRef<Path>]) -> Result<()> {
+    let inputs: Vec<_> = inputs.iter().map(AsRef::as_ref).collect();
+    names.iter().try_for_each(|name| refuse_input(&folder.join(name), &inputs))
+}
+
 impl Ready<'_> {
     /// Gives a part its name, or sends the bytes; gives the folder whose names have changed.
     pub(super) fn finish(self) -> std::result::Result<Option<PathBuf>, FileError> {

@@ -12,7 +12,7 @@ mod parts;
 mod tests;
 mod write;
 
-pub use destination::{Destination, refuse_input};
+pub use destination::{Destination, refuse_input, refuse_inputs};
 pub use lock::{Claim, claim};
 pub use write::write_all;
 
