@@ -2,6 +2,7 @@
 //!
 //! `fuzz_targets/` hands them to libFuzzer; `tests/corpus.rs` replays the inputs that were found on the way, which stand in
 //! `corpus/`.
+mod checkpoint;
 mod data;
 mod device;
 mod files;
@@ -10,7 +11,9 @@ mod line;
 mod seeds;
 mod serve;
 mod specs;
+mod tensors;
 
+pub use checkpoint::checkpoint;
 pub use data::data;
 pub use device::device;
 pub use files::files;
@@ -18,10 +21,19 @@ pub use frames::frames;
 pub use seeds::seeds;
 pub use serve::serve;
 pub use specs::specs;
+pub use tensors::tensors;
 
 /// A check of any input.
 pub type Target = fn(&[u8]);
 
 /// Every check and its name, which is that of its folder of inputs.
-pub const TARGETS: [(&str, Target); 6] =
-    [("frames", frames), ("serve", serve), ("device", device), ("specs", specs), ("files", files), ("data", data)];
+pub const TARGETS: [(&str, Target); 8] = [
+    ("frames", frames),
+    ("serve", serve),
+    ("device", device),
+    ("specs", specs),
+    ("files", files),
+    ("data", data),
+    ("tensors", tensors),
+    ("checkpoint", checkpoint),
+];

@@ -7,6 +7,7 @@ use shatterscope::network::Schedule;
 use shatterscope::wire::{Broken, Done, Frame, Message, Part, Ready, Run, Taught, Why};
 use shatterscope_host::compare::suite;
 use shatterscope_host::device::fit::request;
+use shatterscope_host::tensors::Bundle;
 
 /// Inputs to start from: good ones, of every kind.
 pub fn seeds(target: &str) -> Vec<Vec<u8>> {
@@ -21,6 +22,8 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "specs" => runs().iter().map(written).collect(),
         "files" => FILES.iter().map(|text| text.as_bytes().to_vec()).chain(printed()).collect(),
         "data" => sets(),
+        "tensors" => bundles(),
+        "checkpoint" => crate::checkpoint::seeds(),
         _ => Vec::new(),
     }
 }
@@ -48,6 +51,20 @@ fn sets() -> Vec<Vec<u8>> {
         cifar[..3000].to_vec(),
         cifar,
     ]
+}
+
+/// Files of tensors in both formats, with and without a spec, and a deflated archive as NumPy writes it.
+fn bundles() -> Vec<Vec<u8>> {
+    let mut bundle = Bundle::default();
+    bundle.add("a".into(), vec![2, 1], vec![1.0, -2.5]);
+    bundle.add("b.bias".into(), vec![1], vec![0.5]);
+    let with = Bundle { spec: Some("{\"depth\":3}".to_owned()), ..bundle.clone() };
+    let files = |bundle: &Bundle| {
+        let npz = bundle.to_npz().expect("a bundle has a .npz file");
+        let safetensors = bundle.to_safetensors().expect("a bundle has a .safetensors file");
+        [[&[0], &npz[..]].concat(), [&[1], &safetensors[..]].concat()]
+    };
+    [files(&bundle), files(&with)].concat().into_iter().chain([[&[0], DEFLATED].concat()]).collect()
 }
 
 fn written<T: serde::Serialize>(x: &T) -> Vec<u8> {
@@ -142,4 +159,15 @@ const FILES: [&str; 4] = [
     "depth = 50\nfamily = 'highway'\ncarry = 0.8",
     "norm = 'batch'\nstatistics = 'full'\neps = 1e-3\npoints = 7\nfrom = -1.5\nto = 3",
     "layers = [{ dense = \"fc1\" }, \"relu\", \"fork\", { join = { a = 1.0, b = 0.5 } }, { batch-norm = { eps = 1e-5 } }]",
+];
+
+/// An array of f8, big-endian and in Fortran order, as Python's zipfile deflates it.
+const DEFLATED: &[u8] = &[
+    80, 75, 3, 4, 20, 0, 0, 0, 8, 0, 0, 0, 33, 0, 156, 199, 149, 212, 88, 0, 0, 0, 176, 0, 0, 0, 5, 0, 0, 0, 119, 46,
+    110, 112, 121, 155, 236, 23, 234, 27, 16, 201, 200, 80, 198, 80, 173, 158, 146, 90, 156, 92, 164, 110, 165, 160,
+    110, 151, 102, 161, 174, 163, 160, 158, 150, 95, 84, 82, 148, 152, 23, 159, 95, 148, 146, 10, 18, 15, 41, 42, 77,
+    5, 10, 23, 103, 36, 22, 164, 2, 185, 26, 70, 58, 10, 198, 154, 58, 10, 181, 10, 228, 3, 46, 251, 15, 12, 96, 224,
+    192, 0, 165, 57, 160, 180, 0, 148, 22, 129, 210, 18, 16, 26, 0, 80, 75, 1, 2, 20, 3, 20, 0, 0, 0, 8, 0, 0, 0, 33,
+    0, 156, 199, 149, 212, 88, 0, 0, 0, 176, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 128, 1, 0, 0, 0, 0, 119, 46,
+    110, 112, 121, 80, 75, 5, 6, 0, 0, 0, 0, 1, 0, 1, 0, 51, 0, 0, 0, 123, 0, 0, 0, 0, 0,
 ];

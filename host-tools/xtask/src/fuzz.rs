@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-const TARGETS: [&str; 6] = ["frames", "serve", "device", "specs", "files", "data"];
+const TARGETS: [&str; 8] = ["frames", "serve", "device", "specs", "files", "data", "tensors", "checkpoint"];
 
 /// Inputs a target in the long tier.
 pub const MILLION: u64 = 1_000_000;
