@@ -8,6 +8,8 @@ mod device;
 mod files;
 mod frames;
 mod line;
+mod nets;
+mod refused;
 mod seeds;
 mod serve;
 mod specs;
@@ -18,6 +20,7 @@ pub use data::data;
 pub use device::device;
 pub use files::files;
 pub use frames::frames;
+pub use nets::nets;
 pub use seeds::seeds;
 pub use serve::serve;
 pub use specs::specs;
@@ -27,12 +30,13 @@ pub use tensors::tensors;
 pub type Target = fn(&[u8]);
 
 /// Every check and its name, which is that of its folder of inputs.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("frames", frames),
     ("serve", serve),
     ("device", device),
     ("specs", specs),
     ("files", files),
+    ("nets", nets),
     ("data", data),
     ("tensors", tensors),
     ("checkpoint", checkpoint),

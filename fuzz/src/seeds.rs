@@ -21,6 +21,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "device" => answers(),
         "specs" => runs().iter().map(written).collect(),
         "files" => FILES.iter().map(|text| text.as_bytes().to_vec()).chain(printed()).collect(),
+        "nets" => NETS.iter().map(|text| text.as_bytes().to_vec()).collect(),
         "data" => sets(),
         "tensors" => bundles(),
         "checkpoint" => crate::checkpoint::seeds(),
@@ -158,7 +159,14 @@ const FILES: [&str; 4] = [
     "",
     "depth = 50\nfamily = 'highway'\ncarry = 0.8",
     "norm = 'batch'\nstatistics = 'full'\neps = 1e-3\npoints = 7\nfrom = -1.5\nto = 3",
-    "layers = [{ dense = \"fc1\" }, \"relu\", \"fork\", { join = { a = 1.0, b = 0.5 } }, { batch-norm = { eps = 1e-5 } }]",
+    "{\"depth\": 3, \"width\": 8, \"norm\": \"batch\", \"eps\": 1e-3, \"from\": -1.5}",
+];
+
+/// Lists of the layers that the model of `nets` has tensors for.
+const NETS: [&str; 3] = [
+    "layers = [{ dense = \"a\" }]",
+    "layers = [{ dense = \"a\" }, \"centre\", \"fork\", { dense = \"b\" }, { join = { a = 1.0, b = 0.5 } }, \"crelu\", { dense = \"d\" }]",
+    "layers = [{ dense = \"a\" }, { batch-norm = { eps = 1e-5 } }, \"relu\", { dense = \"b\" }]",
 ];
 
 /// An array of f8, big-endian and in Fortran order, as Python's zipfile deflates it.

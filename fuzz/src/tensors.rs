@@ -1,3 +1,4 @@
+use crate::refused::refused;
 use shatterscope_host::tensors::Bundle;
 
 /// As a file of tensors, .npz or .safetensors: refused in one line, or a bundle that is written and read as the same.
@@ -5,7 +6,7 @@ pub fn tensors(data: &[u8]) {
     let Some((&kind, file)) = data.split_first() else { return };
     let read = if kind % 2 == 0 { Bundle::from_npz(file) } else { Bundle::from_safetensors(file) };
     let bundle = match read {
-        Err(error) => return one_line(&error),
+        Err(error) => return refused(&error),
         Ok(bundle) => bundle,
     };
     for (name, tensor) in &bundle.tensors {
@@ -13,7 +14,7 @@ pub fn tensors(data: &[u8]) {
         assert!(!bundle.others.contains_key(name));
     }
     if let Err(error) = bundle.overrides() {
-        one_line(&error);
+        refused(&error);
     }
     let kept = Bundle { others: Default::default(), ..bundle };
     // "spec" and "digest" are not names of tensors that our own .npz has.
@@ -24,11 +25,6 @@ pub fn tensors(data: &[u8]) {
     if let Ok(safetensors) = kept.to_safetensors() {
         same(&Bundle::from_own_safetensors(&safetensors), &kept);
     }
-}
-
-fn one_line(error: &shatterscope_host::Failure) {
-    let shown = shatterscope_host::text::line(&error.message);
-    assert!(!shown.is_empty() && !shown.contains('\n'), "{error:?}");
 }
 
 /// Equal, where a NaN equals itself; names that a ZIP archive does not hold may be refused.

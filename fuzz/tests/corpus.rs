@@ -21,3 +21,19 @@ fn the_corpus_keeps_its_promises() {
         seeds(name).iter().for_each(|input| check(input));
     }
 }
+
+/// `cargo xtask fuzz` searches with the programs that it finds there.
+#[test]
+fn every_check_has_a_program_and_inputs() {
+    let names_in = |folder: &str| {
+        let entries = std::fs::read_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+        let of = |path: PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let mut names: Vec<String> = entries.map(|entry| of(entry.unwrap().path())).collect();
+        names.sort();
+        names
+    };
+    let mut names = TARGETS.map(|(name, _)| name);
+    names.sort_unstable();
+    assert_eq!(names_in("fuzz_targets"), names);
+    assert_eq!(names_in("corpus"), names);
+}

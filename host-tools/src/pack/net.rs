@@ -47,11 +47,19 @@ impl Net {
     /// A file that cannot be read, or is no such list.
     pub fn read(path: &Path) -> Result<Self> {
         let text = crate::read::text(path, "cannot read")?;
-        decimal::check_toml(&text).map_err(|error| Failure::failed(format!("{}, {error}", path.display())))?;
-        toml::from_str(&text).map_err(|error| {
+        Self::parse(&text).map_err(|error| Failure { message: format!("{}, {error}", path.display()), ..error })
+    }
+
+    /// The same of a file's text.
+    ///
+    /// # Errors
+    /// A text that is no such list, with the line.
+    pub fn parse(text: &str) -> Result<Self> {
+        decimal::check_toml(text).map_err(Failure::failed)?;
+        toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
             let message = error.message().replace('\n', " ");
-            Failure::failed(format!("{}, line {line}: {message}", path.display()))
+            Failure::failed(format!("line {line}: {message}"))
         })
     }
 }

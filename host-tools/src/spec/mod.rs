@@ -137,12 +137,17 @@ impl Spec {
     /// A file that cannot be read or holds an unknown field.
     pub fn overrides_from_file(path: &Path) -> Result<Overrides> {
         let text = crate::read::text(path, "cannot read the spec")?;
-        decimal::check_toml(&text)
-            .map_err(|error| Failure::usage(format!("the spec {} is not understood: {error}", path.display())))?;
-        toml::from_str(&text).map_err(|error| {
-            let message = error.message().replace('\n', " ");
-            Failure::usage(format!("the spec {} is not understood: {message}", path.display()))
-        })
+        Self::overrides_from_text(&text)
+            .map_err(|error| Failure::usage(format!("the spec {} is not understood: {error}", path.display())))
+    }
+
+    /// The same of a file's text.
+    ///
+    /// # Errors
+    /// A text that is no TOML, or holds an unknown field.
+    pub fn overrides_from_text(text: &str) -> Result<Overrides> {
+        decimal::check_toml(text).map_err(Failure::usage)?;
+        toml::from_str(text).map_err(|error| Failure::usage(error.message().replace('\n', " ")))
     }
 
     /// The spec as TOML.

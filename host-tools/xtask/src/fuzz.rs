@@ -6,8 +6,6 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-const TARGETS: [&str; 8] = ["frames", "serve", "device", "specs", "files", "data", "tensors", "checkpoint"];
-
 /// Inputs a target in the long tier.
 pub const MILLION: u64 = 1_000_000;
 
@@ -23,16 +21,27 @@ const LIMIT: Duration = Duration::from_secs(1800);
 pub fn steps(tree: &Tree, report: &mut Report, runs: u64, keep: bool) {
     let mut built = None;
     report.step("fuzz: build", || {
-        built = Some(build(tree)?);
+        built = Some((build(tree)?, targets(tree)?));
         Ok(())
     });
-    let Some(programs) = built else { return };
-    for name in TARGETS {
+    let Some((programs, names)) = built else { return };
+    for name in &names {
         report.step(format!("fuzz: {runs} inputs for {name}"), || {
             search(tree, &programs.join(name), name, runs)?;
             if keep { merge(tree, &programs.join(name), name) } else { Ok(()) }
         });
     }
+}
+
+/// Every file in `fuzz/fuzz_targets` is a target; a test of `fuzz/` holds them to its list of checks.
+fn targets(tree: &Tree) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(tree.root.join("fuzz/fuzz_targets"))? {
+        let name = entry?.file_name();
+        names.extend(name.to_string_lossy().strip_suffix(".rs").map(str::to_owned));
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// Where the programs stand. A target of its own keeps the flags from build scripts.

@@ -1,0 +1,53 @@
+use crate::refused::refused;
+use shatterscope::network::Options;
+use shatterscope_host::pack::{Net, Packed};
+use shatterscope_host::tensors::Bundle;
+
+/// As a list of layers, and as the name of its file: refused in one line, or a network of these layers that has a plan, in a module whose
+/// code does not depend on the name.
+pub fn nets(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let net = match Net::parse(text) {
+        Err(error) => return refused(&error),
+        Ok(net) => net,
+    };
+    for norms in [false, true] {
+        match Packed::of(&model(norms), &net) {
+            Err(error) => refused(&error),
+            Ok(packed) => is_a_network(&packed, &net, text),
+        }
+    }
+}
+
+fn is_a_network(packed: &Packed, net: &Net, name: &str) {
+    assert_eq!(packed.layers.len(), net.layers.len());
+    packed.with_network(|network, _| network.plan(&Options::new(2), 4).map(drop)).expect("what is packed has a plan");
+    let (named, plain) = (packed.module(name, name), packed.module("model", "net"));
+    assert!(!named.chars().any(|c| c.is_control() && c != '\n'), "{named}");
+    assert!(code(&named).eq(code(&plain)), "{named}");
+}
+
+/// The lines that are no comments.
+fn code(module: &str) -> impl Iterator<Item = &str> {
+    module.lines().filter(|line| !line.starts_with("//"))
+}
+
+/// Tensors for lists of a few widths, some of which may not be used; with those of a batch norm, or without.
+fn model(norms: bool) -> Bundle {
+    let mut bundle = Bundle::default();
+    let mut add = |name: &str, shape: &[usize], value: f32| {
+        bundle.add(name.to_owned(), shape.to_vec(), vec![value; shape.iter().product()]);
+    };
+    for (name, outputs, inputs) in [("a", 4, 3), ("b", 4, 4), ("c", 2, 4), ("d", 2, 8), ("e", 4, 4)] {
+        add(&format!("{name}.weight"), &[outputs, inputs], -0.5);
+    }
+    add("a.bias", &[4], 1e-40);
+    add("c.bias", &[2], f32::NAN);
+    add("e.bias", &[5], 1.0);
+    add("unused", &[], 7.0);
+    if norms {
+        add("norm.weight", &[4], 1.0);
+        add("norm.running_var", &[4], 1.0);
+    }
+    bundle
+}
