@@ -9,6 +9,7 @@ mod hostile;
 mod learning;
 mod link;
 mod own_network;
+mod shapes;
 mod simulated;
 mod statistics;
 mod tensors;

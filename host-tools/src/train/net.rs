@@ -184,7 +184,7 @@ impl List<'_> {
         let mut left = depth - 1;
         while left > 0 {
             let over = if self.net.skips == Skips::None { 1 } else { left.min(2) };
-            self.block(over, |list| list.affine(width));
+            self.block(over, 1, |list| list.affine(width));
             left -= over;
         }
         self.rectify();
@@ -192,8 +192,8 @@ impl List<'_> {
         Ok(())
     }
 
-    /// Rectifier and layer, so many times, with a skip over all of them.
-    fn block(&mut self, count: u32, mut layer: impl FnMut(&mut Self)) {
+    /// Rectifier and layer, so many times, with a skip over all of them; together they make the image smaller by the stride.
+    fn block(&mut self, count: u32, stride: u32, mut layer: impl FnMut(&mut Self)) {
         let kept = self.at;
         if self.net.skips != Skips::None {
             self.layers.push(Layer::Fork { image: kept });
@@ -203,7 +203,9 @@ impl List<'_> {
             layer(self);
         }
         if self.net.skips != Skips::None {
-            let stride = kept.height.div_ceil(self.at.height.max(1));
+            // Images of one position stay what they are.
+            let same = (kept.height, kept.width) == (self.at.height, self.at.width);
+            let stride = if same { 1 } else { stride };
             let shortcut = Shortcut { input: kept, channels: self.at.channels, stride };
             let (a, b) = self.scales();
             self.layers.push(Layer::Join { shortcut, a, b });
@@ -220,7 +222,7 @@ impl List<'_> {
             _ => &[(channels, 3, stride), (channels, 3, 1)],
         };
         let mut next = convs.iter();
-        self.block(convs.len() as u32, |list| {
+        self.block(convs.len() as u32, stride, |list| {
             if let Some(&(channels, size, stride)) = next.next() {
                 list.conv(channels, size, stride);
             }
@@ -269,7 +271,7 @@ impl List<'_> {
             self.drop_out(section as u32);
         }
         let last = channels[3];
-        self.block(1, |list| list.conv(last, 3, 2));
+        self.block(1, 2, |list| list.conv(last, 3, 2));
         self.rectify();
         self.affine(classes);
         Ok(())
