@@ -71,6 +71,9 @@ fn table(planned: &Planned) -> String {
     if planned.slice < spec.points {
         text += &format!("in requests of {} points\n", planned.slice);
     }
+    if planned.zeros == "assumed" {
+        text += "half of the factors behind each ReLU are assumed to be zero: the run is too long to count them here\n";
+    }
     if let Some(other) = planned.instructions_of {
         text += &format!("instructions as counted on {other}, which has the same core\n");
     }

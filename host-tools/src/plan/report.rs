@@ -5,6 +5,7 @@ use super::zeros::Zeros;
 use crate::device::Board;
 use crate::device::firmware::Firmware;
 use crate::device::fit::{Choice, Room, Unfit, request};
+use crate::device::map::Map;
 use crate::device::place::Settings;
 use crate::device::profile::{grouped, kind_of};
 use crate::engine::{Engine, Isa};
@@ -110,6 +111,9 @@ pub struct Planned {
     pub layers: Vec<Part>,
     /// By kind of operation.
     pub kinds: Vec<Part>,
+    /// How the factors were found that are zero: `counted` in a run on this machine, or `assumed`, half behind each ReLU, where such a
+    /// run takes too long.
+    pub zeros: &'static str,
     /// The board whose counts these are, where it is another.
     pub instructions_of: Option<&'static str>,
     /// All schedules.
@@ -122,6 +126,14 @@ pub struct Planned {
 /// Firmware that cannot be built; a run that does not fit.
 pub fn plan(spec: &Spec, board: &'static Board, settings: &Settings) -> Result<Planned> {
     spec.one_input("plan")?;
+    let run = request(spec, 0, settings.ram)?;
+    check_sweeps(&Network::Family(run.spec))?;
+    // What the board's memory cannot hold whatever its program is refused before that is built.
+    let room = Room { words: most_memory(board)? / 4, rows: board.tile.0, tile: board.tile.1, ram: settings.ram };
+    match settings.schedule {
+        None => room.choose(&run, |choice| choice.multiply_adds as f64)?,
+        Some(schedule) => room.choice(&run, schedule, run.count).map_err(unfit)?,
+    };
     let image = Image::read(&Firmware::find(settings.firmware.as_deref())?.program(board)?)?;
     plan_for(spec, board, &image, settings)
 }
@@ -135,12 +147,14 @@ pub fn plan_for(spec: &Spec, board: &Board, image: &Image, settings: &Settings) 
     let room = Room { words: image.arena / 4, rows, tile, ram: settings.ram };
     let run = request(spec, 0, settings.ram)?;
     let costs = Costs::committed()?;
-    let zeros = Zeros::found(spec, &run, &Engine::new(None, Isa::Auto, true)?, board)?;
-    let price = |choice: &Choice| costs.instructions(board, &work(&run, choice, (rows, tile), &zeros));
     let chosen = match settings.schedule {
         None => room.choose(&run, |choice| costs.of_choice(Some(board), board.fpu(), &run, choice, &room))?,
         Some(schedule) => room.choice(&run, schedule, run.count).map_err(unfit)?,
     };
+    let engine = Engine::new(None, Isa::Auto, true)?;
+    let quick = chosen.multiply_adds <= QUICK && engine.check(&Spec { runs: 1, ..spec.clone() }).is_ok();
+    let zeros = if quick { Zeros::found(spec, &run, &engine, board)? } else { Zeros::assumed(&run, board) };
+    let price = |choice: &Choice| costs.instructions(board, &work(&run, choice, (rows, tile), &zeros));
     let mut schedules = room.schedules(&run);
     if !schedules.iter().any(|(schedule, _)| *schedule == chosen.schedule) {
         schedules.push((chosen.schedule, Ok(chosen)));
@@ -228,6 +242,35 @@ pub fn plan_for(spec: &Spec, board: &Board, image: &Image, settings: &Settings) 
         weights_drawn: chosen.weights,
         instructions: best.map(|count| count.round() as u64),
         instructions_of: best.and(prices),
+        zeros: if quick { "counted" } else { "assumed" },
+    })
+}
+
+/// Multiply-adds that this machine does in seconds: above them a plan does not look for the zeros of a run.
+const QUICK: u64 = 50_000_000_000;
+
+/// Refuses networks whose sweeps, one a norm, take minutes to count.
+fn check_sweeps(network: &Network) -> Result<()> {
+    const MOST: u64 = 1 << 28;
+    let norms = (0..network.len()).filter(|&i| network.layer(i).is_some_and(|layer| layer.is_norm())).count() as u64;
+    if norms.max(1) * u64::from(network.len()) > MOST {
+        return Err(Failure::usage(format!(
+            "a plan counts every operation once for each of {norms} norms, at most {MOST} together: lower --depth"
+        )));
+    }
+    Ok(())
+}
+
+/// Bytes of memory that a board has at most, its program included.
+///
+/// # Errors
+/// A table that cannot be read.
+pub fn most_memory(board: &Board) -> Result<u64> {
+    Ok(match Map::of(board)? {
+        Some(map) => map.ram.iter().map(|(_, bytes)| bytes).sum(),
+        None if board.name == "microbit" => 16 << 10,
+        // The largest region in boards/qemu/memory.
+        None => 32 << 20,
     })
 }
 

@@ -1,5 +1,6 @@
 //! What a training takes on a board: the firmware's own cut of its arena.
 use super::image::Image;
+use super::report::most_memory;
 use super::tables::{Task, stack_of};
 use crate::data::Dataset;
 use crate::device::firmware::Firmware;
@@ -77,7 +78,16 @@ pub struct Planned {
 /// Firmware that cannot be built; a training that does not fit, or that no device does.
 pub fn plan(spec: &Spec, data: &Dataset, board: &'static Board, settings: &Settings) -> Result<Planned> {
     // What no device does is said before anything is built.
-    request(spec, &spec.layers(data)?, 0, settings.ram)?;
+    let layers = spec.layers(data)?;
+    let (bytes, with) = request(spec, &layers, 0, settings.ram)?;
+    // So is what the board's memory cannot hold, whatever its program.
+    let words = training_words(most_memory(board)? / 4, with.ram, false);
+    training_layout(&layers, bytes.len() as u32, &with, board.tile.1, words)?.1.map_err(|short| {
+        Failure::failed(format!(
+            "{}: the training needs {} B of memory, {} B are there",
+            board.name, short.need, short.have
+        ))
+    })?;
     let image = Image::read(&Firmware::find(settings.firmware.as_deref())?.program(board)?)?;
     plan_for(spec, data, board, &image, settings)
 }

@@ -11,14 +11,12 @@ use std::collections::HashMap;
 /// profile, loading points counts to the first operation.
 pub fn work_of(run: &Run, choice: &Choice, (rows, tile): (u32, u32), zeros: &Zeros) -> Vec<[Work; 2]> {
     let mut all = vec![[Work::default(); 2]; Network::Family(run.spec).len() as usize];
-    let mut slices = HashMap::new();
-    for first in (0..run.count).step_by(choice.slice as usize) {
-        let count = choice.slice.min(run.count - first);
-        let work = slices.entry(count).or_insert_with(|| {
-            let run = Run { schedule: choice.schedule, first, count, ..*run };
-            Walk::new(&run, choice, (rows, tile), zeros).slice()
-        });
-        add(&mut all, work, 1.0);
+    let slice = choice.slice.max(1);
+    for (count, times) in [(slice, run.count / slice), (run.count % slice, 1)] {
+        if count > 0 && times > 0 {
+            let run = Run { schedule: choice.schedule, count, ..*run };
+            add(&mut all, &Walk::new(&run, choice, (rows, tile), zeros).slice(), f64::from(times));
+        }
     }
     all
 }
