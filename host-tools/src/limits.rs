@@ -10,8 +10,12 @@ pub const MOST_WIDTH: u32 = 1 << 20;
 pub const MOST_RUNS: u32 = 1 << 20;
 /// Most threads: the largest machines have fewer, and each reserves a stack of 2 MB.
 pub const MOST_THREADS: usize = 1024;
-/// Most multiply-adds of one command or one step of training: hours of work on a desktop.
-pub const MOST_WORK: u64 = 100_000_000_000_000;
+/// Most multiply-adds of the runs of a spec: months of work on a desktop.
+pub const MOST_WORK: u64 = 1_000_000_000_000_000_000;
+/// Multiply-adds of the runs of a spec above which a command asks for `--long`: minutes of work on a desktop of 16 cores.
+pub const LONG_WORK: u64 = 100_000_000_000_000;
+/// Multiply-adds that a thread of a desktop does in a second, for estimates: 3e10 were measured with AVX-512.
+const RATE: f64 = 2e10;
 /// What is assumed to be free where the system does not say it.
 const ASSUMED: u64 = 64 << 30;
 
@@ -36,18 +40,33 @@ pub fn memory(bytes: u64, what: &str, lower: &str) -> Result<()> {
     Err(Failure::failed(format!("{what} needs about {need} of memory, {whose} {have}: lower {lower}")))
 }
 
-/// Refuses work that takes hours.
+/// Refuses work that nobody waits for, and work above [`LONG_WORK`] where `long` does not allow it.
 ///
 /// # Errors
-/// The multiply-adds, the limit, and what to lower.
-pub fn work(multiply_adds: u64, what: &str, lower: &str) -> Result<()> {
-    if multiply_adds <= MOST_WORK {
+/// The multiply-adds, the estimated time, and how to allow it or what to lower.
+pub fn work(multiply_adds: u64, threads: usize, long: bool, what: &str, lower: &str) -> Result<()> {
+    if multiply_adds <= if long { MOST_WORK } else { LONG_WORK } {
         return Ok(());
     }
-    let (work, most) = (multiply_adds as f64, MOST_WORK as f64);
-    Err(Failure::usage(format!(
-        "{what} takes {work:.1e} multiply-adds, at most {most:.0e} are computed: lower {lower}"
-    )))
+    let work = multiply_adds as f64;
+    let time = time(work / (RATE * threads.max(1) as f64));
+    let takes =
+        format!("{what} takes {work:.1e} multiply-adds, about {time} on {threads} threads at {RATE:.0e} a second each");
+    Err(Failure::usage(if multiply_adds > MOST_WORK {
+        format!("{takes}; at most {:.0e} are computed: lower {lower}", MOST_WORK as f64)
+    } else {
+        format!("{takes}: give --long to compute it, or lower {lower}")
+    }))
+}
+
+/// A time for people.
+fn time(seconds: f64) -> String {
+    for (unit, name) in [(365.0 * 86400.0, "years"), (86400.0, "days"), (3600.0, "hours"), (60.0, "minutes")] {
+        if seconds >= 1.5 * unit {
+            return format!("{:.0} {name}", seconds / unit);
+        }
+    }
+    format!("{seconds:.0} seconds")
 }
 
 /// So many zeros, or a failure where the system has no memory for them.
@@ -127,8 +146,18 @@ mod tests {
         );
         assert_eq!(zeros::<f32>(3).unwrap(), [0.0; 3]);
         assert!(zeros::<f32>(u64::MAX).is_err() && zeros::<f32>(1 << 60).is_err());
-        work(MOST_WORK, "this", "--runs").unwrap();
-        assert_eq!(work(MOST_WORK + 1, "this", "--runs").unwrap_err().code, 2);
+        work(LONG_WORK, 1, false, "this", "--runs").unwrap();
+        work(MOST_WORK, 1, true, "this", "--runs").unwrap();
+        let refused = |work_of, long| work(work_of, 2, long, "this", "--runs").unwrap_err();
+        assert_eq!(refused(LONG_WORK + 1, false).code, 2);
+        assert_eq!(
+            refused(4 * LONG_WORK, false).message,
+            "this takes 4.0e14 multiply-adds, about 3 hours on 2 threads at 2e10 a second each: give --long to compute it, or lower --runs"
+        );
+        for long in [false, true] {
+            let message = refused(MOST_WORK + 1, long).message;
+            assert!(message.contains("289 days") && message.contains("at most 1e18") && !message.contains("--long"));
+        }
         assert_eq!(at_most("--runs", 5, 4, "for a reason").unwrap_err().message, "--runs 5: at most 4, for a reason");
     }
 

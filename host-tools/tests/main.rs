@@ -8,6 +8,7 @@ mod flash;
 mod hostile;
 mod learning;
 mod link;
+mod options;
 mod own_network;
 mod shapes;
 mod simulated;

@@ -1,5 +1,6 @@
 //! Commands that reach devices, or plan for them.
-use super::{Common, Computing, Devices, Network};
+use super::given::RUNS;
+use super::{Common, Computing, Devices, Given, Network};
 use crate::compare::{Entry, suite};
 use crate::device::firmware::Firmware;
 use crate::device::{BOARDS, Board, Target};
@@ -7,6 +8,7 @@ use crate::engine::{Engine, Isa};
 use crate::files::{Destination, refuse_input};
 use crate::plan::calibrate::calibrate;
 use crate::plan::stacks::measure_all;
+use crate::spec::{Overrides, Shown};
 use crate::{Failure, Result, command};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -67,22 +69,31 @@ pub enum DeviceCommand {
 }
 
 impl DeviceCommand {
-    pub(super) fn run(&self, common: &Common) -> Result<()> {
+    pub(super) fn run(&self, given: &Given, common: &Common) -> Result<()> {
         let engine = || Engine::new(None, Isa::Auto, common.quiet);
         match self {
             DeviceCommand::List => command::device::list(common),
             DeviceCommand::Run { target, network, devices, computing } => {
-                let (target, spec) = (Target::parse(target)?, network.resolve_over(None)?);
+                let (target, spec) = (Target::parse(target)?, network.resolve(given, Shown::All)?);
+                devices.settings()?;
+                given.check_devices(std::slice::from_ref(&target), &RUNS)?;
+                given.check_host(std::slice::from_ref(&target))?;
                 command::device::run(&spec, &target, devices, &computing.engine(common)?, common)
             }
             DeviceCommand::Profile { target, run, network, devices } => {
-                let (target, spec) = (Target::parse(target)?, network.resolve_over(None)?);
+                let (target, spec) = (Target::parse(target)?, network.resolve(given, Shown::All)?);
+                given.refuse(&["runs", "no_count"], "on the profile of one run", "choose it with --run")?;
                 command::profile::run(&spec, *run, &target, devices, &engine()?, common)
             }
             DeviceCommand::Selftest { target, devices } => {
-                command::device::self_test(&Target::parse(target)?, devices, &engine()?, common)
+                let target = Target::parse(target)?;
+                devices.settings()?;
+                given.check_devices(std::slice::from_ref(&target), &RUNS)?;
+                given.refuse(&["schedule", "ram"], "on a self-test, which runs no network", "")?;
+                command::device::self_test(&target, devices, &engine()?, common)
             }
             DeviceCommand::Flash { target, devices } => {
+                given.refuse(&["timeout", "schedule", "ram", "no_count"], "on flashing, which runs nothing", "")?;
                 command::device::flash(&Target::parse(target)?, devices, common)
             }
         }
@@ -113,8 +124,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub(super) fn run(&self, common: &Common) -> Result<()> {
+    pub(super) fn run(&self, given: &Given, common: &Common) -> Result<()> {
         if let Some(path) = &self.calibrate {
+            given.refuse(&Overrides::names(), "with --calibrate, which has networks of its own", "leave that out")?;
             let engine = Engine::new(None, Isa::Auto, true)?;
             let out = Destination::open(path)?;
             out.write(calibrate(&self.devices.settings()?, &engine)?.to_toml()?.as_bytes())?;
@@ -122,6 +134,9 @@ impl Plan {
             return if common.json { command::print_json(&written) } else { Ok(()) };
         }
         if let Some(path) = &self.stacks {
+            let own = "with --stacks, which has networks and settings of its own";
+            given.refuse(&Overrides::names(), own, "leave that out")?;
+            given.refuse(&["timeout", "schedule", "ram", "no_count"], own, "leave that out")?;
             let out = Destination::open(path)?;
             let firmware = Firmware::find(self.devices.firmware.as_deref())?;
             out.write(measure_all(&firmware)?.to_toml()?.as_bytes())?;
@@ -129,7 +144,10 @@ impl Plan {
             return if common.json { command::print_json(&written) } else { Ok(()) };
         }
         let board = board(self.board.as_deref().unwrap_or_default())?;
-        command::plan::run(&self.network.resolve_over(None)?, board, &self.devices, common)
+        let spec = self.network.resolve(given, Shown::All)?;
+        given.refuse(&["runs"], "on the plan of one run", "")?;
+        given.refuse(&["timeout", "no_count"], "on a plan, which asks no device", "")?;
+        command::plan::run(&spec, board, &self.devices, common)
     }
 }
 
@@ -166,8 +184,18 @@ pub struct Compare {
 }
 
 impl Compare {
-    pub(super) fn run(&self, common: &Common) -> Result<()> {
+    pub(super) fn run(&self, given: &Given, common: &Common) -> Result<()> {
         let targets = Target::list(&self.targets)?;
+        self.devices.settings()?;
+        given.check_devices(&targets, &RUNS)?;
+        given.check_host(&targets)?;
+        given.refuse_if(
+            self.suite,
+            &Overrides::names(),
+            "with --suite, which has networks of its own",
+            "leave that out",
+        )?;
+        given.refuse_if(self.suite, &["schedule"], "with --suite, which has schedules of its own", "leave that out")?;
         if let (Some(report), Some(spec)) = (&self.junit, &self.network.spec) {
             refuse_input(report, &[spec])?;
         }
@@ -175,7 +203,7 @@ impl Compare {
         let entries = if self.suite {
             suite()?
         } else {
-            vec![Entry { name: None, spec: self.network.resolve_over(None)?, schedule: None }]
+            vec![Entry { name: None, spec: self.network.resolve(given, Shown::All)?, schedule: None }]
         };
         let engine = self.computing.engine(common)?;
         command::compare::run(&entries, &targets, &self.devices, report.as_ref(), &engine, common)

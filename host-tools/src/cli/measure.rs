@@ -1,7 +1,10 @@
 //! Commands that measure, predict, draw and write on this machine.
-use super::{Common, Computing, Devices, Network, Sampling};
+use super::given::RUNS;
+use super::{Common, Computing, Devices, Given, Network, Sampling};
+use crate::device::Target;
+use crate::engine::Engine;
 use crate::figure::Scale;
-use crate::spec::{Acf, Spec};
+use crate::spec::{Acf, Shown, Spec};
 use crate::tensors::Bundle;
 use crate::theory::Draws;
 use crate::{Failure, Result, command};
@@ -35,7 +38,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    pub(super) fn run(&self, common: &Common) -> Result<()> {
+    pub(super) fn run(&self, given: &Given, common: &Common) -> Result<()> {
         let preset = self.network.preset()?;
         let question = command::probe::Question {
             acf: self.acf.or(preset.as_ref().map(|p| p.acf)).unwrap_or(Acf::MeanRemoved),
@@ -44,15 +47,45 @@ impl Probe {
         };
         let engine = self.computing.engine(common)?;
         let Some(path) = &self.weights else {
-            return command::probe::run(&self.network.resolve_over(None)?, question, None, &engine, common);
+            let spec = self.network.resolve(given, Shown::Gradients)?;
+            self.check(given, &spec)?;
+            return command::probe::run(&spec, question, None, &engine, common);
         };
         if self.network.overrides.runs.is_some_and(|runs| runs != 1) {
             return Err(Failure::usage("--weights holds one run: leave out --runs"));
         }
         let bundle = Bundle::read(path)?;
         let within = |error: Failure| Failure { message: format!("{}: {error}", path.display()), ..error };
-        let spec = Spec { runs: 1, ..self.network.resolve_over(bundle.overrides().map_err(within)?)? };
+        let spec = self.network.resolve_over(bundle.overrides().map_err(within)?, given, Shown::Gradients)?;
+        let spec = Spec { runs: 1, ..spec };
+        given.refuse(&DRAWN, "on weights that are given", "leave out --weights")?;
+        self.check(given, &spec)?;
         command::probe::run(&spec, question, Some((path, &bundle)), &engine, common)
+    }
+}
+
+/// What weights are drawn by, and the wide limit of their law.
+const DRAWN: [&str; 11] = [
+    "seed",
+    "normal",
+    "init",
+    "gain",
+    "bias_std",
+    "first_weight_std",
+    "first_bias_std",
+    "readout_std",
+    "no_theory",
+    "theory_draws",
+    "theory_seed",
+];
+
+impl Probe {
+    /// Refuses options of statistics that this network has not.
+    fn check(&self, given: &Given, spec: &Spec) -> Result<()> {
+        let vectors = spec.inputs > 1;
+        given.refuse_if(vectors, &["acf", "lags"], "on vectors, which have no order", "give --inputs 1")?;
+        given.refuse_if(self.no_theory, &["theory_draws", "theory_seed"], "with --no-theory", "leave that out")?;
+        given.check_draws(spec)
     }
 }
 
@@ -71,9 +104,13 @@ pub struct Theory {
 }
 
 impl Theory {
-    pub(super) fn run(&self, common: &Common) -> Result<()> {
+    pub(super) fn run(&self, given: &Given, common: &Common) -> Result<()> {
         let draws = self.sampling.draws(Draws::default());
-        command::theory::run(&self.network.resolve_over(None)?, self.lags, draws, common)
+        let spec = self.network.resolve(given, Shown::Limit)?;
+        let drawn = ["seed", "runs", "normal", "derivative", "math"];
+        given.refuse(&drawn, "on the infinite-width limit, which draws and runs no network", "run `probe`")?;
+        given.check_draws(&spec)?;
+        command::theory::run(&spec, self.lags, draws, common)
     }
 }
 
@@ -152,4 +189,27 @@ pub struct Figures {
     /// Where to compute
     #[command(flatten)]
     pub computing: Computing,
+}
+
+impl Figures {
+    pub(super) fn run(&self, given: &Given, common: &Common) -> Result<()> {
+        const DRAWN: [&str; 7] = ["out", "data", "scale", "open", "seed", "runs", "target"];
+        given.refuse_if(self.list, &DRAWN, "with --list", "leave that out")?;
+        let named = |names: &[&str]| self.which.iter().any(|which| which == "all" || names.contains(&which.as_str()));
+        let second = self.which.is_empty() || named(&["2"]);
+        given.refuse_if(!second, &["runs"], "on these figures", "draw figure 2")?;
+        let learning = named(&["5", "6", "fashion"]);
+        given.refuse_if(
+            !learning,
+            &["data", "scale"],
+            "on these figures, which take no data",
+            "draw 5, 6, fashion or all",
+        )?;
+        let target = self.target.as_deref().map(Target::parse).transpose()?;
+        self.devices.settings()?;
+        given.check_devices(&[target.unwrap_or(Target::Host)], &RUNS)?;
+        given.refuse(&["long"], "on figures, whose length --scale and --runs say", "")?;
+        let engine = Engine { long: true, ..self.computing.engine(common)? };
+        command::figures::run(self, &engine, common)
+    }
 }

@@ -1,17 +1,21 @@
 //! The command line: one binary, the same words everywhere.
 mod device;
+mod given;
+mod given_training;
 mod measure;
 mod options;
 mod train;
 
 pub use device::{Compare, DeviceCommand, Plan};
+pub use given::Given;
 pub use measure::{Export, Figures, Pack, Probe, Theory};
 pub use options::{Computing, Devices, Network, Sampling};
 pub use train::{PlanTraining, Reach, Taught, Train};
 
 use crate::files::refuse_inputs;
+use crate::spec::Shown;
 use crate::{Result, command};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 
 /// Runs deep ReLU networks with the same bits everywhere and measures how shattered their gradients are.
@@ -24,6 +28,9 @@ pub struct Cli {
     /// How to talk
     #[command(flatten)]
     pub common: Common,
+    /// What was typed
+    #[arg(skip)]
+    pub given: Given,
 }
 
 /// Options of every command.
@@ -93,7 +100,10 @@ impl Cli {
             words[plan] = "plan-train".into();
             words.remove(train);
         }
-        Self::parse_from(words)
+        let mut matches = Self::command().get_matches_from(words);
+        let given = Given::of(&matches);
+        let cli = Self::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit());
+        Self { given, ..cli }
     }
 
     /// Whether the command writes to standard output at all: some only leave files when they are quiet.
@@ -112,25 +122,25 @@ impl Cli {
     /// # Errors
     /// One line and an exit code.
     pub fn run(&self) -> Result<()> {
-        let common = &self.common;
+        let (common, given) = (&self.common, &self.given);
         match &self.command {
-            Command::Figures(figures) => command::figures::run(figures, &figures.computing.engine(common)?, common),
-            Command::Probe(probe) => probe.run(common),
-            Command::Theory(theory) => theory.run(common),
-            Command::Compare(compare) => compare.run(common),
-            Command::Device { command } => command.run(common),
-            Command::Plan(plan) => plan.run(common),
-            Command::PlanTraining(plan) => plan.run(common),
-            Command::Spec(network) => command::spec::run(&network.resolve_over(None)?, common),
+            Command::Figures(figures) => figures.run(given, common),
+            Command::Probe(probe) => probe.run(given, common),
+            Command::Theory(theory) => theory.run(given, common),
+            Command::Compare(compare) => compare.run(given, common),
+            Command::Device { command } => command.run(given, common),
+            Command::Plan(plan) => plan.run(given, common),
+            Command::PlanTraining(plan) => plan.run(given, common),
+            Command::Spec(network) => command::spec::run(&network.resolve(given, Shown::All)?, common),
             Command::Export(export) => {
-                let spec = export.network.resolve_over(None)?;
+                let spec = export.network.resolve(given, Shown::All)?;
                 if let Some(input) = &export.network.spec {
                     refuse_inputs(&export.out, &command::export::FILES, &[input])?;
                 }
                 command::export::run(&spec, export.run, &export.out, &export.computing.engine(common)?, common)
             }
             Command::Pack(pack) => command::pack::run(pack, common),
-            Command::Train(train) => train.run(common),
+            Command::Train(train) => train.run(given, common),
             Command::Preset { command: PresetCommand::List } => command::preset::list(common),
         }
     }

@@ -1,9 +1,9 @@
 //! Options that several commands share.
-use super::Common;
+use super::{Common, Given};
 use crate::device::{Counting, Settings};
 use crate::engine::{Engine, Isa};
 use crate::preset::{Preset, find};
-use crate::spec::{Overrides, Spec};
+use crate::spec::{Overrides, Shown, Spec};
 use crate::theory::Draws;
 use crate::{Failure, Result};
 use clap::Args;
@@ -21,11 +21,14 @@ pub struct Computing {
     /// Force a kernel
     #[arg(long, value_enum, default_value_t)]
     pub isa: Isa,
+    /// Allow runs of more than 1e14 multiply-adds, which take longer than minutes
+    #[arg(long)]
+    pub long: bool,
 }
 
 impl Computing {
     pub(super) fn engine(&self, common: &Common) -> Result<Engine> {
-        Engine::new(self.threads, self.isa, common.quiet)
+        Ok(Engine { long: self.long, ..Engine::new(self.threads, self.isa, common.quiet)? })
     }
 }
 
@@ -55,14 +58,24 @@ impl Network {
         }
     }
 
+    /// Options over preset or file; those that were typed and have no effect are refused.
+    pub(super) fn resolve(&self, given: &Given, shown: Shown) -> Result<Spec> {
+        self.resolve_over(None, given, shown)
+    }
+
     /// Options over preset or file over `base`.
-    pub(super) fn resolve_over(&self, base: Option<Overrides>) -> Result<Spec> {
+    pub(super) fn resolve_over(&self, base: Option<Overrides>, given: &Given, shown: Shown) -> Result<Spec> {
         let under = match (&self.spec, self.preset()?) {
             (Some(path), _) => Spec::overrides_from_file(path)?,
             (None, Some(preset)) => preset.overrides,
             (None, None) => base.unwrap_or_default(),
         };
-        self.overrides.clone().over(under).resolve()
+        let spec = self.overrides.clone().over(under.clone()).resolve()?;
+        given.check_network(&spec, shown)?;
+        if self.preset.is_none() {
+            under.check_idle(&spec)?;
+        }
+        Ok(spec)
     }
 }
 

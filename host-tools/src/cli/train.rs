@@ -1,8 +1,9 @@
-use super::{Common, Computing, Devices};
+use super::given::TRAININGS;
+use super::{Common, Computing, Devices, Given};
 use crate::data::Scaling;
-use crate::device::Settings;
+use crate::device::{Settings, Target};
 use crate::train::{Activation, Init, Kind, Net, Optimiser, Schedule, Skips, Spec};
-use crate::{Failure, Result, command, decimal, engine::Engine};
+use crate::{Failure, Result, command, decimal};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -19,7 +20,7 @@ pub struct Train {
     #[arg(long, requires = "out")]
     pub resume: bool,
     /// Steps between checkpoints, besides one after every epoch
-    #[arg(long, value_name = "STEPS", requires = "out")]
+    #[arg(long, value_name = "STEPS", requires = "out", value_parser = clap::value_parser!(u32).range(1..))]
     pub checkpoint_every: Option<u32>,
     /// Stop after so many more steps, whatever the epoch; --resume goes on from there
     #[arg(long = "steps", value_name = "STEPS", value_parser = clap::value_parser!(u32).range(1..))]
@@ -227,18 +228,22 @@ impl Train {
         spec(&self.network, &self.steps)
     }
 
-    pub(super) fn run(&self, common: &Common) -> Result<()> {
-        let Computing { threads, isa, .. } = self.computing;
-        let engine = Engine::new(threads, isa, common.quiet)?;
-        command::train::run(self, &engine, common)
+    pub(super) fn run(&self, given: &Given, common: &Common) -> Result<()> {
+        self.device.reach.settings()?;
+        given.check_devices(&[Target::parse(&self.device.target)?], &TRAININGS)?;
+        given.refuse(&["long"], "on a training, whose length its options say", "")?;
+        command::train::run(self, given, &self.computing.engine(common)?, common)
     }
 }
 
 impl PlanTraining {
-    pub(super) fn run(&self, common: &Common) -> Result<()> {
+    pub(super) fn run(&self, given: &Given, common: &Common) -> Result<()> {
         let board = super::device::board(&self.board)?;
         let data = crate::data::open(self.data.as_deref())?;
         let spec = spec(&self.network, &self.steps)?;
+        spec.check()?;
+        given.check_training(&spec, &data)?;
+        given.refuse(&["timeout", "no_count"], "on a plan, which asks no device", "")?;
         command::plan_training::run(&spec, &data, board, &self.reach.settings()?, common)
     }
 }

@@ -1,6 +1,6 @@
 //! `train`: a network on labelled images, epoch by epoch.
 use super::{print, print_json, print_part};
-use crate::cli::{Common, Train};
+use crate::cli::{Common, Given, Train};
 use crate::device::place::open_link;
 use crate::device::{Settings, Target};
 use crate::engine::Engine;
@@ -30,9 +30,11 @@ struct Document<'a> {
 ///
 /// # Errors
 /// Data that cannot be read, a spec that does not fit them, a checkpoint that is another run's; NaN or infinity, with the step.
-pub fn run(asked: &Train, engine: &Engine, common: &Common) -> Result<()> {
+pub fn run(asked: &Train, given: &Given, engine: &Engine, common: &Common) -> Result<()> {
     let spec = asked.spec()?;
+    spec.check()?;
     let data = data::open(asked.data.as_deref())?;
+    given.check_training(&spec, &data)?;
     let _ours = folders(asked)?;
     let _orderly = orderly();
     let checkpoint = match (&asked.out, asked.resume) {
@@ -123,11 +125,35 @@ fn resumed(out: &Path, asked: &Train, data: &data::Dataset) -> Result<Checkpoint
     let spec = asked.spec()?;
     if (Spec { epochs: found.spec.epochs, ..spec.clone() }) != found.spec {
         return Err(Failure::usage(format!(
-            "the checkpoint in {} was begun with other options: give the same ones (only --epochs may differ)",
+            "the checkpoint in {} was begun with other options ({}): give the same ones (only --epochs may differ)",
+            out.display(),
+            differing(&spec, &found.spec).join(", ")
+        )));
+    }
+    let done = found.model.rate.epoch;
+    if spec.epochs < done {
+        let epochs = spec.epochs;
+        return Err(Failure::usage(format!(
+            "--epochs {epochs}: the checkpoint in {} has done {done}: give more",
             out.display()
         )));
     }
     Ok(Checkpoint { spec, ..found })
+}
+
+/// The fields in which two specs differ, with both values: asked, then found.
+fn differing(asked: &Spec, found: &Spec) -> Vec<String> {
+    let fields = |spec: &Spec| {
+        // Through text, so that numbers are those that were typed.
+        let text = serde_json::to_string(spec).unwrap_or_default();
+        let mut all: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        let net = all.get_mut("net").map(serde_json::Value::take).unwrap_or_default();
+        let all = [net, all].into_iter().filter_map(|value| value.as_object().cloned()).flatten();
+        all.filter(|(name, _)| name != "net" && name != "epochs").collect::<Vec<_>>()
+    };
+    let both = fields(asked).into_iter().zip(fields(found));
+    let unlike = both.filter(|((_, asked), (_, found))| asked != found);
+    unlike.map(|((name, asked), (_, found))| format!("{name} {asked} here, {found} there")).collect()
 }
 
 /// The device, ready for the next step; none for this machine.
@@ -175,7 +201,7 @@ fn epochs(run: &mut Run<'_>, pupil: &mut Option<Pupil>, asked: &Train, common: &
             if !common.json {
                 bar.suspend(|| print_part(&line(epoch)))?;
             }
-        } else if asked.checkpoint_every.is_some_and(|every| since >= every.max(1)) {
+        } else if asked.checkpoint_every.is_some_and(|every| since >= every) {
             write(run, pupil)?;
             since = 0;
         }

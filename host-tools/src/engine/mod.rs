@@ -32,6 +32,8 @@ pub struct Engine {
     pub threads: usize,
     /// Kernel.
     pub isa: kernel::Isa,
+    /// Whether runs above [`LONG_WORK`](crate::limits::LONG_WORK) are computed; above [`MOST_WORK`](crate::limits::MOST_WORK) none are.
+    pub long: bool,
     /// No progress bar.
     pub quiet: bool,
     /// Schedule, instead of the engine's own choice.
@@ -56,7 +58,7 @@ impl Engine {
             None => None,
         }
         .unwrap_or(available.min(MOST_THREADS));
-        Ok(Self { threads, isa: isa.kernel()?, quiet, schedule: None, keep_weights: 64 << 20 })
+        Ok(Self { threads, isa: isa.kernel()?, long: true, quiet, schedule: None, keep_weights: 64 << 20 })
     }
 }
 

@@ -9,7 +9,7 @@ use shatterscope::network::Options;
 const LOWER: &str = "--width, --depth, --points or --runs";
 
 impl Engine {
-    /// Refuses runs that this machine has no memory for, or that take hours.
+    /// Refuses runs that this machine has no memory for, or that take too long.
     ///
     /// # Errors
     /// What is needed and what there is; whatever the core refuses.
@@ -21,7 +21,8 @@ impl Engine {
         let layers = spec.layers();
         let network = network_of(spec, &layers);
         let options = self.options(spec);
-        limits::work(network.plan(&options, 1)?.multiply_adds.saturating_mul(runs), "the run", LOWER)?;
+        let multiply_adds = network.plan(&options, 1)?.multiply_adds.saturating_mul(runs);
+        limits::work(multiply_adds, self.threads, self.long, "the run", LOWER)?;
         let beside = runs.min(self.threads as u64);
         let share = if runs >= self.threads as u64 { Share::Nothing } else { self.share(spec) };
         let (copies, count) = match share {

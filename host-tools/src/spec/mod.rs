@@ -1,8 +1,10 @@
 //! What is to be run: options, preset or file, resolved to every field.
 mod choices;
+mod idle;
 mod overrides;
 
 pub use choices::{Acf, Derivative, Endpoint, Family, Init, Math, Norm, Normal, Readout, Statistics};
+pub use idle::{Idle, Shown};
 pub use overrides::Overrides;
 
 use crate::limits::{MOST_DEPTH, MOST_RUNS, at_most};

@@ -1,11 +1,11 @@
 //! Fields as they are given, from a file, a preset or the command line, and how they become a whole spec.
 use super::{Derivative, Endpoint, Family, Init, Math, Norm, Normal, Readout, Spec, Statistics};
 use crate::{Failure, Result, decimal};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use shatterscope::network;
 
 /// Fields that are given; the rest has defaults. A spec file and the command line are both of this form.
-#[derive(Clone, Debug, Default, clap::Args, Deserialize)]
+#[derive(Clone, Debug, Default, clap::Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Overrides {
     /// Family of networks [default: feedforward]
@@ -127,6 +127,12 @@ impl From<&Spec> for Overrides {
 }
 
 impl Overrides {
+    /// The names of all fields.
+    pub fn names() -> Vec<String> {
+        let command = <Self as clap::Args>::augment_args(clap::Command::new("spec"));
+        command.get_arguments().map(|argument| argument.get_id().to_string()).collect()
+    }
+
     /// These fields where given, those of `base` elsewhere; a field that decides which others belong (family, norm)
     /// drops what no longer does.
     pub fn over(self, base: Self) -> Self {
@@ -203,10 +209,11 @@ impl Overrides {
             let forward = self.derivative == Some(Derivative::Forward);
             belongs(forward, false, "--derivative forward, which takes one direction,", "--inputs 1")?;
         }
+        let normed = self.readout == Some(Readout::NormRelu) && norm == Norm::None;
+        belongs(normed, false, "--readout norm-relu", "--norm centre or --norm batch")?;
         let (carry, transform) = unit_circle(self.carry, self.transform)?;
         let width = self.width.unwrap_or(200);
         let readout = match (self.readout, family, norm) {
-            (Some(Readout::NormRelu), _, Norm::None) => Readout::Relu,
             (Some(readout), _, _) => readout,
             (None, Family::Feedforward | Family::Crelu, Norm::Centre | Norm::Batch) => Readout::NormRelu,
             (None, ..) => Readout::Relu,

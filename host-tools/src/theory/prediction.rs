@@ -23,6 +23,10 @@ pub enum NoTheory {
         /// The most there may be.
         most: u32,
     },
+    /// The matrices or the draws of all layers take days.
+    TooLong,
+    /// The draws need more memory than there is.
+    TooLarge,
     /// Nothing reaches the output.
     ZeroGradient,
     /// The spec cannot be run.
@@ -40,6 +44,8 @@ impl fmt::Display for NoTheory {
             NoTheory::StoredWeights => "the weights are given, not drawn: there is nothing to average over",
             NoTheory::NotAsked => "left out by --no-theory",
             NoTheory::ZeroGradient => "the gradient tends to zero, or leaves the range of binary64",
+            NoTheory::TooLong => "it would take days: lower --depth, --points or --theory-draws",
+            NoTheory::TooLarge => "its draws need more memory than there is: lower --theory-draws or --points",
             NoTheory::Refused => "the spec cannot be run",
             NoTheory::TooManyPoints { most } => {
                 return write!(f, "the theory keeps matrices of points x points; it has room for {most} points");
@@ -109,6 +115,7 @@ fn walk(
     if spec.points > most {
         return Err(NoTheory::TooManyPoints { most });
     }
+    check_cost(spec, draws, sampled)?;
     let grid = spec.grid();
     let grid: Vec<f64> = (0..spec.points).map(|i| f64::from(grid.point(i))).collect();
     let groups = if sampled { draws.groups.max(1) } else { 1 };
@@ -119,6 +126,23 @@ fn walk(
         (moments_behind(&network, stem, draws, group, progress, &mut coactivations), coactivations)
     };
     Ok((0..groups).into_par_iter().map(walk).collect())
+}
+
+/// Refuses a walk that takes days, or more memory than there is.
+fn check_cost(spec: &Spec, draws: Draws, sampled: bool) -> Result<(), NoTheory> {
+    /// Entries of matrices, each with a few transcendental functions (40 ns were measured), and multiply-adds (2.5e10 a second and
+    /// thread): about a day of one thread either.
+    const MOST: [u64; 2] = [2_000_000_000_000, 2_000_000_000_000_000];
+    let (depth, points) = (u64::from(spec.depth), u64::from(spec.points));
+    let (square, count) = (points * points, if sampled { u64::from(draws.count) } else { 0 });
+    // No overflow: the number of points is bounded, and so are depth and draws by 2^32.
+    let each = square.saturating_mul(depth);
+    if each > MOST[0] || each.saturating_mul(7 * count) > MOST[1] {
+        return Err(NoTheory::TooLong);
+    }
+    // Values, slopes and normals of every group, two at a time or more.
+    let bytes = count * points * 12 / u64::from(draws.groups.max(1)) * 2;
+    crate::limits::memory(bytes, "the draws", "--theory-draws").map_err(|_| NoTheory::TooLarge)
 }
 
 impl Prediction {

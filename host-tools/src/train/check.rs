@@ -32,7 +32,7 @@ impl Net {
         at_most("--depth", self.depth, MOST_DEPTH, "for every layer has an entry in several lists")?;
         at_most("--width", self.width, MOST_WIDTH, "the widest layer of the core")?;
         if self.width == 0 {
-            return Err(Failure::usage("--width must be at least 1"));
+            return Err(Failure::usage("--width 0: must be at least 1"));
         }
         ranged("--slope", self.slope, self.slope.is_finite(), "finite")?;
         ranged("--beta", self.beta, self.beta.is_finite(), "finite")?;
@@ -64,9 +64,6 @@ impl Net {
             (Kind::Lenet, _) => none("lenet has no blocks; leave it out, or give --net dense, convnet or stack"),
             (Kind::Dense, 0..=1) => none("a dense network of depth 1 has no blocks; give --depth 2 or more"),
             (Kind::Stack, 0..=2) => none("a stack of depth 2 has no blocks; give --depth 3 or more"),
-            _ if self.skips == Skips::Highway && self.blocks() <= 2 => {
-                none("with one or two blocks the skip is scaled by 0; give a greater --depth")
-            }
             _ => Ok(()),
         }
     }
@@ -83,7 +80,7 @@ impl Spec {
             return Err(Failure::usage("--batch 0: it must be at least 1"));
         }
         if self.epochs == 0 {
-            return Err(Failure::usage("--epochs must be at least 1"));
+            return Err(Failure::usage("--epochs 0: must be at least 1"));
         }
         not_negative("--rate", self.rate)?;
         below_one("--momentum", self.momentum)?;
@@ -135,7 +132,6 @@ impl Spec {
         }
         let lower = "--width, --depth or --batch";
         limits::memory(bytes, "this training", lower)?;
-        limits::work(one.multiply_adds.saturating_mul(3 * u64::from(self.batch)), "a step", lower)?;
         Ok(layers)
     }
 
