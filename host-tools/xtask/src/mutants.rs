@@ -161,7 +161,7 @@ const MUTANTS: [Mutant; 21] = [
     Mutant {
         name: "signs of the orthogonal matrix",
         file: "src/network/orthogonal.rs",
-        from: "if (x > 0.0) == (k + 1 == self.order)",
+        from: "if (x > 0.0) == (k.wrapping_add(1) == self.order)",
         to: "if x > 0.0",
         profiles: OPT3,
     },
