@@ -182,7 +182,7 @@ pub enum Error {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Refusal::Depth => "depth must be at least 1 and below 2^24: give a depth of 1 or more",
+            Refusal::Depth => "depth must be at least 1 and below 2^24: give a depth from 1 to 16777215",
             Refusal::Width => "width must be between 1 and 1048576",
             Refusal::Points => "points must be between 1 and 16777216",
             Refusal::Scale => "a gain, standard deviation or scale is not a finite number of the allowed sign",
