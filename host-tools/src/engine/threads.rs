@@ -5,7 +5,7 @@ use shatterscope::contract::float_mode_is_default;
 use shatterscope::network::Workers;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 /// The pool of so many threads: started once, they wait for work until the program ends.
 ///
@@ -19,12 +19,16 @@ pub(super) fn pool(threads: usize) -> Result<Arc<rayon::ThreadPool>> {
     if let Some(pool) = pools.get(&threads) {
         return Ok(pool.clone());
     }
+    // New threads take over the mode of the one that starts them. They report it by a channel, not by rayon's broadcast: a caller
+    // that is a thread of another pool would take up other work while it waits, which may come here and wait for this very lock.
+    let (report, reports) = mpsc::channel();
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
+        .start_handler(move |_| drop(report.send(float_mode::check())))
         .build()
         .map_err(|error| Failure::failed(format!("cannot start {threads} threads: {error}")))?;
-    // New threads take over the mode of the one that starts them. A pool that fails is not kept.
-    pool.broadcast(|_| float_mode::check()).into_iter().collect::<Result<()>>()?;
+    // A pool that fails is not kept.
+    reports.iter().take(pool.current_num_threads()).collect::<Result<()>>()?;
     Ok(pools.entry(threads).or_insert(Arc::new(pool)).clone())
 }
 
@@ -109,5 +113,21 @@ fn beside<A: Send, B: Send>(
         a.map(|(i, a)| part(i, a, &mut [])).reduce(|| false, |x, y| x | y)
     } else {
         a.zip(b.par_chunks_exact_mut(b_len)).map(|((i, a), b)| part(i, a, b)).reduce(|| false, |x, y| x | y)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pools_are_started_from_threads_of_another_pool() {
+        // Sizes that nothing else asks for: each is started here, some of them at the same time.
+        let sizes = |i: u32| 31 + i as usize % 8;
+        let started = pool(2)
+            .unwrap()
+            .install(|| (0..64u32).into_par_iter().with_max_len(1).map(|i| pool(sizes(i))).collect::<Result<Vec<_>>>());
+        let started = started.unwrap();
+        assert!(started.iter().zip(0..).all(|(pool, i)| pool.current_num_threads() == sizes(i)));
     }
 }
