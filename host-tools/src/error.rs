@@ -12,7 +12,7 @@ pub struct Failure {
     pub non_finite: bool,
 }
 
-/// The exit code of a program whose output nobody reads any more: what a shell gives for a death by SIGPIPE, as of other programs in
+/// The exit code of a program whose output is no longer read: what a shell gives for a death by SIGPIPE, as of other programs in
 /// front of `head`.
 pub const CLOSED_PIPE: u8 = 141;
 
@@ -37,7 +37,7 @@ impl Failure {
 
     /// The reader of the output is gone: nothing is said, and the exit code is [`CLOSED_PIPE`].
     pub fn closed_pipe() -> Self {
-        Self { code: CLOSED_PIPE, ..Self::failed("nobody reads the output any more") }
+        Self { code: CLOSED_PIPE, ..Self::failed("the reader closed the output") }
     }
 
     /// The failure of an operation on a file.

@@ -40,7 +40,7 @@ pub fn memory(bytes: u64, what: &str, lower: &str) -> Result<()> {
     Err(Failure::failed(format!("{what} needs about {need} of memory, {whose} {have}: lower {lower}")))
 }
 
-/// Refuses work that nobody waits for, and work above [`LONG_WORK`] where `long` does not allow it.
+/// Refuses work that would take months, and work above [`LONG_WORK`] where `long` does not allow it.
 ///
 /// # Errors
 /// The multiply-adds, the estimated time, and how to allow it or what to lower.

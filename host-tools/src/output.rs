@@ -1,7 +1,7 @@
 //! Standard output and whoever reads it.
 //!
 //! A pipe that its reader has closed ends the work, quietly and with exit code [`CLOSED_PIPE`], as users of `head` expect: the next
-//! print fails, and a thread watches the pipe, so that hours of work do not go on for nobody. Training ends after the step at hand and
+//! print fails, and a thread watches the pipe, so that hours of work do not continue without a reader. Training ends after the step at hand and
 //! writes its checkpoint first. A command that prints nothing (`figures --quiet`) works on: its files are what it is for.
 use crate::error::CLOSED_PIPE;
 use crate::{Failure, Result, text};

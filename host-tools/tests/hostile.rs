@@ -127,7 +127,7 @@ fn lies() -> Vec<(&'static str, &'static str, Answer)> {
         ("gap", "frame 9000000", once(move |n| frame(n, 9_000_000, Message::Progress { done: 1, of: all }))),
         ("layer 0", "in layer 0 of a network of 4", fault(0)),
         ("layer 4 billion", "in layer 4294967295", fault(u32::MAX)),
-        ("cancelled", "nobody cancelled", refused(Why::Cancelled)),
+        ("cancelled", "was not cancelled", refused(Why::Cancelled)),
         ("refused", "needs 18446744073709551615 B", refused(Why::Memory)),
         (
             "refuses frames",

@@ -2,7 +2,7 @@
 //! that has left its memory is named.
 //!
 //! A stack that has run out is of no use to a handler. Nothing of the program runs after a fault, so each handler begins at the top of the
-//! stack, over frames that nobody returns to.
+//! stack, over stack frames that are never returned to.
 #![allow(unsafe_code)]
 
 use crate::transport::complain;
@@ -65,7 +65,7 @@ mod arm {
     pub fn guard() {
         const PART: *const u32 = 0xe000_ed00u32 as _;
         const UNIT: *mut u32 = 0xe000_ed90u32 as _;
-        // SAFETY: registers of every Cortex-M, the unit's type among them, which is 0 without one; nobody else uses it, and no program has
+        // SAFETY: registers of every Cortex-M, the unit's type among them, which is 0 without one; no other code uses it, and no program has
         // anything in that memory.
         unsafe {
             let (part, regions) = (PART.read_volatile() >> 4 & 0xfff, UNIT.read_volatile() >> 8 & 0xff);
@@ -116,7 +116,7 @@ mod riscv {
     use super::{complain, exit, stack};
     use core::arch::{asm, global_asm};
 
-    /// Bytes below the stack that nobody may touch; the memory maps leave them free.
+    /// Bytes below the stack that must not be accessed; the memory maps leave them free.
     const GUARD: usize = 256 << 10;
 
     /// Locks the memory below the stack, and takes over from riscv-rt's handler, which begins on the stack that is there.

@@ -20,7 +20,7 @@ pub trait Channel {
     /// The other side is gone; [`TimedOut`](std::io::ErrorKind::TimedOut) where it has not taken all of them within the limit.
     fn send(&mut self, bytes: &[u8], limit: Duration) -> std::io::Result<()>;
 
-    /// Waits for bytes, for so long at most. An implementation keeps a bounded number of bytes that nobody has received yet, and lets
+    /// Waits for bytes, for so long at most. An implementation keeps a bounded number of bytes that have not been received yet, and lets
     /// the device wait when there are more.
     fn receive(&mut self, limit: Duration) -> Received;
 

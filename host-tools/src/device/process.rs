@@ -140,7 +140,7 @@ impl Channel for Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if !self.ended {
-            // What it still says, nobody hears: a process that writes without end ends by itself.
+            // Further output is not read: a process that writes without end ends by itself.
             self.output = sync_channel(0).1;
             self.finish();
         }

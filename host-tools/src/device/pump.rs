@@ -38,7 +38,7 @@ fn read(from: &mut impl Read, buffer: &mut [u8]) -> Option<usize> {
     }
 }
 
-/// Writes in a thread, and says when that is done: a write to what nobody reads never ends.
+/// Writes in a thread, and says when that is done: a write to a pipe that is not read never ends.
 pub(super) struct Writer {
     bytes: SyncSender<Vec<u8>>,
     written: Receiver<Result<()>>,

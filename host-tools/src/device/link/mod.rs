@@ -28,7 +28,7 @@ pub const ATTEMPTS: u32 = 6;
 /// Bytes that are still read after the time is over: what had arrived by then, while this process was not running.
 const OVERTIME: usize = 64 << 10;
 
-/// Frames of one answer that may be missing in a row. Nobody loses more within a time limit.
+/// Frames of one answer that may be missing in a row. A line that loses more is broken.
 const GAP: u32 = 1 << 20;
 
 /// A part that came whole.
@@ -220,7 +220,7 @@ impl Link {
                     match &why {
                         Why::NonFinite(fault) => parts.expected.check_fault(fault)?,
                         Why::Cancelled if !cancelled => {
-                            return Err(LinkError::Lie("it ended a run that nobody cancelled".to_owned()));
+                            return Err(LinkError::Lie("it ended a run that was not cancelled".to_owned()));
                         }
                         _ => {}
                     }
