@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
+/// The longest ELF file that is read.
+pub(crate) const MOST: u64 = 256 << 20;
+
 const MAPS: &str = include_str!("../../../boards/maps.toml");
 
 /// Regions of a chip: first address, bytes.
@@ -37,7 +40,7 @@ impl Map {
     /// # Errors
     /// The first thing that does not fit.
     pub fn check(&self, program: &Path) -> Result<()> {
-        let data = std::fs::read(program).map_err(|error| Failure::file(program, "cannot read the program", error))?;
+        let data = crate::read::bytes(program, "cannot read the program", MOST)?;
         self.check_elf(&data).map_err(|reason| Failure::failed(format!("{}: {reason}", program.display())))
     }
 

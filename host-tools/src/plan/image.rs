@@ -1,4 +1,5 @@
 //! What the linker made of a board's program: flash, statics, arena.
+use crate::device::map::MOST;
 use crate::{Failure, Result};
 use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SectionKind, elf};
 use serde::Serialize;
@@ -26,7 +27,7 @@ impl Image {
     /// A file that is no program of this firmware.
     pub fn read(path: &Path) -> Result<Self> {
         let failed = |what: &str| Failure::failed(format!("{}: {what}", path.display()));
-        let data = std::fs::read(path).map_err(|error| Failure::file(path, "cannot read the program", error))?;
+        let data = crate::read::bytes(path, "cannot read the program", MOST)?;
         let file = object::File::parse(&*data).map_err(|error| failed(&error.to_string()))?;
         let (mut flash, mut statics) = (0, 0);
         for section in file.sections() {
