@@ -4,12 +4,14 @@
     python3 docs/strict1_training.py run OPTIONS.json         the epochs of one training, as JSON
     python3 docs/strict1_training.py check [GOLDENS.json ..]  recompute every epoch; exit 1 on any difference
     python3 docs/strict1_training.py goldens [GOLDENS.json ..]  fill in the epochs (default: tests/goldens-training.json)
+    python3 docs/strict1_training.py draw COUNT SEED FILE.json  so many trainings drawn at random, with their epochs
 
 It trains on the first examples of the digits that are built in (host-tools/digits). Arrays are [channel][y][x][point]; a vector is an
 image of one position. As in strict1.py, no float goes through sum, dot, matmul or einsum.
 """
 import json
 import math
+import random
 import sys
 from pathlib import Path
 
@@ -466,6 +468,52 @@ def train(options, examples, tests):
     return rows
 
 
+def drawn(draw, name):
+    """Options of a training that is worth comparing: every network, rule and schedule, few units."""
+    net = draw.choice(["dense", "dense", "convnet", "stack", "lenet"])
+    o = {"net": net, "activation": draw.choice(["relu", "crelu", "prelu"]), "seed": draw.getrandbits(64), "run": draw.randrange(1 << 32),
+         "init": draw.choice(["he", "glorot", "orthogonal", "looks-linear"]), "batch_norm": draw.random() < 0.4}
+    o["depth"] = {"dense": draw.randint(1, 6), "convnet": 4 * draw.randint(1, 2) + 2, "stack": draw.randint(2, 7), "lenet": 2}[net]
+    # Mirrored pairs are of even numbers of units.
+    o["width"] = 2 * draw.randint(1, {"dense": 9, "convnet": 1, "stack": 3, "lenet": 2}[net])
+    if o["activation"] == "prelu":
+        o["slope"] = draw.choice([1, 0.25, 0, -0.5])
+    blocks = {"dense": o["depth"] > 1, "convnet": True, "stack": o["depth"] > 2, "lenet": False}[net]
+    skips = ["resnet", "highway"] + ["bottleneck"] * (net in ("convnet", "stack") and o["activation"] != "crelu")
+    if blocks and draw.random() < 0.6:
+        o["skips"] = draw.choice(skips)
+        if o["skips"] != "highway":
+            o["beta"] = draw.choice([1, 0.3, 0.1])
+    if net == "convnet" and draw.random() < 0.5:
+        o["dropout"] = draw.choice([0.05, 0.2])
+    o["optimiser"] = draw.choice(["sgd", "momentum", "nesterov", "adam"])
+    o["rate"] = draw.choice([0.05, 0.01, 0.003]) * (0.1 if o["optimiser"] == "adam" else 1)
+    if o["optimiser"] == "adam":
+        o["betas"], o["eps"] = [draw.choice([0.9, 0.5, 0]), draw.choice([0.999, 0.9])], draw.choice([1e-8, 1e-3])
+    elif o["optimiser"] != "sgd":
+        o["momentum"] = draw.choice([0.9, 0.99, 0])
+    if draw.random() < 0.5:
+        o["decay"], o["decoupled"] = draw.choice([0.1, 1e-4]), draw.random() < 0.5
+    if draw.random() < 0.4:
+        o["clip_norm"] = draw.choice([0.1, 1, 1e6])
+    if draw.random() < 0.4:
+        o["clip_value"] = draw.choice([0.01, 1])
+    o["warm_up"] = draw.choice([0, 0, 1, 3])
+    o["schedule"] = draw.choice(["never", "steps", "plateau"])
+    if o["schedule"] == "steps":
+        o["at"] = sorted(draw.sample(range(1, 5), draw.randint(1, 3)))
+    if o["schedule"] == "plateau":
+        o.update(patience=draw.randint(0, 2), threshold=draw.choice([0, 0.1]), drops=draw.randint(1, 3))
+    if o["schedule"] != "never":
+        o["factor"] = draw.choice([0.1, 0.5, 2])
+    o["scaling"] = draw.choice(["standard", "unit"])
+    o["shift"], o["flip"] = draw.choice([0, 0, 1, 3]), draw.random() < 0.3
+    o["batch"] = draw.choice([2, 5, 16, 17, 33])
+    examples = o["batch"] * draw.randint(1, 3) + draw.randrange(o["batch"])
+    o["epochs"] = draw.randint(1, 4)
+    return {"name": name, "train": examples, "test": draw.randint(1, 40), "options": o}
+
+
 def text(rows):
     def row(golden):
         head = {k: v for k, v in golden.items() if k != "epochs"}
@@ -478,6 +526,14 @@ def main(arguments):
     command, paths = (arguments[0], [Path(p) for p in arguments[1:]]) if arguments else (None, [])
     if command == "run" and len(paths) == 1:
         print(json.dumps(train(json.loads(paths[0].read_text()), 1500, 297), indent=1))
+        return 0
+    if command == "draw" and len(paths) == 3:
+        count, seed = int(arguments[1]), int(arguments[2])
+        draw = random.Random(seed)
+        rows = [drawn(draw, f"{i} of seed {seed}") for i in range(count)]
+        for row in rows:
+            row["epochs"] = train(row["options"], row["train"], row["test"])
+        paths[2].write_text(text(rows))
         return 0
     if command not in ("check", "goldens"):
         print(__doc__, file=sys.stderr)

@@ -242,6 +242,20 @@ fn spec_of(options: &serde_json::Map<String, serde_json::Value>) -> Spec {
 fn trainings_agree_with_the_second_implementation() {
     let goldens: Vec<Golden> = serde_json::from_str(include_str!("../../tests/goldens-training.json")).unwrap();
     assert!(goldens.len() >= 13, "the golden file is complete");
+    agree(goldens);
+}
+
+/// What `docs/strict1_training.py draw` wrote to the file that `SHATTERSCOPE_TRAININGS` names.
+#[test]
+#[ignore = "needs a file of trainings: cargo xtask test --long"]
+fn drawn_trainings_agree_with_the_second_implementation() {
+    let path = std::env::var_os("SHATTERSCOPE_TRAININGS").expect("SHATTERSCOPE_TRAININGS names a file");
+    let goldens: Vec<Golden> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert!(!goldens.is_empty());
+    agree(goldens);
+}
+
+fn agree(goldens: Vec<Golden>) {
     for Golden { name, train, test, options, epochs } in goldens {
         let (data, spec) = (digits(train, test), spec_of(&options));
         for isa in [Isa::Portable, Isa::Auto] {

@@ -28,6 +28,15 @@ pub fn steps(tree: &Tree, report: &mut Report) {
     for (script, arguments) in CHECKS {
         report.step(format!("{script} {arguments}"), || run(tree, script, arguments));
     }
+    report.step("trainings drawn at random", || drawn(tree));
+}
+
+/// Trainings of every kind, as the second implementation and as the tool compute them.
+fn drawn(tree: &Tree) -> Result<()> {
+    let file = tree.target.join("trainings.json");
+    run(tree, "strict1_training.py", &format!("draw 400 20261130 {}", file.display()))?;
+    let mut test = tree.cargo("test --release -p shatterscope-host --test all -- --ignored drawn_trainings");
+    succeed(test.env("SHATTERSCOPE_TRAININGS", file))
 }
 
 /// Writes goldens and vectors anew; a change of them must be told in the changelog.
