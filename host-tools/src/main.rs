@@ -1,7 +1,7 @@
 //! The command line program.
 use shatterscope_host::cli::Cli;
 use shatterscope_host::error::CLOSED_PIPE;
-use shatterscope_host::output;
+use shatterscope_host::{ending, output};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -12,6 +12,7 @@ fn main() -> ExitCode {
         ));
         return ExitCode::from(1);
     }
+    ending::watch();
     let cli = Cli::of_words(std::env::args_os());
     if cli.prints() {
         output::watch();

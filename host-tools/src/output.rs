@@ -5,9 +5,7 @@
 //! writes its checkpoint first. A command that prints nothing (`figures --quiet`) works on: its files are what it is for.
 use crate::error::CLOSED_PIPE;
 use crate::{Failure, Result, text};
-use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 /// Something is still to be printed.
@@ -93,32 +91,6 @@ impl Drop for Orderly {
     }
 }
 
-/// What is done before the program is ended for want of a reader, unless it is dropped before.
-#[derive(Debug)]
-#[must_use]
-pub struct Ending(usize);
-
-type Endings = BTreeMap<usize, Box<dyn Fn() + Send>>;
-static ENDINGS: Mutex<Endings> = Mutex::new(BTreeMap::new());
-
-/// Leaves word of something that must not outlive the program, such as a child process.
-pub fn before_ending(action: impl Fn() + Send + 'static) -> Ending {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let number = NEXT.fetch_add(1, Ordering::SeqCst);
-    if let Ok(mut endings) = ENDINGS.lock() {
-        endings.insert(number, Box::new(action));
-    }
-    Ending(number)
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        if let Ok(mut endings) = ENDINGS.lock() {
-            endings.remove(&self.0);
-        }
-    }
-}
-
 /// Watches standard output, if it is a pipe, from a thread that takes no time.
 pub fn watch() {
     #[cfg(unix)]
@@ -127,10 +99,7 @@ pub fn watch() {
             while ORDERLY.load(Ordering::SeqCst) > 0 {
                 std::thread::sleep(std::time::Duration::from_millis(20));
             }
-            // Nothing is added any more: the lock is held to the end.
-            let endings = ENDINGS.lock();
-            endings.iter().flat_map(|endings| endings.values()).for_each(|action| action());
-            std::process::exit(i32::from(CLOSED_PIPE));
+            crate::ending::end(|| std::process::exit(i32::from(CLOSED_PIPE)));
         }
     });
 }

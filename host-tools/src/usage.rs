@@ -4,6 +4,7 @@ use crate::engine::{Engine, Run};
 use crate::spec::Spec;
 use shatterscope::Pass;
 use shatterscope::network::{Layer, Network, Observer, Seen};
+use shatterscope_engine::theory::pairs;
 
 /// The units of one rectifier, and the points they are active for (their preactivation is above zero).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,11 +13,6 @@ pub struct Raster {
     pub points: usize,
     /// `[unit][point]`
     pub active: Vec<bool>,
-}
-
-/// Share of the n(n-1)/2 pairs of distinct points of which a unit is active for both, if it is active for `active` points.
-pub fn pairs(active: usize, points: usize) -> f64 {
-    (active * active.saturating_sub(1)) as f64 / (points * points.saturating_sub(1)).max(1) as f64
 }
 
 impl Raster {

@@ -7,6 +7,5 @@ mod emulated;
 mod flash;
 mod images;
 mod own_network;
-mod simulated;
 mod stacks;
 mod taught;

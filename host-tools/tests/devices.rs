@@ -86,7 +86,7 @@ fn a_serial_line_carries_a_run() {
     use serialport::{SerialPort, TTYPort};
     let (device, host) = TTYPort::pair().unwrap();
     let port = host.name().expect("a pseudo-terminal has a name");
-    crate::simulated::behind(device);
+    shatterscope_simulated::behind(device);
     let words =
         format!("compare --targets host,serial:{port} --depth 5 --width 9 --points 300 --runs 2 --json --timeout 5");
     let output = shatterscope(&words).output().unwrap();
@@ -95,4 +95,35 @@ fn a_serial_line_carries_a_run() {
     let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(told["equal"], true, "{said}");
     drop(host);
+}
+
+/// A device leads a process group of its own, which Ctrl-C does not reach.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_the_device_as_well() {
+    use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+    use std::os::unix::process::ExitStatusExt;
+    for signal in [Signal::INT, Signal::TERM] {
+        let folder = tempfile::tempdir().unwrap();
+        let (script, said) = (folder.path().join("device.sh"), folder.path().join("pid"));
+        let text = format!("trap '' HUP INT PIPE TERM\necho $$ > {}\nwhile :; do sleep 0.1; done\n", said.display());
+        std::fs::write(&script, text).unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_shatterscope"));
+        command.args(["device", "run", "-q", "--depth", "2", "--width", "2", "--points", "2", "--runs", "1"]);
+        command.arg("--target").arg(format!("pipe:sh {}", script.display()));
+        let mut tool = command.spawn().unwrap();
+        let wait = |is: &dyn Fn() -> bool| {
+            let end = std::time::Instant::now() + Duration::from_secs(30);
+            while !is() {
+                assert!(std::time::Instant::now() < end, "{signal:?}");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        };
+        let pid = || std::fs::read_to_string(&said).ok().and_then(|text| Pid::from_raw(text.trim().parse().ok()?));
+        wait(&|| pid().is_some());
+        let device = pid().unwrap();
+        kill_process(Pid::from_child(&tool), signal).unwrap();
+        assert_eq!(tool.wait().unwrap().signal(), Some(signal.as_raw()));
+        wait(&|| test_kill_process(device).is_err());
+    }
 }

@@ -1,6 +1,5 @@
 //! A device that trains loses its power while it saves, anywhere: it goes on from its flash, and ends with the same bits.
 
-use crate::simulated::{Fate, Flash, Made, Simulated};
 use clap::Parser;
 use rayon::prelude::*;
 use shatterscope::contract::{Digest, canonical_bits};
@@ -12,6 +11,7 @@ use shatterscope_host::device::place::open_link;
 use shatterscope_host::device::{Counting, Settings, Target};
 use shatterscope_host::train::{Lesson, Run, Spec, request};
 use shatterscope_host::{cli, data};
+use shatterscope_simulated::{Fate, Flash, Made, Simulated};
 use std::time::Duration;
 
 const STEPS: u32 = 5;

@@ -1,6 +1,5 @@
 //! Devices that lie, flood and drip in whole frames: each exchange ends in time with one line that says what is wrong, none gives a
 //! result, and none makes the host take memory.
-use crate::simulated::hostile::{Answer, FACTS, Peer, Say, frame, hello};
 use rayon::prelude::*;
 use shatterscope::contract::Digest;
 use shatterscope::network::Network;
@@ -13,6 +12,7 @@ use shatterscope::{Fault, Pass};
 use shatterscope_host::device::fit::request;
 use shatterscope_host::device::link::{Link, LinkError, Standing, Words};
 use shatterscope_host::spec::Overrides;
+use shatterscope_simulated::hostile::{Answer, FACTS, Peer, Say, frame, hello};
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_millis(400);

@@ -1,6 +1,5 @@
 //! Faults of the line, each one detected and named, and never a wrong number.
 
-use crate::simulated::{Fate, Faults, Made, Scripted, Simulated, Way};
 use proptest::prelude::*;
 use rayon::prelude::*;
 use shatterscope::Pass;
@@ -12,6 +11,7 @@ use shatterscope_host::device::fit::request;
 use shatterscope_host::device::link::{Link, LinkError, Mended};
 use shatterscope_host::spec::Norm::Centre;
 use shatterscope_host::spec::Overrides;
+use shatterscope_simulated::{Fate, Faults, Made, Scripted, Simulated, Way};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 

@@ -11,7 +11,6 @@ mod link;
 mod options;
 mod own_network;
 mod shapes;
-mod simulated;
 mod statistics;
 mod tensors;
 mod theorems;

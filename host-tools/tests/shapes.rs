@@ -3,7 +3,7 @@ use shatterscope::layer::{Image, Window};
 use shatterscope::train::Layer;
 use shatterscope_host::data::{Dataset, Inputs, Scaling, read_idx};
 use shatterscope_host::engine::{Engine, Isa};
-use shatterscope_host::train::{Activation, Batch, Init, Kind, Model, Net, Skips, Spec, machine};
+use shatterscope_host::train::{Activation, Batch, Init, Kind, Net, Skips, Spec, machine};
 use shatterscope_reference::{self as reference, Gradients, Network, Plane, Statistics, Windows};
 
 const EXAMPLES: usize = 12;
@@ -108,7 +108,7 @@ fn gradients_past_skips_on_images_that_are_not_square() {
             };
             let what = format!("{kind:?} of {depth} layers, {skips:?}, on images of {height} x {width}");
             let spec = Spec::adam(net, EXAMPLES as u32, 1, 0.001);
-            let model = Model::new(&spec, &data).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let model = spec.model(&data).unwrap_or_else(|error| panic!("{what}: {error}"));
             let mut machine = machine(&model.layers, EXAMPLES as u32, isa, 1).unwrap();
             let inputs = Inputs::of(&data, Scaling::Standard);
             let units = (height * width) as usize;

@@ -83,7 +83,7 @@ impl<const R: usize, const T: usize> Job for Packed<'_, R, T> {
 
     #[inline(always)]
     fn on<L: Lanes>(self, lanes: L) {
-        if T.is_multiple_of(L::N) {
+        if const { T.is_multiple_of(L::N) } {
             tile::chain::<L, R, T>(lanes, self.panel, self.x, self.y);
         } else {
             self.portable();
@@ -113,7 +113,7 @@ impl<const R: usize, const T: usize> Job for Standing<'_, R, T> {
 
     #[inline(always)]
     fn on<L: Lanes>(self, lanes: L) {
-        if T.is_multiple_of(L::N) {
+        if const { T.is_multiple_of(L::N) } {
             tile::chain_matrix::<L, R, T>(lanes, self.w, self.x, self.y, self.ahead);
         } else {
             self.portable();

@@ -194,8 +194,9 @@ impl<const T: usize> Loops<'_, T> {
     fn registers<L: Lanes, const V: usize>(self, lanes: L) {
         macro_rules! by_rows {
             ($($rows:literal)*) => {
+                // Constants, so that only those that are met are compiled.
                 match self.rows {
-                    $($rows if $rows * V <= 24 => self.sums::<L, $rows, V>(lanes),)*
+                    $($rows => if const { $rows * V <= 24 } { self.sums::<L, $rows, V>(lanes) } else { self.portable() },)*
                     _ => self.portable(),
                 }
             };
@@ -227,11 +228,14 @@ impl<const T: usize> Job for Loops<'_, T> {
 
     #[inline(always)]
     fn on<L: Lanes>(self, lanes: L) {
-        match (T.is_multiple_of(L::N), T / L::N) {
-            (true, 1) => self.registers::<L, 1>(lanes),
-            (true, 2) => self.registers::<L, 2>(lanes),
-            (true, 4) => self.registers::<L, 4>(lanes),
-            _ => self.portable(),
+        if const { T == L::N } {
+            self.registers::<L, 1>(lanes)
+        } else if const { T == 2 * L::N } {
+            self.registers::<L, 2>(lanes)
+        } else if const { T == 4 * L::N } {
+            self.registers::<L, 4>(lanes)
+        } else {
+            self.portable()
         }
     }
 }

@@ -90,19 +90,22 @@ fn rows<L: Lanes, W: Borrow<[f32; R]>, const R: usize, const T: usize>(
     x: &[[f32; T]],
     y: &mut [[f32; T]; R],
 ) {
-    let registers = T / L::N;
+    // Constants, so that only those that are met are compiled.
+    let (registers, fours) = const { (T / L::N, if L::ABREAST >= 4 { T / L::N / 4 * 4 } else { 0 }) };
     let mut at = 0;
-    if L::ABREAST >= 4 {
-        while at + 4 <= registers {
+    if const { L::ABREAST >= 4 && T / L::N >= 4 } {
+        while at < fours {
             sums::<L, W, R, 4, T>(lanes, w.clone(), at, x, y);
             at += 4;
         }
     }
-    while at + 2 <= registers {
-        sums::<L, W, R, 2, T>(lanes, w.clone(), at, x, y);
-        at += 2;
+    if const { T / L::N >= 2 && (L::ABREAST < 4 || T / L::N % 4 >= 2) } {
+        while at + 2 <= registers {
+            sums::<L, W, R, 2, T>(lanes, w.clone(), at, x, y);
+            at += 2;
+        }
     }
-    if at < registers {
+    if const { T / L::N % 2 == 1 } {
         sums::<L, W, R, 1, T>(lanes, w, at, x, y);
     }
 }

@@ -37,7 +37,7 @@ impl<I: Iterator<Item = (f32, f32)>, const SHIFT: bool, const SCALE: bool, const
 
     #[inline(always)]
     fn on<L: Lanes>(self, lanes: L) {
-        if !T.is_multiple_of(L::N) {
+        if const { !T.is_multiple_of(L::N) } {
             return self.portable();
         }
         for (unit, (shift, scale)) in self.units.iter_mut().zip(self.by) {

@@ -16,6 +16,17 @@ impl Observer for () {
     fn see(&mut self, _: &Seen<'_>) {}
 }
 
+/// Whoever is lent: of many observers, one type.
+impl<O: Observer + ?Sized> Observer for &mut O {
+    fn see(&mut self, seen: &Seen<'_>) {
+        (**self).see(seen);
+    }
+
+    fn worked(&mut self, pass: Pass, operation: u32) {
+        (**self).worked(pass, operation);
+    }
+}
+
 /// What left one operation for the resident points.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

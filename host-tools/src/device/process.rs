@@ -1,7 +1,7 @@
 //! A device that is a child process of ours.
 use super::channel::{Channel, Received};
 use super::pump::{Tail, Writer, reader};
-use crate::output::{Ending, before_ending};
+use crate::ending::{Ending, before_ending};
 use crate::{Failure, Result, text};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};

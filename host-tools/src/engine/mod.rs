@@ -1,28 +1,17 @@
 //! Runs the kernel on the desktop's threads: runs beside each other, or the tiles and units of one run.
-mod aligned;
-mod execute;
-pub mod float_mode;
-mod isa;
 mod need;
-mod slices;
-mod threads;
 
-pub use aligned::Aligned;
-pub use isa::Isa;
-pub use threads::Threads;
-
-use execute::execute;
-use threads::pool;
+pub use shatterscope_engine::{Aligned, Isa, Run, Threads, float_mode};
 
 use crate::limits::{MOST_THREADS, at_most};
 use crate::progress::Progress;
 use crate::spec::Spec;
-use crate::weights::{Drawn, weights_len, with_stored};
+use crate::weights::{Drawn, Source, weights_len, with_stored};
 use crate::{Failure, Result};
 use rayon::prelude::*;
-use shatterscope::contract::Digest;
 use shatterscope::kernel;
 use shatterscope::network::{Input, Layer, Network, Norm, Observer, Options, Schedule, Stored};
+use shatterscope_engine::{Share, execute, pool};
 use std::sync::Arc;
 
 /// How to compute; none of it changes a bit.
@@ -60,28 +49,6 @@ impl Engine {
         .unwrap_or(available.min(MOST_THREADS));
         Ok(Self { threads, isa: isa.kernel()?, long: true, quiet, schedule: None, keep_weights: 64 << 20 })
     }
-}
-
-/// What the threads of the current pool share of one run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Share {
-    /// One thread does it.
-    Nothing,
-    /// The parts of each operation: tiles, and units of a norm.
-    Operations,
-    /// The points, a slice each from the first operation to the last.
-    Points,
-}
-
-/// What one run gave.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Run {
-    /// f at the points.
-    pub outputs: Vec<f32>,
-    /// df/dx at the points, `[point][input]`.
-    pub gradient: Vec<f32>,
-    /// Digest of the gradient.
-    pub digest: Digest,
 }
 
 /// Which run ended without a result, and why.
@@ -132,7 +99,7 @@ impl Engine {
         &self,
         spec: &Spec,
         run: u32,
-        observer: &mut (impl Observer + Send),
+        observer: &mut (dyn Observer + Send),
     ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
         self.check(&Spec { runs: 1, ..spec.clone() })?;
         let layers = spec.layers();
@@ -148,7 +115,7 @@ impl Engine {
         run: u32,
         share: Share,
         progress: &Progress,
-        observer: &mut impl Observer,
+        observer: &mut dyn Observer,
     ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
         float_mode::check()?;
         let layers = spec.layers();
@@ -161,10 +128,11 @@ impl Engine {
             let parameters = drawn.parameters();
             // A deviation so large that weights overflow: the run itself says at which layer, as on a device.
             if let Ok(stored) = Stored::new(&network, &parameters) {
+                let stored = Source::Stored(stored);
                 return execute(self.options(spec), (network, input), &stored, share, progress, observer);
             }
         }
-        execute(self.options(spec), (network, input), &seeded, share, progress, observer)
+        execute(self.options(spec), (network, input), &Source::Seeded(seeded), share, progress, observer)
     }
 
     /// One run with given parameters, on the grid.

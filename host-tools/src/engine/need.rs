@@ -1,9 +1,10 @@
 //! The memory and work of a spec's runs on this machine, before any of it is taken.
-use super::{Engine, Share, network_of};
+use super::{Engine, network_of};
 use crate::spec::Spec;
 use crate::weights::weights_len;
 use crate::{Result, limits};
 use shatterscope::network::Options;
+use shatterscope_engine::Share;
 
 /// What a user lowers to need less.
 const LOWER: &str = "--width, --depth, --points or --runs";

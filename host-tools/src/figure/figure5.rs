@@ -5,7 +5,7 @@ use crate::data::{Inputs, Loader};
 use crate::plot::{Body, Curve, Figure, Panel, Ran, Sheet};
 use crate::progress::Progress;
 use crate::rank::gaussian_rank;
-use crate::train::{Activation, Init, Kind, Model, Net, Scalar, Skips, Spec, load, machine, probed};
+use crate::train::{Activation, Init, Kind, Net, Scalar, Skips, Spec, load, machine, probed};
 use crate::{Failure, Result};
 use shatterscope::contract::Digest;
 use shatterscope::kernel::Isa;
@@ -139,7 +139,7 @@ fn measure(
     let layers = whole.net.layers(data.image, data.classes)?;
     let mut machine = machine(&layers, examples, isa, seed)?;
     for minibatch in 0..size.minibatches {
-        let model = Model::new(&Spec { run: minibatch, ..whole.clone() }, data)?;
+        let model = Spec { run: minibatch, ..whole.clone() }.model(data)?;
         shuffle(seed, minibatch / each, &mut order)?;
         let at = (minibatch % each * examples) as usize;
         let batch = load(&loader, &order[at..at + examples as usize], machine.tile())?;

@@ -5,7 +5,7 @@
 //! taken over by the next. Reading a folder takes no lock.
 use super::{Destination, FileError, disk, find, parts, same_file};
 use crate::Result;
-use crate::output::{Ending, before_ending};
+use crate::ending::{Ending, before_ending};
 use crate::text::visible;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};

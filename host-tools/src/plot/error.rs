@@ -50,3 +50,12 @@ impl std::error::Error for PlotError {
         }
     }
 }
+
+impl From<PlotError> for crate::Failure {
+    fn from(error: PlotError) -> Self {
+        match error {
+            PlotError::File(error) => error.into(),
+            error => Self::failed(error.to_string()),
+        }
+    }
+}

@@ -1,10 +1,8 @@
-use super::moments::power;
-use super::walk::{is_sampled, moments_behind, stem};
-use super::{Draws, Moments};
 use crate::progress::Progress;
 use crate::spec::{Spec, Statistics};
 use rayon::prelude::*;
 use shatterscope::network::Network;
+use shatterscope_engine::theory::{Draws, Moments, is_sampled, moments_behind, power, stem};
 use std::fmt;
 
 /// Why there is no prediction.

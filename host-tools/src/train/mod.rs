@@ -3,26 +3,22 @@
 mod check;
 mod checkpoint;
 mod device;
-mod machine;
 mod metrics;
-mod model;
 mod net;
 mod probe;
 mod proof;
 mod record;
 mod run;
 mod spec;
-mod squares;
 
 pub use checkpoint::{Checkpoint, FILES};
 pub use device::{Pupil, Report, request};
-pub use machine::{Batch, Limits, Machine, Outcome, Scalar, machine};
 pub use metrics::{Epoch, Metrics, Probe};
-pub use model::Model;
 pub use net::{Activation, Init, Kind, Net, Skips};
 pub(crate) use probe::dot;
 pub use probe::{absolute_correlation, probed};
 pub use record::{Recorder, START};
 pub(crate) use run::load;
 pub use run::{Lesson, Run};
+pub use shatterscope_engine::{Batch, Limits, Machine, Model, Outcome, Scalar, machine};
 pub use spec::{Optimiser, Schedule, Spec};

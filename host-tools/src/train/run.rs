@@ -52,7 +52,7 @@ impl<'d> Run<'d> {
                 )));
             }
             Some(from) => (from.model, from.metrics, from.sums),
-            None => (Model::new(&spec, data)?, Metrics::default(), [0.0; 3]),
+            None => (spec.model(data)?, Metrics::default(), [0.0; 3]),
         };
         let seed = spec.seed;
         let prober =

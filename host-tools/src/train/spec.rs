@@ -1,10 +1,12 @@
 use super::Net;
 use crate::Result;
-use crate::data::{Augment, Scaling};
+use crate::data::{Augment, Dataset, Scaling};
+use crate::limits::zeros;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use shatterscope::math::Math;
-use shatterscope::train::{self, Decay, Decrease, Settings};
+use shatterscope::train::{self, Decay, Decrease, Init, Powers, Settings};
+use shatterscope_engine::Model;
 
 /// The optimiser's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -169,5 +171,31 @@ impl Spec {
     /// How images are moved.
     pub fn augment(&self) -> Augment {
         Augment { shift: self.shift, flip: self.flip }
+    }
+}
+
+impl Spec {
+    /// The network before its first step.
+    ///
+    /// # Errors
+    /// A network that the data do not fit, or the core refuses.
+    pub fn model(&self, data: &Dataset) -> Result<Model> {
+        let layers = self.net.layers(data.image, data.classes)?;
+        let plan = train::plan(&layers, 1, 1)?;
+        let mut parameters = zeros(plan.parameters_len)?;
+        let init = Init { start: self.net.start(), seed: self.seed, run: self.run };
+        init.fill(&layers, &mut parameters, &mut zeros(init.scratch_len(&layers))?)?;
+        // Means of zero, variances of one.
+        let mut running = vec![0.0; plan.running_len as usize];
+        let mut at = 0;
+        for layer in &layers {
+            let channels = layer.statistics() as usize;
+            running[at + channels..at + 2 * channels].fill(1.0);
+            at += 2 * channels;
+        }
+        let optimiser = self.settings().optimiser;
+        let state = zeros(optimiser.state_len(plan.parameters_len))?;
+        let rate = self.rate()?.start();
+        Ok(Model { layers, parameters, running, state, powers: Powers::new(), rate, step: 0, batch: 0 })
     }
 }

@@ -1,8 +1,8 @@
-use super::float_mode;
+use crate::float_mode;
 use crate::{Failure, Result};
 use rayon::prelude::*;
 use shatterscope::contract::float_mode_is_default;
-use shatterscope::network::Workers;
+use shatterscope::network::{Serial, Workers};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 ///
 /// # Errors
 /// Threads that cannot be started; a calling thread, or threads started by it, that round or flush otherwise than the contract asks.
-pub(super) fn pool(threads: usize) -> Result<Arc<rayon::ThreadPool>> {
+pub fn pool(threads: usize) -> Result<Arc<rayon::ThreadPool>> {
     static POOLS: Mutex<Option<HashMap<usize, Arc<rayon::ThreadPool>>>> = Mutex::new(None);
     float_mode::check()?;
     let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -32,16 +32,23 @@ pub(super) fn pool(threads: usize) -> Result<Arc<rayon::ThreadPool>> {
     Ok(pools.entry(threads).or_insert(Arc::new(pool)).clone())
 }
 
-/// The threads of the current pool as the core's workers. Each part that they take begins with a look at the thread's floating-point mode.
+/// The threads of the current pool, or the calling one alone, as the core's workers: one type, so that the core's code is compiled once for
+/// both. Each part begins with a look at its thread's floating-point mode.
 #[derive(Debug, Default)]
 pub struct Threads {
+    alone: bool,
     wrong_mode: AtomicBool,
 }
 
 impl Threads {
     /// Workers for one operation or more, to be asked afterwards whether all of them could be trusted.
     pub const fn new() -> Self {
-        Self { wrong_mode: AtomicBool::new(false) }
+        Self { alone: false, wrong_mode: AtomicBool::new(false) }
+    }
+
+    /// The calling thread, for work of which other threads do the like.
+    pub const fn alone() -> Self {
+        Self { alone: true, ..Self::new() }
     }
 
     /// Whether the calling thread and every thread that took a part so far round and flush as the contract asks.
@@ -61,10 +68,14 @@ impl Threads {
 
 impl Workers for Threads {
     fn count(&self) -> usize {
-        rayon::current_num_threads()
+        if self.alone { 1 } else { rayon::current_num_threads() }
     }
 
     fn any<A: Send>(&self, a: &mut [A], len: usize, part: impl Fn(usize, &mut [A]) -> bool + Sync) -> bool {
+        let part: &Part<'_, A> = &part;
+        if self.alone {
+            return Serial.any(a, len, part);
+        }
         each(a, len, &|i, a| {
             self.look();
             part(i, a)
@@ -79,6 +90,10 @@ impl Workers for Threads {
         b_len: usize,
         part: impl Fn(usize, &mut [A], &mut [B]) -> bool + Sync,
     ) -> bool {
+        let part: &Part2<'_, A, B> = &part;
+        if self.alone {
+            return Serial.any2(a, a_len, b, b_len, part);
+        }
         beside((a, a_len), (b, b_len), &|i, a, b| {
             self.look();
             part(i, a, b)

@@ -1,9 +1,9 @@
 //! The parameters of a run in memory: drawn once from their seed, or read from a file.
 use crate::Result;
-use crate::engine::float_mode;
+use crate::float_mode;
 use crate::limits::zeros;
 use rayon::prelude::*;
-use shatterscope::network::{Block, Dense, Layer, Network, Parameters, Role, Stored, Weights};
+use shatterscope::network::{Block, Dense, Layer, Network, Parameters, Role, Seeded, Stored, Wanted, Weights};
 
 /// The dense layers of a network in their order.
 pub fn dense_layers(network: &Network) -> Vec<Dense> {
@@ -57,13 +57,70 @@ impl Drawn {
     }
 }
 
+/// Either source of weights, as one type, so that the core's code is compiled once for both.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a> {
+    /// Drawn where they are needed.
+    Seeded(Seeded),
+    /// In memory.
+    Stored(Stored<'a>),
+}
+
+impl Weights for Source<'_> {
+    fn block(
+        &self,
+        dense: &Dense,
+        transposed: bool,
+        from: (u32, u32),
+        capacity: usize,
+        group: u32,
+    ) -> std::result::Result<Block, shatterscope::Error> {
+        match self {
+            Self::Seeded(seeded) => seeded.block(dense, transposed, from, capacity, group),
+            Self::Stored(stored) => stored.block(dense, transposed, from, capacity, group),
+        }
+    }
+
+    fn fill<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32]) {
+        self.fill_wanted::<R>(dense, block, panel, &Wanted::ALL);
+    }
+
+    fn fill_wanted<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32], wanted: &Wanted) {
+        match self {
+            Self::Seeded(seeded) => seeded.fill_wanted::<R>(dense, block, panel, wanted),
+            Self::Stored(stored) => stored.fill_wanted::<R>(dense, block, panel, wanted),
+        }
+    }
+
+    fn matrix(&self, dense: &Dense) -> Option<&[f32]> {
+        match self {
+            Self::Seeded(seeded) => seeded.matrix(dense),
+            Self::Stored(stored) => stored.matrix(dense),
+        }
+    }
+
+    fn bias(&self, dense: &Dense, row: u32) -> f32 {
+        match self {
+            Self::Seeded(seeded) => seeded.bias(dense, row),
+            Self::Stored(stored) => stored.bias(dense, row),
+        }
+    }
+
+    fn panel_len(&self, dense: &Dense) -> u64 {
+        match self {
+            Self::Seeded(seeded) => seeded.panel_len(dense),
+            Self::Stored(stored) => stored.panel_len(dense),
+        }
+    }
+}
+
 /// Checks the parameters against the network and lends them to `run`.
 ///
 /// # Errors
 /// A missing or short tensor, or one with a value that is not finite; whatever `run` returns.
-pub fn with_stored<T>(network: &Network, drawn: &Drawn, run: impl FnOnce(&Stored) -> Result<T>) -> Result<T> {
+pub fn with_stored<T>(network: &Network, drawn: &Drawn, run: impl FnOnce(&Source) -> Result<T>) -> Result<T> {
     let parameters = drawn.parameters();
-    run(&Stored::new(network, &parameters)?)
+    run(&Source::Stored(Stored::new(network, &parameters)?))
 }
 
 /// The name of a dense layer's tensors in files.

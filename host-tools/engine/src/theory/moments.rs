@@ -112,7 +112,7 @@ impl Moments {
     }
 
     /// The same moments of values alone, without derivatives.
-    pub(super) fn without_slopes(mut self) -> Self {
+    pub fn without_slopes(mut self) -> Self {
         for moment in [&mut self.c, &mut self.d, &mut self.n] {
             moment.fill(0.0);
         }
@@ -131,7 +131,7 @@ impl Moments {
     }
 
     /// Other exponents for the same moments.
-    pub(super) fn align(&mut self, values: i32, slopes: i32) {
+    pub fn align(&mut self, values: i32, slopes: i32) {
         let (value, slope) = (power(self.values - values), power(self.slopes - slopes));
         let scales = [value * value, value * slope, slope * slope, slope * slope];
         for (moment, scale) in [&mut self.k, &mut self.c, &mut self.d, &mut self.n].into_iter().zip(scales) {
@@ -143,7 +143,7 @@ impl Moments {
     }
 
     /// Brings the largest variances near one.
-    pub(super) fn rescale(&mut self) {
+    pub fn rescale(&mut self) {
         let shift = |moment: &[f64]| {
             let largest = moment.iter().step_by(self.points + 1).fold(0.0f64, |top, &x| top.max(x));
             if largest > 0.0 { (largest.log2() / 2.0).round() as i32 } else { 0 }
@@ -156,7 +156,7 @@ impl Moments {
 }
 
 /// 2^n
-pub(super) fn power(n: i32) -> f64 {
+pub fn power(n: i32) -> f64 {
     2f64.powi(n)
 }
 

@@ -1,7 +1,6 @@
-use super::Moments;
 use super::moments::power;
 use super::product::{Left, T, mean_products, mean_squares};
-use crate::usage::pairs;
+use super::{Moments, pairs};
 use shatterscope::math::Math;
 use shatterscope::random::{Normal, Purpose, Stream};
 

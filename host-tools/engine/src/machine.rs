@@ -1,8 +1,7 @@
 //! Batches on the desktop's threads: buffers of a network, and a trainer on them.
-use super::Model;
-use super::squares::Squares;
-use crate::engine::{Aligned, Threads};
 use crate::limits::zeros;
+use crate::squares::Squares;
+use crate::{Aligned, Model, Threads};
 use crate::{Failure, Result};
 use rayon::prelude::*;
 use shatterscope::kernel::Isa;
@@ -103,12 +102,16 @@ pub trait Machine: Send {
 /// What the core refuses.
 pub fn machine(layers: &[Layer], batch: u32, isa: Isa, seed: u64) -> Result<Box<dyn Machine>> {
     let make = Make { layers, batch, isa, seed };
+    // Each costs seconds to compile: none for instructions that the processor cannot have, and one for all that are left.
     match isa {
+        #[cfg(target_arch = "x86_64")]
         Isa::Avx512 if batch > 16 => make.with::<12, 32>(),
+        #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => make.with::<12, 16>(),
+        #[cfg(target_arch = "x86_64")]
         Isa::Avx => make.with::<5, 16>(),
+        #[cfg(target_arch = "aarch64")]
         Isa::Neon => make.with::<4, 16>(),
-        // One for all others: each costs seconds to compile.
         _ => make.with::<2, 16>(),
     }
 }

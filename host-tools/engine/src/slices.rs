@@ -1,17 +1,18 @@
 //! One run, its points in slices beside each other: without a norm no point knows another, and threads meet only at the end.
-use super::Run;
-use super::execute::run;
 use crate::Result;
+use crate::execute::run;
 use crate::progress::Progress;
+use crate::weights::Source;
+use crate::{Run, Threads};
 use rayon::prelude::*;
 use shatterscope::contract::Digest;
-use shatterscope::network::{Input, Network, Options, Serial, Weights};
+use shatterscope::network::{Input, Network, Options};
 use shatterscope::{Fault, Pass};
 
 /// A slice for each thread of the current pool, in whole tiles.
-pub(super) fn sliced<W: Weights, const R: usize, const T: usize>(
+pub(crate) fn sliced<const R: usize, const T: usize>(
     network: (Network, Input),
-    weights: &W,
+    weights: &Source,
     options: Options,
     progress: &Progress,
 ) -> Result<std::result::Result<Run, Fault>> {
@@ -19,7 +20,7 @@ pub(super) fn sliced<W: Weights, const R: usize, const T: usize>(
     let slices: Vec<u32> = (0..options.count).step_by(each as usize).collect();
     let one = |&first: &u32| {
         let slice = Options { first: options.first + first, count: each.min(options.count - first), ..options };
-        run::<W, _, _, R, T>(network, weights, &Serial, slice, progress, &mut ())
+        run::<R, T>(network, weights, &Threads::alone(), slice, progress, &mut ())
     };
     let results = slices.par_iter().map(one).collect::<Result<Vec<_>>>()?;
     if let Some(fault) = results.iter().filter_map(|result| result.as_ref().err()).copied().reduce(worse) {

@@ -10,7 +10,7 @@ pub fn check() -> Result<()> {
     if float_mode_is_default() { Ok(()) } else { Err(failure()) }
 }
 
-pub(super) fn failure() -> Failure {
+pub(crate) fn failure() -> Failure {
     Failure::failed(
         "a thread does not compute as the contract asks: it flushes subnormal numbers to zero or does not round to nearest; \
          reset the floating-point mode (MXCSR on x86-64, FPCR on AArch64) that the program or a library set on it",

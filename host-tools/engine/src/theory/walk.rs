@@ -7,7 +7,7 @@ use shatterscope::network::{Dense, Family, Init, Layer, Network, Norm, Readout, 
 /// each rectifier, the share of pairs of points that a unit is active for.
 ///
 /// A norm stands before a rectifier and a join behind weights, as in every family of a [`Spec`].
-pub(super) fn moments_behind(
+pub fn moments_behind(
     spec: &Spec,
     stem: Moments,
     draws: Draws,
@@ -48,12 +48,12 @@ pub(super) fn moments_behind(
 }
 
 /// Behind the stem.
-pub(super) fn stem(spec: &Spec, grid: &[f64]) -> Moments {
+pub fn stem(spec: &Spec, grid: &[f64]) -> Moments {
     Moments::stem(grid, square(spec.first_weight_std), square(spec.first_bias_std))
 }
 
 /// Whether the walk draws units.
-pub(super) fn is_sampled(spec: &Spec) -> bool {
+pub fn is_sampled(spec: &Spec) -> bool {
     let used = spec.depth > 1 || spec.readout == Readout::NormRelu;
     spec.norm == Norm::Batch && used
 }

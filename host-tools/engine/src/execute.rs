@@ -1,62 +1,62 @@
 //! One run: the register tile, the buffers, and the steps of the executor.
-use super::slices::sliced;
-use super::{Aligned, Run, Share, Threads, float_mode};
 use crate::Result;
 use crate::limits::zeros;
 use crate::progress::Progress;
-use crate::weights::dense_layers;
+use crate::slices::sliced;
+use crate::weights::{Source, dense_layers};
+use crate::{Aligned, Run, Share, Threads, float_mode};
 use shatterscope::Fault;
 use shatterscope::contract::Digest;
 use shatterscope::kernel::Tiled;
-use shatterscope::network::{Buffers, Executor, Input, Network, Observer, Options, Serial, Weights, Workers};
+use shatterscope::network::{Buffers, Executor, Input, Network, Observer, Options, Weights};
 
 /// Runs with the register tile that suits the kernel and the number of points: R rows of weights by T points.
-pub(super) fn execute<W: Weights>(
+pub fn execute(
     options: Options,
     network: (Network, Input),
-    weights: &W,
+    weights: &Source,
     share: Share,
     progress: &Progress,
-    observer: &mut impl Observer,
+    observer: &mut dyn Observer,
 ) -> Result<std::result::Result<Run, Fault>> {
     options.isa.tiled(options.points, Job { options, network, weights, share, progress, observer })
 }
 
-struct Job<'a, W, O> {
+struct Job<'a> {
     options: Options,
     network: (Network<'a>, Input<'a>),
-    weights: &'a W,
+    weights: &'a Source<'a>,
     share: Share,
     progress: &'a Progress,
-    observer: &'a mut O,
+    observer: &'a mut dyn Observer,
 }
 
-impl<W: Weights, O: Observer> Tiled for Job<'_, W, O> {
+impl Tiled for Job<'_> {
     type Output = Result<std::result::Result<Run, Fault>>;
 
     fn with<const R: usize, const T: usize>(self) -> Self::Output {
         let Self { options, network, weights, share, progress, observer } = self;
         match share {
-            Share::Nothing => run::<W, _, _, R, T>(network, weights, &Serial, options, progress, observer),
+            Share::Nothing => run::<R, T>(network, weights, &Threads::alone(), options, progress, observer),
             Share::Operations => {
                 let threads = Threads::new();
-                let outcome = run::<W, _, _, R, T>(network, weights, &threads, options, progress, observer)?;
+                let outcome = run::<R, T>(network, weights, &threads, options, progress, observer)?;
                 threads.check()?;
                 Ok(outcome)
             }
-            Share::Points => sliced::<W, R, T>(network, weights, options, progress),
+            Share::Points => sliced::<R, T>(network, weights, options, progress),
         }
     }
 }
 
 /// All of a run by one executor.
-pub(super) fn run<W: Weights, K: Workers, O: Observer, const R: usize, const T: usize>(
+pub(crate) fn run<const R: usize, const T: usize>(
     (network, input): (Network, Input),
-    weights: &W,
-    workers: &K,
+    weights: &Source,
+    workers: &Threads,
     options: Options,
     progress: &Progress,
-    observer: &mut O,
+    mut observer: &mut dyn Observer,
 ) -> Result<std::result::Result<Run, Fault>> {
     /// A whole matrix is one panel up to this many elements (4 MB).
     const PANEL: u64 = 1 << 20;
@@ -82,10 +82,10 @@ pub(super) fn run<W: Weights, K: Workers, O: Observer, const R: usize, const T: 
         panel: &mut panel,
     };
     let mut executor =
-        Executor::<W, K, R, T>::new(network, weights, workers, input, options, buffers, &mut outputs, &mut gradient)?;
+        Executor::<_, _, R, T>::new(network, weights, workers, input, options, buffers, &mut outputs, &mut gradient)?;
     let mut before = 0;
     loop {
-        let step = executor.step_observed(1 << 26, observer);
+        let step = executor.step_observed(1 << 26, &mut observer);
         progress.add(executor.multiply_adds() - before);
         before = executor.multiply_adds();
         match step {

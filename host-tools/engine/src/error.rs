@@ -64,12 +64,3 @@ impl From<shatterscope::Error> for Failure {
         }
     }
 }
-
-impl From<crate::plot::PlotError> for Failure {
-    fn from(error: crate::plot::PlotError) -> Self {
-        match error {
-            crate::plot::PlotError::File(error) => error.into(),
-            error => Self::failed(error.to_string()),
-        }
-    }
-}
