@@ -15,13 +15,8 @@ fn panic(info: &PanicInfo) -> ! {
     exit(101)
 }
 
-#[cfg(not(target_arch = "aarch64"))]
+#[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
 mod stack {
-    use super::{complain, exit};
-
-    /// Exit status of a stack overflow.
-    const OVERFLOW: i32 = 98;
-
     unsafe extern "C" {
         /// The lowest address of the stack.
         static _stack_end: u32;
@@ -38,11 +33,6 @@ mod stack {
         (sp < end + NEAR).then(|| start.saturating_sub(end))
     }
 
-    pub fn overflow(len: usize) -> ! {
-        complain(format_args!("stack overflow: the {len} B of stack are not enough\n"));
-        exit(OVERFLOW)
-    }
-
     pub fn end() -> usize {
         &raw const _stack_end as usize
     }
@@ -50,65 +40,28 @@ mod stack {
 
 #[cfg(target_arch = "arm")]
 #[doc(hidden)]
-pub use arm::guard;
+pub use shatterscope_guard::guard;
 
 #[cfg(target_arch = "arm")]
-mod arm {
-    use super::{complain, exit, stack};
-    use core::arch::naked_asm;
+shatterscope_guard::on_fault!(ended);
 
-    /// Bytes below the stack that the memory protection unit guards.
-    const GUARD: usize = 32 << 10;
-
-    /// Below the stack there is no memory. Not every bus says so: Cortex-M3, M4 and M7 forbid it by their memory protection unit as well, where they
-    /// have one.
-    pub fn guard() {
-        const PART: *const u32 = 0xe000_ed00u32 as _;
-        const UNIT: *mut u32 = 0xe000_ed90u32 as _;
-        // SAFETY: registers of every Cortex-M, the unit's type among them, which is 0 without one; no other code uses it, and no program has
-        // anything in that memory.
-        unsafe {
-            let (part, regions) = (PART.read_volatile() >> 4 & 0xfff, UNIT.read_volatile() >> 8 & 0xff);
-            if !matches!(part, 0xc23 | 0xc24 | 0xc27) || regions == 0 {
-                return;
-            }
-            let (control, number, base, rule) = (UNIT.add(1), UNIT.add(2), UNIT.add(3), UNIT.add(4));
-            number.write_volatile(0);
-            base.write_volatile((stack::end() - GUARD) as u32);
-            // No access, no instructions; the size as its logarithm, less one.
-            rule.write_volatile(1 << 28 | (GUARD.ilog2() - 1) << 1 | 1);
-            // On, with the usual map for all other memory, and off in the handlers of faults.
-            control.write_volatile(0b101);
+#[cfg(target_arch = "arm")]
+fn ended(fault: shatterscope_guard::Fault) -> ! {
+    match fault {
+        shatterscope_guard::Fault::Overflow(len) => overflow(len),
+        shatterscope_guard::Fault::Other(pc) => {
+            complain(format_args!("hard fault at {pc:#010x}\n"));
+            exit(99)
         }
-        cortex_m::asm::dsb();
-        cortex_m::asm::isb();
     }
+}
 
-    /// In place of cortex-m-rt's, which begins on the stack that is there.
-    #[unsafe(naked)]
-    #[unsafe(export_name = "HardFault")]
-    unsafe extern "C" fn hard_fault() -> ! {
-        naked_asm!(
-            "mov r0, sp",
-            "ldr r1, 1f",
-            "mov sp, r1",
-            "bl {named}",
-            ".p2align 2",
-            "1: .word _stack_start",
-            named = sym named,
-        )
-    }
-
-    /// `sp` is where the core pushed the registers, or meant to.
-    extern "C" fn named(sp: *const u32) -> ! {
-        if let Some(len) = stack::overflowed(sp as usize) {
-            stack::overflow(len);
-        }
-        // SAFETY: the core has pushed eight words there, and the stack's memory holds them.
-        let pc = unsafe { sp.add(6).read_volatile() };
-        complain(format_args!("hard fault at {pc:#010x}\n"));
-        exit(99)
-    }
+#[cfg(not(target_arch = "aarch64"))]
+fn overflow(len: usize) -> ! {
+    /// Exit status of a stack overflow.
+    const OVERFLOW: i32 = 98;
+    complain(format_args!("stack overflow: the {len} B of stack are not enough\n"));
+    exit(OVERFLOW)
 }
 
 #[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
@@ -154,7 +107,7 @@ mod riscv {
         }
         let guarded = stack::end() - GUARD..stack::end();
         if let Some(len) = stack::overflowed(if guarded.contains(&address) { 0 } else { sp }) {
-            stack::overflow(len);
+            super::overflow(len);
         }
         complain(format_args!("exception {cause} at {place:#x}, address {address:#x}\n"));
         exit(99)

@@ -1,11 +1,12 @@
 //! What a chip gives the firmware: frames and logs over RTT (or frames over an UART), a clock, a lamp, a painted stack.
 //!
-//! A board's `main` starts its HAL and calls [`run`]. Panics and faults are logged; the debug probe then sees the core
-//! halted.
+//! A board's `main` starts its HAL and calls [`run`]. Panics and faults are logged, and a stack that has run out is named; the debug
+//! probe then sees the core halted.
 #![no_std]
 
 mod active_low;
 mod clock;
+mod fault;
 mod rtt;
 
 pub use active_low::ActiveLow;
@@ -36,6 +37,7 @@ pub fn run<const R: usize, const T: usize>(
     flash: impl Keep,
     arena: &mut [f32],
 ) -> ! {
+    shatterscope_guard::guard();
     let mut device = Device { board, bytes, clock, stack: Painted::new(), status, flash };
     loop {
         let end = serve::<R, T, _, _, _, _, _, _, _>(&mut device, arena);
