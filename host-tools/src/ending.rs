@@ -37,6 +37,11 @@ pub fn end(exit: impl FnOnce()) {
     exit();
 }
 
+/// Waits for whoever is ending the program: what fails because a child was ended is no failure to be told.
+pub fn wait() {
+    drop(ENDINGS.lock());
+}
+
 /// Ctrl-C and `kill` end the program as ever, after what must not outlive it: a device is a process in a group of its own, which no Ctrl-C
 /// reaches. Signals that are ignored, as in a script's background, stay ignored.
 pub fn watch() {

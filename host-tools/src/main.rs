@@ -17,7 +17,9 @@ fn main() -> ExitCode {
     if cli.prints() {
         output::watch();
     }
-    match cli.run() {
+    let outcome = cli.run();
+    ending::wait();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.code == CLOSED_PIPE => ExitCode::from(CLOSED_PIPE),
         Err(failure) => {
