@@ -1,4 +1,5 @@
 //! All integration tests of the core in one program: one link instead of a dozen. A new file needs its `mod` line here.
+mod arena;
 mod bits;
 mod buffers;
 mod cases;

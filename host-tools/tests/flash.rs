@@ -130,6 +130,42 @@ fn training_survives_a_cut_at_every_word() {
     }
 }
 
+/// What an earlier version wrote to its flash, and after how many steps.
+const WRITTEN: [(&str, &str); 2] = [("norm.flash", COURSES[1]), ("lenet.flash", COURSES[2])];
+
+fn written(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/migration/flash").join(name)
+}
+
+#[test]
+fn a_state_of_an_earlier_version_is_taken_up() {
+    for (name, words) in WRITTEN {
+        let (course, flash) = (Course::new(words), Flash::of(&std::fs::read(written(name)).unwrap()));
+        let mut link = open(&flash);
+        course.begin(&mut link, 5);
+        let saved = link.restore(5).unwrap();
+        assert_eq!((saved.sequence, saved.step, saved.digest), (1, 3, course.digests[3]), "{name}");
+        assert_eq!((saved.batch, saved.rate), (course.saves[3].batch, course.saves[3].rate), "{name}");
+        course.teach(&mut link, 5, 3..STEPS);
+    }
+}
+
+#[test]
+#[ignore = "writes the files that a later version reads"]
+fn write_states() {
+    for (name, words) in WRITTEN {
+        let (course, flash) = (Course::new(words), Flash::default());
+        let mut link = open(&flash);
+        course.begin(&mut link, 1);
+        for (from, to) in [(0, 2), (2, 3)] {
+            course.teach(&mut link, 1, from..to);
+            course.save(&mut link, 1, to).unwrap();
+        }
+        std::fs::create_dir_all(written("")).unwrap();
+        std::fs::write(written(name), flash.bytes()).unwrap();
+    }
+}
+
 /// Answers are functions of their requests: a line that loses one has it said again.
 #[test]
 fn what_is_asked_twice_is_done_once() {

@@ -8,6 +8,7 @@ mod flash;
 mod hostile;
 mod learning;
 mod link;
+mod migration;
 mod options;
 mod own_network;
 mod shapes;

@@ -26,6 +26,18 @@ impl Default for Flash {
 }
 
 impl Flash {
+    /// One with these bytes; what they lack is erased.
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut all = bytes.to_vec();
+        all.resize(FLASH, 0xff);
+        Self(Arc::new(Mutex::new(Cells { bytes: all, left: u64::MAX, done: 0 })))
+    }
+
+    /// What stands in it.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap().bytes.clone()
+    }
+
     /// Another flash with the same bytes, whose power fails after so many words and sectors.
     pub fn copy(&self, left: u64) -> Self {
         let bytes = self.0.lock().unwrap().bytes.clone();

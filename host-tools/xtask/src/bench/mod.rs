@@ -2,6 +2,7 @@
 mod boards;
 mod counts;
 mod peers;
+mod runs;
 
 use crate::step::Report;
 use crate::tools::{self, Tools};
@@ -45,6 +46,12 @@ enum What {
         #[arg(long)]
         check: bool,
     },
+    /// Whole runs and steps of training on two emulated boards, against boards/runs.csv
+    Runs {
+        /// Writes it anew
+        #[arg(long)]
+        bless: bool,
+    },
 }
 
 pub fn steps(tree: &Tree, report: &mut Report, bench: &Bench) {
@@ -62,15 +69,31 @@ pub fn steps(tree: &Tree, report: &mut Report, bench: &Bench) {
         let tools = tools::provide(report);
         counted(tree, report, &tools, bench.bless);
     }
-    if let Some(What::Boards { check }) = bench.what {
-        let tools = tools::provide(report);
-        on_boards(tree, report, &tools, check);
+    match bench.what {
+        Some(What::Boards { check }) => {
+            let tools = tools::provide(report);
+            on_boards(tree, report, &tools, check);
+        }
+        Some(What::Runs { bless }) => {
+            let tools = tools::provide(report);
+            whole(tree, report, &tools, bless);
+        }
+        None => {}
     }
 }
 
 /// Instructions of the kernels on emulated boards; with `check` against those that are committed.
 pub fn on_boards(tree: &Tree, report: &mut Report, tools: &Tools, check: bool) {
     boards::steps(tree, report, tools, check);
+}
+
+/// Whole runs on emulated boards against those that are committed.
+pub fn whole(tree: &Tree, report: &mut Report, tools: &Tools, bless: bool) {
+    let name = "devices: whole runs as counted before";
+    match tools.emulators() {
+        Ok(()) => report.step(name, || runs::check(tree, bless)),
+        Err(reason) => report.skip(name, &reason),
+    }
 }
 
 /// Instructions against those that are committed: what a push must pass.
