@@ -35,8 +35,9 @@ const RUNS: [(&str, &str); 8] = [
     ("step of a LeNet", "train --net lenet --width 1 --batch 1 --steps 2"),
 ];
 
-/// The largest rise that passes: a look at the line more or less.
-const BOUND: f64 = 0.001;
+/// The largest rise of instructions and stack that passes: what the compiler inlines depends a little on the folder that it works in (0.5% of
+/// a LeNet's step).
+const BOUND: f64 = 0.01;
 
 /// Board and run, instructions, bytes of stack and of memory.
 type Row = (String, [u64; 3]);
@@ -70,7 +71,8 @@ pub fn check(tree: &Tree, bless: bool) -> Result<()> {
 }
 
 fn worse((name, now): &Row, (same, before): &Row) -> Option<String> {
-    let dearer = now[0] as f64 > before[0] as f64 * (1.0 + BOUND) || now[1] > before[1] || now[2] > before[2];
+    let risen = |i: usize| now[i] as f64 > before[i] as f64 * (1.0 + BOUND);
+    let dearer = risen(0) || risen(1) || now[2] > before[2];
     (name != same || dearer).then(|| format!("{name}: {now:?}, {same} had {before:?}"))
 }
 
