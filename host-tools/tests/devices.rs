@@ -128,7 +128,7 @@ fn an_interrupt_ends_the_device_as_well() {
         let device = pid().unwrap();
         kill_process(Pid::from_child(&tool), signal).unwrap();
         assert_eq!(tool.wait().unwrap().signal(), Some(signal.as_raw()));
-        // Dead, even if nobody has buried it.
+        // A killed process stays in the list until its parent reaps it.
         let state = || std::fs::read_to_string(format!("/proc/{}/stat", device.as_raw_pid())).unwrap_or_default();
         wait(&|| test_kill_process(device).is_err() || state().contains(") Z "));
     }

@@ -33,7 +33,7 @@ impl Flash {
         Self(Arc::new(Mutex::new(Cells { bytes: all, left: u64::MAX, done: 0 })))
     }
 
-    /// What stands in it.
+    /// Its bytes.
     pub fn bytes(&self) -> Vec<u8> {
         self.0.lock().unwrap().bytes.clone()
     }
