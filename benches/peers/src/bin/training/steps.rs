@@ -88,7 +88,7 @@ pub fn entries(data: &Path, isa: Isa, references: &mut HashMap<String, Vec<f32>>
         let first = run.model().parameters.clone();
         let recorded = Bundle::read(&folder.join("step-1.safetensors")).map_err(io::Error::other)?;
         let (inputs, labels) = (&recorded.tensors["inputs"].data, &recorded.tensors["labels"].data);
-        let model = Model::new(&spec, &data_set).map_err(io::Error::other)?;
+        let model = spec.model(&data_set).map_err(io::Error::other)?;
         let plan = shatterscope::train::plan(&model.layers, batch, 1);
         let plan = plan.map_err(|error| io::Error::other(format!("{error:?}")))?;
         for threads in [1, 2] {
