@@ -32,6 +32,12 @@ pub enum Buffer {
     Scratch,
     /// [`Buffers::gathered`](crate::train::Buffers)
     Gathered,
+    /// The slots of a plan.
+    Slots,
+    /// The values of a graph.
+    Values,
+    /// The nodes of a graph.
+    Nodes,
     /// Weights and biases of all layers.
     Parameters,
     /// Running statistics of batch norms.
@@ -116,6 +122,16 @@ pub enum Refusal {
     Rate,
     /// Mirrored pairs of units are of an even number of units.
     Pairs,
+    /// An operand of a node is a node before it; inputs come before all other nodes.
+    Operand,
+    /// The shape of a node is what its operation makes of its operands.
+    Shape,
+    /// The last use of a value is the last node that has it as an operand; the number of nodes for outputs.
+    LastUse,
+    /// A node is of an operation that is known, with numbers that it can have.
+    Operation,
+    /// Slots of values that are needed at the same time do not overlap.
+    Slot,
 }
 
 /// A setting of training that is out of its range.
@@ -146,6 +162,13 @@ pub enum Setting {
 pub enum Error {
     /// The spec, the options or the schedule cannot be run.
     Refused(Refusal),
+    /// A node of a graph is refused.
+    Node {
+        /// Its number.
+        node: u32,
+        /// Why.
+        refusal: Refusal,
+    },
     /// A buffer of the caller's is shorter than the plan says, lengths in elements.
     TooShort {
         /// Which one.
@@ -211,6 +234,11 @@ impl fmt::Display for Refusal {
             Refusal::Pool => "an average pool takes no padding and at most 2^24 taps, a max pool at most 256 taps",
             Refusal::Rate => "a dropout rate must be at least 0 and below 1",
             Refusal::Pairs => "looks-linear with plain rectifiers pairs units: widths and channels must be even",
+            Refusal::Operand => "its operands must be nodes before it, and inputs must come first",
+            Refusal::Shape => "its shape is not what the operation makes of its operands",
+            Refusal::LastUse => "the last use of its value is another node, or nothing uses it",
+            Refusal::Operation => "its operation is unknown to this version, or damaged",
+            Refusal::Slot => "its value overlaps another one that is still needed",
         })
     }
 }
@@ -235,6 +263,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Refused(refusal) => refusal.fmt(f),
+            Error::Node { node, refusal } => write!(f, "node {node} of the graph is refused: {refusal}"),
             Error::TooShort { buffer, need, have } => {
                 write!(f, "the buffer {buffer:?} is too short: {need} elements needed, {have} given")
             }

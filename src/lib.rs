@@ -57,10 +57,13 @@
 
 pub mod contract;
 mod error;
+pub mod exec;
+pub mod graph;
 pub mod kernel;
 pub mod layer;
 pub mod math;
 pub mod network;
+pub mod plan;
 pub mod probe;
 pub mod random;
 pub mod train;

@@ -6,6 +6,7 @@ mod cases;
 mod common;
 mod draws;
 mod gradients;
+mod graph;
 mod images;
 mod invariance;
 mod kernels;

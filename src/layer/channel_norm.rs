@@ -1,5 +1,7 @@
 //! Batch norm of images: a channel's statistics go over its units as well as over the points.
 use super::batch_norm::{Affine, Moments, inverse_deviation, through_batch};
+use crate::error::{Error, Refusal};
+use crate::graph::{Facts, Shape};
 use crate::kernel::Red16;
 use crate::math::Math;
 
@@ -114,4 +116,21 @@ pub fn batch_norm_inference(z: &mut [f32], moments: Moments, affine: Option<Affi
         let xhat = (*z - moments.mean) * moments.inv;
         *z = affine.map_or(xhat, |affine| (xhat * affine.gamma) + affine.beta);
     }
+}
+
+/// A batch norm of a graph. The scratch holds the inverse deviations.
+pub(crate) const fn facts(x: Shape, eps: f32, momentum: f32) -> Result<Facts, Error> {
+    let facts = match Facts::in_place(x) {
+        Ok(facts) => facts,
+        Err(error) => return Err(error),
+    };
+    if !(0.0 <= eps && eps < f32::INFINITY) {
+        return Err(Error::Refused(Refusal::Eps));
+    }
+    if !(0.0 <= momentum && momentum <= 1.0) {
+        return Err(Error::Refused(Refusal::Scale));
+    }
+    let channels = x.channels as u64;
+    let facts = facts.with_parameters(channels, channels);
+    Ok(Facts { running: x.channels, scratch: [channels, channels], ..facts })
 }

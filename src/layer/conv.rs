@@ -1,9 +1,10 @@
 use super::places::{Places, at, part, part_mut};
-use super::{Conv, Image, long_enough};
+use super::{Conv, Image, Window, image, long_enough};
 use crate::error::{Buffer, Error, Refusal};
+use crate::graph::{Facts, Shape};
 
 /// The lengths of a convolution at so many points.
-struct Shape {
+struct Lengths {
     places: Places,
     /// Elements of a channel, in and out.
     planes: (usize, usize),
@@ -16,7 +17,7 @@ struct Shape {
     output: Option<usize>,
 }
 
-impl Shape {
+impl Lengths {
     fn of(conv: &Conv, points: usize) -> Result<Self, Error> {
         let places = Places::new(&conv.window, &conv.input)?;
         let output = conv.output().filter(|image| image.channels > 0 && conv.input.channels > 0);
@@ -61,7 +62,7 @@ pub fn conv_forward(
     x: &[f32],
     y: &mut [f32],
 ) -> Result<(), Error> {
-    let shape = Shape::of(conv, points)?;
+    let shape = Lengths::of(conv, points)?;
     long_enough(Buffer::Weight, weight.len(), shape.weight)?;
     long_enough(Buffer::Bias, bias.len(), shape.bias(bias))?;
     long_enough(Buffer::Inputs, x.len(), shape.input)?;
@@ -98,7 +99,7 @@ pub fn conv_backward_input(
     grad_output: &[f32],
     grad_input: &mut [f32],
 ) -> Result<(), Error> {
-    let shape = Shape::of(conv, points)?;
+    let shape = Lengths::of(conv, points)?;
     long_enough(Buffer::Weight, weight.len(), shape.weight)?;
     long_enough(Buffer::Seed, grad_output.len(), shape.output)?;
     long_enough(Buffer::Gradient, grad_input.len(), shape.input)?;
@@ -138,7 +139,7 @@ pub fn conv_backward_parameters(
     grad_weight: &mut [f32],
     grad_bias: &mut [f32],
 ) -> Result<(), Error> {
-    let shape = Shape::of(conv, points)?;
+    let shape = Lengths::of(conv, points)?;
     long_enough(Buffer::Inputs, x.len(), shape.input)?;
     long_enough(Buffer::Seed, grad_output.len(), shape.output)?;
     long_enough(Buffer::Weight, grad_weight.len(), shape.weight)?;
@@ -168,4 +169,24 @@ pub fn conv_backward_parameters(
         }
     }
     Ok(())
+}
+
+/// A convolution of a graph. The scratch holds the packed weights of one output channel, or of all.
+pub(crate) const fn facts(x: Shape, channels: u32, window: Window, bias: bool) -> Result<Facts, Error> {
+    let conv = Conv { input: x.image(), channels, window };
+    let facts = match image::facts(conv.output()) {
+        Ok(facts) => facts,
+        Err(error) => return Err(error),
+    };
+    let each = match window.taps().checked_mul(x.channels as u64) {
+        Some(each) => each,
+        None => return Err(Error::Refused(Refusal::TooLarge)),
+    };
+    match (each.checked_mul(channels as u64), conv.multiply_adds()) {
+        (Some(weights), Some(multiply_adds)) => {
+            let facts = facts.with_parameters(weights, if bias { channels as u64 } else { 0 });
+            Ok(Facts { multiply_adds, scratch: [each, weights], ..facts })
+        }
+        _ => Err(Error::Refused(Refusal::TooLarge)),
+    }
 }

@@ -1,4 +1,6 @@
 use super::relu;
+use crate::error::{Error, Refusal};
+use crate::graph::{Facts, Shape};
 use crate::math::negate;
 
 /// Channel c becomes the channels 2c = relu(x) and 2c+1 = relu(-x), unit by unit, in place; one bit a unit and point, x > 0.
@@ -81,5 +83,27 @@ fn pair<const T: usize>(x: &mut [[f32; T]], at: usize, plane: usize) -> Option<(
     match x.get_mut(at..=at + plane)? {
         [even, .., odd] => Some((even, odd)),
         _ => None,
+    }
+}
+
+/// A CReLU of a graph.
+pub(crate) const fn facts(x: Shape) -> Result<Facts, Error> {
+    match x.channels.checked_mul(2) {
+        Some(channels) => Facts::of(Shape { channels, ..x }),
+        None => Err(Error::Refused(Refusal::TooLarge)),
+    }
+}
+
+/// The values of [`crelu_forward`] alone, from `x` to `y`.
+///
+/// # Shapes
+/// `x` `[c][plane]`, `y` `[2 c][plane]`, where `plane` counts the points, too.
+#[inline(always)]
+pub(crate) fn crelu_values(plane: usize, x: &[f32], y: &mut [f32]) {
+    for (x, y) in x.chunks_exact(plane.max(1)).zip(y.chunks_exact_mut(plane.max(1).wrapping_mul(2))) {
+        let Some((even, odd)) = y.split_at_mut_checked(plane) else { return };
+        for ((even, odd), x) in even.iter_mut().zip(odd).zip(x) {
+            (*even, *odd) = (relu(*x), relu(negate(*x)));
+        }
     }
 }

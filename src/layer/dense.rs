@@ -1,5 +1,6 @@
 use super::long_enough;
 use crate::error::{Buffer, Error};
+use crate::graph::{Facts, Shape};
 use crate::kernel::naive;
 
 /// `y[i][p] = chain(bias[i]; weight[i][k] * x[k][p], k ascending)`.
@@ -81,4 +82,20 @@ pub fn dense_backward_parameters(
         }
     }
     Ok(())
+}
+
+/// A dense layer of a graph: any shape in, a vector out.
+pub(crate) const fn facts(x: Shape, outputs: u32, bias: bool) -> Result<Facts, Error> {
+    match (Facts::of(x), Facts::of(Shape::vector(outputs))) {
+        (Ok(before), Ok(facts)) => {
+            // Nothing saturates: products of numbers below 2^32.
+            let weights = match before.shape.units() {
+                Some(inputs) => (inputs as u64).saturating_mul(outputs as u64),
+                None => 0,
+            };
+            let facts = facts.with_parameters(weights, if bias { outputs as u64 } else { 0 });
+            Ok(Facts { multiply_adds: weights, ..facts })
+        }
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
 }

@@ -1,4 +1,5 @@
 use crate::error::{Error, Refusal};
+use crate::graph::{Facts, Shape};
 use crate::random::{Normal, Purpose, Stream};
 
 /// The mask of one layer in one step, a pure function of where a value stands: word 0 of the Philox block at (row = point, column =
@@ -67,4 +68,9 @@ pub fn dropout_forward(dropout: &Dropout, first: u32, points: usize, x: &mut [f3
 /// `grad_input = keeps ? grad_output * scale : +0.0`, in place: the mask is drawn again, and no tape is kept.
 pub fn dropout_backward(dropout: &Dropout, first: u32, points: usize, g: &mut [f32]) {
     dropout_forward(dropout, first, points, g);
+}
+
+/// A dropout of a graph.
+pub(crate) const fn facts(x: Shape, rate: f32) -> Result<Facts, Error> {
+    if 0.0 <= rate && rate < 1.0 { Facts::in_place(x) } else { Err(Error::Refused(Refusal::Rate)) }
 }

@@ -1,4 +1,6 @@
 //! Where the units of an image stand, and what a window over it covers.
+use crate::error::{Error, Refusal};
+use crate::graph::{Facts, Shape};
 
 /// An image of channels, or a vector (height and width 1): unit `(c * height + y) * width + x`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +107,14 @@ impl Conv {
         }
     }
 
+    /// Multiply-adds of one point, those with padding included.
+    pub const fn multiply_adds(&self) -> Option<u64> {
+        match (self.output(), self.weights()) {
+            (Some(output), Some(weights)) => output.plane().checked_mul(weights),
+            _ => None,
+        }
+    }
+
     /// Weights.
     pub const fn weights(&self) -> Option<u64> {
         match self.window.taps().checked_mul(self.input.channels as u64) {
@@ -161,5 +171,16 @@ impl Shortcut {
 
     pub(super) const fn window(&self) -> Window {
         Window { height: 1, width: 1, stride: self.stride, padding: 0 }
+    }
+}
+
+/// An operation of a graph that makes this image, where its window fits.
+pub(super) const fn facts(output: Option<Image>) -> Result<Facts, Error> {
+    match output {
+        Some(image) => match Shape::of(image) {
+            Some(shape) => Facts::of(shape),
+            None => Err(Error::Refused(Refusal::TooLarge)),
+        },
+        None => Err(Error::Refused(Refusal::Window)),
     }
 }

@@ -1,3 +1,5 @@
+use crate::error::{Error, Refusal};
+use crate::graph::{Facts, Shape, finite};
 /// `branch[e] = (a * x[e]) + (b * branch[e])`, three roundings: the residual join.
 ///
 /// A resnet has a = alpha and b = alpha * beta, a highway a = carry and b = transform.
@@ -21,5 +23,14 @@ pub fn join_backward_branch(b: f32, g: &mut [f32]) {
 pub fn join_backward_input(a: f32, g: &[f32], through_branch: &mut [f32]) {
     for (f, g) in through_branch.iter_mut().zip(g) {
         *f += a * g;
+    }
+}
+
+/// A residual join of a graph.
+pub(crate) const fn facts(x: Shape, y: Shape, a: f32, b: f32) -> Result<Facts, Error> {
+    match (finite(a), finite(b)) {
+        (Ok(()), Ok(())) if x.same(y) => Facts::in_place(x),
+        (Ok(()), Ok(())) => Err(Error::Refused(Refusal::Shape)),
+        (Err(error), _) | (_, Err(error)) => Err(error),
     }
 }

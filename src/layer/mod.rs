@@ -5,19 +5,19 @@
 //! the same bits.
 mod batch_norm;
 mod centre;
-mod channel_norm;
-mod conv;
-mod crelu;
-mod dense;
-mod dropout;
+pub(crate) mod channel_norm;
+pub(crate) mod conv;
+pub(crate) mod crelu;
+pub(crate) mod dense;
+pub(crate) mod dropout;
 mod image;
-mod join;
+pub(crate) mod join;
 mod places;
-mod pool;
-mod prelu;
+pub(crate) mod pool;
+pub(crate) mod prelu;
 mod relu;
 mod series;
-mod shortcut;
+pub(crate) mod shortcut;
 
 use crate::error::{Buffer, Error};
 
@@ -30,14 +30,17 @@ pub use channel_norm::{
     Running, batch_norm_inference, channel_norm_backward_full, channel_norm_backward_parameters, channel_norm_moments,
 };
 pub use conv::{conv_backward_input, conv_backward_parameters, conv_forward};
+pub(crate) use crelu::crelu_values;
 pub use crelu::{crelu_backward, crelu_forward, crelu_tangent};
 pub use dense::{dense_backward_input, dense_backward_parameters, dense_forward};
 pub use dropout::{Dropout, dropout_backward, dropout_forward};
 pub use image::{Conv, Image, Pool, Shortcut, Window};
 pub use join::{join_backward_branch, join_backward_input, join_forward};
+pub(crate) use pool::max_pool_values;
 pub use pool::{average_pool_backward, average_pool_forward, max_pool_backward, max_pool_forward, max_pool_tangent};
-pub(crate) use prelu::prelu_term;
 pub use prelu::{prelu_backward_input, prelu_backward_parameters, prelu_forward};
+pub(crate) use prelu::{prelu_in_place, prelu_term};
+pub(crate) use relu::relu_values;
 pub use relu::{relu, relu_backward, relu_forward, relu_tangent};
 pub(crate) use series::{Tiles, points_of};
 pub use shortcut::{shortcut_backward, shortcut_forward};

@@ -1,9 +1,10 @@
 use super::places::{Places, at as index, part, part_mut};
-use super::{Pool, long_enough};
+use super::{Pool, Window, image, long_enough};
 use crate::error::{Buffer, Error, Refusal};
+use crate::graph::{Facts, Shape};
 
 /// The lengths of a pool at so many points.
-struct Shape {
+struct Lengths {
     places: Places,
     channels: usize,
     /// Elements of a channel, in and out.
@@ -12,7 +13,7 @@ struct Shape {
     output: Option<usize>,
 }
 
-impl Shape {
+impl Lengths {
     fn of(pool: &Pool, points: usize, allowed: bool) -> Result<Self, Error> {
         let places = Places::new(&pool.window, &pool.input)?;
         let output = pool.output().filter(|image| image.channels > 0).ok_or(Error::Refused(Refusal::Window))?;
@@ -38,12 +39,12 @@ impl Shape {
 }
 
 /// No padding, and a number of taps that f32 holds.
-fn can_average(pool: &Pool) -> bool {
+const fn can_average(pool: &Pool) -> bool {
     pool.window.padding == 0 && pool.window.taps() <= 1 << 24
 }
 
 /// A tap is a byte of tape.
-fn can_choose(pool: &Pool) -> bool {
+const fn can_choose(pool: &Pool) -> bool {
     pool.window.taps() <= 256
 }
 
@@ -58,7 +59,7 @@ fn can_choose(pool: &Pool) -> bool {
 /// [`Refusal::Window`] where the window does not fit, [`Refusal::Pool`] where it has padding or more than 2^24 taps,
 /// [`Refusal::TooLarge`] past 2^32 - 1 units, [`Error::TooShort`] where a slice does not hold its shape; what is longer is left alone.
 pub fn average_pool_forward(pool: &Pool, points: usize, x: &[f32], y: &mut [f32]) -> Result<(), Error> {
-    let shape = Shape::of(pool, points, can_average(pool))?;
+    let shape = Lengths::of(pool, points, can_average(pool))?;
     long_enough(Buffer::Inputs, x.len(), shape.input)?;
     long_enough(Buffer::Outputs, y.len(), shape.output)?;
     let taps = pool.window.taps() as f32;
@@ -94,7 +95,7 @@ pub fn average_pool_backward(
     grad_output: &[f32],
     grad_input: &mut [f32],
 ) -> Result<(), Error> {
-    let shape = Shape::of(pool, points, can_average(pool))?;
+    let shape = Lengths::of(pool, points, can_average(pool))?;
     long_enough(Buffer::Seed, grad_output.len(), shape.output)?;
     long_enough(Buffer::Gradient, grad_input.len(), shape.input)?;
     let taps = pool.window.taps() as f32;
@@ -127,7 +128,7 @@ pub fn average_pool_backward(
 /// # Numerics
 /// A NaN that is not the first tap is not chosen, and so hides: whoever must not lose one looks at x before, as a run does.
 pub fn max_pool_forward(pool: &Pool, points: usize, x: &[f32], y: &mut [f32], tape: &mut [u8]) -> Result<(), Error> {
-    let shape = Shape::of(pool, points, can_choose(pool))?;
+    let shape = Lengths::of(pool, points, can_choose(pool))?;
     long_enough(Buffer::Inputs, x.len(), shape.input)?;
     long_enough(Buffer::Outputs, y.len(), shape.output)?;
     long_enough(Buffer::Tape, tape.len(), shape.output)?;
@@ -171,7 +172,7 @@ pub fn max_pool_backward(
     grad_output: &[f32],
     grad_input: &mut [f32],
 ) -> Result<(), Error> {
-    let shape = Shape::of(pool, points, can_choose(pool))?;
+    let shape = Lengths::of(pool, points, can_choose(pool))?;
     long_enough(Buffer::Tape, tape.len(), shape.output)?;
     long_enough(Buffer::Seed, grad_output.len(), shape.output)?;
     long_enough(Buffer::Gradient, grad_input.len(), shape.input)?;
@@ -200,7 +201,7 @@ pub fn max_pool_backward(
 /// # Errors
 /// As [`max_pool_forward`]. A byte of tape that is no tap of the window gives +0.0.
 pub fn max_pool_tangent(pool: &Pool, points: usize, tape: &[u8], t: &[f32], y: &mut [f32]) -> Result<(), Error> {
-    let shape = Shape::of(pool, points, can_choose(pool))?;
+    let shape = Lengths::of(pool, points, can_choose(pool))?;
     long_enough(Buffer::Tape, tape.len(), shape.output)?;
     long_enough(Buffer::Inputs, t.len(), shape.input)?;
     long_enough(Buffer::Outputs, y.len(), shape.output)?;
@@ -212,6 +213,53 @@ pub fn max_pool_tangent(pool: &Pool, points: usize, tape: &[u8], t: &[f32], y: &
             for (p, (y, chosen)) in part_mut(y, at, points).iter_mut().zip(part(tape, at, points)).enumerate() {
                 let position = shape.chosen(place, *chosen);
                 *y = position.and_then(|position| t.get(index(position, points, p))).copied().unwrap_or(0.0);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An average pool of a graph.
+pub(crate) const fn average_facts(x: Shape, window: Window) -> Result<Facts, Error> {
+    let pool = Pool { input: x.image(), window };
+    match image::facts(pool.output()) {
+        Ok(_) if !can_average(&pool) => Err(Error::Refused(Refusal::Pool)),
+        facts => facts,
+    }
+}
+
+/// A max pool of a graph.
+pub(crate) const fn max_facts(x: Shape, window: Window) -> Result<Facts, Error> {
+    let pool = Pool { input: x.image(), window };
+    match image::facts(pool.output()) {
+        Ok(_) if !can_choose(&pool) => Err(Error::Refused(Refusal::Pool)),
+        facts => facts,
+    }
+}
+
+/// The values of [`max_pool_forward`] alone.
+///
+/// # Errors
+/// As [`max_pool_forward`].
+pub(crate) fn max_pool_values(pool: &Pool, points: usize, x: &[f32], y: &mut [f32]) -> Result<(), Error> {
+    let shape = Lengths::of(pool, points, can_choose(pool))?;
+    long_enough(Buffer::Inputs, x.len(), shape.input)?;
+    long_enough(Buffer::Outputs, y.len(), shape.output)?;
+    for c in 0..shape.channels {
+        let (x, y) = (part(x, c, shape.planes.0), part_mut(y, c, shape.planes.1));
+        for place in shape.places.all() {
+            let y = part_mut(y, shape.places.index(place), points);
+            let mut seen = shape.places.taps().filter_map(|tap| shape.places.sees(place, tap));
+            // No position sees padding alone.
+            if let Some(position) = seen.next() {
+                for (y, x) in y.iter_mut().zip(part(x, position, points)) {
+                    *y = *x;
+                }
+            }
+            for position in seen {
+                for (y, x) in y.iter_mut().zip(part(x, position, points)) {
+                    *y = if *x > *y { *x } else { *y };
+                }
             }
         }
     }

@@ -1,4 +1,6 @@
 use super::channel_norm::by_points;
+use crate::error::Error;
+use crate::graph::{Facts, Shape, finite};
 use core::ops::Range;
 
 /// Where each of so many channels stands in x.
@@ -66,4 +68,23 @@ pub fn prelu_backward_parameters(points: usize, x: &[f32], grad_output: &[f32], 
 #[inline(always)]
 pub(crate) fn prelu_term(x: f32, g: f32) -> f32 {
     if x > 0.0 { 0.0 } else { g * x }
+}
+
+/// A PReLU of a graph.
+pub(crate) const fn facts(x: Shape, slope: f32) -> Result<Facts, Error> {
+    match (Facts::in_place(x), finite(slope)) {
+        (Ok(facts), Ok(())) => Ok(facts.with_parameters(x.channels as u64, 0)),
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
+}
+
+/// [`prelu_forward`] in place.
+#[inline(always)]
+pub(crate) fn prelu_in_place(slope: &[f32], x: &mut [f32]) {
+    let each = x.len().checked_div(slope.len()).unwrap_or(0);
+    for (slope, x) in slope.iter().zip(x.chunks_exact_mut(each.max(1))) {
+        for x in x {
+            *x = if *x > 0.0 { *x } else { slope * *x };
+        }
+    }
 }

@@ -41,3 +41,11 @@ pub fn relu_tangent(x: &mut [f32], t: &mut [f32]) {
         *x = relu(*x);
     }
 }
+
+/// The values of [`relu_forward`] alone.
+#[inline(always)]
+pub(crate) fn relu_values(x: &mut [f32]) {
+    for x in x {
+        *x = relu(*x);
+    }
+}

@@ -1,6 +1,7 @@
 use super::places::{Places, part, part_mut};
-use super::{Shortcut, long_enough};
+use super::{Shortcut, image, long_enough};
 use crate::error::{Buffer, Error, Refusal};
+use crate::graph::{Facts, Shape};
 
 /// Where rows and columns are taken, and the elements in and out at so many points.
 fn shape(shortcut: &Shortcut, points: usize) -> Result<(Places, Option<usize>, Option<usize>), Error> {
@@ -78,4 +79,9 @@ pub fn shortcut_backward(
         }
     }
     Ok(())
+}
+
+/// A shortcut of a graph.
+pub(crate) const fn facts(x: Shape, channels: u32, stride: u32) -> Result<Facts, Error> {
+    image::facts(Shortcut { input: x.image(), channels, stride }.output())
 }

@@ -7,6 +7,7 @@
 //! bit for bit. Nothing looks for NaN or infinity but where it says so: the caller's sticky check of logits and losses
 //! finds them.
 mod clip;
+mod graph;
 mod init;
 mod layer;
 mod loss;
@@ -19,6 +20,7 @@ pub mod slots;
 mod trainer;
 
 pub use clip::{Clip, GradientNorm, Largest, clip_by_norm, clip_by_value, clip_value};
+pub use graph::to_graph;
 pub use init::{Init, Start};
 pub use layer::Layer;
 pub use loss::{MeanLoss, correct_count, cross_entropy, predict, squared_error};
@@ -26,6 +28,7 @@ pub use optimiser::{Adam, Decay, Momentum, Optimiser, Powers, Settings, Sgd, Ste
 pub use order::{partner, shuffle};
 pub use plan::{Options, Place, Plan, plan, plan_for_steps};
 pub use rate::{Decrease, MAX_STEPS, Rate, RateState};
+pub(crate) use trainer::fitting;
 pub use trainer::{Buffers, Mode, Trainer};
 
 use crate::contract::canonical_bits;

@@ -18,10 +18,6 @@ macro_rules! tiles {
     };
 }
 
-fn how(cuts: &[usize]) -> How<'_> {
-    How { isa: Isa::Portable, cuts, scratch: 0, gathered: 1, update: false }
-}
-
 #[track_caller]
 fn same(ours: Result<Outcome, shatterscope::Error>, expected: &Outcome, what: &str) {
     let ours = ours.unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -45,7 +41,7 @@ fn everywhere(layers: &[(&str, Vec<shatterscope::train::Layer>)], all_cuts: &[&[
         for &mode in modes {
             let points = all_cuts[0].iter().sum();
             let task = Task::new(layers, points, mode);
-            let expected = naive::run(&task, how(&[points]));
+            let expected = naive::run(&task, How::plain(&[points]));
             let mut turn = 0;
             // Those that this processor lacks, too: they fall back.
             for isa in Isa::ALL {
@@ -96,7 +92,7 @@ fn batches_of_one_and_of_whole_tiles() {
 fn updates<K: Workers>(workers: &K, isa: Isa) {
     for (name, layers) in networks::all() {
         let task = Task::new(&layers, 19, Mode::Training { step: 1 });
-        let how = How { update: true, isa, ..how(&[19]) };
+        let how = How { update: true, isa, ..How::plain(&[19]) };
         let expected = naive::run(&task, how);
         let plan = plan(&layers, 19, 1).unwrap();
         let most = plan.scratch_best.saturating_sub(plan.scratch_len) as usize + 1;
@@ -120,7 +116,7 @@ fn any_length_of_scratch_updates_all() {
     for outputs in [5, 11, 12, 13, 24] {
         let layers = networks::List::new(networks::image(2, 3, 3)).conv(outputs, half(3, 2), true).layers;
         let task = Task::new(&layers, 5, Mode::Probing);
-        let how = How { update: true, ..how(&[5]) };
+        let how = How { update: true, ..How::plain(&[5]) };
         let expected = naive::run(&task, how);
         let plan = plan(&layers, 5, 1).unwrap();
         for scratch in 0..=(plan.scratch_best + 2 - plan.scratch_len) as usize {
@@ -135,7 +131,7 @@ fn threads_change_no_bit() {
     for (name, layers) in networks::all() {
         let task = Task::new(&layers, 37, Mode::Training { step: 9 });
         for update in [false, true] {
-            let how = How { isa: Isa::detect(), gathered: 3, update, ..how(&[37]) };
+            let how = How { isa: Isa::detect(), gathered: 3, update, ..How::plain(&[37]) };
             let expected = naive::run(&task, how);
             same(run::<_, 12, 16>(&task, &Threads, how), &expected, &format!("{name} on threads"));
             same(run::<_, 4, 4>(&task, &Threads, how), &expected, &format!("{name} on threads"));
@@ -148,7 +144,7 @@ fn gradients_are_added_to_what_is_there() {
     for (name, layers) in networks::all() {
         let mut task = Task::new(&layers, 9, Mode::Probing);
         task.gradient.iter_mut().enumerate().for_each(|(i, g)| *g = super::machine::value(i + 77));
-        let how = how(&[9]);
+        let how = How::plain(&[9]);
         let expected = naive::run(&task, how);
         same(run::<_, 5, 8>(&task, &Serial, how), &expected, name);
     }

@@ -33,6 +33,13 @@ pub struct How<'a> {
     pub update: bool,
 }
 
+impl<'a> How<'a> {
+    /// The least buffers, portable instructions.
+    pub const fn plain(cuts: &'a [usize]) -> Self {
+        Self { isa: Isa::Portable, cuts, scratch: 0, gathered: 1, update: false }
+    }
+}
+
 /// What there is to be run.
 #[derive(Clone, Debug)]
 pub struct Task {

@@ -3,6 +3,7 @@
 mod bits;
 mod descend;
 mod faults;
+mod inference;
 mod init;
 mod lengths;
 mod looks_linear;

@@ -9,6 +9,8 @@ mod norm;
 mod parameters;
 mod prelu;
 
+pub(crate) use parameters::fitting;
+
 use super::plan::{Asked, Place, Plan, Region, bottom, lay_out, lengths};
 use super::{Layer, Options};
 use crate::error::{Buffer, Error, Fault, Pass};

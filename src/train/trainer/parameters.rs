@@ -55,7 +55,7 @@ pub(super) fn own<'p>(layer: &Layer, place: Place, parameters: &'p [f32]) -> (&'
 }
 
 /// Rows of `each` elements, as many at a time as `capacity` holds: all, or whole multiples of `group` where that many fit.
-pub(super) fn fitting(rows: usize, each: usize, capacity: usize, group: usize) -> impl Iterator<Item = Range<usize>> {
+pub(crate) fn fitting(rows: usize, each: usize, capacity: usize, group: usize) -> impl Iterator<Item = Range<usize>> {
     let fit = (capacity / each.max(1)).max(1);
     let fit = if fit < rows && fit >= group { fit - fit % group.max(1) } else { fit };
     (0..rows).step_by(fit.max(1)).map(move |first| first..first.saturating_add(fit).min(rows))

@@ -1,0 +1,180 @@
+use super::{Graph, Node, Op, Shape};
+use crate::error::{Buffer, Error};
+use crate::layer::Window;
+
+/// A value that a [`Builder`] has handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Value(u32);
+
+/// Writes the nodes of a graph, one after the other, in memory that is the caller's; `const`, so that a graph can be a constant.
+///
+/// The first error stays, and [`Builder::finish`] returns it.
+///
+/// ```
+/// use shatterscope::graph::{Builder, Graph, Node, Shape};
+///
+/// const NODES: [Node; 4] = {
+///     let mut nodes = [Node::EMPTY; 4];
+///     let mut builder = Builder::new(&mut nodes);
+///     let x = builder.input(Shape::vector(2));
+///     let x = builder.dense(x, 16, true);
+///     let x = builder.relu(x);
+///     let x = builder.dense(x, 3, true);
+///     match builder.finish(&[x]) {
+///         Ok(_) => nodes,
+///         Err(_) => panic!("the nodes do not fit each other"),
+///     }
+/// };
+/// assert_eq!(Graph::new(&NODES)?.outputs().collect::<Vec<_>>(), [3]);
+/// # Ok::<(), shatterscope::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Builder<'a> {
+    nodes: &'a mut [Node],
+    len: usize,
+    /// The layer at hand.
+    address: u32,
+    error: Option<Error>,
+}
+
+impl<'a> Builder<'a> {
+    /// A graph without nodes.
+    pub const fn new(nodes: &'a mut [Node]) -> Self {
+        Self { nodes, len: 0, address: 0, error: None }
+    }
+
+    /// Sets the number of the layer that the following nodes belong to.
+    pub const fn layer(&mut self, address: u32) {
+        self.address = address;
+    }
+
+    /// The shape of a value.
+    pub const fn shape(&self, value: Value) -> Shape {
+        let i = value.0 as usize;
+        // No panic: i is below the length.
+        if i < self.nodes.len() { self.nodes[i].shape } else { Shape::vector(0) }
+    }
+
+    /// Appends an operation; of one with one operand the second is the first again.
+    pub const fn push(&mut self, op: Op, x: Value, y: Value) -> Value {
+        let value = Value(self.len as u32);
+        if self.error.is_some() {
+            return value;
+        }
+        if self.len >= self.nodes.len() {
+            let len = self.nodes.len() as u64;
+            self.error = Some(Error::TooShort { buffer: Buffer::Nodes, need: len.saturating_add(1), have: len });
+            return value;
+        }
+        let node = match op.facts(self.shape(x), self.shape(y)) {
+            Ok(facts) => Node { op, x: x.0, y: y.0, shape: facts.shape, address: self.address, last_use: u32::MAX },
+            Err(Error::Refused(refusal)) => {
+                self.error = Some(Error::Node { node: value.0, refusal });
+                return value;
+            }
+            Err(error) => {
+                self.error = Some(error);
+                return value;
+            }
+        };
+        if !matches!(op, Op::Input { .. }) {
+            self.nodes[x.0 as usize].last_use = value.0;
+            self.nodes[y.0 as usize].last_use = value.0;
+        }
+        self.nodes[self.len] = node;
+        self.len += 1;
+        value
+    }
+
+    const fn unary(&mut self, op: Op, x: Value) -> Value {
+        self.push(op, x, x)
+    }
+
+    /// An input.
+    pub const fn input(&mut self, shape: Shape) -> Value {
+        self.unary(Op::Input { shape }, Value(0))
+    }
+
+    /// [`Op::Reshape`], where the shape is another one.
+    pub const fn reshape(&mut self, x: Value, shape: Shape) -> Value {
+        if self.shape(x).same(shape) { x } else { self.unary(Op::Reshape { shape }, x) }
+    }
+
+    /// [`Op::Dense`]
+    pub const fn dense(&mut self, x: Value, outputs: u32, bias: bool) -> Value {
+        self.unary(Op::Dense { outputs, bias }, x)
+    }
+
+    /// [`Op::Conv`]
+    pub const fn conv(&mut self, x: Value, channels: u32, window: Window, bias: bool) -> Value {
+        self.unary(Op::Conv { channels, window, bias }, x)
+    }
+
+    /// [`Op::Relu`]
+    pub const fn relu(&mut self, x: Value) -> Value {
+        self.unary(Op::Relu, x)
+    }
+
+    /// [`Op::Prelu`]
+    pub const fn prelu(&mut self, x: Value, slope: f32) -> Value {
+        self.unary(Op::Prelu { slope }, x)
+    }
+
+    /// [`Op::Crelu`]
+    pub const fn crelu(&mut self, x: Value) -> Value {
+        self.unary(Op::Crelu, x)
+    }
+
+    /// [`Op::BatchNorm`]
+    pub const fn batch_norm(&mut self, x: Value, eps: f32, momentum: f32) -> Value {
+        self.unary(Op::BatchNorm { eps, momentum }, x)
+    }
+
+    /// [`Op::AveragePool`]
+    pub const fn average_pool(&mut self, x: Value, window: Window) -> Value {
+        self.unary(Op::AveragePool { window }, x)
+    }
+
+    /// [`Op::MaxPool`]
+    pub const fn max_pool(&mut self, x: Value, window: Window) -> Value {
+        self.unary(Op::MaxPool { window }, x)
+    }
+
+    /// [`Op::Dropout`]
+    pub const fn dropout(&mut self, x: Value, rate: f32) -> Value {
+        self.unary(Op::Dropout { rate }, x)
+    }
+
+    /// [`Op::Shortcut`]
+    pub const fn shortcut(&mut self, x: Value, channels: u32, stride: u32) -> Value {
+        self.unary(Op::Shortcut { channels, stride }, x)
+    }
+
+    /// [`Op::Add`]: `(a * x) + (b * y)`.
+    pub const fn add(&mut self, (x, a): (Value, f32), (y, b): (Value, f32)) -> Value {
+        self.push(Op::Add { a, b }, x, y)
+    }
+
+    /// Ends the graph with its outputs.
+    ///
+    /// # Errors
+    /// The first that arose; [`Error::Node`] for a node that nothing uses; [`Error::Refused`] for a graph without nodes.
+    pub const fn finish(self, outputs: &[Value]) -> Result<Graph<'a>, Error> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let len = self.len as u32;
+        // No panic: the length is at most that of the slice.
+        let (nodes, _) = self.nodes.split_at_mut(self.len);
+        let mut i = 0;
+        while i < outputs.len() {
+            let node = outputs[i].0 as usize;
+            if node < nodes.len() {
+                nodes[node].last_use = len;
+            }
+            i += 1;
+        }
+        Graph::new(nodes)
+    }
+}

@@ -1,0 +1,18 @@
+//! Networks as lists of nodes: each computes one value from values before it.
+//!
+//! Node i computes value i. A [`Graph`] is written by a [`Builder`], which is `const`. It knows nothing about memory: that is the business
+//! of [`plan`](crate::plan).
+mod builder;
+mod facts;
+mod node;
+mod op;
+mod shape;
+mod words;
+
+pub use builder::{Builder, Value};
+pub use facts::Facts;
+pub(crate) use facts::finite;
+pub use node::{Graph, Node};
+pub use op::Op;
+pub use shape::Shape;
+pub use words::{NODE_WORDS, NodeWords};

@@ -1,0 +1,188 @@
+use super::{Facts, NodeWords, Op, Shape};
+use crate::error::{Error, Refusal};
+
+/// Node i of a graph, which computes value i.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Node {
+    /// What it computes.
+    pub op: Op,
+    /// The value that is its first operand: one before its own. Of an input 0.
+    pub x: u32,
+    /// The second operand; the first again where there is one alone.
+    pub y: u32,
+    /// The shape of its value.
+    pub shape: Shape,
+    /// The number of its layer, for messages and random draws. It does not depend on where the node stands in the list.
+    pub address: u32,
+    /// The last node that has its value as an operand; the number of nodes for an output of the network.
+    pub last_use: u32,
+}
+
+const _: () = assert!(size_of::<Node>() <= 48);
+
+impl Node {
+    /// A node of no graph, to fill memory with.
+    pub const EMPTY: Self = Self { op: Op::Relu, x: 0, y: 0, shape: Shape::vector(0), address: 0, last_use: 0 };
+
+    /// Whether it is an input of the network.
+    pub const fn is_input(&self) -> bool {
+        matches!(self.op, Op::Input { .. })
+    }
+}
+
+/// A checked list of nodes.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Graph<'a> {
+    nodes: Nodes<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+enum Nodes<'a> {
+    List(&'a [Node]),
+    Words(&'a [NodeWords]),
+}
+
+impl Nodes<'_> {
+    const fn len(&self) -> usize {
+        match self {
+            Nodes::List(nodes) => nodes.len(),
+            Nodes::Words(words) => words.len(),
+        }
+    }
+
+    /// Node i; None past the end, and for words that are none.
+    const fn get(&self, i: usize) -> Option<Node> {
+        // No panic: i is below the length; `get` is not const.
+        match self {
+            Nodes::List(nodes) if i < nodes.len() => Some(nodes[i]),
+            Nodes::Words(words) if i < words.len() => Node::from_words(&words[i]),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> Graph<'a> {
+    /// The most nodes of a graph.
+    pub const MAX_NODES: usize = 1 << 16;
+
+    /// Checks every node.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with [`Refusal::Layers`] for a list without nodes or with too many; [`Error::Node`] with the first node that is
+    /// refused, and why: [`Refusal::Operand`] for an operand that does not come before it and for an input after another operation,
+    /// [`Refusal::Shape`] for a shape that is not what the operation makes of its operands, [`Refusal::LastUse`] for a value whose last use
+    /// is not what it says, or which nothing uses; and the refusals of [`Op::facts`].
+    pub const fn new(nodes: &'a [Node]) -> Result<Self, Error> {
+        Self::checked(Nodes::List(nodes))
+    }
+
+    /// The same of encoded nodes, which are decoded one at a time.
+    ///
+    /// # Errors
+    /// As [`Graph::new`], and [`Refusal::Operation`] for words that are no node.
+    pub const fn from_words(words: &'a [NodeWords]) -> Result<Self, Error> {
+        Self::checked(Nodes::Words(words))
+    }
+
+    const fn checked(nodes: Nodes<'a>) -> Result<Self, Error> {
+        let graph = Self { nodes };
+        if graph.is_empty() || graph.len() > Self::MAX_NODES {
+            return Err(Error::Refused(Refusal::Layers));
+        }
+        let mut i = 0;
+        while i < graph.len() {
+            if let Err(error) = graph.check(i) {
+                return Err(match error {
+                    Error::Refused(refusal) => Error::Node { node: i as u32, refusal },
+                    error => error,
+                });
+            }
+            i += 1;
+        }
+        Ok(graph)
+    }
+
+    /// Number of nodes.
+    pub const fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are none, which is so for no graph that was checked.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Node i; None past the end.
+    pub const fn node(&self, i: u32) -> Option<Node> {
+        self.nodes.get(i as usize)
+    }
+
+    /// Node i of those that there are.
+    pub(crate) const fn at(&self, i: usize) -> Node {
+        match self.nodes.get(i) {
+            Some(node) => node,
+            None => Node::EMPTY,
+        }
+    }
+
+    /// What node i needs; None past the end.
+    pub const fn facts(&self, i: u32) -> Option<Facts> {
+        let Some(node) = self.node(i) else { return None };
+        match node.op.facts(self.at(node.x as usize).shape, self.at(node.y as usize).shape) {
+            Ok(facts) => Some(facts),
+            Err(_) => None,
+        }
+    }
+
+    /// The numbers of the inputs' nodes.
+    pub fn inputs(&self) -> impl Iterator<Item = u32> + use<'a> {
+        let graph = *self;
+        (0..).take_while(move |i| graph.node(*i).is_some_and(|node| node.is_input()))
+    }
+
+    /// The numbers of the outputs' nodes.
+    pub fn outputs(&self) -> impl Iterator<Item = u32> + use<'a> {
+        let graph = *self;
+        let len = self.len() as u32;
+        (0..len).filter(move |i| graph.node(*i).is_some_and(|node| node.last_use == len))
+    }
+
+    /// Checks node i; those before it have been.
+    const fn check(&self, i: usize) -> Result<(), Error> {
+        let Some(node) = self.nodes.get(i) else { return Err(Error::Refused(Refusal::Operation)) };
+        let (x, y) = (node.x as usize, node.y as usize);
+        if node.is_input() {
+            let first = match i.checked_sub(1) {
+                Some(before) => self.at(before).is_input(),
+                None => true,
+            };
+            if !first || x != 0 || y != 0 {
+                return Err(Error::Refused(Refusal::Operand));
+            }
+        } else {
+            if x >= i || y >= i || (x != y && !node.op.is_binary()) {
+                return Err(Error::Refused(Refusal::Operand));
+            }
+            // Together with what is checked of `last_use` below: the last use is the greatest of all uses.
+            if (self.at(x).last_use as usize) < i || (self.at(y).last_use as usize) < i {
+                return Err(Error::Refused(Refusal::LastUse));
+            }
+        }
+        match node.op.facts(self.at(x).shape, self.at(y).shape) {
+            Ok(facts) if facts.shape.same(node.shape) => {}
+            Ok(_) => return Err(Error::Refused(Refusal::Shape)),
+            Err(error) => return Err(error),
+        }
+        let last = node.last_use as usize;
+        let used = if last < self.len() {
+            let user = self.at(last);
+            last > i && !user.is_input() && (user.x as usize == i || user.y as usize == i)
+        } else {
+            last == self.len()
+        };
+        if used { Ok(()) } else { Err(Error::Refused(Refusal::LastUse)) }
+    }
+}

@@ -1,0 +1,90 @@
+use super::{Node, Op, Shape};
+use crate::layer::Window;
+
+/// Words of an encoded node.
+pub const NODE_WORDS: usize = 12;
+
+/// An encoded node: its operation's tag, flag in bit 8, and at most five numbers of the operation; its operands, its shape in two words, its
+/// address and its last use. What an operation has no number for is 0.
+pub type NodeWords = [u32; NODE_WORDS];
+
+/// The tag of an operation, its flag, and its numbers. Tags are written to files and sent to devices: none ever changes.
+const fn of_op(op: &Op) -> (u32, bool, [u32; 5]) {
+    const fn window(first: u32, window: &Window) -> [u32; 5] {
+        [first, window.height, window.width, window.stride, window.padding]
+    }
+    const fn shape(shape: &Shape) -> [u32; 5] {
+        [shape.channels, shape.height as u32, shape.width as u32, 0, 0]
+    }
+    match op {
+        Op::Input { shape: s } => (1, false, shape(s)),
+        Op::Reshape { shape: s } => (2, false, shape(s)),
+        Op::Dense { outputs, bias } => (3, *bias, [*outputs, 0, 0, 0, 0]),
+        Op::Conv { channels, window: w, bias } => (4, *bias, window(*channels, w)),
+        Op::Relu => (5, false, [0; 5]),
+        Op::Prelu { slope } => (6, false, [slope.to_bits(), 0, 0, 0, 0]),
+        Op::Crelu => (7, false, [0; 5]),
+        Op::BatchNorm { eps, momentum } => (8, false, [eps.to_bits(), momentum.to_bits(), 0, 0, 0]),
+        Op::AveragePool { window: w } => (9, false, window(0, w)),
+        Op::MaxPool { window: w } => (10, false, window(0, w)),
+        Op::Dropout { rate } => (11, false, [rate.to_bits(), 0, 0, 0, 0]),
+        Op::Shortcut { channels, stride } => (12, false, [*channels, *stride, 0, 0, 0]),
+        Op::Add { a, b } => (13, false, [a.to_bits(), b.to_bits(), 0, 0, 0]),
+    }
+}
+
+/// The operation that these are of; None for a tag or numbers that are of none.
+const fn op_of(tag: u32, flag: bool, numbers: [u32; 5]) -> Option<Op> {
+    let [first, height, width, stride, padding] = numbers;
+    let window = Window { height, width, stride, padding };
+    let (a, b) = (f32::from_bits(first), f32::from_bits(height));
+    if matches!(tag, 1 | 2) && (height > u16::MAX as u32 || width > u16::MAX as u32) {
+        return None;
+    }
+    let shape = Shape { channels: first, height: height as u16, width: width as u16 };
+    Some(match tag {
+        1 => Op::Input { shape },
+        2 => Op::Reshape { shape },
+        3 => Op::Dense { outputs: first, bias: flag },
+        4 => Op::Conv { channels: first, window, bias: flag },
+        5 => Op::Relu,
+        6 => Op::Prelu { slope: a },
+        7 => Op::Crelu,
+        8 => Op::BatchNorm { eps: a, momentum: b },
+        9 => Op::AveragePool { window },
+        10 => Op::MaxPool { window },
+        11 => Op::Dropout { rate: a },
+        12 => Op::Shortcut { channels: first, stride: height },
+        13 => Op::Add { a, b },
+        _ => return None,
+    })
+}
+
+impl Node {
+    /// The node in words that are the same on every core.
+    pub const fn to_words(&self) -> NodeWords {
+        let (tag, flag, [a, b, c, d, e]) = of_op(&self.op);
+        let Shape { channels, height, width } = self.shape;
+        let extent = height as u32 | (width as u32) << 16;
+        [tag | (flag as u32) << 8, a, b, c, d, e, self.x, self.y, channels, extent, self.address, self.last_use]
+    }
+
+    /// The node of these words; None where they are none that [`Node::to_words`] writes.
+    pub const fn from_words(words: &NodeWords) -> Option<Self> {
+        let [head, a, b, c, d, e, x, y, channels, extent, address, last_use] = *words;
+        let numbers = [a, b, c, d, e];
+        let Some(op) = op_of(head & 0xff, head >> 8 == 1, numbers) else { return None };
+        let shape = Shape { channels, height: extent as u16, width: (extent >> 16) as u16 };
+        let node = Self { op, x, y, shape, address, last_use };
+        // One node, one encoding: what is hashed has no second form.
+        let again = node.to_words();
+        let mut i = 0;
+        while i < NODE_WORDS {
+            if again[i] != words[i] {
+                return None;
+            }
+            i += 1;
+        }
+        Some(node)
+    }
+}

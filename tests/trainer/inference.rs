@@ -1,0 +1,118 @@
+//! Inference in the slots of a plan against the plain loops, bit for bit.
+use super::machine::{How, Reverse, Task, Threads, bits, by_point};
+use super::{naive, networks};
+use shatterscope::Error;
+use shatterscope::exec::{Buffers, Executor, Options};
+use shatterscope::graph::{Graph, Node};
+use shatterscope::kernel::Isa;
+use shatterscope::network::{Serial, Workers};
+use shatterscope::plan::{Plan, place};
+use shatterscope::train::{Layer, Mode, to_graph};
+
+/// The nodes of layers.
+fn nodes(layers: &[Layer]) -> Vec<Node> {
+    let mut nodes = vec![Node::EMPTY; 3 * layers.len() + 1];
+    let len = to_graph(layers, &mut nodes).unwrap().len();
+    nodes.truncate(len);
+    nodes
+}
+
+/// The outputs by points, cut in batches of which the largest is planned.
+fn run<K: Workers, const R: usize, const T: usize>(task: &Task, workers: &K, how: How) -> Result<Vec<u32>, Error> {
+    let nodes = nodes(&task.layers);
+    let graph = Graph::new(&nodes)?;
+    let mut slots = vec![0; nodes.len()];
+    place(&graph, &mut slots)?;
+    let plan = Plan::new(&graph, &slots)?;
+    let batch = *how.cuts.iter().max().unwrap() as u32;
+    let planned = plan.values_len(batch, T as u32).unwrap() as usize;
+    // NaN at first, guards behind.
+    let mut values = vec![f32::NAN; planned];
+    values.extend([12345.0; 5]);
+    let mut scratch = vec![f32::NAN; plan.scratch_len as usize + how.scratch];
+    let buffers = Buffers { values: &mut values, scratch: &mut scratch };
+    let mut executor = Executor::<K, R, T>::new(&plan, workers, Options { batch, isa: how.isa }, buffers)?;
+    let (units, of) = (task.inputs.len() / how.cuts.iter().sum::<usize>(), graph.outputs().next().unwrap());
+    let (mut out, mut first) = (Vec::new(), 0);
+    for &count in how.cuts {
+        let mut batch = executor.begin(count as u32)?;
+        let (x, tile_len) = batch.input(0).unwrap();
+        for (i, tile) in x.chunks_exact_mut(tile_len).enumerate() {
+            for lane in 0..T {
+                let point = first + (i * T + lane).min(count - 1);
+                (0..units).for_each(|unit| tile[unit * T + lane] = task.inputs[point * units + unit]);
+            }
+        }
+        let outputs = batch.forward(&task.parameters, &task.running)?.run()?;
+        let width = nodes[of as usize].shape.units().unwrap() as usize;
+        out.extend(by_point::<T>(outputs.output(of).unwrap(), width, count));
+        first += count;
+    }
+    assert_eq!(values[planned..], [12345.0; 5]);
+    Ok(bits(&out))
+}
+
+#[test]
+fn inference_has_the_bits_of_the_plain_loops() {
+    for (name, layers) in networks::all() {
+        let points = 21;
+        let task = Task::new(&layers, points, Mode::Inference);
+        let expected = naive::run(&task, How::plain(&[points])).outputs;
+        for (turn, isa) in Isa::ALL.into_iter().enumerate() {
+            for cuts in [&[21][..], &[16, 5], &[1, 3, 17]] {
+                for scratch in [0, 40 * turn, 5000] {
+                    let how = How { isa, scratch, ..How::plain(cuts) };
+                    let check = |tile: &str, ours: Result<Vec<u32>, Error>| {
+                        assert_eq!(ours.as_ref(), Ok(&expected), "{name}, {tile}, {how:?}");
+                    };
+                    check("1x1", run::<_, 1, 1>(&task, &Serial, how));
+                    check("4x4", run::<_, 4, 4>(&task, &Reverse, how));
+                    check("5x16", run::<_, 5, 16>(&task, &Threads, how));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_fault_names_the_layer_and_ends_the_pass() {
+    let layers = networks::plain().into_iter().find(|(name, _)| *name == "dense").unwrap().1;
+    let nodes = nodes(&layers);
+    let graph = Graph::new(&nodes).unwrap();
+    let mut slots = vec![0; nodes.len()];
+    place(&graph, &mut slots).unwrap();
+    let plan = Plan::new(&graph, &slots).unwrap();
+    let mut task = Task::new(&layers, 1, Mode::Inference);
+    // A weight of the second dense layer, which is layer 3.
+    task.parameters[7 * 13 + 13 + 2] = f32::INFINITY;
+    let mut values = vec![0.0; plan.values_len(1, 1).unwrap() as usize];
+    let mut scratch = vec![0.0; plan.scratch_len as usize];
+    let buffers = Buffers { values: &mut values, scratch: &mut scratch };
+    let options = Options { batch: 1, isa: Isa::Portable };
+    let mut executor = Executor::<_, 1, 1>::new(&plan, &Serial, options, buffers).unwrap();
+    let mut batch = executor.begin(1).unwrap();
+    batch.input(0).unwrap().0.fill(1.0);
+    assert_eq!(batch.input(1), None);
+    let mut forward = batch.forward(&task.parameters, &task.running).unwrap();
+    let error = loop {
+        match forward.step() {
+            Ok(more) => assert!(more, "the fault was not found"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(
+        error.to_string().split(',').nth(1),
+        Some(" first at layer 3: the numbers leave the range of f32; lower the depth")
+    );
+    assert_eq!(forward.step(), Err(error));
+    assert_eq!(forward.run().err(), Some(error));
+    // The input is looked at as well.
+    let mut batch = executor.begin(1).unwrap();
+    batch.input(0).unwrap().0.fill(f32::NAN);
+    assert!(matches!(batch.forward(&task.parameters, &task.running).err(), Some(Error::NotFinite { index: 0, .. })));
+    // And lengths.
+    let batch = executor.begin(1).unwrap();
+    assert!(matches!(batch.forward(&task.parameters[1..], &task.running).err(), Some(Error::TooShort { .. })));
+    assert!(executor.begin(2).is_err());
+    assert!(executor.begin(0).is_err());
+}
