@@ -19,6 +19,7 @@ pub mod output;
 pub mod pack;
 pub mod plan;
 pub mod plot;
+pub mod predict;
 pub mod preset;
 pub mod read;
 pub mod record;

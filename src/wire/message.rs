@@ -1,4 +1,4 @@
-use super::{Get, Put, Ready, Restore, Run, Save, Saved, Taught, Teach, Train};
+use super::{Get, Load, Loaded, Predict, Predicted, Put, Ready, Restore, Run, Save, Saved, Taught, Teach, Train};
 use crate::contract::Digest;
 use crate::error::{Fault, Refusal, Setting};
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,14 @@ pub enum Message<'a> {
     Restore(Restore),
     /// It is done.
     Saved(Saved),
+    /// Get ready to run a graph.
+    Load(Load),
+    /// A graph is ready.
+    Loaded(Loaded),
+    /// Run a forward pass.
+    Predict(Predict),
+    /// The result of a forward pass.
+    Predicted(Predicted),
 }
 
 /// Who speaks.
@@ -167,4 +175,8 @@ pub enum Why {
     Unsaved,
     /// The stack has run out of its memory: nothing that the device computes until its next reset is worth anything.
     Stack,
+    /// A node of the graph is refused: `need` is its number.
+    Node(Refusal),
+    /// The nodes are not those that the request names: they are to be put again.
+    Nodes,
 }

@@ -83,6 +83,10 @@ pub enum Store {
     State,
     /// [`Powers`](crate::train::Powers): two floats.
     Powers,
+    /// The nodes of a graph, twelve words each, see [`NodeWords`](crate::graph::NodeWords); then a slot for each.
+    Nodes,
+    /// The outputs of the last forward pass, `[point][unit]`; they cannot be put.
+    Outputs,
 }
 
 /// Some words of a store are to be these. No answer.

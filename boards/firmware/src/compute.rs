@@ -145,6 +145,7 @@ fn cancelled<M: Machine>(decoder: &mut Decoder, answer: &mut Answer<M>) -> Resul
 pub(crate) fn refuse<M: Machine>(error: Error, answer: &mut Answer<M>) -> Result<(), Gone> {
     match error {
         Error::Refused(refusal) => answer.refuse(Why::Network(refusal), 0, 0),
+        Error::Node { node, refusal } => answer.refuse(Why::Node(refusal), node as u64, 0),
         Error::TooShort { need, have, .. } => {
             answer.refuse(Why::Memory, need.saturating_mul(4), have.saturating_mul(4))
         }

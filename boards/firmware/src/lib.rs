@@ -16,10 +16,12 @@ mod answer;
 mod arena;
 mod compute;
 pub mod device;
+mod model;
 mod serve;
 mod tap;
 mod train;
 
 pub use arena::{Layout, Short, layout, training_words};
+pub use model::{ModelLayout, model_layout};
 pub use serve::{End, serve};
 pub use train::{TrainingLayout, training_layout, training_tile};

@@ -1,12 +1,14 @@
 use crate::answer::Answer;
 use crate::compute::{Kept, compute};
 use crate::device::{Clock, Device, Gone, Keep, Machine, Stack, Transport};
+use crate::model::Model;
 use crate::train::{Refused, Session};
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::OutputPin;
 use shatterscope::contract::{CONTRACT, self_test};
 use shatterscope::wire::{
-    Broken, Decoder, Facts, Frame, Get, Hello, MAX_FRAME, Message, Restore, Run, Save, Saved, Teach, VERSION, Why,
+    Broken, Decoder, Facts, Frame, Get, Hello, Load, MAX_FRAME, Message, Predict, Restore, Run, Save, Saved, Teach,
+    VERSION, Why,
 };
 
 /// Why the firmware ended.
@@ -43,6 +45,7 @@ where
         asked: None,
         kept: None,
         session: None,
+        model: None,
     };
     match server.listen() {
         Ok(()) => End::Closed,
@@ -63,6 +66,8 @@ struct Server<'a, M, const R: usize, const T: usize> {
     kept: Option<Kept>,
     /// The training that goes on; it has the arena for itself.
     session: Option<Session>,
+    /// The graph that is loaded; it has the arena for itself.
+    model: Option<Model>,
 }
 
 /// What a frame asks for, free of the decoder's bytes.
@@ -80,6 +85,9 @@ enum Request {
     Get(Get),
     Save(Save),
     Restore(Restore),
+    /// The graph that lies in the server.
+    Load,
+    Predict(Predict),
     Unread(Broken),
 }
 
@@ -101,6 +109,8 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                 Some((number, Request::Get(get))) => self.get(number, &get)?,
                 Some((number, Request::Save(save))) => self.save(number, &save)?,
                 Some((number, Request::Restore(restore))) => self.restore(number, &restore)?,
+                Some((number, Request::Load)) => self.load(number)?,
+                Some((number, Request::Predict(predict))) => self.predict(number, &predict)?,
             }
         }
         Ok(())
@@ -119,17 +129,24 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                 Message::Train(train) => {
                     let begins = !self.session.as_ref().is_some_and(|session| session.is(&train, self.arena));
                     if begins {
-                        self.kept = None;
+                        (self.kept, self.model) = (None, None);
                         self.session = Some(Session::new(&train, self.arena));
                     }
                     Some((request, Request::Train { begins }))
                 }
                 Message::Put(put) => {
-                    if let Some(session) = &mut self.session {
-                        session.put::<T>(&put, self.arena);
+                    match (&mut self.session, &mut self.model) {
+                        (Some(session), _) => session.put::<T>(&put, self.arena),
+                        (_, Some(model)) if model.number() == put.session => model.put::<T>(&put, self.arena),
+                        _ => {}
                     }
                     None
                 }
+                Message::Load(load) => {
+                    self.begin_model(&load);
+                    Some((request, Request::Load))
+                }
+                Message::Predict(predict) => Some((request, Request::Predict(predict))),
                 Message::Teach(teach) => Some((request, Request::Teach(teach))),
                 Message::Get(get) => Some((request, Request::Get(get))),
                 Message::Save(save) => Some((request, Request::Save(save))),
@@ -151,7 +168,7 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
             _ => {}
         }
         self.kept = None;
-        self.session = None;
+        (self.session, self.model) = (None, None);
         compute::<R, T, M>(run, self.arena, decoder, &mut answer, &mut self.kept)
     }
 
@@ -190,11 +207,51 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
         }
     }
 
+    fn begin_model(&mut self, load: &Load) {
+        if !self.model.as_ref().is_some_and(|model| model.is(load)) {
+            (self.kept, self.session) = (None, None);
+            self.model = Some(Model::new(load));
+        }
+    }
+
+    /// Lays out the graph that lies in the server, or says how it is laid out.
+    #[inline(never)]
+    fn load(&mut self, number: u32) -> Result<(), Gone> {
+        let mut answer = Answer::new(self.machine, &mut self.buffer, number);
+        let Some(model) = &mut self.model else { return Ok(()) };
+        match model.load::<T>(self.arena) {
+            Ok(loaded) => answer.say(Message::Loaded(loaded)),
+            Err(refused) => {
+                // Nodes that have not come yet are awaited.
+                if !refused.is_for_nodes() {
+                    self.model = None;
+                }
+                refused.say(&mut answer)
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn predict(&mut self, number: u32, predict: &Predict) -> Result<(), Gone> {
+        let mut answer = Answer::new(self.machine, &mut self.buffer, number);
+        match &mut self.model {
+            Some(model) if model.number() == predict.session => {
+                match model.predict::<R, T, M>(predict, self.arena, answer.machine()) {
+                    Ok(_) if answer.machine().overflowed() => answer.refuse(Why::Stack, 0, 0),
+                    Ok(predicted) => answer.say(Message::Predicted(predicted)),
+                    Err(refused) => refused.say(&mut answer),
+                }
+            }
+            _ => answer.refuse(Why::Session, predict.session as u64, 0),
+        }
+    }
+
     #[inline(never)]
     fn get(&mut self, number: u32, get: &Get) -> Result<(), Gone> {
         let mut answer = Answer::new(self.machine, &mut self.buffer, number);
-        match &self.session {
-            Some(session) if session.number() == get.session => session.say(get, self.arena, &mut answer),
+        match (&self.session, &self.model) {
+            (Some(session), _) if session.number() == get.session => session.say(get, self.arena, &mut answer),
+            (_, Some(model)) if model.number() == get.session => model.say::<T, M>(get, self.arena, &mut answer),
             _ => answer.refuse(Why::Session, get.session as u64, 0),
         }
     }

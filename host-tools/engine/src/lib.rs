@@ -9,6 +9,7 @@ mod isa;
 pub mod limits;
 mod machine;
 mod model;
+pub mod predict;
 pub mod progress;
 pub mod rank;
 mod slices;

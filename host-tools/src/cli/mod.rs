@@ -4,12 +4,14 @@ mod given;
 mod given_training;
 mod measure;
 mod options;
+mod predict;
 mod train;
 
 pub use device::{Compare, DeviceCommand, Plan};
 pub use given::Given;
 pub use measure::{Export, Figures, Pack, Probe, Theory};
 pub use options::{Computing, Devices, Network, Sampling};
+pub use predict::Predict;
 pub use train::{PlanTraining, Reach, Taught, Train};
 
 use crate::files::refuse_inputs;
@@ -74,6 +76,8 @@ pub enum Command {
     Pack(Pack),
     /// Train a network on images: the built-in digits, or IDX or CIFAR-10 files of a folder
     Train(Box<Train>),
+    /// Run a trained network on test data, here and on a device, and compare the outputs
+    Predict(Box<Predict>),
     /// Presets
     Preset {
         /// What to do with them
@@ -141,6 +145,7 @@ impl Cli {
             }
             Command::Pack(pack) => command::pack::run(pack, common),
             Command::Train(train) => train.run(given, common),
+            Command::Predict(predict) => predict.run(given, common),
             Command::Preset { command: PresetCommand::List } => command::preset::list(common),
         }
     }

@@ -6,6 +6,7 @@ pub mod figures;
 pub mod pack;
 pub mod plan;
 pub mod plan_training;
+pub mod predict;
 pub mod preset;
 pub mod probe;
 pub mod profile;

@@ -248,6 +248,8 @@ fn name_of(store: Store) -> &'static str {
         Store::Running => "the running statistics",
         Store::State => "the optimiser's state",
         Store::Powers => "the optimiser's powers",
+        Store::Nodes => "the nodes",
+        Store::Outputs => "the outputs",
     }
 }
 

@@ -29,6 +29,11 @@ impl Refused {
         matches!(self, Refused::Core(Error::NonFinite(_)) | Refused::Why(Why::Loss, ..))
     }
 
+    /// Whether the nodes of a graph have not come yet.
+    pub fn is_for_nodes(&self) -> bool {
+        matches!(self, Refused::Why(Why::Nodes, ..))
+    }
+
     #[inline(never)]
     pub fn say<M: Machine>(self, answer: &mut Answer<M>) -> Result<(), Gone> {
         match self {

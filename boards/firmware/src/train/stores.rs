@@ -29,7 +29,7 @@ impl Session {
             Store::Running => bytemuck::cast_slice_mut(pieces.running),
             Store::State => bytemuck::cast_slice_mut(pieces.state),
             Store::Powers => &mut powers,
-            Store::Inputs => &mut [],
+            Store::Inputs | Store::Nodes | Store::Outputs => &mut [],
         };
         let to = to.as_chunks_mut::<4>().0.get_mut(put.first as usize..).unwrap_or_default();
         for (to, word) in to.iter_mut().zip(words) {
@@ -76,7 +76,7 @@ impl Session {
             Store::Running => pieces.running,
             Store::State => pieces.state,
             Store::Powers => &powers,
-            Store::Inputs | Store::Labels => &[],
+            Store::Inputs | Store::Labels | Store::Nodes | Store::Outputs => &[],
         };
         let end = (get.first as usize).saturating_add(get.count as usize);
         let Some(words) = all.get(get.first as usize..end) else {

@@ -210,6 +210,8 @@ fn refused(f: &mut fmt::Formatter<'_>, why: Why, need: u64, have: u64) -> fmt::R
         Why::Stack => f.write_str(
             "stack overflow on the device: reset it, and give its firmware more stack (memory.x) or a smaller network",
         ),
+        Why::Node(refusal) => write!(f, "the device refuses node {need} of the graph: {refusal}"),
+        Why::Nodes => f.write_str("the graph did not arrive whole"),
         Why::Operation => write!(f, "the device refuses: operation {need} of a network of {have}"),
     }
 }

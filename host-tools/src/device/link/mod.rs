@@ -4,6 +4,7 @@ mod error;
 mod exchange;
 mod expected;
 mod identity;
+mod model;
 mod pieces;
 mod reply;
 mod training;
@@ -236,7 +237,7 @@ impl Link {
                 }
                 // Mostly the answer to a question that was asked twice.
                 Reply::Hello(..) => self.traffic.useless += 1,
-                Reply::Ready { .. } | Reply::Saved { .. } | Reply::Taught { .. } => {
+                Reply::Ready { .. } | Reply::Saved { .. } | Reply::Loaded { .. } | Reply::Predicted { .. } | Reply::Taught { .. } => {
                     return Err(LinkError::Lie("it answers a run as if it were a training".to_owned()));
                 }
                 Reply::Other => self.traffic.useless += 1,

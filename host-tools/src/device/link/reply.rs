@@ -1,5 +1,5 @@
 use super::{Identity, LinkError};
-use shatterscope::wire::{Broken, Done, Frame, Message, Ready, Saved, Taught, Why};
+use shatterscope::wire::{Broken, Done, Frame, Loaded, Message, Predicted, Ready, Saved, Taught, Why};
 
 /// What a frame came to.
 pub(super) enum Heard {
@@ -20,6 +20,8 @@ pub(super) enum Reply {
     Ready { request: u32, sequence: u32, ready: Ready },
     Taught { request: u32, sequence: u32, taught: Taught },
     Saved { request: u32, sequence: u32, saved: Saved },
+    Loaded { request: u32, sequence: u32, loaded: Loaded },
+    Predicted { request: u32, sequence: u32, predicted: Predicted },
     Other,
 }
 
@@ -35,6 +37,8 @@ impl Reply {
             Message::Ready(ready) => Reply::Ready { request, sequence, ready },
             Message::Taught(taught) => Reply::Taught { request, sequence, taught },
             Message::Saved(saved) => Reply::Saved { request, sequence, saved },
+            Message::Loaded(loaded) => Reply::Loaded { request, sequence, loaded },
+            Message::Predicted(predicted) => Reply::Predicted { request, sequence, predicted },
             Message::Run(_)
             | Message::Cancel
             | Message::Train(_)
@@ -42,7 +46,9 @@ impl Reply {
             | Message::Get(_)
             | Message::Teach(_)
             | Message::Save(_)
-            | Message::Restore(_) => Reply::Other,
+            | Message::Restore(_)
+            | Message::Load(_)
+            | Message::Predict(_) => Reply::Other,
         }
     }
 
@@ -57,6 +63,8 @@ impl Reply {
             Reply::Ready { .. } => "Ready",
             Reply::Taught { .. } => "Taught",
             Reply::Saved { .. } => "Saved",
+            Reply::Loaded { .. } => "Loaded",
+            Reply::Predicted { .. } => "Predicted",
             Reply::Other => "a host's message",
         }
     }
@@ -70,7 +78,9 @@ impl Reply {
             | Reply::Refused { request, sequence, .. }
             | Reply::Ready { request, sequence, .. }
             | Reply::Taught { request, sequence, .. }
-            | Reply::Saved { request, sequence, .. } => Some((request, sequence)),
+            | Reply::Saved { request, sequence, .. }
+            | Reply::Loaded { request, sequence, .. }
+            | Reply::Predicted { request, sequence, .. } => Some((request, sequence)),
             Reply::Hello(..) | Reply::Other => None,
         }
     }

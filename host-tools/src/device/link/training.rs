@@ -32,7 +32,7 @@ pub struct Place {
 
 impl Words<'_> {
     /// Bytes of the frames that carry them, at most.
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.words.len().div_ceil(PUT_BYTES / 4) * MAX_FRAME
     }
 }
@@ -69,7 +69,7 @@ impl Link {
         self.put_under(self.request, at, words, end)
     }
 
-    fn put_under(
+    pub(super) fn put_under(
         &mut self,
         request: u32,
         at: Place,
@@ -202,7 +202,7 @@ impl Link {
 
     /// Sends a request, of so many bytes at most, until an answer comes that `take` takes; the last frame of an answer that it does not
     /// take is asked for again.
-    fn asked<A>(
+    pub(super) fn asked<A>(
         &mut self,
         bytes: usize,
         mut send: impl FnMut(&mut Self, u32, Instant) -> Result<(), LinkError>,
@@ -294,6 +294,6 @@ impl Link {
 }
 
 /// An answer to something else than what was asked.
-fn other(reply: &Reply) -> LinkError {
+pub(super) fn other(reply: &Reply) -> LinkError {
     LinkError::Lie(format!("an answer of another kind ({})", reply.name()))
 }

@@ -1,0 +1,137 @@
+//! Inference on the desktop's threads.
+use crate::limits::zeros;
+use crate::{Aligned, Failure, Result, Threads};
+use shatterscope::exec::{Buffers, Executor, Options};
+use shatterscope::graph::{Graph, Node};
+use shatterscope::kernel::Isa;
+use shatterscope::plan::{Memory, Plan, place};
+use shatterscope::train::{Layer, to_graph};
+
+/// A graph with the slots of its values.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// The nodes.
+    pub nodes: Vec<Node>,
+    /// Where their values begin, in units of a point.
+    pub slots: Vec<u32>,
+    /// What the slots take, and the least that any slots take.
+    pub memory: Memory,
+}
+
+impl Placed {
+    /// The graph of layers.
+    ///
+    /// # Errors
+    /// Layers that do not follow each other.
+    pub fn of_layers(layers: &[Layer]) -> Result<Self> {
+        let mut nodes = zeros_of(3 * layers.len() + 1)?;
+        let len = to_graph(layers, &mut nodes)?.len();
+        nodes.truncate(len);
+        let mut slots = zeros(len as u64)?;
+        let memory = place(&Graph::new(&nodes)?, &mut slots)?;
+        Ok(Self { nodes, slots, memory })
+    }
+
+    /// The graph.
+    ///
+    /// # Errors
+    /// None for one that was made here.
+    pub fn graph(&self) -> Result<Graph<'_>> {
+        Ok(Graph::new(&self.nodes)?)
+    }
+
+    /// Its plan.
+    ///
+    /// # Errors
+    /// More than 2^32 - 1 units or parameters.
+    pub fn plan(&self) -> Result<Plan<'_>> {
+        Ok(Plan::new(&self.graph()?, &self.slots)?)
+    }
+
+    /// The words of the nodes, then the slots, as devices take them.
+    pub fn words(&self) -> Vec<u32> {
+        self.nodes.iter().flat_map(Node::to_words).chain(self.slots.iter().copied()).collect()
+    }
+}
+
+fn zeros_of(len: usize) -> Result<Vec<Node>> {
+    let mut nodes = Vec::new();
+    nodes.try_reserve_exact(len).map_err(|_| Failure::usage(format!("no memory for {len} nodes")))?;
+    nodes.resize(len, Node::EMPTY);
+    Ok(nodes)
+}
+
+/// The outputs of a graph with one input, `[point][unit]`, computed in batches of `batch` points.
+///
+/// # Errors
+/// NaN or infinity, with the layer; inputs that are no whole points.
+pub fn predict(
+    placed: &Placed,
+    (parameters, running): (&[f32], &[f32]),
+    inputs: &[f32],
+    batch: u32,
+    isa: Isa,
+) -> Result<Vec<f32>> {
+    let pass = Pass { placed, parameters, running, inputs, batch, isa };
+    // As for trainings: one register tile for each instruction set, since each takes seconds to compile.
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => pass.with::<12, 16>(),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx => pass.with::<5, 16>(),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => pass.with::<4, 16>(),
+        _ => pass.with::<2, 16>(),
+    }
+}
+
+struct Pass<'a> {
+    placed: &'a Placed,
+    parameters: &'a [f32],
+    running: &'a [f32],
+    inputs: &'a [f32],
+    batch: u32,
+    isa: Isa,
+}
+
+impl Pass<'_> {
+    fn with<const R: usize, const T: usize>(&self) -> Result<Vec<f32>> {
+        let graph = self.placed.graph()?;
+        let plan = self.placed.plan()?;
+        let too_large = || Failure::usage("the values of a batch cannot be counted: give a smaller --batch");
+        let mut values = Aligned::zeros(plan.values_len(self.batch, T as u32).ok_or_else(too_large)?)?;
+        let mut scratch = Aligned::zeros(plan.scratch_best.max(plan.scratch_len))?;
+        let buffers = Buffers { values: &mut values, scratch: &mut scratch };
+        let threads = Threads::new();
+        let options = Options { batch: self.batch, isa: self.isa };
+        let mut executor = Executor::<_, R, T>::new(&plan, &threads, options, buffers)?;
+        let units = |i: u32| graph.node(i).and_then(|node| node.shape.units()).unwrap_or(0) as usize;
+        let outputs: Vec<u32> = graph.outputs().collect();
+        let inputs = units(0);
+        if graph.inputs().count() != 1 || inputs == 0 || !self.inputs.len().is_multiple_of(inputs) {
+            return Err(Failure::usage("the graph has one input, and whole points are needed"));
+        }
+        let mut results = Vec::new();
+        for points in self.inputs.chunks(inputs * self.batch as usize) {
+            let count = points.len() / inputs;
+            let mut batch = executor.begin(count as u32)?;
+            let Some((x, tile_len)) = batch.input(0) else { continue };
+            for (i, tile) in x.chunks_exact_mut(tile_len).enumerate() {
+                for lane in 0..T {
+                    let point = (i * T + lane).min(count - 1);
+                    let point = &points[point * inputs..(point + 1) * inputs];
+                    point.iter().enumerate().for_each(|(unit, x)| tile[unit * T + lane] = *x);
+                }
+            }
+            let done = batch.forward(self.parameters, self.running)?.run()?;
+            for point in 0..count {
+                for output in &outputs {
+                    let Some((y, tile_len)) = done.output(*output) else { continue };
+                    let tile = &y[point / T * tile_len..];
+                    results.extend((0..units(*output)).map(|unit| tile[unit * T + point % T]));
+                }
+            }
+        }
+        Ok(results)
+    }
+}

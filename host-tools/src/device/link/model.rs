@@ -1,0 +1,78 @@
+//! Inference on a device: the graph and its parameters are put without an answer, and every request names the digest of what it wants.
+use super::expected::check_ticks;
+use super::reply::Reply;
+use super::training::{Words, other};
+use super::{ATTEMPTS, Link, LinkError, Standing, add};
+use shatterscope::wire::{Load, Loaded, MAX_FRAME, Message, Predict, Predicted, Why};
+
+impl Link {
+    /// Loads a graph: `nodes` are its words and those of its slots, which are put until they have arrived.
+    ///
+    /// # Errors
+    /// [`LinkError`]; a device refuses a graph that it has no memory for.
+    pub fn load(&mut self, load: &Load, nodes: Words) -> Result<Loaded, LinkError> {
+        for attempt in 0..ATTEMPTS {
+            match self.loaded(load) {
+                Err(LinkError::Refused { why: Why::Nodes, .. }) => {
+                    // The first request makes room for what is put.
+                    add(&mut self.mended.lost, u32::from(attempt > 0));
+                    self.put(Standing { session: load.session, step: 0 }, nodes)?;
+                }
+                other => return other,
+            }
+        }
+        self.loaded(load)
+    }
+
+    /// How a graph is laid out that has been loaded.
+    ///
+    /// # Errors
+    /// [`LinkError`]; a device refuses a graph whose nodes it does not have.
+    pub fn loaded(&mut self, load: &Load) -> Result<Loaded, LinkError> {
+        let arena = self.identity.arena;
+        self.asked(
+            MAX_FRAME,
+            |link, request, end| link.send(request, Message::Load(*load), end),
+            |reply| match reply {
+                Reply::Loaded { loaded, .. } if loaded.arena > arena || loaded.least > loaded.arena => {
+                    Err(LinkError::Lie(format!(
+                        "a graph in {} B of memory, {} B would do, and the device has {arena} B",
+                        loaded.arena, loaded.least
+                    )))
+                }
+                Reply::Loaded { loaded, .. } => Ok(Some(loaded)),
+                reply => Err(other(&reply)),
+            },
+        )
+    }
+
+    /// Puts inputs and has a forward pass run on them, as often as it takes.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub fn predict(&mut self, predict: &Predict, inputs: Words) -> Result<Predicted, LinkError> {
+        let at = Standing { session: predict.session, step: 0 };
+        self.asked(
+            inputs.bytes() + MAX_FRAME,
+            |link, request, end| {
+                link.put_under(request, at, inputs, end)?;
+                link.send(request, Message::Predict(*predict), end)
+            },
+            |reply| match reply {
+                Reply::Predicted { predicted, .. }
+                    if (predicted.count, predicted.inputs) != (predict.count, predict.inputs) =>
+                {
+                    Err(LinkError::Lie(format!(
+                        "outputs of {} points with digest {:016x}, {} with {:016x} were asked for",
+                        predicted.count, predicted.inputs, predict.count, predict.inputs
+                    )))
+                }
+                Reply::Predicted { predicted, .. } => {
+                    check_ticks(predicted.ticks)?;
+                    Ok(Some(predicted))
+                }
+                reply => Err(other(&reply)),
+            },
+        )
+    }
+}

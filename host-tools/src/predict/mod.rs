@@ -1,0 +1,63 @@
+//! Inference: a trained network on the test part of its data, here and on devices.
+mod device;
+
+pub use device::{Remote, Report};
+
+use crate::Result;
+use crate::data::{Dataset, Inputs, Loader};
+use crate::train::{Checkpoint, load};
+use shatterscope::contract::Digest;
+use shatterscope::kernel::Isa;
+use shatterscope::train::correct_count;
+pub use shatterscope_engine::predict::{Placed, predict};
+
+/// The test part of a set, as a network sees it.
+#[derive(Clone, Debug)]
+pub struct Examples {
+    /// `[example][unit]`
+    pub inputs: Vec<f32>,
+    /// One for each example.
+    pub labels: Vec<u32>,
+}
+
+impl Examples {
+    /// The test part, scaled as for the training of a checkpoint.
+    ///
+    /// # Errors
+    /// Data that are not those of the checkpoint.
+    pub fn test(data: &Dataset, checkpoint: &Checkpoint) -> Result<Self> {
+        let inputs = Inputs::of(data, checkpoint.spec.scaling);
+        let loader = Loader::test(data, &inputs)?;
+        let numbers: Vec<u32> = (0..data.test.len() as u32).collect();
+        let all = load(&loader, &numbers, 1)?;
+        Ok(Self { inputs: all.inputs, labels: all.labels })
+    }
+}
+
+/// The outputs of a trained network.
+#[derive(Clone, Debug)]
+pub struct Prediction {
+    /// `[example][class]`
+    pub outputs: Vec<f32>,
+    /// Of the outputs.
+    pub digest: Digest,
+    /// Examples whose class was found.
+    pub correct: u32,
+}
+
+impl Prediction {
+    /// Computes the outputs of all examples on this machine, in batches of `batch`.
+    ///
+    /// # Errors
+    /// NaN or infinity, with the layer.
+    pub fn new(checkpoint: &Checkpoint, placed: &Placed, examples: &Examples, batch: u32, isa: Isa) -> Result<Self> {
+        let model = &checkpoint.model;
+        let outputs = predict(placed, (&model.parameters, &model.running), &examples.inputs, batch, isa)?;
+        let classes = outputs.len() / examples.labels.len().max(1);
+        let mut correct = 0;
+        for (output, label) in outputs.chunks_exact(classes.max(1)).zip(&examples.labels) {
+            correct += correct_count(output, (classes, 1), std::slice::from_ref(label))?;
+        }
+        Ok(Self { digest: Digest::of(&outputs), outputs, correct })
+    }
+}
