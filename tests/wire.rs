@@ -7,9 +7,9 @@ use shatterscope::network::{Derivative, Family, Init, Norm, Readout, Schedule, S
 use shatterscope::random::Normal;
 use shatterscope::train::{Decay, Layer, Optimiser, RateState, Settings, Start};
 use shatterscope::wire::{
-    Broken, Decoder, Done, Facts, Frame, Get, Hello, LAYER_BYTES, Layers, MAX_FRAME, MAX_LAYERS, Message, PUT_BYTES,
-    Part, Put, Ready, Restore, Run, Save, Saved, Store, Taught, Teach, Train, VALUE_BYTES, VERSION, Why, With,
-    decode_layers, encode, encode_layers, examples_digest,
+    Broken, Decoder, Done, Facts, Frame, Get, Hello, LAYER_BYTES, Layers, Load, Loaded, MAX_FRAME, MAX_LAYERS, Message,
+    PUT_BYTES, Part, Predict, Predicted, Put, Ready, Restore, Run, Save, Saved, Store, Taught, Teach, Train,
+    VALUE_BYTES, VERSION, Why, With, decode_layers, encode, encode_layers, examples_digest,
 };
 use shatterscope::{Fault, Pass, Refusal, Setting};
 use std::collections::BTreeMap;
@@ -102,12 +102,28 @@ fn examples() -> Vec<(&'static str, Frame<'static>)> {
         ("save", frame(8, 0, Message::Save(Save { session: 9, step: 1, batch: 1, rate: RATE }))),
         ("restore", frame(9, 0, Message::Restore(Restore { session: 9 }))),
         ("saved", frame(8, 0, Message::Saved(saved()))),
+        ("load", frame(10, 0, Message::Load(Load { session: 9, nodes: 10, digest: HASH, batch: 1, ram: 0 }))),
+        ("loaded", frame(10, 0, Message::Loaded(loaded()))),
+        ("predict", frame(11, 0, Message::Predict(Predict { session: 9, count: 1, inputs: HASH }))),
+        ("predicted", frame(11, 0, Message::Predicted(predicted()))),
     ]
 }
 
 fn ready() -> Ready {
     let digest = Digest { hash: 0x0123_4567_89ab_cdef, bytes: 4840 };
     Ready { step: 0, parameters: 1210, running: 0, state: 1210, arena: 14_896, least: 10_800, digest }
+}
+
+const HASH: u64 = 0x0123_4567_89ab_cdef;
+
+/// LeNet of width 4 on a micro:bit.
+fn loaded() -> Loaded {
+    let digest = Digest { hash: HASH, bytes: 6888 };
+    Loaded { parameters: 1722, running: 0, inputs: 64, outputs: 10, values: 320, arena: 9840, least: 8832, digest }
+}
+
+fn predicted() -> Predicted {
+    Predicted { count: 1, inputs: HASH, digest: Digest { hash: HASH, bytes: 40 }, stack: Some(3388), ticks: None }
 }
 
 fn put(bytes: &[u8]) -> Put<'_> {
@@ -214,6 +230,8 @@ fn the_page_numbers_the_variants() {
                 Why::Flash,
                 Why::Unsaved,
                 Why::Stack,
+                Why::Node(Refusal::Depth),
+                Why::Nodes,
             ]),
         ),
         (
@@ -238,6 +256,11 @@ fn the_page_numbers_the_variants() {
                 Refusal::Pool,
                 Refusal::Rate,
                 Refusal::Pairs,
+                Refusal::Operand,
+                Refusal::Shape,
+                Refusal::LastUse,
+                Refusal::Operation,
+                Refusal::Slot,
             ]),
         ),
         (
@@ -284,7 +307,16 @@ fn the_page_numbers_the_variants() {
         ("Start", number(&[Start::He, Start::Glorot, Start::Orthogonal, Start::LooksLinear, Start::LooksLinearPairs])),
         (
             "Store",
-            number(&[Store::Inputs, Store::Labels, Store::Parameters, Store::Running, Store::State, Store::Powers]),
+            number(&[
+                Store::Inputs,
+                Store::Labels,
+                Store::Parameters,
+                Store::Running,
+                Store::State,
+                Store::Powers,
+                Store::Nodes,
+                Store::Outputs,
+            ]),
         ),
     ];
     for (name, numbers) in in_order {

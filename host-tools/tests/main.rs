@@ -11,6 +11,7 @@ mod link;
 mod migration;
 mod options;
 mod own_network;
+mod predict;
 mod shapes;
 mod statistics;
 mod tensors;

@@ -109,3 +109,51 @@ fn what_a_device_learned_comes_back() {
         assert!(train("parts", 2, "--resume --target qemu:riscv32imac") == here, "{words}");
     }
 }
+
+/// The board with least memory, and one for each word size and byte order: every output is this machine's.
+#[test]
+#[ignore = "needs QEMU"]
+fn a_trained_convnet_predicts_on_devices() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().display();
+    shatterscope(&format!("train --net lenet --width 4 --epochs 1 --out {out}")).unwrap();
+    ["microbit", "mps2-an386", "riscv64gc"].par_iter().for_each(|board| {
+        let batch = if *board == "microbit" { 1 } else { 7 };
+        let told = shatterscope(&format!("predict --from {out} --target qemu:{board} --batch {batch} --no-count"));
+        let told = told.unwrap_or_else(|error| panic!("{board}: {error}"));
+        let device = &told["device"];
+        println!("{board}: {} B of arena, {} B of stack", device["arena_bytes"], device["stack_bytes"]);
+        assert_eq!((&told["examples"], &told["value_elements"]), (&297.into(), &serde_json::json!([320, 320])));
+        if *board == "microbit" {
+            // Parameters, graph, values and the packed weights of a convolution.
+            assert_eq!(device["least_bytes"], 4 * (1722 + 10 * 13 + 320 + 36));
+        }
+    });
+}
+
+/// LeNet of width 8, 24 KB of weights in flash: 3 KB of memory are enough, and every output is this machine's.
+#[test]
+#[ignore = "needs QEMU"]
+fn a_trained_convnet_runs_from_flash() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, module) = (folder.path().join("trained"), folder.path().join("network.rs"));
+    shatterscope(&format!("train --net lenet --width 8 --epochs 1 --out {}", out.display())).unwrap();
+    let here = shatterscope(&format!("predict --from {}", out.display())).unwrap();
+    let packed = shatterscope(&format!("pack --from {} --out {}", out.display(), module.display())).unwrap();
+    assert!(packed["values_bytes"].as_u64().unwrap() + packed["scratch_bytes"].as_u64().unwrap() <= 3072, "{packed}");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../boards/examples/trained-network");
+    let target = match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(target) => std::path::absolute(target).unwrap().join("boards"),
+        None => example.join("../../target"),
+    };
+    for core in ["thumbv6m-none-eabi", "thumbv7em-none-eabihf"] {
+        let mut cargo = std::process::Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+        cargo.args(["run", "--quiet", "--release", "--target", core]).current_dir(&example);
+        cargo.env("CARGO_TARGET_DIR", &target).env("SHATTERSCOPE_NETWORK", &module);
+        let output = cargo.stdin(std::process::Stdio::null()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let (correct, digest) = (here["correct"].as_u64().unwrap(), here["output_digest"].as_str().unwrap());
+        let expected = format!("arena    2848 B\ncorrect  {correct}\ndigest   {digest}\n");
+        assert_eq!(said, expected, "{core}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}

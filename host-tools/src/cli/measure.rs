@@ -142,10 +142,17 @@ parameters: a model that has some for it is refused, because they would be lost.
 Example: shatterscope pack model.safetensors --net net.toml --out src/network.rs")]
 pub struct Pack {
     /// Weights, .safetensors or .npz; tensors that no layer takes may be of any type
-    pub model: PathBuf,
+    #[arg(required_unless_present = "from", requires = "net")]
+    pub model: Option<PathBuf>,
     /// List of layers, TOML
-    #[arg(long, value_name = "NET.toml")]
-    pub net: PathBuf,
+    #[arg(long, value_name = "NET.toml", requires = "model")]
+    pub net: Option<PathBuf>,
+    /// Instead of a model and a list: folder with the checkpoint that `train --out` wrote, for inference
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "net", "strict"])]
+    pub from: Option<PathBuf>,
+    /// Folder with the data it was trained on [default: digits 8x8, built in]
+    #[arg(long, value_name = "DIR", requires = "from")]
+    pub data: Option<PathBuf>,
     /// File to write [default: standard output; with --json the field `module`]
     #[arg(long, value_name = "FILE.rs")]
     pub out: Option<PathBuf>,

@@ -1,19 +1,31 @@
 //! `pack`: a user's own network as a const Rust module.
 use super::{print, print_json};
 use crate::cli::{Common, Pack};
+use crate::data::{self, Inputs};
 use crate::files::{Destination, refuse_input};
 use crate::output::say;
-use crate::pack::{Packed, listed};
+use crate::pack::{Packed, listed, trained};
+use crate::predict::{Placed, no_checkpoint};
+use crate::train::{Checkpoint, FILES};
 use crate::{Failure, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 
 /// Writes the module to a file, or to standard output; under `--json` a document about it, which holds the module if no file does.
 ///
 /// # Errors
-/// What is wrong with the model or the list of layers; tensors that no layer takes, under `--strict`; a file that cannot be written.
+/// What is wrong with the model, the list of layers or the checkpoint; tensors that no layer takes, under `--strict`; a file that cannot be
+/// written.
 pub fn run(pack: &Pack, common: &Common) -> Result<()> {
-    let Pack { model, net, out, strict } = pack;
+    match (&pack.from, &pack.model, &pack.net) {
+        (Some(from), ..) => trained_network(pack, from, common),
+        (None, Some(model), Some(net)) => listed_layers(pack, model, net, common),
+        _ => Err(Failure::usage("give a model and --net, or --from with the folder of a checkpoint")),
+    }
+}
+
+fn listed_layers(pack: &Pack, model: &Path, net: &Path, common: &Common) -> Result<()> {
+    let Pack { out, strict, .. } = pack;
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if let Some(out) = out {
         refuse_input(out, &[model, net])?;
@@ -29,23 +41,61 @@ pub fn run(pack: &Pack, common: &Common) -> Result<()> {
     }
     let module = packed.module(&name(model), &name(net));
     let (operations, bytes) = (packed.layers.len(), packed.bytes());
-    if let (Some(out), Some(place)) = (out, place) {
+    let about = json!({
+        "model": model.display().to_string(),
+        "net": net.display().to_string(),
+        "operations": operations,
+        "parameters_bytes": bytes,
+        "dense": packed.tensors.iter().map(|(name, _, _)| name).collect::<Vec<_>>(),
+        "unused": packed.unused,
+    });
+    hand_out(pack, place, (module, operations, bytes), about, common)
+}
+
+fn trained_network(pack: &Pack, from: &Path, common: &Common) -> Result<()> {
+    if let Some(out) = &pack.out {
+        refuse_input(out, &[&from.join(FILES[0])])?;
+    }
+    let data = data::open(pack.data.as_deref())?;
+    let Some(checkpoint) = Checkpoint::read(from, &data)? else { return Err(no_checkpoint(from)) };
+    let place = pack.out.as_deref().map(Destination::open).transpose()?;
+    let model = &checkpoint.model;
+    let placed = Placed::of_layers(&model.layers)?;
+    let name = from.file_name().unwrap_or_default().to_string_lossy();
+    let inputs = Inputs::of(&data, checkpoint.spec.scaling);
+    let module = trained::text(model, &inputs, &placed, &name)?;
+    let (nodes, bytes) = (placed.nodes.len(), 4 * (model.parameters.len() + model.running.len()));
+    let plan = placed.plan()?;
+    let about = json!({
+        "from": from.display().to_string(),
+        "operations": nodes,
+        "parameters_bytes": bytes,
+        "values_bytes": 4 * plan.units,
+        "scratch_bytes": 4 * plan.scratch_len,
+    });
+    hand_out(pack, place, (module, nodes, bytes), about, common)
+}
+
+/// The module to its file, or standard output.
+fn hand_out(
+    pack: &Pack,
+    place: Option<Destination>,
+    (module, operations, bytes): (String, usize, usize),
+    mut about: Value,
+    common: &Common,
+) -> Result<()> {
+    if let (Some(out), Some(place)) = (&pack.out, place) {
         place.write(module.as_bytes())?;
         if !common.quiet {
             say(&format!("{}: {operations} operations, {bytes} B of parameters in flash", out.display()));
         }
     }
-    match (common.json, out) {
-        (true, _) => print_json(&json!({
-            "model": model.display().to_string(),
-            "net": net.display().to_string(),
-            "operations": operations,
-            "parameters_bytes": bytes,
-            "dense": packed.tensors.iter().map(|(name, _, _)| name).collect::<Vec<_>>(),
-            "unused": packed.unused,
-            "file": out.as_ref().map(|out| out.display().to_string()),
-            "module": out.is_none().then_some(module),
-        })),
+    match (common.json, &pack.out) {
+        (true, out) => {
+            about["file"] = json!(out.as_ref().map(|out| out.display().to_string()));
+            about["module"] = json!(out.is_none().then_some(module));
+            print_json(&about)
+        }
         (false, None) => print(&module),
         (false, Some(_)) => Ok(()),
     }

@@ -1,13 +1,13 @@
 //! `predict`: a trained network on the test part of its data.
 use super::{print, print_json};
+use crate::Result;
 use crate::cli::{Common, Predict};
 use crate::data::{self, Provenance};
 use crate::device::Target;
 use crate::device::place::open_link;
 use crate::engine::Engine;
-use crate::predict::{Examples, Placed, Prediction, Remote, Report};
+use crate::predict::{Examples, Placed, Prediction, Remote, Report, no_checkpoint};
 use crate::train::{Checkpoint, Spec};
-use crate::{Failure, Result};
 use serde::Serialize;
 
 /// What `--json` prints.
@@ -35,10 +35,7 @@ struct Document<'a> {
 /// No checkpoint, or one of other data; NaN or infinity, with the layer; a device whose outputs differ.
 pub fn run(asked: &Predict, target: &Target, engine: &Engine, common: &Common) -> Result<()> {
     let data = data::open(asked.data.as_deref())?;
-    let Some(checkpoint) = Checkpoint::read(&asked.from, &data)? else {
-        let from = asked.from.display();
-        return Err(Failure::usage(format!("{from} holds no checkpoint: write one with train --out {from}")));
-    };
+    let Some(checkpoint) = Checkpoint::read(&asked.from, &data)? else { return Err(no_checkpoint(&asked.from)) };
     let settings = asked.reach.settings()?;
     let batch = asked.batch.unwrap_or(if *target == Target::Host { 256 } else { 1 });
     engine.install(|| {

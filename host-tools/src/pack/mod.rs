@@ -19,6 +19,7 @@
 mod left_over;
 mod module;
 mod net;
+pub mod trained;
 
 pub use left_over::listed;
 pub use net::{Entry, Net};

@@ -6,7 +6,7 @@ const LONGEST: usize = 200;
 
 /// Text from elsewhere as a comment holds it, between backticks. Nothing in it ends the line or the backticks, changes the direction of
 /// what follows, or is invisible: such characters become escapes, as do quotes and backslashes. The end of a long text is left out.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut shown = text.chars().take(LONGEST).collect::<String>().escape_debug().to_string().replace('`', "\\u{60}");
     match text.chars().count() {
         all if all > LONGEST => shown += &format!("... ({} more characters)", all - LONGEST),
@@ -52,12 +52,17 @@ pub fn text(packed: &Packed, model: &str, net: &str) -> String {
                 i + 1,
                 data.len()
             );
-            for line in data.chunks(PER_LINE) {
-                let line: Vec<String> = line.iter().map(|x| format!("{x:?}")).collect();
-                let _ = writeln!(text, "    {},", line.join(", "));
-            }
+            numbers(&mut text, data);
             text += "];\n";
         }
     }
     text
+}
+
+/// Lines of numbers, each of which reads back to the same bits.
+pub(super) fn numbers(text: &mut String, data: &[f32]) {
+    for line in data.chunks(PER_LINE) {
+        let line: Vec<String> = line.iter().map(|x| format!("{x:?}")).collect();
+        let _ = writeln!(text, "    {},", line.join(", "));
+    }
 }

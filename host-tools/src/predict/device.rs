@@ -101,8 +101,7 @@ impl Remote {
         for (i, (inputs, outputs)) in parts.enumerate() {
             let words: Vec<u32> = inputs.iter().copied().map(canonical_bits).collect();
             let count = (inputs.len() / units) as u32;
-            let predict =
-                Predict { session: self.load.session, count, inputs: words_digest(words.iter().copied()) };
+            let predict = Predict { session: self.load.session, count, inputs: words_digest(words.iter().copied()) };
             let first = i * batch;
             let named = |error: String| Failure::failed(format!("{}: example {}: {error}", self.target, first + 1));
             let inputs = Words { store: Store::Inputs, words: &words };

@@ -3,13 +3,20 @@ mod device;
 
 pub use device::{Remote, Report};
 
-use crate::Result;
 use crate::data::{Dataset, Inputs, Loader};
 use crate::train::{Checkpoint, load};
+use crate::{Failure, Result};
 use shatterscope::contract::Digest;
 use shatterscope::kernel::Isa;
 use shatterscope::train::correct_count;
 pub use shatterscope_engine::predict::{Placed, predict};
+use std::path::Path;
+
+/// The failure of a folder without a checkpoint.
+pub fn no_checkpoint(from: &Path) -> Failure {
+    let from = from.display();
+    Failure::usage(format!("{from} holds no checkpoint: write one with train --out {from}"))
+}
 
 /// The test part of a set, as a network sees it.
 #[derive(Clone, Debug)]

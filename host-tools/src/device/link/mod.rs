@@ -237,7 +237,11 @@ impl Link {
                 }
                 // Mostly the answer to a question that was asked twice.
                 Reply::Hello(..) => self.traffic.useless += 1,
-                Reply::Ready { .. } | Reply::Saved { .. } | Reply::Loaded { .. } | Reply::Predicted { .. } | Reply::Taught { .. } => {
+                Reply::Ready { .. }
+                | Reply::Saved { .. }
+                | Reply::Loaded { .. }
+                | Reply::Predicted { .. }
+                | Reply::Taught { .. } => {
                     return Err(LinkError::Lie("it answers a run as if it were a training".to_owned()));
                 }
                 Reply::Other => self.traffic.useless += 1,
