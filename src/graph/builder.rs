@@ -1,5 +1,5 @@
 use super::{Graph, Node, Op, Shape};
-use crate::error::{Buffer, Error};
+use crate::error::{Buffer, Error, Refusal};
 use crate::layer::Window;
 
 /// A value that a [`Builder`] has handed out.
@@ -79,12 +79,20 @@ impl<'a> Builder<'a> {
             }
         };
         if !matches!(op, Op::Input { .. }) {
-            self.nodes[x.0 as usize].last_use = value.0;
-            self.nodes[y.0 as usize].last_use = value.0;
+            self.use_until(x, value.0);
+            self.use_until(y, value.0);
         }
         self.nodes[self.len] = node;
-        self.len += 1;
+        self.len = self.len.wrapping_add(1);
         value
+    }
+
+    const fn use_until(&mut self, value: Value, last_use: u32) {
+        let i = value.0 as usize;
+        // No panic: i is below the length.
+        if i < self.nodes.len() {
+            self.nodes[i].last_use = last_use;
+        }
     }
 
     const fn unary(&mut self, op: Op, x: Value) -> Value {
@@ -165,15 +173,16 @@ impl<'a> Builder<'a> {
             return Err(error);
         }
         let len = self.len as u32;
-        // No panic: the length is at most that of the slice.
-        let (nodes, _) = self.nodes.split_at_mut(self.len);
+        let Some((nodes, _)) = self.nodes.split_at_mut_checked(self.len) else {
+            return Err(Error::Refused(Refusal::Layers));
+        };
         let mut i = 0;
         while i < outputs.len() {
             let node = outputs[i].0 as usize;
             if node < nodes.len() {
                 nodes[node].last_use = len;
             }
-            i += 1;
+            i = i.wrapping_add(1);
         }
         Graph::new(nodes)
     }

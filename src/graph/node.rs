@@ -100,7 +100,7 @@ impl<'a> Graph<'a> {
                     error => error,
                 });
             }
-            i += 1;
+            i = i.wrapping_add(1);
         }
         Ok(graph)
     }

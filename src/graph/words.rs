@@ -83,7 +83,7 @@ impl Node {
             if again[i] != words[i] {
                 return None;
             }
-            i += 1;
+            i = i.wrapping_add(1);
         }
         Some(node)
     }

@@ -100,7 +100,7 @@ pub(crate) const fn facts(x: Shape) -> Result<Facts, Error> {
 /// `x` `[c][plane]`, `y` `[2 c][plane]`, where `plane` counts the points, too.
 #[inline(always)]
 pub(crate) fn crelu_values(plane: usize, x: &[f32], y: &mut [f32]) {
-    for (x, y) in x.chunks_exact(plane.max(1)).zip(y.chunks_exact_mut(plane.max(1).wrapping_mul(2))) {
+    for (x, y) in x.chunks_exact(plane.max(1)).zip(y.chunks_exact_mut(plane.saturating_mul(2).max(1))) {
         let Some((even, odd)) = y.split_at_mut_checked(plane) else { return };
         for ((even, odd), x) in even.iter_mut().zip(odd).zip(x) {
             (*even, *odd) = (relu(*x), relu(negate(*x)));

@@ -53,11 +53,13 @@ pub const fn place(graph: &Graph, slots: &mut [u32]) -> Result<Memory, Error> {
     let most = if long { first_fit(graph, slots) } else { largest_first(graph, slots) };
     let mut step = 1;
     while step < STEPS {
-        let limit = bound + (most - bound) * step / STEPS;
+        // Nothing saturates: at most 2^16 values below 2^32.
+        let more = most.saturating_sub(bound).saturating_mul(step) / STEPS;
+        let limit = bound.saturating_add(more);
         if limit > bound && limit < most && in_order(graph, slots, limit) {
             return Ok(Memory { units: used(graph, slots), bound });
         }
-        step += 1;
+        step = step.wrapping_add(1);
     }
     let units = if long { first_fit(graph, slots) } else { largest_first(graph, slots) };
     Ok(Memory { units, bound })
@@ -79,19 +81,18 @@ const fn bound(graph: &Graph) -> u64 {
         while j <= i {
             let lives = overwritten(graph, j).is_none() && last_need(graph, j) >= i;
             if lives {
-                // Nothing wraps: at most 2^16 values below 2^32.
-                sum += units(graph, j);
+                sum = sum.saturating_add(units(graph, j));
             } else if !living {
                 // Nothing that old is needed any more.
                 oldest = j;
             }
             living |= lives;
-            j += 1;
+            j = j.wrapping_add(1);
         }
         if sum > most {
             most = sum;
         }
-        i += 1;
+        i = i.wrapping_add(1);
     }
     most
 }
@@ -103,7 +104,7 @@ const fn in_order(graph: &Graph, slots: &mut [u32], limit: u64) -> bool {
         if by_ends(graph, slots, limit, ENDS[i]) {
             return true;
         }
-        i += 1;
+        i = i.wrapping_add(1);
     }
     false
 }
@@ -112,31 +113,31 @@ const fn by_ends(graph: &Graph, slots: &mut [u32], limit: u64, ends: Ends) -> bo
     let (mut i, mut low) = (0, true);
     while i < graph.len() {
         slots[i] = NONE;
-        i += 1;
+        i = i.wrapping_add(1);
     }
     i = 0;
     let mut oldest = 0;
     while i < graph.len() {
         if let Some(operand) = overwritten(graph, i) {
             slots[i] = slots[operand];
-            i += 1;
+            i = i.wrapping_add(1);
             continue;
         }
         while oldest < i && (overwritten(graph, oldest).is_some() || last_need(graph, oldest) < i) {
-            oldest += 1;
+            oldest = oldest.wrapping_add(1);
         }
         let at_beginning = match ends {
             Ends::Turns => low,
-            Ends::ByLength => last_need(graph, i) > i + 1,
+            Ends::ByLength => last_need(graph, i) > i.wrapping_add(1),
             Ends::First => true,
         };
         let slot = if at_beginning { lowest(graph, slots, i, oldest) } else { highest(graph, slots, i, oldest, limit) };
         match slot {
-            Some(slot) if slot + units(graph, i) <= limit && slot < NONE as u64 => slots[i] = slot as u32,
+            Some(slot) if slot.saturating_add(units(graph, i)) <= limit && slot < NONE as u64 => slots[i] = slot as u32,
             _ => return false,
         }
         low = !low;
-        i += 1;
+        i = i.wrapping_add(1);
     }
     true
 }
@@ -146,7 +147,7 @@ const fn largest_first(graph: &Graph, slots: &mut [u32]) -> u64 {
     let mut i = 0;
     while i < graph.len() {
         slots[i] = NONE;
-        i += 1;
+        i = i.wrapping_add(1);
     }
     loop {
         let (mut largest, mut i) = (None, 0);
@@ -157,7 +158,7 @@ const fn largest_first(graph: &Graph, slots: &mut [u32]) -> u64 {
                     _ => Some(i),
                 };
             }
-            i += 1;
+            i = i.wrapping_add(1);
         }
         let Some(next) = largest else { break };
         slots[next] = match lowest(graph, slots, next, 0) {
@@ -171,20 +172,25 @@ const fn largest_first(graph: &Graph, slots: &mut [u32]) -> u64 {
         if let Some(operand) = overwritten(graph, i) {
             slots[i] = slots[operand];
         }
-        i += 1;
+        i = i.wrapping_add(1);
     }
     used(graph, slots)
+}
+
+/// One past the last unit of value i.
+const fn end(graph: &Graph, slots: &[u32], i: usize) -> u64 {
+    (slots[i] as u64).saturating_add(units(graph, i))
 }
 
 /// One past the last unit of all slots.
 pub(super) const fn used(graph: &Graph, slots: &[u32]) -> u64 {
     let (mut most, mut i) = (0, 0);
     while i < graph.len() {
-        let end = slots[i] as u64 + units(graph, i);
+        let end = end(graph, slots, i);
         if end > most {
             most = end;
         }
-        i += 1;
+        i = i.wrapping_add(1);
     }
     most
 }
@@ -196,15 +202,15 @@ const fn together(graph: &Graph, i: usize, j: usize) -> bool {
 
 /// A storage from `oldest` on that has a slot, is needed together with i, and overlaps it at this slot.
 const fn in_the_way(graph: &Graph, slots: &[u32], i: usize, oldest: usize, slot: u64) -> Option<usize> {
-    let (mut j, end) = (oldest, slot + units(graph, i));
+    let (mut j, end_of_i) = (oldest, slot.saturating_add(units(graph, i)));
     while j < graph.len() {
         let other = slots[j] as u64;
         // What is quick to see first.
-        let overlaps = j != i && slots[j] != NONE && other < end && slot < other + units(graph, j);
+        let overlaps = j != i && slots[j] != NONE && other < end_of_i && slot < end(graph, slots, j);
         if overlaps && overwritten(graph, j).is_none() && together(graph, i, j) {
             return Some(j);
         }
-        j += 1;
+        j = j.wrapping_add(1);
     }
     None
 }
@@ -213,7 +219,7 @@ const fn in_the_way(graph: &Graph, slots: &[u32], i: usize, oldest: usize, slot:
 const fn lowest(graph: &Graph, slots: &[u32], i: usize, oldest: usize) -> Option<u64> {
     let mut slot = 0;
     while let Some(j) = in_the_way(graph, slots, i, oldest, slot) {
-        slot = slots[j] as u64 + units(graph, j);
+        slot = end(graph, slots, j);
     }
     Some(slot)
 }

@@ -62,7 +62,7 @@ impl<'a> Plan<'a> {
             plan.scratch_len = larger(plan.scratch_len, facts.scratch[0]);
             plan.scratch_best = larger(plan.scratch_best, facts.scratch[1]);
             while oldest < i && (graph.at(oldest).last_use as usize) < i {
-                oldest += 1;
+                oldest = oldest.wrapping_add(1);
             }
             let mut j = oldest;
             while j < i {
@@ -72,9 +72,9 @@ impl<'a> Plan<'a> {
                 {
                     return Err(Error::Node { node: i as u32, refusal: Refusal::Slot });
                 }
-                j += 1;
+                j = j.wrapping_add(1);
             }
-            i += 1;
+            i = i.wrapping_add(1);
         }
         if plan.units > u32::MAX as u64 || plan.parameters_len > u32::MAX as u64 {
             return Err(TOO_LARGE);
@@ -94,11 +94,10 @@ impl<'a> Plan<'a> {
 
     /// f32 elements of the values of `batch` points in tiles of `tile`; None past 2^64 - 1 or without a tile.
     pub const fn values_len(&self, batch: u32, tile: u32) -> Option<u64> {
-        if tile == 0 {
-            return None;
+        match (batch as u64).checked_next_multiple_of(tile as u64) {
+            Some(points) => self.units.checked_mul(points),
+            None => None,
         }
-        let points = (batch as u64).div_ceil(tile as u64) * tile as u64;
-        self.units.checked_mul(points)
     }
 }
 
@@ -109,7 +108,7 @@ const fn larger(a: u64, b: u64) -> u64 {
 /// Whether the slots of two values have no unit in common.
 const fn apart(graph: &Graph, slots: &[u32], i: usize, j: usize) -> bool {
     let (a, b) = (slots[i] as u64, slots[j] as u64);
-    a + units(graph, i) <= b || b + units(graph, j) <= a
+    a.saturating_add(units(graph, i)) <= b || b.saturating_add(units(graph, j)) <= a
 }
 
 /// Whether node i writes its value over operand j.

@@ -7,6 +7,7 @@
 #![no_main]
 
 mod contract;
+mod graph;
 mod layer;
 mod network;
 mod probe;
@@ -23,6 +24,7 @@ use core::panic::PanicInfo;
 extern "C" fn _start() -> ! {
     contract::everything();
     black_box(shatterscope_digits::digit(black_box(1)));
+    graph::everything();
     layer::everything();
     network::everything();
     probe::everything();

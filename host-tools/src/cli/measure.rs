@@ -142,7 +142,7 @@ parameters: a model that has some for it is refused, because they would be lost.
 Example: shatterscope pack model.safetensors --net net.toml --out src/network.rs")]
 pub struct Pack {
     /// Weights, .safetensors or .npz; tensors that no layer takes may be of any type
-    #[arg(required_unless_present = "from", requires = "net")]
+    #[arg(requires = "net")]
     pub model: Option<PathBuf>,
     /// List of layers, TOML
     #[arg(long, value_name = "NET.toml", requires = "model")]
