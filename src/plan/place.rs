@@ -112,14 +112,14 @@ const fn in_order(graph: &Graph, slots: &mut [u32], limit: u64) -> bool {
 const fn by_ends(graph: &Graph, slots: &mut [u32], limit: u64, ends: Ends) -> bool {
     let (mut i, mut low) = (0, true);
     while i < graph.len() {
-        slots[i] = NONE;
+        put(slots, i, NONE);
         i = i.wrapping_add(1);
     }
     i = 0;
     let mut oldest = 0;
     while i < graph.len() {
         if let Some(operand) = overwritten(graph, i) {
-            slots[i] = slots[operand];
+            put(slots, i, slot_of(slots, operand));
             i = i.wrapping_add(1);
             continue;
         }
@@ -133,7 +133,9 @@ const fn by_ends(graph: &Graph, slots: &mut [u32], limit: u64, ends: Ends) -> bo
         };
         let slot = if at_beginning { lowest(graph, slots, i, oldest) } else { highest(graph, slots, i, oldest, limit) };
         match slot {
-            Some(slot) if slot.saturating_add(units(graph, i)) <= limit && slot < NONE as u64 => slots[i] = slot as u32,
+            Some(slot) if slot.saturating_add(units(graph, i)) <= limit && slot < NONE as u64 => {
+                put(slots, i, slot as u32)
+            }
             _ => return false,
         }
         low = !low;
@@ -146,13 +148,13 @@ const fn by_ends(graph: &Graph, slots: &mut [u32], limit: u64, ends: Ends) -> bo
 const fn largest_first(graph: &Graph, slots: &mut [u32]) -> u64 {
     let mut i = 0;
     while i < graph.len() {
-        slots[i] = NONE;
+        put(slots, i, NONE);
         i = i.wrapping_add(1);
     }
     loop {
         let (mut largest, mut i) = (None, 0);
         while i < graph.len() {
-            if slots[i] == NONE && overwritten(graph, i).is_none() {
+            if slot_of(slots, i) == NONE && overwritten(graph, i).is_none() {
                 largest = match largest {
                     Some(other) if units(graph, other) >= units(graph, i) => Some(other),
                     _ => Some(i),
@@ -161,25 +163,41 @@ const fn largest_first(graph: &Graph, slots: &mut [u32]) -> u64 {
             i = i.wrapping_add(1);
         }
         let Some(next) = largest else { break };
-        slots[next] = match lowest(graph, slots, next, 0) {
-            Some(slot) if slot < NONE as u64 => slot as u32,
-            // More than can be addressed: the plan refuses it.
-            _ => NONE - 1,
-        };
+        put(
+            slots,
+            next,
+            match lowest(graph, slots, next, 0) {
+                Some(slot) if slot < NONE as u64 => slot as u32,
+                // More than can be addressed: the plan refuses it.
+                _ => NONE - 1,
+            },
+        );
     }
     i = 0;
     while i < graph.len() {
         if let Some(operand) = overwritten(graph, i) {
-            slots[i] = slots[operand];
+            put(slots, i, slot_of(slots, operand));
         }
         i = i.wrapping_add(1);
     }
     used(graph, slots)
 }
 
+/// The slot of value i.
+pub(super) const fn slot_of(slots: &[u32], i: usize) -> u32 {
+    // No panic: the index was compared; `get` is not const.
+    if i < slots.len() { slots[i] } else { NONE }
+}
+
+const fn put(slots: &mut [u32], i: usize, slot: u32) {
+    if i < slots.len() {
+        slots[i] = slot;
+    }
+}
+
 /// One past the last unit of value i.
 const fn end(graph: &Graph, slots: &[u32], i: usize) -> u64 {
-    (slots[i] as u64).saturating_add(units(graph, i))
+    (slot_of(slots, i) as u64).saturating_add(units(graph, i))
 }
 
 /// One past the last unit of all slots.
@@ -204,9 +222,9 @@ const fn together(graph: &Graph, i: usize, j: usize) -> bool {
 const fn in_the_way(graph: &Graph, slots: &[u32], i: usize, oldest: usize, slot: u64) -> Option<usize> {
     let (mut j, end_of_i) = (oldest, slot.saturating_add(units(graph, i)));
     while j < graph.len() {
-        let other = slots[j] as u64;
+        let other = slot_of(slots, j) as u64;
         // What is quick to see first.
-        let overlaps = j != i && slots[j] != NONE && other < end_of_i && slot < end(graph, slots, j);
+        let overlaps = j != i && slot_of(slots, j) != NONE && other < end_of_i && slot < end(graph, slots, j);
         if overlaps && overwritten(graph, j).is_none() && together(graph, i, j) {
             return Some(j);
         }
@@ -228,7 +246,7 @@ const fn lowest(graph: &Graph, slots: &[u32], i: usize, oldest: usize) -> Option
 const fn highest(graph: &Graph, slots: &[u32], i: usize, oldest: usize, limit: u64) -> Option<u64> {
     let Some(mut slot) = limit.checked_sub(units(graph, i)) else { return None };
     while let Some(j) = in_the_way(graph, slots, i, oldest, slot) {
-        match (slots[j] as u64).checked_sub(units(graph, i)) {
+        match (slot_of(slots, j) as u64).checked_sub(units(graph, i)) {
             Some(next) => slot = next,
             None => return None,
         }

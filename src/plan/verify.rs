@@ -1,5 +1,5 @@
 use super::lifetimes::{overwritten, units};
-use super::place::used;
+use super::place::{slot_of, used};
 use crate::error::{Buffer, Error, Refusal};
 use crate::graph::Graph;
 
@@ -107,14 +107,14 @@ const fn larger(a: u64, b: u64) -> u64 {
 
 /// Whether the slots of two values have no unit in common.
 const fn apart(graph: &Graph, slots: &[u32], i: usize, j: usize) -> bool {
-    let (a, b) = (slots[i] as u64, slots[j] as u64);
+    let (a, b) = (slot_of(slots, i) as u64, slot_of(slots, j) as u64);
     a.saturating_add(units(graph, i)) <= b || b.saturating_add(units(graph, j)) <= a
 }
 
 /// Whether node i writes its value over operand j.
 const fn works_in_place(graph: &Graph, slots: &[u32], i: usize, j: usize) -> bool {
     match overwritten(graph, i) {
-        Some(operand) => operand == j && slots[i] == slots[j],
+        Some(operand) => operand == j && slot_of(slots, i) == slot_of(slots, j),
         None => false,
     }
 }
