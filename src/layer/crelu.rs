@@ -100,7 +100,9 @@ pub(crate) const fn facts(x: Shape) -> Result<Facts, Error> {
 /// `x` `[c][plane]`, `y` `[2 c][plane]`, where `plane` counts the points, too.
 #[inline(always)]
 pub(crate) fn crelu_values(plane: usize, x: &[f32], y: &mut [f32]) {
-    for (x, y) in x.chunks_exact(plane.max(1)).zip(y.chunks_exact_mut(plane.saturating_mul(2).max(1))) {
+    // Not a zip of two: where it is not inlined, the compiler forgets that no chunk is empty.
+    for (c, y) in y.chunks_exact_mut(plane.saturating_mul(2).max(1)).enumerate() {
+        let x = x.get(c.saturating_mul(plane)..).unwrap_or_default();
         let Some((even, odd)) = y.split_at_mut_checked(plane) else { return };
         for ((even, odd), x) in even.iter_mut().zip(odd).zip(x) {
             (*even, *odd) = (relu(*x), relu(negate(*x)));
