@@ -1,20 +1,20 @@
 //! The trainer against the plain loops, bit for bit.
-use super::machine::{How, Outcome, Reverse, Task, Threads, run};
+use super::machine::{How, Outcome, Task, run};
+use super::workers::Order;
 use super::{naive, networks};
 use shatterscope::kernel::Isa;
-use shatterscope::network::{Serial, Workers};
 use shatterscope::train::{Mode, plan};
 
 /// `f::<R, T>(..)` for every tile.
 macro_rules! tiles {
-    ($f:ident, $task:expr, $workers:expr, $how:expr, $check:expr) => {
-        $check("1x1", $f::<_, 1, 1>($task, $workers, $how));
-        $check("4x4", $f::<_, 4, 4>($task, $workers, $how));
-        $check("5x8", $f::<_, 5, 8>($task, $workers, $how));
-        $check("5x16", $f::<_, 5, 16>($task, $workers, $how));
-        $check("2x16", $f::<_, 2, 16>($task, $workers, $how));
-        $check("12x16", $f::<_, 12, 16>($task, $workers, $how));
-        $check("12x32", $f::<_, 12, 32>($task, $workers, $how));
+    ($f:ident, $task:expr, $order:expr, $how:expr, $check:expr) => {
+        $check("1x1", $f::<1, 1>($task, $order, $how));
+        $check("4x4", $f::<4, 4>($task, $order, $how));
+        $check("5x8", $f::<5, 8>($task, $order, $how));
+        $check("5x16", $f::<5, 16>($task, $order, $how));
+        $check("2x16", $f::<2, 16>($task, $order, $how));
+        $check("12x16", $f::<12, 16>($task, $order, $how));
+        $check("12x32", $f::<12, 32>($task, $order, $how));
     };
 }
 
@@ -57,9 +57,9 @@ fn everywhere(layers: &[(&str, Vec<shatterscope::train::Layer>)], all_cuts: &[&[
                     };
                     let check = |tile: &str, ours| same(ours, &expected, &format!("{name} {mode:?} {tile} {how:?}"));
                     if turn % 2 == 0 {
-                        tiles!(run, &task, &Serial, how, check);
+                        tiles!(run, &task, &Order::InTurn, how, check);
                     } else {
-                        tiles!(run, &task, &Reverse, how, check);
+                        tiles!(run, &task, &Order::Reverse, how, check);
                     }
                     turn += 1;
                 }
@@ -89,7 +89,7 @@ fn batches_of_one_and_of_whole_tiles() {
     everywhere(&networks::all(), &[&[32]], &[Mode::Training { step: 0 }]);
 }
 
-fn updates<K: Workers>(workers: &K, isa: Isa) {
+fn updates(order: &Order, isa: Isa) {
     for (name, layers) in networks::all() {
         let task = Task::new(&layers, 19, Mode::Training { step: 1 });
         let how = How { update: true, isa, ..How::plain(&[19]) };
@@ -99,15 +99,15 @@ fn updates<K: Workers>(workers: &K, isa: Isa) {
         for (i, scratch) in [0, most / 5, most / 2, most - 1, most].into_iter().enumerate() {
             let how = How { scratch, gathered: 1 + i, ..how };
             let check = |tile: &str, ours| same(ours, &expected, &format!("{name} {tile} {how:?}"));
-            tiles!(run, &task, workers, how, check);
+            tiles!(run, &task, order, how, check);
         }
     }
 }
 
 #[test]
 fn each_parameter_is_updated_once_by_the_same_gradient() {
-    updates(&Serial, Isa::Portable);
-    updates(&Reverse, Isa::detect());
+    updates(&Order::InTurn, Isa::Portable);
+    updates(&Order::Reverse, Isa::detect());
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn any_length_of_scratch_updates_all() {
         let plan = plan(&layers, 5, 1).unwrap();
         for scratch in 0..=(plan.scratch_best + 2 - plan.scratch_len) as usize {
             let how = How { scratch, ..how };
-            same(run::<_, 4, 4>(&task, &Serial, how), &expected, &format!("{outputs} outputs, {how:?}"));
+            same(run::<4, 4>(&task, &Order::InTurn, how), &expected, &format!("{outputs} outputs, {how:?}"));
         }
     }
 }
@@ -133,8 +133,8 @@ fn threads_change_no_bit() {
         for update in [false, true] {
             let how = How { isa: Isa::detect(), gathered: 3, update, ..How::plain(&[37]) };
             let expected = naive::run(&task, how);
-            same(run::<_, 12, 16>(&task, &Threads, how), &expected, &format!("{name} on threads"));
-            same(run::<_, 4, 4>(&task, &Threads, how), &expected, &format!("{name} on threads"));
+            same(run::<12, 16>(&task, &Order::Threads, how), &expected, &format!("{name} on threads"));
+            same(run::<4, 4>(&task, &Order::Threads, how), &expected, &format!("{name} on threads"));
         }
     }
 }
@@ -146,6 +146,6 @@ fn gradients_are_added_to_what_is_there() {
         task.gradient.iter_mut().enumerate().for_each(|(i, g)| *g = super::machine::value(i + 77));
         let how = How::plain(&[9]);
         let expected = naive::run(&task, how);
-        same(run::<_, 5, 8>(&task, &Serial, how), &expected, name);
+        same(run::<5, 8>(&task, &Order::InTurn, how), &expected, name);
     }
 }

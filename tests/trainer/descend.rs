@@ -1,8 +1,8 @@
 //! Steps without a gradient: parameters go down where a product arises, with the same bits.
+use super::workers::Order;
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Conv, Image, Window};
 use shatterscope::math::Math;
-use shatterscope::network::Serial;
 use shatterscope::train::{
     Buffers, Decay, Init, Layer, Mode, Optimiser, Options, Place, Powers, Settings, Start, Trainer, cross_entropy, plan,
 };
@@ -46,7 +46,7 @@ fn learn<const R: usize, const T: usize>(layers: &[Layer], settings: Settings, b
         gathered: &mut gathered,
     };
     let options = Options { batch, isa: Isa::detect(), seed: 1 };
-    let mut trainer = Trainer::<_, R, T>::new(layers, &Serial, options, buffers).unwrap();
+    let mut trainer = Trainer::<_, R, T>::new(layers, &Order::InTurn, options, buffers).unwrap();
     let mut parameters = zeros(plan.parameters_len);
     Init { start: Start::He, seed: 3, run: 0 }.fill(layers, &mut parameters, &mut []).unwrap();
     let mut state = zeros(settings.optimiser.state_len(plan.parameters_len));

@@ -1,9 +1,9 @@
 //! NaN and infinity are named with the layer; nothing after that layer has happened.
-use super::machine::{How, Reverse, Room, Task, load, run, seed, values};
+use super::machine::{How, Room, Task, load, run, seed, values};
 use super::networks::{self, List, image, window};
+use super::workers::Order;
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Image, Window};
-use shatterscope::network::Serial;
 use shatterscope::train::{Buffers, Layer, Mode, Options, Trainer, plan};
 use shatterscope::{Buffer, Error, Fault, Pass};
 
@@ -11,12 +11,12 @@ const POINTS: usize = 6;
 
 fn fault(task: &Task) -> Error {
     let how = How { isa: Isa::detect(), cuts: &[POINTS], scratch: 0, gathered: 1, update: false };
-    let told = run::<_, 4, 4>(task, &Serial, how).unwrap_err();
+    let told = run::<4, 4>(task, &Order::InTurn, how).unwrap_err();
     // Whoever does the parts, and however wide they are.
     assert_eq!(
-        run::<_, 5, 16>(task, &Reverse, How { isa: Isa::Portable, ..how }).map(|_| ()).unwrap_err(),
+        run::<5, 16>(task, &Order::Reverse, How { isa: Isa::Portable, ..how }).map(|_| ()).unwrap_err(),
         match told {
-            Error::NotFinite { .. } => run::<_, 5, 16>(task, &Serial, how).unwrap_err(),
+            Error::NotFinite { .. } => run::<5, 16>(task, &Order::InTurn, how).unwrap_err(),
             told => told,
         }
     );
@@ -81,7 +81,7 @@ fn inputs_that_are_not_finite_are_named() {
             let plan = plan(&layers, POINTS as u32, 4).unwrap();
             let mut room = Room::new(&plan, 0, 1);
             let options = Options { batch: POINTS as u32, isa: Isa::Portable, seed: 0 };
-            let mut trainer = Trainer::<_, 4, 4>::new(&layers, &Serial, options, room.buffers()).unwrap();
+            let mut trainer = Trainer::<_, 4, 4>::new(&layers, &Order::InTurn, options, room.buffers()).unwrap();
             let tile_len = trainer.begin(1).unwrap().1;
             let index = (tile_len + (units - 1) * 4) as u64;
             assert_eq!(fault(&task), Error::NotFinite { buffer: Buffer::Inputs, layer: 0, index }, "{name}");
@@ -182,7 +182,7 @@ fn gradients_that_overflow_are_named() {
         set_slopes(&mut task);
         if at == 9 {
             let how = How { isa: Isa::Portable, cuts: &[POINTS], scratch: 0, gathered: 1, update: false };
-            run::<_, 4, 4>(&task, &Serial, how).unwrap();
+            run::<4, 4>(&task, &Order::InTurn, how).unwrap();
         } else {
             assert_eq!(fault(&task), backward(at), "{layers:?}");
         }
@@ -201,7 +201,7 @@ fn seeds_that_are_not_finite_do_not_reach_a_parameter() {
         let plan = plan(&layers, POINTS as u32, 4).unwrap();
         let mut room = Room::new(&plan, 0, 1);
         let options = Options { batch: POINTS as u32, isa: Isa::Portable, seed: 0 };
-        let mut trainer = Trainer::<_, 4, 4>::new(&layers, &Serial, options, room.buffers()).unwrap();
+        let mut trainer = Trainer::<_, 4, 4>::new(&layers, &Order::InTurn, options, room.buffers()).unwrap();
         load(&mut trainer, (0, POINTS), &task.inputs).unwrap();
         trainer.forward(&task.parameters, &mut task.running, Mode::Probing).unwrap();
         seed(&mut trainer, (0, POINTS), &task.seeds);
@@ -221,7 +221,7 @@ fn layers_before_a_fault_have_not_moved() {
     let plan = plan(&layers, POINTS as u32, 4).unwrap();
     let mut room = Room::new(&plan, 0, 1);
     let options = Options { batch: POINTS as u32, isa: Isa::Portable, seed: 0 };
-    let mut trainer = Trainer::<_, 4, 4>::new(&layers, &Serial, options, room.buffers()).unwrap();
+    let mut trainer = Trainer::<_, 4, 4>::new(&layers, &Order::InTurn, options, room.buffers()).unwrap();
     load(&mut trainer, (0, POINTS), &task.inputs).unwrap();
     let before = task.parameters.clone();
     trainer.forward(&task.parameters, &mut task.running, task.mode).unwrap();
@@ -242,7 +242,7 @@ fn layers_before_a_fault_have_not_moved() {
     let running = task.running.clone();
     let plan = shatterscope::train::plan(&layers, POINTS as u32, 4).unwrap();
     let mut room = Room::new(&plan, 0, 1);
-    let mut trainer = Trainer::<_, 4, 4>::new(&layers, &Serial, options, room.buffers()).unwrap();
+    let mut trainer = Trainer::<_, 4, 4>::new(&layers, &Order::InTurn, options, room.buffers()).unwrap();
     load(&mut trainer, (0, POINTS), &task.inputs).unwrap();
     assert_eq!(trainer.forward(&task.parameters, &mut task.running, task.mode), Err(forward(2)));
     assert_eq!(task.running[4..], running[4..]);
@@ -259,7 +259,7 @@ fn lengths_are_checked_by_name() {
     let mut room = Room::new(&plan, 0, 1);
     let short = |buffer, need: usize| Error::TooShort { buffer, need: need as u64, have: need as u64 - 1 };
     let (parameters, running) = (task.parameters.len(), task.running.len());
-    let mut trainer = Trainer::<_, 4, 4>::new(&layers, &Serial, options, room.buffers()).unwrap();
+    let mut trainer = Trainer::<_, 4, 4>::new(&layers, &Order::InTurn, options, room.buffers()).unwrap();
     let none = Error::TooShort { buffer: Buffer::Inputs, need: 1, have: 0 };
     let mut moved = task.clone();
     assert_eq!(trainer.forward(&task.parameters, &mut moved.running, Mode::Training { step: 0 }), Err(none));
@@ -283,7 +283,8 @@ fn lengths_are_checked_by_name() {
     trainer.backward(&task.parameters, &mut []).unwrap();
 
     let mut too_short = |buffer, cut: fn(Buffers<'_>) -> Buffers<'_>, need: u64| {
-        let told = Trainer::<_, 4, 4>::new(&layers, &Serial, options, cut(exactly(&mut exact, &plan))).unwrap_err();
+        let told =
+            Trainer::<_, 4, 4>::new(&layers, &Order::InTurn, options, cut(exactly(&mut exact, &plan))).unwrap_err();
         assert_eq!(told, short(buffer, need as usize));
     };
     too_short(Buffer::Places, |b| Buffers { places: &mut b.places[1..], ..b }, plan.places_len);
@@ -297,7 +298,7 @@ fn lengths_are_checked_by_name() {
     let mut room = Room::new(&plan, 0, 1);
     let mut buffers = exactly(&mut room, &plan);
     buffers.tape = &mut buffers.tape[1..];
-    let told = Trainer::<_, 4, 4>::new(&rectified, &Serial, options, buffers).unwrap_err();
+    let told = Trainer::<_, 4, 4>::new(&rectified, &Order::InTurn, options, buffers).unwrap_err();
     assert_eq!(told, short(Buffer::Tape, plan.tape_len as usize));
 }
 

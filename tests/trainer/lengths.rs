@@ -1,9 +1,9 @@
 //! Plans: their lengths by hand, and what they refuse.
 use super::networks::{List, image, window};
+use super::workers::Order;
 use proptest::prelude::*;
 use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::math::Math;
-use shatterscope::network::Serial;
 use shatterscope::train::{Buffers, Decay, Init, Layer, Optimiser, Options, Plan, Settings, Start, Trainer};
 use shatterscope::train::{plan, plan_for_steps};
 use shatterscope::{Error, Refusal};
@@ -260,6 +260,6 @@ proptest! {
             gathered: &mut [],
         };
         let options = Options { batch, isa: shatterscope::kernel::Isa::Portable, seed: 1 };
-        prop_assert!(Trainer::<Serial, 4, 4>::new(&layers, &Serial, options, buffers).is_err());
+        prop_assert!(Trainer::<Order, 4, 4>::new(&layers, &Order::InTurn, options, buffers).is_err());
     }
 }

@@ -2,9 +2,9 @@
 use super::machine::{How, Outcome, Task, bits, run};
 use super::networks::{List, image, window};
 use super::oracle::{average, convolution, floats, near};
+use super::workers::Order;
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Conv, Image, Pool, Window};
-use shatterscope::network::Serial;
 use shatterscope::train::{Init, Layer, Mode, Start};
 use shatterscope_reference::{self as reference, Network, Statistics};
 
@@ -24,7 +24,7 @@ fn drawn(layers: &[Layer], start: Start, points: usize) -> Task {
 
 fn outcome<const R: usize, const T: usize>(task: &Task, points: usize) -> Outcome {
     let how = How { isa: Isa::detect(), cuts: &[points], scratch: 1 << 16, gathered: 1, update: false };
-    run::<_, R, T>(task, &Serial, how).unwrap()
+    run::<R, T>(task, &Order::InTurn, how).unwrap()
 }
 
 fn halved(image: Image, by: u32) -> Image {

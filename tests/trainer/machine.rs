@@ -1,7 +1,7 @@
 //! A trainer on buffers that hold NaN at first, with guards past what was planned.
+use super::workers::Order;
 use shatterscope::Error;
 use shatterscope::kernel::Isa;
-use shatterscope::network::Workers;
 use shatterscope::train::{Buffers, Layer, Mode, Options, Place, Plan, Trainer, plan};
 
 /// Numbers that look random, of both signs, as a function of where they stand.
@@ -152,8 +152,8 @@ impl Room {
 }
 
 /// Writes a call's inputs, the last point again in lanes that are none.
-pub fn load<K: Workers, const R: usize, const T: usize>(
-    trainer: &mut Trainer<'_, K, R, T>,
+pub fn load<const R: usize, const T: usize>(
+    trainer: &mut Trainer<'_, Order, R, T>,
     (first, count): (usize, usize),
     inputs: &[f32],
 ) -> Result<(), Error> {
@@ -172,8 +172,8 @@ pub fn load<K: Workers, const R: usize, const T: usize>(
 }
 
 /// Writes the gradient of a call's outputs; what stands in lanes that are no points does not matter.
-pub fn seed<K: Workers, const R: usize, const T: usize>(
-    trainer: &mut Trainer<'_, K, R, T>,
+pub fn seed<const R: usize, const T: usize>(
+    trainer: &mut Trainer<'_, Order, R, T>,
     (first, count): (usize, usize),
     seeds: &[f32],
 ) {
@@ -194,7 +194,7 @@ pub fn by_point<const T: usize>((x, tile_len): (&[f32], usize), units: usize, co
     (0..count).flat_map(|point| (0..units).map(move |u| x[point / T * tile_len + u * T + point % T])).collect()
 }
 
-pub fn run<K: Workers, const R: usize, const T: usize>(task: &Task, workers: &K, how: How) -> Result<Outcome, Error> {
+pub fn run<const R: usize, const T: usize>(task: &Task, order: &Order, how: How) -> Result<Outcome, Error> {
     let batch = *how.cuts.iter().max().unwrap();
     let plan = plan(&task.layers, batch as u32, T as u32)?;
     let mut room = Room::new(&plan, how.scratch, how.gathered);
@@ -205,7 +205,7 @@ pub fn run<K: Workers, const R: usize, const T: usize>(task: &Task, workers: &K,
     let before = parameters.clone();
     let (mut out, mut back) = (Vec::new(), Vec::new());
     let options = Options { batch: batch as u32, isa: how.isa, seed: task.seed };
-    let mut trainer = Trainer::<_, R, T>::new(&task.layers, workers, options, room.buffers())?;
+    let mut trainer = Trainer::<_, R, T>::new(&task.layers, order, options, room.buffers())?;
     assert_eq!(trainer.plan(), &plan);
     let mut first = 0;
     for &count in how.cuts {
@@ -243,84 +243,4 @@ pub fn run<K: Workers, const R: usize, const T: usize>(task: &Task, workers: &K,
         gradient: bits(&of_parameters[..task.parameters.len()]),
         running: bits(&running[..task.running.len()]),
     })
-}
-
-/// Parts from the last to the first.
-pub struct Reverse;
-
-impl Workers for Reverse {
-    fn count(&self) -> usize {
-        3
-    }
-
-    fn any<A: Send>(&self, a: &mut [A], len: usize, part: impl Fn(usize, &mut [A]) -> bool + Sync) -> bool {
-        a.chunks_mut(len.max(1)).enumerate().rev().fold(false, |any, (i, a)| part(i, a) || any)
-    }
-
-    fn any2<A: Send, B: Send>(
-        &self,
-        a: &mut [A],
-        a_len: usize,
-        b: &mut [B],
-        b_len: usize,
-        part: impl Fn(usize, &mut [A], &mut [B]) -> bool + Sync,
-    ) -> bool {
-        parts(a, a_len, b, b_len).into_iter().rev().fold(false, |any, (i, a, b)| part(i, a, b) || any)
-    }
-}
-
-/// Parts on two threads in turn.
-pub struct Threads;
-
-impl Workers for Threads {
-    fn count(&self) -> usize {
-        2
-    }
-
-    fn any<A: Send>(&self, a: &mut [A], len: usize, part: impl Fn(usize, &mut [A]) -> bool + Sync) -> bool {
-        let (even, odd): (Vec<_>, Vec<_>) = a.chunks_mut(len.max(1)).enumerate().partition(|(i, _)| i % 2 == 0);
-        let part = &part;
-        let all = |parts: Vec<(usize, &mut [A])>| parts.into_iter().fold(false, |any, (i, a)| part(i, a) || any);
-        std::thread::scope(|scope| {
-            let other = scope.spawn(|| all(odd));
-            let here = all(even);
-            other.join().unwrap() || here
-        })
-    }
-
-    fn any2<A: Send, B: Send>(
-        &self,
-        a: &mut [A],
-        a_len: usize,
-        b: &mut [B],
-        b_len: usize,
-        part: impl Fn(usize, &mut [A], &mut [B]) -> bool + Sync,
-    ) -> bool {
-        let (even, odd): (Vec<_>, Vec<_>) = parts(a, a_len, b, b_len).into_iter().partition(|(i, ..)| i % 2 == 0);
-        let part = &part;
-        let all = |parts: Vec<(usize, &mut [A], &mut [B])>| {
-            parts.into_iter().fold(false, |any, (i, a, b)| part(i, a, b) || any)
-        };
-        std::thread::scope(|scope| {
-            let other = scope.spawn(|| all(odd));
-            let here = all(even);
-            other.join().unwrap() || here
-        })
-    }
-}
-
-fn parts<'a, A, B>(
-    a: &'a mut [A],
-    a_len: usize,
-    b: &'a mut [B],
-    b_len: usize,
-) -> Vec<(usize, &'a mut [A], &'a mut [B])> {
-    let mut rest = b;
-    let mut all = Vec::new();
-    for (i, a) in a.chunks_exact_mut(a_len.max(1)).enumerate() {
-        let Some((b, after)) = std::mem::take(&mut rest).split_at_mut_checked(b_len) else { break };
-        rest = after;
-        all.push((i, a, b));
-    }
-    all
 }

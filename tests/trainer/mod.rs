@@ -12,3 +12,4 @@ mod naive;
 mod networks;
 mod oracle;
 mod steps;
+mod workers;

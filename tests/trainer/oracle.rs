@@ -1,9 +1,9 @@
 //! Whole networks against f64 networks, and those against differences inside one linear region.
 use super::machine::{How, Task, run};
 use super::networks;
+use super::workers::Order;
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Conv, Dropout, Image, Pool, Window};
-use shatterscope::network::Serial;
 use shatterscope::train::{Layer, Mode};
 use shatterscope_reference::{self as reference, Chosen, Gradients, Network, Pass, Plane, Statistics, Windows};
 
@@ -169,7 +169,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 fn compare(name: &str, layers: &[Layer], mode: Mode) {
     let (task, network, owned, pass) = task(name, layers, mode);
     let how = How { isa: Isa::detect(), cuts: &[POINTS], scratch: 0, gathered: 1, update: false };
-    let ours = run::<_, 4, 4>(&task, &Serial, how).unwrap();
+    let ours = run::<4, 4>(&task, &Order::InTurn, how).unwrap();
     let seeds = rows(&task.seeds);
     let (of_inputs, of_parameters) = network.backward(&pass, &seeds, Statistics::Full);
     near(&floats(&ours.outputs), &pass.outputs.concat(), RELATIVE, &format!("{name} {mode:?}, outputs"));

@@ -1,10 +1,10 @@
 //! Trainers for steps and nothing else: the same parameters in less memory, and nothing that nobody asked for.
 use super::machine::{How, Room, Task, bits, load, run, seed};
 use super::networks::{self, List, image};
+use super::workers::Order;
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Image, Window};
 use shatterscope::math::Math;
-use shatterscope::network::Serial;
 use shatterscope::train::{
     Decay, Layer, Mode, Optimiser, Options, Plan, Powers, Settings, Trainer, plan, plan_for_steps,
 };
@@ -24,7 +24,7 @@ fn stepped<const R: usize, const T: usize>(task: &Task, points: usize, settings:
     let plan = plan_for_steps(&task.layers, points as u32, T as u32, &settings)?;
     let mut room = Room::new(&plan, 0, 1);
     let mut task = task.clone();
-    let mut trainer = Trainer::<_, R, T>::for_steps(&task.layers, &Serial, options(points), room.buffers())?;
+    let mut trainer = Trainer::<_, R, T>::for_steps(&task.layers, &Order::InTurn, options(points), room.buffers())?;
     load(&mut trainer, (0, points), &task.inputs)?;
     trainer.forward(&task.parameters, &mut task.running, task.mode)?;
     seed(&mut trainer, (0, points), &task.seeds);
@@ -41,7 +41,7 @@ fn parameters_get_the_same_bits() {
         for points in [1, 6] {
             let task = Task::new(&layers, points, Mode::Training { step: 2 });
             let how = How { isa: Isa::Portable, cuts: &[points], scratch: 0, gathered: 1, update: true };
-            let expected = run::<_, 4, 4>(&task, &Serial, how).unwrap().gradient;
+            let expected = run::<4, 4>(&task, &Order::InTurn, how).unwrap().gradient;
             for settings in [SGD, DECAYED] {
                 let check = |ours: Result<Vec<u32>, Error>| assert_eq!(ours.as_ref(), Ok(&expected), "{name} {points}");
                 check(stepped::<1, 1>(&task, points, settings));
@@ -85,7 +85,7 @@ fn what_is_not_finite_reaches_no_parameter() {
     task.parameters.fill(1e30);
     task.seeds.fill(1e10);
     let how = How { isa: Isa::Portable, cuts: &[6], scratch: 0, gathered: 1, update: true };
-    assert!(run::<_, 4, 4>(&task, &Serial, how).is_err());
+    assert!(run::<4, 4>(&task, &Order::InTurn, how).is_err());
     assert!(stepped::<4, 4>(&task, 6, SGD).is_ok());
 }
 
@@ -116,7 +116,7 @@ fn scratch_for_plain_descent_is_refused_to_others() {
     let plan = plan_for_steps(&layers, 1, 1, &SGD).unwrap();
     let mut task = Task::new(&layers, 1, Mode::Probing);
     let mut room = Room::new(&plan, 0, 1);
-    let mut trainer = Trainer::<_, 1, 1>::for_steps(&layers, &Serial, options(1), room.buffers()).unwrap();
+    let mut trainer = Trainer::<_, 1, 1>::for_steps(&layers, &Order::InTurn, options(1), room.buffers()).unwrap();
     load(&mut trainer, (0, 1), &task.inputs).unwrap();
     trainer.forward(&task.parameters, &mut [], task.mode).unwrap();
     seed(&mut trainer, (0, 1), &task.seeds);
