@@ -38,3 +38,22 @@ fn every_file_of_tests_is_a_module() {
         }
     }
 }
+
+/// Their manifests say `test = false`: a test there would silently not be run.
+#[test]
+fn libraries_without_tests_have_none() {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let packages =
+        ["..", "../fuzz", "../benches/counts", "bounds", "goldens", "reference", "simulated", "tcg", "xtask"];
+    let mut folders: Vec<_> = packages.iter().map(|package| here.join(package).join("src")).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                assert!(!std::fs::read_to_string(&path).unwrap().contains("#[test]"), "{}", path.display());
+            }
+        }
+    }
+}
