@@ -1,5 +1,5 @@
-//! What needs firmware, emulators or a browser, in a program of its own: `cargo xtask test` builds it optimised and runs it, and plain
-//! `cargo test` does not. A test here is ignored, with what it needs.
+//! What needs firmware, emulators or a browser, in a program of its own: `cargo xtask test` builds and runs it, and plain `cargo test`
+//! does not. A test here is ignored, with what it needs.
 mod browser;
 #[cfg(feature = "probe")]
 mod chips;

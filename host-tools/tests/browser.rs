@@ -74,7 +74,7 @@ fn the_report_is_whole_at_every_width() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let drawn = Command::new(env!("CARGO_BIN_EXE_shatterscope"))
-        .args(["figures", "1", "2", "4", "textbook", "statistics-mode", "--quiet", "--out"])
+        .args(["figures", "1", "2", "4", "textbook", "statistics-mode", "--runs", "4", "--quiet", "--out"])
         .arg(&out)
         .status()
         .unwrap();

@@ -1,5 +1,6 @@
 //! The firmware of real boards: built and linted with every transport, its images held to the chips' memory, and run where
 //! an emulator has the chip.
+use crate::programs::{self, program, test_boards};
 use crate::qemu::{LIMIT, compare, compared};
 use crate::step::Report;
 use crate::tools::Tools;
@@ -28,8 +29,8 @@ const SPECS: [&str; 3] = [
 const EMULATED: &str = "boards: STM32F407 in QEMU";
 const OWN_NETWORK: &str = "boards: the example of an own network, on three cores";
 
-/// In minutes.
-pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
+/// Every board, with every transport.
+pub fn firmware(tree: &Tree, report: &mut Report, tools: &Tools) {
     for (name, target, features) in BOARDS {
         let step = format!("boards: {name}");
         if let Err(reason) = tools.target(target) {
@@ -37,21 +38,17 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
             continue;
         }
         report.step(step, || {
-            succeed(&mut tree.cargo_of_boards(name, "clippy --quiet --release -- -D warnings"))?;
-            for feature in features {
-                let words = format!("clippy --quiet --release --features {feature} -- -D warnings");
-                succeed(&mut tree.cargo_of_boards(name, &words))?;
-                succeed(&mut tree.cargo_of_boards(name, &format!("build --quiet --release --features {feature}")))?;
-            }
-            Ok(())
+            succeed(&mut tree.firmware(name, "build --quiet --release"))?;
+            features.iter().try_for_each(|feature| {
+                succeed(&mut tree.firmware(name, &format!("build --quiet --release --features {feature}")))
+            })
         });
     }
-    report.step("boards: images fit their chips", || {
-        succeed(
-            &mut tree
-                .cargo("test --quiet --release -p shatterscope-host --test boards -- --ignored --nocapture images::"),
-        )
-    });
+}
+
+/// The images held to the chips, and what runs without a chip.
+pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
+    report.step("boards: images fit their chips", || test_boards(tree, "images::"));
     for (step, run) in [(EMULATED, emulated as fn(&Tree) -> Result<()>), (OWN_NETWORK, own_network)] {
         match tools.emulators() {
             Ok(()) => report.step(step, || run(tree)),
@@ -82,9 +79,9 @@ impl Drop for Running {
 
 /// The image of the Discovery board, its USART2 on a pseudo-terminal, to be opened as any serial port.
 fn emulated(tree: &Tree) -> Result<()> {
-    succeed(&mut tree.cargo("build --quiet --release -p shatterscope-host"))?;
+    programs::build(tree)?;
     let board = "stm32f407-discovery";
-    succeed(&mut tree.cargo_of_boards(board, "build --quiet --release --features emulated"))?;
+    succeed(&mut tree.firmware(board, "build --quiet --release --features emulated"))?;
     let image = tree.boards_target.join("thumbv7em-none-eabihf/release").join(board);
     let mut qemu = Command::new("qemu-system-arm");
     qemu.args(["-M", "netduinoplus2", "-display", "none", "-monitor", "none", "-serial", "null", "-serial", "pty"]);
@@ -99,11 +96,7 @@ fn emulated(tree: &Tree) -> Result<()> {
 }
 
 fn own_network(tree: &Tree) -> Result<()> {
-    for target in ["thumbv6m-none-eabi", "thumbv7em-none-eabihf", "riscv32imafc-unknown-none-elf"] {
-        let lint = format!("clippy --quiet --release --target {target} -- -D warnings");
-        succeed(&mut tree.cargo_of_boards("examples/own-network", &lint))?;
-    }
-    succeed(&mut tree.cargo("test --quiet --release -p shatterscope-host --test boards -- --ignored own_network::"))
+    test_boards(tree, "own_network::")
 }
 
 /// The image of the Pico with interrupts and UART0, in an emulator that shares nothing with QEMU.
@@ -113,13 +106,13 @@ fn pico(tree: &Tree) -> Result<()> {
     let mut npm = Command::new("npm");
     npm.args(["install", "--silent", "--no-fund", "--no-audit", "rp2040js@1.4.1"]).current_dir(&modules);
     succeed(&mut npm).context("rp2040js comes from npm: sudo apt-get install npm")?;
-    succeed(&mut tree.cargo("build --quiet --release -p shatterscope-host"))?;
-    succeed(&mut tree.cargo_of_boards("raspberry-pi-pico", "build --quiet --release --features uart"))?;
+    programs::build(tree)?;
+    succeed(&mut tree.firmware("raspberry-pi-pico", "build --quiet --release --features uart"))?;
     let image = tree.boards_target.join("thumbv6m-none-eabi/release/raspberry-pi-pico");
     for spec in SPECS {
         let script = tree.root.join("boards/raspberry-pi-pico/emulate.mjs");
         let pipe = format!("pipe:node {} {} {}", script.display(), modules.display(), image.display());
-        let mut command = crate::qemu::program(tree, &format!("compare --json --quiet {spec} --targets"));
+        let mut command = program(tree, &format!("compare --json --quiet {spec} --targets"));
         command.arg(format!("host,{pipe}"));
         let (told, equal) = compared(&mut command, LIMIT)?;
         if !equal {

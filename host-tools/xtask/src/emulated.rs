@@ -49,7 +49,7 @@ impl Board {
         let like = |board: &&Board| board.target == self.target && map(board).is_ok_and(|map| map == own);
         let first = BOARDS.iter().find(like).unwrap_or(self);
         let build = format!("build --quiet --release --target {}", self.target);
-        succeed(tree.cargo_of_boards(package, &build).env("SHATTERSCOPE_BOARD", first.name))?;
+        succeed(tree.firmware(package, &build).env("SHATTERSCOPE_BOARD", first.name))?;
         Ok(tree.boards_target.join(self.target).join("release").join(package))
     }
 

@@ -1,7 +1,7 @@
 //! Steps side by side: each lane is a process of its own, so that a step's processor time can be told and its output is printed whole.
 //!
-//! Lanes share the machine, not a build folder: the host's tests are built without optimisation, the devices' programs with it, and
-//! cargo locks each folder by itself.
+//! Lanes share the machine and the programs of this machine, in one profile. The host's lane builds them, while that of the devices is busy
+//! with firmware in a folder of its own: cargo locks each folder by itself.
 use crate::step::{MARK, Outcome, Report, Step};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;

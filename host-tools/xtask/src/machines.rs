@@ -1,7 +1,8 @@
 //! The core on processors that no board has. The firmware as a Linux program (`boards/linux`), built without a C compiler and run by QEMU's
 //! emulation of one process, answers the suite and trains with this machine's bits: narrow and wide addresses, both byte orders. One
 //! whose floats are computed by the x87, with other roundings, must refuse itself.
-use crate::qemu::{LIMIT, compared, program};
+use crate::programs::{self, program};
+use crate::qemu::{LIMIT, compared};
 use crate::step::Report;
 use crate::tools::Tools;
 use crate::tree::{Tree, run_for, succeed, text_of};
@@ -45,10 +46,15 @@ pub fn targets() -> impl Iterator<Item = &'static str> {
 /// Batches that fill no register, a state, convolutions and pools.
 const TRAINING: &str = "--net lenet --width 2 --batch 3 --optimiser adam --rate 0.003 --steps 3";
 
-pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
-    let missing = targets().find_map(|target| tools.target(target).err()).or(tools.processes().err());
-    if let Some(reason) = missing {
-        report.skip("machines", &reason);
+/// Why nothing of this can be built or run here.
+fn missing(tools: &Tools) -> Option<String> {
+    targets().find_map(|target| tools.target(target).err()).or(tools.processes().err())
+}
+
+/// The core and the firmware for every processor.
+pub fn builds(tree: &Tree, report: &mut Report, tools: &Tools) {
+    if let Some(reason) = missing(tools) {
+        report.skip("machines: build", &reason);
         return;
     }
     report.step("machines: the core where nothing runs", || {
@@ -58,9 +64,17 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
     report.step("machines: build", || {
         let all = MACHINES.iter().chain([&X87]).map(|machine| format!(" --target {}", machine.target));
         let targets: String = all.collect();
-        succeed(&mut tree.cargo_of_boards("linux", &format!("build --quiet --profile machines{targets}")))?;
-        succeed(&mut tree.cargo("build --quiet --release -p shatterscope-host"))
+        succeed(&mut tree.cargo_of_boards("linux", &format!("build --quiet --profile machines{targets}")))
     });
+}
+
+/// What they answer.
+pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
+    if let Some(reason) = missing(tools) {
+        report.skip("machines", &reason);
+        return;
+    }
+    report.step("machines: the program that they are compared with", || programs::build(tree));
     for machine in &MACHINES {
         report.step(format!("machines: {}", machine.target), || answers(tree, machine));
     }

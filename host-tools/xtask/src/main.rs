@@ -6,12 +6,14 @@ mod boards;
 mod emulated;
 mod fuzz;
 mod lanes;
+mod lint;
 mod locations;
 mod machines;
 mod memory;
 mod mutants;
 mod numerics;
 mod panics;
+mod programs;
 mod qemu;
 mod rust;
 mod soft_float;
@@ -89,6 +91,9 @@ enum Task {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = lint::answer() {
+        return code;
+    }
     let task = Cli::parse().command;
     let mut report = if let Task::Lane { .. } = task { Report::of_lane() } else { Report::new() };
     match Tree::find() {
@@ -119,11 +124,13 @@ fn run(task: &Task, tree: &Tree, report: &mut Report) {
         },
         Task::Qemu => {
             let tools = tools::provide(report);
+            qemu::firmware(tree, report, &tools);
             qemu::steps(tree, report, &tools);
             wrong::steps(tree, report, &tools);
         }
         Task::Boards { long } => {
             let tools = tools::provide(report);
+            boards::firmware(tree, report, &tools);
             boards::steps(tree, report, &tools);
             if *long {
                 boards::long_steps(tree, report);
@@ -131,6 +138,7 @@ fn run(task: &Task, tree: &Tree, report: &mut Report) {
         }
         Task::Machines => {
             let tools = tools::provide(report);
+            machines::builds(tree, report, &tools);
             machines::steps(tree, report, &tools);
         }
         Task::Fuzz { runs, keep } => fuzz::steps(tree, report, *runs, *keep),
@@ -162,15 +170,18 @@ fn steps_of(lane: Lane, tree: &Tree, report: &mut Report, tools: &Tools) {
             supply::steps(tree, report);
         }
         Lane::Devices => {
+            // First what needs no program of this machine: the other lane builds those, and cargo locks their folder meanwhile.
+            qemu::firmware(tree, report, tools);
+            bench::on_boards(tree, report, tools, true);
+            boards::firmware(tree, report, tools);
+            panics::steps(tree, report, tools);
+            rust::targets(tree, report, tools);
+            machines::builds(tree, report, tools);
             qemu::steps(tree, report, tools);
             machines::steps(tree, report, tools);
-            rust::targets(tree, report, tools);
-            rust::firmware_lints(tree, report, tools);
-            rust::report(tree, report, tools);
             wrong::steps(tree, report, tools);
             boards::steps(tree, report, tools);
-            bench::on_boards(tree, report, tools, true);
-            panics::steps(tree, report, tools);
+            rust::report(tree, report, tools);
         }
         Lane::Quick => {
             rust::format(tree, report);

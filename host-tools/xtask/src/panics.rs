@@ -1,3 +1,5 @@
+use crate::emulated::BOARDS;
+use crate::lint::only_lints;
 use crate::locations;
 use crate::step::Report;
 use crate::tools::Tools;
@@ -14,6 +16,9 @@ const PANICS: [&str; 5] =
 /// Without FPU and with: the second has code of its own.
 const CORES: [&str; 2] = ["thumbv6m-none-eabi", "thumbv7em-none-eabihf"];
 
+/// The whole core is there on every target.
+const LINTED: &str = "lints of no-panic where it is not linked";
+
 /// The core with overflow checks; what it depends on without.
 const CHECKED: &str = "--config profile.release.package.shatterscope.overflow-checks=true";
 
@@ -26,6 +31,15 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
             Ok(()) => report.step(name, || check(tree, target)),
             Err(reason) => report.skip(name, &reason),
         }
+    }
+    let others: Vec<_> = BOARDS.iter().map(|board| board.target).filter(|target| !CORES.contains(target)).collect();
+    match others.iter().find_map(|target| tools.target(target).err()) {
+        Some(reason) => report.skip(LINTED, &reason),
+        None => report.step(LINTED, || {
+            let targets: String = others.iter().map(|target| format!(" --target {target}")).collect();
+            let words = format!("build --quiet --release{targets}");
+            succeed(only_lints(&mut tree.cargo_of_boards("no-panic", &words)))
+        }),
     }
 }
 
@@ -65,7 +79,7 @@ fn panics_of(symbols: &BTreeSet<String>) -> Vec<&str> {
 /// The names in the program, with and without mangling, and the places where it can panic.
 fn program(tree: &Tree, target: &str, level: &str, flags: &str) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
     let build = format!("rustc --quiet --release -p no-panic --target {target} {flags}");
-    succeed(tree.cargo_of_boards("no-panic", &build).env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level))?;
+    succeed(tree.firmware("no-panic", &build).env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level))?;
     let path = tree.boards_target.join(target).join("release/no-panic");
     let data = fs::read(&path).with_context(|| format!("no program at {}", path.display()))?;
     let elf = object::File::parse(&*data)?;

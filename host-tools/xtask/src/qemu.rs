@@ -1,5 +1,6 @@
 //! The firmware on every emulated board and under node, compared with this machine by the program that users compare with.
 use crate::emulated::{BOARDS, Board};
+use crate::programs::{self, program, test_boards};
 use crate::step::Report;
 use crate::tools::Tools;
 use crate::tree::{Tree, run_for, succeed, text_of};
@@ -8,29 +9,48 @@ use serde_json::Value;
 use std::process::Command;
 use std::time::Duration;
 
+const WASM: &str = "wasm32-unknown-unknown";
+
 /// The longest that one comparison may take; in the long tier, where a Cortex-M0 multiplies for a quarter of an hour.
 pub const LIMIT: Duration = Duration::from_secs(900);
 const LONG: Duration = Duration::from_secs(2 * 3600);
 
+/// The programs of every board, as the desktop program builds them, and the kernels on every core: without this machine's programs, which
+/// the other lane builds meanwhile.
+pub fn firmware(tree: &Tree, report: &mut Report, tools: &Tools) {
+    if let Some(reason) = missing(tools) {
+        report.skip("devices: firmware", &reason);
+        return;
+    }
+    report.step("devices: firmware", || {
+        succeed(&mut tree.firmware("wasm", &format!("build --quiet --release --target {WASM}")))?;
+        BOARDS.iter().try_for_each(|board| {
+            let words = format!("build --quiet --release --bin {} --target {}", board.name, board.target);
+            succeed(&mut tree.firmware("qemu", &words))
+        })
+    });
+    report
+        .step("devices: every kernel on every core", || BOARDS.iter().try_for_each(|board| check_kernels(tree, board)));
+}
+
+/// Why the boards cannot be built and run here.
+fn missing(tools: &Tools) -> Option<String> {
+    let target = |target: &str| tools.target(target).err();
+    BOARDS.iter().find_map(|board| target(board.target)).or(target(WASM)).or(tools.emulators().err())
+}
+
 /// The suite on every board; networks larger than a chip; a figure drawn from a device.
 pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
-    let missing = BOARDS.iter().find_map(|board| tools.target(board.target).err()).or(tools.emulators().err());
-    if let Some(reason) = missing {
+    if let Some(reason) = missing(tools) {
         report.skip("devices", &reason);
         return;
     }
-    report
-        .step("devices: every kernel on every core", || BOARDS.iter().try_for_each(|board| check_kernels(tree, board)));
-    report.step("devices: build", || {
-        succeed(&mut tree.cargo("build --quiet --release -p shatterscope-host -p shatterscope-tcg"))
-    });
+    report.step("devices: build", || programs::build(tree));
     report.step("devices: the suite on every board", || suite(tree));
     report.step("devices: a stack overflow is named", || BOARDS.iter().try_for_each(|board| overflows(tree, board)));
     report.step("devices: arithmetic on integers", || crate::soft_float::check(tree));
     report.step("devices: plan and measurement", || {
-        let tests = "test --quiet --release -p shatterscope-host --test boards -- --ignored --nocapture \
-                     --skip long_ emulated:: flash:: stacks:: taught::";
-        succeed(&mut tree.cargo(tests))
+        test_boards(tree, "--skip long_ emulated:: flash:: stacks:: taught::")
     });
     crate::training::steps(tree, report);
     // With 50 x 200 at four points, on 16 KB.
@@ -52,9 +72,7 @@ pub fn quick(tree: &Tree, report: &mut Report, tools: &Tools) {
                 "compare --json --quiet --no-count --depth 6 --width 12 --points 20 --runs 2 --targets host,qemu:{}",
                 board.name
             );
-            let mut command = Command::new(tree.target.join("debug/shatterscope"));
-            command.args(words.split_whitespace()).current_dir(&tree.root).env("CARGO_TARGET_DIR", &tree.target);
-            let (told, equal) = compared(&mut command, LIMIT)?;
+            let (told, equal) = compared(&mut program(tree, &words), LIMIT)?;
             if equal { Ok(()) } else { bail!("the targets differ: {told}") }
         }),
         Err(reason) => report.skip(NAME, &reason),
@@ -132,7 +150,7 @@ fn refused(tree: &Tree) -> Result<()> {
 
 fn suite(tree: &Tree) -> Result<()> {
     let junit = tree.target.join("devices.xml");
-    let told = compare(tree, &format!("--suite --targets host,wasm,qemu:all --junit {}", junit.display()))?;
+    let told = compare(tree, &format!("--suite --no-count --targets host,wasm,qemu:all --junit {}", junit.display()))?;
     let specs = told["comparisons"].as_array().context("the suite has comparisons")?;
     let targets = specs.first().and_then(|spec| spec["targets"].as_array()).map_or(0, Vec::len);
     if specs.len() < 12 || targets != BOARDS.len() + 2 {
@@ -164,11 +182,4 @@ pub fn compared(command: &mut Command, limit: Duration) -> Result<(Value, bool)>
         bail!("`compare` says {} and ended with {status}", told["equal"]);
     }
     Ok((told, status.success()))
-}
-
-/// The desktop program with these words.
-pub fn program(tree: &Tree, words: &str) -> Command {
-    let mut command = Command::new(tree.target.join("release/shatterscope"));
-    command.args(words.split_whitespace()).current_dir(&tree.root).env("CARGO_TARGET_DIR", &tree.target);
-    command
 }

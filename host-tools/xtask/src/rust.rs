@@ -1,10 +1,7 @@
-use crate::emulated::BOARDS;
+use crate::programs::{TESTS, test_boards};
 use crate::step::Report;
 use crate::tools::{TARGETS, Tools};
 use crate::tree::{Tree, succeed};
-use std::collections::BTreeSet;
-
-const WASM: &str = "wasm32-unknown-unknown";
 
 /// Format of all three workspaces; lints and documentation of what runs here. The peers' lints take minutes: `--long`.
 pub fn style(tree: &Tree, report: &mut Report) {
@@ -33,40 +30,9 @@ pub fn format(tree: &Tree, report: &mut Report) {
     });
 }
 
-/// Lints of what runs on emulated boards: one call of cargo for each target.
-pub fn firmware_lints(tree: &Tree, report: &mut Report, tools: &Tools) {
-    let targets: BTreeSet<_> = BOARDS.iter().map(|board| board.target).collect();
-    for target in targets {
-        let step = format!("lints on {target}");
-        if let Err(reason) = tools.target(target) {
-            report.skip(step, &reason);
-            continue;
-        }
-        report.step(step, || {
-            let boards = BOARDS.iter().filter(|board| board.target == target);
-            let bins: String = boards.map(|board| format!(" --bin {}", board.name)).collect();
-            let words = format!(
-                "clippy --quiet --release --target {target} -p qemu-boards -p shatterscope-firmware \
-                 -p shatterscope-platform -p no-panic -p kernel-check -p kernels --lib --bin no-panic \
-                 --bin kernel-check --bin kernels{bins} -- -D warnings"
-            );
-            succeed(&mut tree.cargo_of_boards("qemu", &words))
-        });
-    }
-    match tools.target(WASM) {
-        Ok(()) => report.step("lints of wasm", || {
-            let words = format!("clippy --quiet --release --target {WASM} -- -D warnings");
-            succeed(&mut tree.cargo_of_boards("wasm", &words))
-        }),
-        Err(reason) => report.skip("lints of wasm", &reason),
-    }
-}
-
 /// The tests of the host, and the golden tests at every optimisation level.
 pub fn tests(tree: &Tree, report: &mut Report) {
-    // Those of `bounds` run under AddressSanitizer, a step of their own.
-    let words = "test --workspace --exclude shatterscope-bounds --features shatterscope/flash --no-fail-fast";
-    report.step("tests", || succeed(&mut tree.cargo(words)));
+    report.step("tests", || succeed(&mut tree.cargo(&format!("{TESTS} --no-fail-fast"))));
     for profile in ["opt0", "opts", "opt3"] {
         report.step(format!("goldens at {profile}"), || {
             let words = "test --quiet -p shatterscope-goldens --test goldens --features tiles --profile";
@@ -93,12 +59,7 @@ pub fn report(tree: &Tree, report: &mut Report, tools: &Tools) {
         report.skip("report in a browser", &reason);
         return;
     }
-    report.step("report in a browser", || {
-        succeed(
-            &mut tree
-                .cargo("test --quiet --release -p shatterscope-host --test boards -- --ignored --nocapture browser::"),
-        )
-    });
+    report.step("report in a browser", || test_boards(tree, "browser::"));
 }
 
 /// The core on every target, with and without logs.

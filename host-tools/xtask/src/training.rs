@@ -1,6 +1,7 @@
 //! Training on emulated boards: the program holds the digest of the weights to this machine's after every step, and ends with an error
 //! where they differ.
-use crate::qemu::{LIMIT, program};
+use crate::programs::program;
+use crate::qemu::LIMIT;
 use crate::step::Report;
 use crate::tree::{Tree, run_for, text_of};
 use anyhow::{Context, Result, bail};

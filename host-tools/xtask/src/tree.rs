@@ -1,3 +1,4 @@
+use crate::lint::with_lints;
 use anyhow::{Context, Result, bail};
 use std::env;
 use std::ffi::OsString;
@@ -18,11 +19,12 @@ impl Tree {
     pub fn find() -> Result<Self> {
         let package = env::var_os("CARGO_MANIFEST_DIR").context("run it as `cargo xtask`")?;
         let root = Path::new(&package).ancestors().nth(2).context("the package stands in host-tools/xtask")?;
-        let target = env::var_os("CARGO_TARGET_DIR").map(|target| root.join(target));
+        let target = env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), |target| root.join(target));
         Ok(Self {
             root: root.to_owned(),
-            boards_target: target.as_ref().map_or(root.join("boards/target"), |target| target.join("boards")),
-            target: target.unwrap_or(root.join("target")),
+            // Where the desktop program builds firmware under the variable that it gets here: one folder, or all is built twice.
+            boards_target: target.join("boards"),
+            target,
             cargo: env::var_os("CARGO").unwrap_or("cargo".into()),
         })
     }
@@ -31,6 +33,13 @@ impl Tree {
     pub fn cargo(&self, arguments: &str) -> Command {
         let mut command = Command::new(&self.cargo);
         command.args(arguments.split_whitespace()).current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target);
+        command
+    }
+
+    /// Cargo in the second workspace, for what is built and linted there.
+    pub fn firmware(&self, folder: &str, arguments: &str) -> Command {
+        let mut command = self.cargo_of_boards(folder, arguments);
+        with_lints(&mut command);
         command
     }
 

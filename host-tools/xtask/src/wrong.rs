@@ -1,11 +1,14 @@
 //! Proof that `compare` catches a firmware whose numbers are wrong, and says where it begins.
+use crate::lint::without_lints;
 use crate::mutants::Copy;
-use crate::qemu::{LIMIT, compared, program};
+use crate::programs::program;
+use crate::qemu::{LIMIT, compared};
 use crate::step::Report;
 use crate::tools::Tools;
 use crate::tree::Tree;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use std::process::Command;
 
 /// A broken firmware, and what `compare` must say of it.
 struct Wrong {
@@ -84,7 +87,7 @@ fn check(tree: &Tree, wrong: &Wrong) -> Result<()> {
     let words = "compare --json --quiet --no-count --family resnet --beta 0.7 --alpha 0.9 --depth 4 --width 12 --points 20 \
                  --runs 2 --targets host,qemu:mps2-an386 --firmware";
     let (told, equal) = copy.broken(wrong.file, wrong.from, wrong.to, || {
-        compared(program(tree, words).arg(&copy.root).env("CARGO_TARGET_DIR", &copy.build), LIMIT)
+        compared(firmware_of(&copy, &mut program(tree, words)), LIMIT)
     })??;
     if equal {
         bail!("`compare` finds no difference");
@@ -110,10 +113,16 @@ fn check(tree: &Tree, wrong: &Wrong) -> Result<()> {
     Ok(())
 }
 
+/// The last word of a command. What firmware depends on is taken from the builds of the tree, whose target folder the command has; the
+/// copy's own packages have other names there, by their folder.
+fn firmware_of<'a>(copy: &Copy, command: &'a mut Command) -> &'a mut Command {
+    without_lints(command).arg(&copy.root)
+}
+
 /// The training ends after its first step, which it names.
 fn check_steps(tree: &Tree, wrong: &Wrong, copy: &Copy) -> Result<()> {
     let mut command = program(tree, "train --quiet --no-count --target qemu:mps2-an386 --batch 1 --steps 3 --firmware");
-    command.arg(&copy.root).env("CARGO_TARGET_DIR", &copy.build);
+    firmware_of(&copy, &mut command);
     let output = copy.broken(wrong.file, wrong.from, wrong.to, || command.output())??;
     let said = String::from_utf8_lossy(&output.stderr);
     if output.status.success() || !said.contains("step 1: the first difference: parameters") {

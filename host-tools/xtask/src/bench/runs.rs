@@ -1,6 +1,7 @@
 //! `bench runs`: instructions, stack and memory of whole runs and steps on emulated boards, against boards/runs.csv. Kernels are counted one
 //! by one in boards/kernels.csv; what plans, cursors and loops around them cost shows here.
-use crate::qemu::{LIMIT, program};
+use crate::programs::program;
+use crate::qemu::LIMIT;
 use crate::tree::{Tree, run_for, text_of};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;

@@ -3,6 +3,7 @@ mod code;
 mod table;
 
 use crate::emulated::{BOARDS, Board};
+use crate::lint::with_lints;
 use crate::qemu::LIMIT;
 use crate::step::Report;
 use crate::tools::Tools;
@@ -47,7 +48,7 @@ fn provenance() -> Result<Provenance> {
 
 /// One digest a kernel, on this machine by the plain loops and on every board.
 fn measured(tree: &Tree) -> Result<Vec<Row>> {
-    succeed(&mut tree.cargo("build --quiet --release -p shatterscope-tcg"))?;
+    succeed(with_lints(&mut tree.cargo("build --quiet --release -p shatterscope-tcg")))?;
     let naive = output_of(&mut tree.cargo_of_boards("kernels", "run --quiet --release"))?;
     let mut digests = BTreeMap::new();
     for line in naive.lines() {
