@@ -2,10 +2,15 @@
 use super::board::Board;
 use crate::files::is_there;
 use crate::{Failure, Result};
+use std::collections::BTreeSet;
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
+
+/// What this process has built: folder and words of cargo.
+static BUILT: Mutex<BTreeSet<(Option<PathBuf>, Vec<OsString>)>> = Mutex::new(BTreeSet::new());
 
 /// The repository that firmware is built from.
 #[derive(Clone, Debug)]
@@ -88,11 +93,20 @@ impl Firmware {
         target_folder().map_or(self.root.join("boards/target"), |folder| folder.join("boards"))
     }
 
+    /// Builds, once in the life of this process: asking cargo whether a program is newer than its source takes as long as a short run.
     fn run(&self, mut cargo: Command, what: &str, triple: &str) -> Result<()> {
+        let words = cargo.get_args().map(OsStr::to_owned).collect();
+        let asked = (cargo.get_current_dir().map(Path::to_owned), words);
+        if BUILT.lock().is_ok_and(|built| built.contains(&asked)) {
+            return Ok(());
+        }
         let output = cargo
             .output()
             .map_err(|error| Failure::failed(format!("cannot build {what}: cargo does not start ({error})")))?;
         if output.status.success() {
+            if let Ok(mut built) = BUILT.lock() {
+                built.insert(asked);
+            }
             return Ok(());
         }
         let words = String::from_utf8_lossy(&output.stderr);
