@@ -29,6 +29,11 @@ const SPECS: [&str; 3] = [
 const EMULATED: &str = "boards: STM32F407 in QEMU";
 const OWN_NETWORK: &str = "boards: the example of an own network, on three cores";
 
+/// What chips are built for, with logs in the core.
+pub fn targets() -> impl Iterator<Item = &'static str> {
+    BOARDS.iter().map(|(_, target, _)| *target)
+}
+
 /// Every board, with every transport.
 pub fn firmware(tree: &Tree, report: &mut Report, tools: &Tools) {
     for (name, target, features) in BOARDS {

@@ -59,7 +59,7 @@ pub fn builds(tree: &Tree, report: &mut Report, tools: &Tools) {
     }
     report.step("machines: the core where nothing runs", || {
         let targets = COMPILED.map(|target| format!(" --target {target}")).concat();
-        succeed(&mut tree.cargo(&format!("build --quiet -p shatterscope --lib{targets}")))
+        succeed(&mut tree.cargo(&format!("build --quiet --profile opt0 -p shatterscope --lib{targets}")))
     });
     report.step("machines: build", || {
         let all = MACHINES.iter().chain([&X87]).map(|machine| format!(" --target {}", machine.target));

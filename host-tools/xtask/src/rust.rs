@@ -1,3 +1,4 @@
+use crate::boards;
 use crate::programs::{TESTS, test_boards};
 use crate::step::Report;
 use crate::tools::{TARGETS, Tools};
@@ -62,7 +63,7 @@ pub fn report(tree: &Tree, report: &mut Report, tools: &Tools) {
     report.step("report in a browser", || test_boards(tree, "browser::"));
 }
 
-/// The core on every target, with and without logs.
+/// The core on every target, with and without logs. For chips it is built with logs: `boards.rs`.
 pub fn targets(tree: &Tree, report: &mut Report, tools: &Tools) {
     const NAME: &str = "core on every target";
     if let Some(reason) = TARGETS.iter().find_map(|target| tools.target(target).err()) {
@@ -70,11 +71,15 @@ pub fn targets(tree: &Tree, report: &mut Report, tools: &Tools) {
         return;
     }
     report.step(NAME, || {
-        let targets: String = TARGETS.iter().map(|target| format!(" --target {target}")).collect();
-        // In the release profile, whose macros the tool's build has compiled already, and whose lock no other lane holds.
-        let check = format!("check --quiet --release -p shatterscope --lib{targets}");
-        succeed(&mut tree.cargo(&check))?;
-        succeed(&mut tree.cargo(&format!("{check} --features defmt,flash,wire")))
+        // In the release profile, whose lock no other lane holds.
+        let check = |targets: &[&str], features: &str| {
+            let targets: String = targets.iter().map(|target| format!(" --target {target}")).collect();
+            succeed(&mut tree.cargo(&format!("check --quiet --release -p shatterscope --lib{features}{targets}")))
+        };
+        check(&TARGETS, "")?;
+        let others: Vec<_> =
+            TARGETS.into_iter().filter(|target| !boards::targets().any(|one| one == *target)).collect();
+        check(&others, " --features defmt,flash,wire")
     });
 }
 

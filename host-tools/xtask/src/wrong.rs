@@ -122,7 +122,7 @@ fn firmware_of<'a>(copy: &Copy, command: &'a mut Command) -> &'a mut Command {
 /// The training ends after its first step, which it names.
 fn check_steps(tree: &Tree, wrong: &Wrong, copy: &Copy) -> Result<()> {
     let mut command = program(tree, "train --quiet --no-count --target qemu:mps2-an386 --batch 1 --steps 3 --firmware");
-    firmware_of(&copy, &mut command);
+    firmware_of(copy, &mut command);
     let output = copy.broken(wrong.file, wrong.from, wrong.to, || command.output())??;
     let said = String::from_utf8_lossy(&output.stderr);
     if output.status.success() || !said.contains("step 1: the first difference: parameters") {
