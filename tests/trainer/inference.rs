@@ -1,11 +1,12 @@
 //! Inference in the slots of a plan against the plain loops, bit for bit.
-use super::machine::{How, Reverse, Task, Threads, bits, by_point};
+use super::machine::{How, Task, bits, by_point};
+use super::workers::Order;
 use super::{naive, networks};
 use shatterscope::Error;
 use shatterscope::exec::{Buffers, Executor, Options};
 use shatterscope::graph::{Graph, Node};
 use shatterscope::kernel::Isa;
-use shatterscope::network::{Serial, Workers};
+use shatterscope::network::Serial;
 use shatterscope::plan::{Plan, place};
 use shatterscope::train::{Layer, Mode, to_graph};
 
@@ -18,7 +19,7 @@ fn nodes(layers: &[Layer]) -> Vec<Node> {
 }
 
 /// The outputs by points, cut in batches of which the largest is planned.
-fn run<K: Workers, const R: usize, const T: usize>(task: &Task, workers: &K, how: How) -> Result<Vec<u32>, Error> {
+fn run<const R: usize, const T: usize>(task: &Task, order: &Order, how: How) -> Result<Vec<u32>, Error> {
     let nodes = nodes(&task.layers);
     let graph = Graph::new(&nodes)?;
     let mut slots = vec![0; nodes.len()];
@@ -31,7 +32,7 @@ fn run<K: Workers, const R: usize, const T: usize>(task: &Task, workers: &K, how
     values.extend([12345.0; 5]);
     let mut scratch = vec![f32::NAN; plan.scratch_len as usize + how.scratch];
     let buffers = Buffers { values: &mut values, scratch: &mut scratch };
-    let mut executor = Executor::<K, R, T>::new(&plan, workers, Options { batch, isa: how.isa }, buffers)?;
+    let mut executor = Executor::<_, R, T>::new(&plan, order, Options { batch, isa: how.isa }, buffers)?;
     let (units, of) = (task.inputs.len() / how.cuts.iter().sum::<usize>(), graph.outputs().next().unwrap());
     let (mut out, mut first) = (Vec::new(), 0);
     for &count in how.cuts {
@@ -65,9 +66,9 @@ fn inference_has_the_bits_of_the_plain_loops() {
                     let check = |tile: &str, ours: Result<Vec<u32>, Error>| {
                         assert_eq!(ours.as_ref(), Ok(&expected), "{name}, {tile}, {how:?}");
                     };
-                    check("1x1", run::<_, 1, 1>(&task, &Serial, how));
-                    check("4x4", run::<_, 4, 4>(&task, &Reverse, how));
-                    check("5x16", run::<_, 5, 16>(&task, &Threads, how));
+                    check("1x1", run::<1, 1>(&task, &Order::InTurn, how));
+                    check("4x4", run::<4, 4>(&task, &Order::Reverse, how));
+                    check("5x16", run::<5, 16>(&task, &Order::Threads, how));
                 }
             }
         }

@@ -162,8 +162,9 @@ fn run(task: &Task, tree: &Tree, report: &mut Report) {
 fn steps_of(lane: Lane, tree: &Tree, report: &mut Report, tools: &Tools) {
     match lane {
         Lane::Host => {
-            rust::style(tree, report);
+            // The tests first: they build the program that the other lane waits for.
             rust::tests(tree, report);
+            rust::style(tree, report);
             mutants::steps(tree, report);
             bench::counted(tree, report, tools, false);
             memory::steps(tree, report);

@@ -109,6 +109,7 @@ fn overflows(tree: &Tree, board: &Board) -> Result<()> {
 
 /// What takes minutes.
 pub fn long_steps(tree: &Tree, report: &mut Report) {
+    report.step("devices: draws near the limits of memory", || test_boards(tree, "long_"));
     report.step("devices: 50 x 200, 256 points on 16 KB", || {
         within(LONG, tree, "--depth 50 --points 256 --runs 1 --targets host,qemu:microbit").map(drop)
     });

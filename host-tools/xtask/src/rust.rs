@@ -3,6 +3,7 @@ use crate::programs::{TESTS, test_boards};
 use crate::step::Report;
 use crate::tools::{TARGETS, Tools};
 use crate::tree::{Tree, succeed};
+use anyhow::bail;
 
 /// Format of all three workspaces; lints and documentation of what runs here. The peers' lints take minutes: `--long`.
 pub fn style(tree: &Tree, report: &mut Report) {
@@ -87,6 +88,14 @@ pub fn targets(tree: &Tree, report: &mut Report, tools: &Tools) {
 pub fn long_tests(tree: &Tree, report: &mut Report) {
     report.step("long tests", || {
         succeed(&mut tree.cargo("test --workspace --release --no-fail-fast -- --ignored --skip drawn_trainings"))
+    });
+    report.step("the first command of README.md", || {
+        let out = tree.target.join("first");
+        succeed(tree.cargo("run --release -- figures --quiet --out").arg(&out))?;
+        match out.join("index.html").is_file() {
+            true => Ok(()),
+            false => bail!("{} has no index.html", out.display()),
+        }
     });
     report.step("benchmarks build", || {
         succeed(&mut tree.cargo("bench --workspace --no-run"))?;

@@ -6,16 +6,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The tree without history and builds, and a build of its own.
+/// The tree without history and builds.
 pub struct Copy {
     pub root: PathBuf,
-    pub build: PathBuf,
 }
 
 impl Copy {
     pub fn make(tree: &Tree, folder: &str) -> Result<Self> {
         let folder = tree.target.join(folder);
-        let (root, build) = (folder.join("tree"), folder.join("build"));
+        let root = folder.join("tree");
         let mut list = Command::new("git");
         list.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(&tree.root);
         let listed = output_of(&mut list)?;
@@ -30,7 +29,7 @@ impl Copy {
             }
         }
         remove_others(&root, &kept)?;
-        Ok(Self { root, build })
+        Ok(Self { root })
     }
 
     /// Replaces a text that stands in the file exactly once.
