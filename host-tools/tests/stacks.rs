@@ -19,7 +19,7 @@ fn draws_hold(seed: u64, count: usize) {
     boards.par_iter().enumerate().for_each(|(i, (board, program))| {
         let (name, image) = (board.name, Image::read(program).unwrap());
         let mut draws = Draws::new(seed + i as u64);
-        for task in [Task::Run, Task::Training] {
+        for task in [Task::Run, Task::Training, Task::Inference] {
             let bound = stack_bound(board, task).unwrap().unwrap();
             assert!(bound <= image.stack, "{name}: {bound} B of {} B of stack", image.stack);
             let (mut most, mut refused) = (0, 0);
@@ -27,6 +27,7 @@ fn draws_hold(seed: u64, count: usize) {
                 let draw = match task {
                     Task::Run => draws.run(board, &image),
                     Task::Training => draws.training(board, &image),
+                    Task::Inference => draws.prediction(board, &image),
                 };
                 match hold(board, program, &image, &draw) {
                     Ok(None) => refused += 1,

@@ -112,6 +112,15 @@ pub struct Plan {
     /// Measure the stack of every emulated board with runs and trainings of every kind, and write its bounds as TOML
     #[arg(long, value_name = "FILE.toml", conflicts_with_all = ["board", "calibrate", "preset", "spec"])]
     pub stacks: Option<PathBuf>,
+    /// Plan inference instead, with the checkpoint that `train --out` wrote into this folder
+    #[arg(long, value_name = "DIR", requires = "board", conflicts_with_all = ["preset", "spec"])]
+    pub from: Option<PathBuf>,
+    /// With --from: folder with the data it was trained on [default: digits 8x8, built in]
+    #[arg(long, value_name = "DIR", requires = "from")]
+    pub data: Option<PathBuf>,
+    /// With --from: examples in one forward pass
+    #[arg(long, value_name = "EXAMPLES", default_value_t = 1, requires = "from", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub batch: u32,
     /// Plan a training instead, with the options of `train`: `plan --train --help` lists them
     #[arg(long)]
     pub train: bool,
@@ -144,6 +153,12 @@ impl Plan {
             return if common.json { command::print_json(&written) } else { Ok(()) };
         }
         let board = board(self.board.as_deref().unwrap_or_default())?;
+        if let Some(from) = &self.from {
+            given.refuse(&Overrides::names(), "with --from, whose network is in the checkpoint", "leave that out")?;
+            given.refuse(&["timeout", "schedule", "no_count"], "on a plan of inference, which asks no device", "")?;
+            let place = (from.as_path(), self.data.as_deref());
+            return command::plan_inference::run(place, board, self.batch, &self.devices.settings()?, common);
+        }
         let spec = self.network.resolve(given, Shown::All)?;
         given.refuse(&["runs"], "on the plan of one run", "")?;
         given.refuse(&["timeout", "no_count"], "on a plan, which asks no device", "")?;

@@ -5,6 +5,7 @@ pub mod export;
 pub mod figures;
 pub mod pack;
 pub mod plan;
+pub mod plan_inference;
 pub mod plan_training;
 pub mod predict;
 pub mod preset;

@@ -1,6 +1,7 @@
 //! What a run will take on a board, before anything is flashed.
 pub mod calibrate;
 mod image;
+pub mod inference;
 mod kinds;
 mod product;
 mod report;

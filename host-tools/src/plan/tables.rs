@@ -20,6 +20,8 @@ pub enum Task {
     Run,
     /// Training.
     Training,
+    /// Inference.
+    Inference,
 }
 
 /// Bounds of each board's stack.
@@ -28,6 +30,7 @@ pub enum Task {
 pub struct Stacks {
     run: BTreeMap<String, u64>,
     training: BTreeMap<String, u64>,
+    inference: BTreeMap<String, u64>,
 }
 
 impl Stacks {
@@ -40,8 +43,8 @@ impl Stacks {
     }
 
     /// A table of what was measured: for each task the bound of each board.
-    pub fn of([run, training]: [BTreeMap<String, u64>; 2]) -> Self {
-        Self { run, training }
+    pub fn of([run, training, inference]: [BTreeMap<String, u64>; 3]) -> Self {
+        Self { run, training, inference }
     }
 
     /// The bound of a board, bytes.
@@ -49,6 +52,7 @@ impl Stacks {
         let table = match task {
             Task::Run => &self.run,
             Task::Training => &self.training,
+            Task::Inference => &self.inference,
         };
         table.get(board.name).copied()
     }

@@ -3,11 +3,12 @@ use super::super::image::Image as Program;
 use crate::data::{Dataset, Examples};
 use crate::device::Board;
 use crate::device::fit::{Room, request};
+use crate::predict::Placed;
 use crate::spec::{self, Derivative, Family, Init, Math, Norm, Normal, Overrides, Statistics};
 use crate::train::{self, Activation, Kind, Net, Optimiser, Skips};
 use shatterscope::layer::Image;
 use shatterscope::network::Schedule;
-use shatterscope_firmware::{training_layout, training_words};
+use shatterscope_firmware::{model_layout, training_layout, training_words};
 use std::fmt;
 
 /// One thing to do on a board.
@@ -31,6 +32,15 @@ pub enum Draw {
         /// Limit of memory in bytes; 0 for none.
         ram: u32,
     },
+    /// Inference with a network as it is drawn, in batches of its training.
+    Prediction {
+        /// The training that it is drawn for.
+        spec: Box<train::Spec>,
+        /// Images of any bytes.
+        data: Box<Dataset>,
+        /// Limit of memory in bytes; 0 for none.
+        ram: u32,
+    },
 }
 
 impl fmt::Display for Draw {
@@ -39,6 +49,9 @@ impl fmt::Display for Draw {
             Draw::Run { spec, schedule, ram } => write!(f, "run, {schedule:?}, limit {ram}, {spec:?}"),
             Draw::Training { spec, data, ram } => {
                 write!(f, "training, {:?}, {} classes, limit {ram}, {spec:?}", data.image, data.classes)
+            }
+            Draw::Prediction { spec, data, ram } => {
+                write!(f, "inference, {:?}, {} classes, limit {ram}, {spec:?}", data.image, data.classes)
             }
         }
     }
@@ -130,6 +143,32 @@ impl Draws {
 
     /// A training near the limit of a board's memory.
     pub fn training(&mut self, board: &Board, program: &Program) -> Draw {
+        let (spec, data, ram) = self.network(program, |spec, data, words, ram| {
+            let Ok(layers) = spec.layers(data) else { return false };
+            let Ok((bytes, with)) = train::request(spec, &layers, 0, ram) else { return false };
+            let layout = training_layout(&layers, bytes.len() as u32, &with, board.tile.1, words);
+            layout.is_ok_and(|(_, layout)| layout.is_ok())
+        });
+        Draw::Training { spec, data, ram }
+    }
+
+    /// Inference near the limit of a board's memory.
+    pub fn prediction(&mut self, board: &Board, program: &Program) -> Draw {
+        let (spec, data, ram) = self.network(program, |spec, data, words, _| {
+            let Ok(placed) = spec.layers(data).and_then(|layers| Placed::of_layers(&layers)) else { return false };
+            let Ok(plan) = placed.plan() else { return false };
+            let layout = model_layout(&plan, placed.nodes.len(), spec.batch, board.tile.1, words);
+            layout.is_ok_and(|layout| layout.is_ok())
+        });
+        Draw::Prediction { spec, data, ram }
+    }
+
+    /// A network that learns, as large as `fits(spec, data, words of the arena, limit of memory)` allows.
+    fn network(
+        &mut self,
+        program: &Program,
+        fits: impl Fn(&train::Spec, &Dataset, u64, u32) -> bool,
+    ) -> (Box<train::Spec>, Box<Dataset>, u32) {
         loop {
             let kind = self.one(&[Kind::Dense, Kind::Convnet, Kind::Stack, Kind::Lenet]);
             let side = if kind == Kind::Lenet { 4 } else { 1 };
@@ -165,16 +204,9 @@ impl Draws {
             };
             let ram = self.ram(program);
             let of = |width: u32| train::Spec { net: Net { width, ..spec.net.clone() }, ..spec.clone() };
-            let fits = |width: u32| {
-                let spec = of(width);
-                let Ok(layers) = spec.layers(&data) else { return false };
-                let Ok((bytes, with)) = train::request(&spec, &layers, 0, ram) else { return false };
-                let words = training_words(program.arena / 4, ram, program.wide);
-                let layout = training_layout(&layers, bytes.len() as u32, &with, board.tile.1, words);
-                layout.is_ok_and(|(_, layout)| layout.is_ok())
-            };
-            if let Some(width) = self.width(fits) {
-                return Draw::Training { spec: Box::new(of(width)), data: Box::new(data), ram };
+            let words = training_words(program.arena / 4, ram, program.wide);
+            if let Some(width) = self.width(|width| fits(&of(width), &data, words, ram)) {
+                return (Box::new(of(width)), Box::new(data), ram);
             }
         }
     }

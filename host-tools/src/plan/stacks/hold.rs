@@ -3,7 +3,8 @@ use super::draw::Draw;
 use crate::device::place::{Counting, Outcome, Settings, in_emulator, open, open_link};
 use crate::device::{Board, Target};
 use crate::engine::{Engine, Isa};
-use crate::plan::{Image, plan_for, training};
+use crate::plan::{Image, inference, plan_for, training};
+use crate::predict::{Examples, Placed, Prediction, Remote};
 use crate::train::{Pupil, Run};
 use crate::{Failure, Result};
 use std::path::Path;
@@ -21,6 +22,7 @@ pub fn hold(board: &'static Board, program: &Path, image: &Image, draw: &Draw) -
     let held = match draw {
         Draw::Run { .. } => run(board, program, image, draw),
         Draw::Training { .. } => training(board, program, image, draw),
+        Draw::Prediction { .. } => prediction(board, program, image, draw),
     };
     held.map_err(|error| Failure { message: format!("{}: {}: {draw}", board.name, error.message), ..error })
 }
@@ -69,6 +71,29 @@ fn training(board: &'static Board, program: &Path, image: &Image, draw: &Draw) -
     let report = pupil.report();
     same("arena", u64::from(report.arena_bytes), planned.memory.arena_used)?;
     same("least arena", u64::from(report.least_bytes), planned.memory.least)?;
+    Ok(report.stack_bytes)
+}
+
+fn prediction(board: &'static Board, program: &Path, image: &Image, draw: &Draw) -> Result<Option<u32>> {
+    let Draw::Prediction { spec, data, ram } = draw else { return Ok(None) };
+    let settings = settings(None, *ram);
+    let engine = Engine::new(Some(1), Isa::Auto, true)?;
+    let checkpoint = Run::new((**spec).clone(), data, engine.isa, None)?.checkpoint();
+    let placed = Placed::of_layers(&checkpoint.model.layers)?;
+    let planned = inference::plan_for(&placed, board, image, spec.batch, *ram);
+    let line = open_link(&in_emulator(board, program)?, &settings)?;
+    let remote = Remote::new(line, board.name.to_owned(), &placed, &checkpoint.model, spec.batch, *ram);
+    let (planned, mut remote) = match (planned, remote) {
+        (Err(planned), Err(measured)) => return refused(&planned, &measured),
+        (planned, remote) => (planned?, remote?),
+    };
+    let examples = Examples::test(data, &checkpoint)?;
+    let here = Prediction::new(&checkpoint, &placed, &examples, spec.batch, engine.isa)?;
+    remote.predict(&examples, &here, |_| {})?;
+    let report = remote.report();
+    same("arena", u64::from(report.arena_bytes), planned.memory.arena_used)?;
+    same("least arena", u64::from(report.least_bytes), planned.memory.least)?;
+    same("values", u64::from(report.value_bytes), planned.memory.values)?;
     Ok(report.stack_bytes)
 }
 

@@ -26,19 +26,20 @@ pub fn bound(measured: u64) -> u64 {
     (measured + measured * MARGIN / 100).next_multiple_of(UNIT)
 }
 
-/// The most bytes of stack that runs and trainings of every kind take on a board: those of the suite, and draws.
+/// The most bytes of stack that runs, trainings and inference of every kind take on a board: those of the suite, and draws.
 ///
 /// # Errors
 /// A board that differs from its plan or from this machine.
-pub fn measure(board: &'static Board, program: &std::path::Path) -> Result<[u64; 2]> {
+pub fn measure(board: &'static Board, program: &std::path::Path) -> Result<[u64; 3]> {
     let image = Image::read(program)?;
     let mut draws = Draws::new(SEED);
     let suite =
         suite()?.into_iter().map(|entry| Draw::Run { spec: Box::new(entry.spec), schedule: entry.schedule, ram: 0 });
     let runs: Vec<_> = suite.chain((0..DRAWS).map(|_| draws.run(board, &image))).collect();
     let trainings: Vec<_> = (0..DRAWS).map(|_| draws.training(board, &image)).collect();
-    let mut most = [0; 2];
-    for (most, draws) in most.iter_mut().zip([runs, trainings]) {
+    let predictions: Vec<_> = (0..DRAWS).map(|_| draws.prediction(board, &image)).collect();
+    let mut most = [0; 3];
+    for (most, draws) in most.iter_mut().zip([runs, trainings, predictions]) {
         for draw in &draws {
             if let Some(stack) = hold(board, program, &image, draw)? {
                 *most = u64::from(stack).max(*most);
@@ -60,11 +61,12 @@ pub fn measure_all(firmware: &Firmware) -> Result<Stacks> {
         .zip(programs?)
         .map(|(board, program)| {
             let most = measure(board, &program)?;
-            eprintln!("{}: {} B of stack in runs, {} B in training", board.name, most[0], most[1]);
+            let [run, training, inference] = most;
+            eprintln!("{}: {run} B of stack in runs, {training} B in training, {inference} B in inference", board.name);
             Ok((board.name, most.map(bound)))
         })
         .collect();
     let measured = measured?;
     let of = |task: usize| measured.iter().map(|(name, bounds)| ((*name).to_owned(), bounds[task])).collect();
-    Ok(Stacks::of([of(0), of(1)]))
+    Ok(Stacks::of([of(0), of(1), of(2)]))
 }
