@@ -7,6 +7,7 @@ mod data;
 mod device;
 mod files;
 mod frames;
+mod graph;
 mod line;
 mod nets;
 mod refused;
@@ -20,6 +21,7 @@ pub use data::data;
 pub use device::device;
 pub use files::files;
 pub use frames::frames;
+pub use graph::graph;
 pub use nets::nets;
 pub use seeds::seeds;
 pub use serve::serve;
@@ -30,7 +32,7 @@ pub use tensors::tensors;
 pub type Target = fn(&[u8]);
 
 /// Every check and its name, which is that of its folder of inputs.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("frames", frames),
     ("serve", serve),
     ("device", device),
@@ -40,4 +42,5 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("data", data),
     ("tensors", tensors),
     ("checkpoint", checkpoint),
+    ("graph", graph),
 ];

@@ -4,7 +4,9 @@ use crate::serve::greeting;
 use shatterscope::Pass;
 use shatterscope::contract::Digest;
 use shatterscope::network::Schedule;
-use shatterscope::wire::{Broken, Done, Frame, Message, Part, Ready, Run, Taught, Why};
+use shatterscope::wire::{
+    Broken, Done, Frame, Get, Load, Message, Part, Predict, Put, Ready, Run, Store, Taught, Why, words_digest,
+};
 use shatterscope_host::compare::suite;
 use shatterscope_host::device::fit::request;
 use shatterscope_host::tensors::Bundle;
@@ -25,6 +27,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "data" => sets(),
         "tensors" => bundles(),
         "checkpoint" => crate::checkpoint::seeds(),
+        "graph" => crate::graph::seeds(),
         _ => Vec::new(),
     }
 }
@@ -145,9 +148,27 @@ fn bodies() -> Vec<Vec<u8>> {
         Message::Refused { why: Why::Frame, need: Broken::Checksum as u64, have: 0 },
         Message::Cancel,
     ];
-    let messages = others.into_iter().chain(runs().into_iter().map(Message::Run));
+    let nodes: Vec<u32> =
+        crate::graph::seeds()[1].as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
+    let words = [nodes.as_slice(), &SLOTS].concat();
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let (nodes, digest) = (SLOTS.len() as u32, words_digest(words));
+    let load = Message::Load(Load { session: 3, nodes, digest, batch: 2, ram: 0 });
+    let put =
+        |(i, bytes): (u32, _)| Message::Put(Put { session: 3, step: 0, store: Store::Nodes, first: 54 * i, bytes });
+    let inputs = words_digest([0; 8]);
+    let inference = [load]
+        .into_iter()
+        .chain((0..).zip(bytes.chunks(216)).map(put))
+        .chain([load, Message::Put(Put { session: 3, step: 0, store: Store::Inputs, first: 0, bytes: &[0; 32] })])
+        .chain([Message::Predict(Predict { session: 3, count: 1, inputs })])
+        .chain([Message::Get(Get { session: 3, store: Store::Outputs, first: 0, count: 15 })]);
+    let messages = others.into_iter().chain(runs().into_iter().map(Message::Run)).chain(inference);
     messages.zip(1..).map(|(message, request)| written(&Frame { request, sequence: 0, message })).collect()
 }
+
+/// Slots for the second graph of the seeds: each value in a place of its own.
+const SLOTS: [u32; 7] = [0, 3, 8, 13, 18, 23, 28];
 
 /// Specs of the suite as the tool prints them.
 fn printed() -> Vec<Vec<u8>> {

@@ -1,4 +1,4 @@
-//! Runs a graph: values in the slots of a [`Plan`], one node after the other.
+//! Runs a graph: values in the slots of a [`Plan`](crate::plan::Plan), one node after the other.
 //!
 //! The protocol is in the types: [`Executor::begin`] gives a [`Batch`] that takes the inputs, [`Batch::forward`] a [`Forward`] that does the
 //! work, and [`Forward::run`] the [`Outputs`].

@@ -43,9 +43,13 @@ pub fn relu_tangent(x: &mut [f32], t: &mut [f32]) {
 }
 
 /// The values of [`relu_forward`] alone.
+///
+/// # Numerics
+/// The bits of numbers above 0, infinity included, are 1 to 0x7f80_0000: a comparison of integers, which costs a core without an FPU a tenth
+/// of one of floats.
 #[inline(always)]
 pub(crate) fn relu_values(x: &mut [f32]) {
     for x in x {
-        *x = relu(*x);
+        *x = if x.to_bits().wrapping_sub(1) < 0x7f80_0000 { *x } else { 0.0 };
     }
 }
