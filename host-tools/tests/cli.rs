@@ -518,8 +518,8 @@ fn json_is_exactly_one_document_of_every_command() {
         ("pack", format!("{pack} --out {out}/packed.rs")),
         ("train", train.into()),
         ("train", format!("{train} --out {out}/trained")),
-        ("predict", format!("predict --from {out}/trained")),
-        ("pack", format!("pack --from {out}/trained")),
+        ("predict", format!("predict --checkpoint {out}/trained")),
+        ("pack", format!("pack --checkpoint {out}/trained")),
         ("preset list", "preset list".into()),
     ];
     // These need an emulator and its firmware, or a debug probe.

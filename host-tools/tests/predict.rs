@@ -28,12 +28,12 @@ fn a_checkpoint_predicts_as_its_training_did() {
         let out = folder.path().display();
         let (status, trained, said) = shatterscope(&format!("train --epochs 1 --batch 300 {words} --out {out}"));
         assert_eq!(status, Some(0), "{said}");
-        let (_, told, _) = shatterscope(&format!("predict --from {out}"));
+        let (_, told, _) = shatterscope(&format!("predict --checkpoint {out}"));
         assert_eq!(told["accuracy"], trained["epochs"][0]["test_accuracy"], "{words}");
         assert_eq!((&told["examples"], &told["parameters"]), (&297.into(), &trained["parameters"]));
         for how in ["--batch 1 --threads 1", "--batch 100 --threads 3", "--isa portable --batch 17", "--isa soft-float"]
         {
-            let (_, again, said) = shatterscope(&format!("predict --from {out} {how}"));
+            let (_, again, said) = shatterscope(&format!("predict --checkpoint {out} {how}"));
             assert_eq!(again["output_digest"], told["output_digest"], "{words} {how} {said}");
         }
     }
@@ -120,13 +120,13 @@ fn wrong_use_is_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().display();
     for (words, says) in [
-        (format!("predict --from {empty}"), "holds no checkpoint"),
-        (format!("predict --from {empty} --batch 0"), "--batch"),
-        (format!("pack --from {empty}"), "holds no checkpoint"),
-        (format!("pack --from {empty} --net net.toml"), "--net"),
-        ("pack".to_owned(), "--from"),
-        (format!("predict --from {empty} --timeout 3"), "--timeout has no effect without a device"),
-        (format!("predict --from {empty} --target qemu:nobody"), "nobody"),
+        (format!("predict --checkpoint {empty}"), "holds no checkpoint"),
+        (format!("predict --checkpoint {empty} --batch 0"), "--batch"),
+        (format!("pack --checkpoint {empty}"), "holds no checkpoint"),
+        (format!("pack --checkpoint {empty} --net net.toml"), "--net"),
+        ("pack".to_owned(), "--checkpoint"),
+        (format!("predict --checkpoint {empty} --timeout 3"), "--timeout has no effect without a device"),
+        (format!("predict --checkpoint {empty} --target qemu:nobody"), "nobody"),
     ] {
         let (status, _, said) = shatterscope(&words);
         assert!(status == Some(2) && said.contains(says), "{words}: {status:?} {said}");
@@ -139,10 +139,11 @@ fn the_committed_example_is_what_training_and_pack_write() {
     let out = folder.path().join("small");
     let (status, _, said) = shatterscope(&format!("train --depth 1 --width 8 --epochs 20 --out {}", out.display()));
     assert_eq!(status, Some(0), "{said}");
-    let (_, told, _) = shatterscope(&format!("pack --from {}", out.display()));
+    let (_, told, _) = shatterscope(&format!("pack --checkpoint {}", out.display()));
     let committed = include_str!("../../boards/examples/trained-network/src/network.rs");
     assert!(told["module"] == committed, "write it anew: {}", told["module"]);
     // What is packed is no file of the checkpoint.
-    let (status, _, said) = shatterscope(&format!("pack --from {0} --out {0}/checkpoint.safetensors", out.display()));
+    let (status, _, said) =
+        shatterscope(&format!("pack --checkpoint {0} --out {0}/checkpoint.safetensors", out.display()));
     assert!(status == Some(2) && said.contains("is the input"), "{said}");
 }

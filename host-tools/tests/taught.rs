@@ -119,7 +119,8 @@ fn a_trained_convnet_predicts_on_devices() {
     shatterscope(&format!("train --net lenet --width 4 --epochs 1 --out {out}")).unwrap();
     ["microbit", "mps2-an386", "riscv64gc"].par_iter().for_each(|board| {
         let batch = if *board == "microbit" { 1 } else { 7 };
-        let told = shatterscope(&format!("predict --from {out} --target qemu:{board} --batch {batch} --no-count"));
+        let told =
+            shatterscope(&format!("predict --checkpoint {out} --target qemu:{board} --batch {batch} --no-count"));
         let told = told.unwrap_or_else(|error| panic!("{board}: {error}"));
         let device = &told["device"];
         println!("{board}: {} B of arena, {} B of stack", device["arena_bytes"], device["stack_bytes"]);
@@ -138,8 +139,8 @@ fn a_trained_convnet_runs_from_flash() {
     let folder = tempfile::tempdir().unwrap();
     let (out, module) = (folder.path().join("trained"), folder.path().join("network.rs"));
     shatterscope(&format!("train --net lenet --width 8 --epochs 1 --out {}", out.display())).unwrap();
-    let here = shatterscope(&format!("predict --from {}", out.display())).unwrap();
-    let packed = shatterscope(&format!("pack --from {} --out {}", out.display(), module.display())).unwrap();
+    let here = shatterscope(&format!("predict --checkpoint {}", out.display())).unwrap();
+    let packed = shatterscope(&format!("pack --checkpoint {} --out {}", out.display(), module.display())).unwrap();
     assert!(packed["values_bytes"].as_u64().unwrap() + packed["scratch_bytes"].as_u64().unwrap() <= 3072, "{packed}");
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../boards/examples/trained-network");
     let target = match std::env::var_os("CARGO_TARGET_DIR") {

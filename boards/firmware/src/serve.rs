@@ -44,8 +44,7 @@ where
         failed,
         asked: None,
         kept: None,
-        session: None,
-        model: None,
+        task: Task::None,
     };
     match server.listen() {
         Ok(()) => End::Closed,
@@ -64,10 +63,17 @@ struct Server<'a, M, const R: usize, const T: usize> {
     asked: Option<Run>,
     /// The run whose outputs and gradient are still in the arena.
     kept: Option<Kept>,
-    /// The training that goes on; it has the arena for itself.
-    session: Option<Session>,
-    /// The graph that is loaded; it has the arena for itself.
-    model: Option<Model>,
+    /// What has the arena for itself from one request to the next.
+    task: Task,
+}
+
+/// What goes on between requests: one at a time, in the same memory.
+enum Task {
+    None,
+    /// A training.
+    Training(Session),
+    /// A graph that is loaded.
+    Inference(Model),
 }
 
 /// What a frame asks for, free of the decoder's bytes.
@@ -127,17 +133,17 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                     Some((request, Request::Run))
                 }
                 Message::Train(train) => {
-                    let begins = !self.session.as_ref().is_some_and(|session| session.is(&train, self.arena));
+                    let begins = !matches!(&self.task, Task::Training(session) if session.is(&train, self.arena));
                     if begins {
-                        (self.kept, self.model) = (None, None);
-                        self.session = Some(Session::new(&train, self.arena));
+                        self.kept = None;
+                        self.task = Task::Training(Session::new(&train, self.arena));
                     }
                     Some((request, Request::Train { begins }))
                 }
                 Message::Put(put) => {
-                    match (&mut self.session, &mut self.model) {
-                        (Some(session), _) => session.put::<T>(&put, self.arena),
-                        (_, Some(model)) if model.number() == put.session => model.put::<T>(&put, self.arena),
+                    match &mut self.task {
+                        Task::Training(session) => session.put::<T>(&put, self.arena),
+                        Task::Inference(model) if model.number() == put.session => model.put::<T>(&put, self.arena),
                         _ => {}
                     }
                     None
@@ -168,7 +174,7 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
             _ => {}
         }
         self.kept = None;
-        (self.session, self.model) = (None, None);
+        self.task = Task::None;
         compute::<R, T, M>(run, self.arena, decoder, &mut answer, &mut self.kept)
     }
 
@@ -176,12 +182,12 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
     #[inline(never)]
     fn train(&mut self, number: u32, begins: bool) -> Result<(), Gone> {
         let mut answer = Answer::new(self.machine, &mut self.buffer, number);
-        let Some(session) = &mut self.session else { return Ok(()) };
+        let Task::Training(session) = &mut self.task else { return Ok(()) };
         let ready = if begins { session.begin::<T>(self.arena) } else { Ok(()) };
         match ready {
             Ok(()) => answer.say(Message::Ready(session.ready(self.arena))),
             Err(refused) => {
-                self.session = None;
+                self.task = Task::None;
                 refused.say(&mut answer)
             }
         }
@@ -190,14 +196,14 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
     #[inline(never)]
     fn teach(&mut self, number: u32, teach: &Teach) -> Result<(), Gone> {
         let mut answer = Answer::new(self.machine, &mut self.buffer, number);
-        match &mut self.session {
-            Some(session) if session.number() == teach.session => {
+        match &mut self.task {
+            Task::Training(session) if session.number() == teach.session => {
                 match session.teach::<R, T, M>(teach, self.arena, answer.machine()) {
                     Ok(_) if answer.machine().overflowed() => answer.refuse(Why::Stack, 0, 0),
                     Ok(taught) => answer.say(Message::Taught(taught)),
                     Err(refused) => {
                         if refused.is_final() {
-                            self.session = None;
+                            self.task = Task::None;
                         }
                         refused.say(&mut answer)
                     }
@@ -208,9 +214,9 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
     }
 
     fn begin_model(&mut self, load: &Load) {
-        if !self.model.as_ref().is_some_and(|model| model.is(load)) {
-            (self.kept, self.session) = (None, None);
-            self.model = Some(Model::new(load));
+        if !matches!(&self.task, Task::Inference(model) if model.is(load)) {
+            self.kept = None;
+            self.task = Task::Inference(Model::new(load));
         }
     }
 
@@ -218,13 +224,13 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
     #[inline(never)]
     fn load(&mut self, number: u32) -> Result<(), Gone> {
         let mut answer = Answer::new(self.machine, &mut self.buffer, number);
-        let Some(model) = &mut self.model else { return Ok(()) };
+        let Task::Inference(model) = &mut self.task else { return Ok(()) };
         match model.load::<T>(self.arena) {
             Ok(loaded) => answer.say(Message::Loaded(loaded)),
             Err(refused) => {
                 // Nodes that have not come yet are awaited.
                 if !refused.is_for_nodes() {
-                    self.model = None;
+                    self.task = Task::None;
                 }
                 refused.say(&mut answer)
             }
@@ -234,8 +240,8 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
     #[inline(never)]
     fn predict(&mut self, number: u32, predict: &Predict) -> Result<(), Gone> {
         let mut answer = Answer::new(self.machine, &mut self.buffer, number);
-        match &mut self.model {
-            Some(model) if model.number() == predict.session => {
+        match &mut self.task {
+            Task::Inference(model) if model.number() == predict.session => {
                 match model.predict::<R, T, M>(predict, self.arena, answer.machine()) {
                     Ok(_) if answer.machine().overflowed() => answer.refuse(Why::Stack, 0, 0),
                     Ok(predicted) => answer.say(Message::Predicted(predicted)),
@@ -249,9 +255,9 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
     #[inline(never)]
     fn get(&mut self, number: u32, get: &Get) -> Result<(), Gone> {
         let mut answer = Answer::new(self.machine, &mut self.buffer, number);
-        match (&self.session, &self.model) {
-            (Some(session), _) if session.number() == get.session => session.say(get, self.arena, &mut answer),
-            (_, Some(model)) if model.number() == get.session => model.say::<T, M>(get, self.arena, &mut answer),
+        match &self.task {
+            Task::Training(session) if session.number() == get.session => session.say(get, self.arena, &mut answer),
+            Task::Inference(model) if model.number() == get.session => model.say::<T, M>(get, self.arena, &mut answer),
             _ => answer.refuse(Why::Session, get.session as u64, 0),
         }
     }
@@ -259,8 +265,8 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
     #[inline(never)]
     fn save(&mut self, number: u32, save: &Save) -> Result<(), Gone> {
         let mut answer = Answer::new(self.machine, &mut self.buffer, number);
-        match &mut self.session {
-            Some(session) if session.number() == save.session => {
+        match &mut self.task {
+            Task::Training(session) if session.number() == save.session => {
                 saved(session.save(save, self.arena, answer.machine()), &mut answer)
             }
             _ => answer.refuse(Why::Session, save.session as u64, 0),
@@ -270,12 +276,12 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
     #[inline(never)]
     fn restore(&mut self, number: u32, restore: &Restore) -> Result<(), Gone> {
         let mut answer = Answer::new(self.machine, &mut self.buffer, number);
-        match &mut self.session {
-            Some(session) if session.number() == restore.session => {
+        match &mut self.task {
+            Task::Training(session) if session.number() == restore.session => {
                 let restored = session.restore(self.arena, answer.machine());
                 // Parameters may be half of what they were.
                 if let Err(Refused::Why(Why::Flash, ..)) = restored {
-                    self.session = None;
+                    self.task = Task::None;
                 }
                 saved(restored, &mut answer)
             }

@@ -114,12 +114,12 @@ pub struct Plan {
     pub stacks: Option<PathBuf>,
     /// Plan inference instead, with the checkpoint that `train --out` wrote into this folder
     #[arg(long, value_name = "DIR", requires = "board", conflicts_with_all = ["preset", "spec"])]
-    pub from: Option<PathBuf>,
-    /// With --from: folder with the data it was trained on [default: digits 8x8, built in]
-    #[arg(long, value_name = "DIR", requires = "from")]
+    pub checkpoint: Option<PathBuf>,
+    /// With --checkpoint: folder with the data it was trained on [default: digits 8x8, built in]
+    #[arg(long, value_name = "DIR", requires = "checkpoint")]
     pub data: Option<PathBuf>,
-    /// With --from: examples in one forward pass
-    #[arg(long, value_name = "EXAMPLES", default_value_t = 1, requires = "from", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    /// With --checkpoint: examples in one forward pass
+    #[arg(long, value_name = "EXAMPLES", default_value_t = 1, requires = "checkpoint", value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub batch: u32,
     /// Plan a training instead, with the options of `train`: `plan --train --help` lists them
     #[arg(long)]
@@ -153,8 +153,12 @@ impl Plan {
             return if common.json { command::print_json(&written) } else { Ok(()) };
         }
         let board = board(self.board.as_deref().unwrap_or_default())?;
-        if let Some(from) = &self.from {
-            given.refuse(&Overrides::names(), "with --from, whose network is in the checkpoint", "leave that out")?;
+        if let Some(from) = &self.checkpoint {
+            given.refuse(
+                &Overrides::names(),
+                "with --checkpoint, whose network is in the checkpoint",
+                "leave that out",
+            )?;
             given.refuse(&["timeout", "schedule", "no_count"], "on a plan of inference, which asks no device", "")?;
             let place = (from.as_path(), self.data.as_deref());
             return command::plan_inference::run(place, board, self.batch, &self.devices.settings()?, common);

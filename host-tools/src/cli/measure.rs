@@ -149,9 +149,9 @@ pub struct Pack {
     pub net: Option<PathBuf>,
     /// Instead of a model and a list: folder with the checkpoint that `train --out` wrote, for inference
     #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "net", "strict"])]
-    pub from: Option<PathBuf>,
+    pub checkpoint: Option<PathBuf>,
     /// Folder with the data it was trained on [default: digits 8x8, built in]
-    #[arg(long, value_name = "DIR", requires = "from")]
+    #[arg(long, value_name = "DIR", requires = "checkpoint")]
     pub data: Option<PathBuf>,
     /// File to write [default: standard output; with --json the field `module`]
     #[arg(long, value_name = "FILE.rs")]

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 pub struct Predict {
     /// Folder with the checkpoint that `train --out` wrote
     #[arg(long, value_name = "DIR")]
-    pub from: PathBuf,
+    pub checkpoint: PathBuf,
     /// Folder with the data it was trained on [default: digits 8x8, built in]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,

@@ -17,10 +17,10 @@ use std::path::Path;
 /// What is wrong with the model, the list of layers or the checkpoint; tensors that no layer takes, under `--strict`; a file that cannot be
 /// written.
 pub fn run(pack: &Pack, common: &Common) -> Result<()> {
-    match (&pack.from, &pack.model, &pack.net) {
+    match (&pack.checkpoint, &pack.model, &pack.net) {
         (Some(from), ..) => trained_network(pack, from, common),
         (None, Some(model), Some(net)) => listed_layers(pack, model, net, common),
-        _ => Err(Failure::usage("give a model and --net, or --from with the folder of a checkpoint")),
+        _ => Err(Failure::usage("give a model and --net, or --checkpoint with the folder of a checkpoint")),
     }
 }
 

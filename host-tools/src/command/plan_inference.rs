@@ -1,4 +1,4 @@
-//! `plan --from`: what inference with a trained network takes on a board.
+//! `plan --checkpoint`: what inference with a trained network takes on a board.
 use super::{print, print_json};
 use crate::Result;
 use crate::cli::Common;
@@ -44,9 +44,13 @@ fn table(planned: &Planned) -> String {
     );
     let bound = format!("the least possible: {} B", memory.values_bound);
     let rows = [
-        ("parameters", Some(memory.parameters), "weights and biases; none with pack --from, which keeps them in flash"),
+        (
+            "parameters",
+            Some(memory.parameters),
+            "weights and biases; none with pack --checkpoint, which keeps them in flash",
+        ),
         ("running", Some(memory.running), "statistics of batch norms"),
-        ("graph", Some(memory.graph), "nodes and slots; none with pack --from"),
+        ("graph", Some(memory.graph), "nodes and slots; none with pack --checkpoint"),
         ("values", Some(memory.values), bound.as_str()),
         ("scratch", Some(memory.scratch), "packed weights of convolutions"),
         ("arena used", Some(memory.arena_used), "all of these"),

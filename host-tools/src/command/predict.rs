@@ -35,7 +35,9 @@ struct Document<'a> {
 /// No checkpoint, or one of other data; NaN or infinity, with the layer; a device whose outputs differ.
 pub fn run(asked: &Predict, target: &Target, engine: &Engine, common: &Common) -> Result<()> {
     let data = data::open(asked.data.as_deref())?;
-    let Some(checkpoint) = Checkpoint::read(&asked.from, &data)? else { return Err(no_checkpoint(&asked.from)) };
+    let Some(checkpoint) = Checkpoint::read(&asked.checkpoint, &data)? else {
+        return Err(no_checkpoint(&asked.checkpoint));
+    };
     let settings = asked.reach.settings()?;
     let batch = asked.batch.unwrap_or(if *target == Target::Host { 256 } else { 1 });
     engine.install(|| {

@@ -17,7 +17,7 @@ pub fn text(model: &Model, inputs: &Inputs, placed: &Placed, from: &str) -> Resu
     let values = plan.values_len(1, 1).ok_or_else(too_large)?;
     let bytes = 4 * (model.parameters.len() + model.running.len());
     let mut text = format!(
-        "//! Packed from the checkpoint in {} by `shatterscope pack --from`: write it anew rather than change it.\n//!\n\
+        "//! Packed from the checkpoint in {} by `shatterscope pack --checkpoint`: write it anew rather than change it.\n//!\n\
          //! {bytes} B of parameters.\n#![allow(clippy::approx_constant, reason = \"a weight that looks like pi is not pi\")]\n\n\
          use shatterscope::graph::{{Node, Op, Shape}};\nuse shatterscope::layer::Window;\n\n\
          /// f32 elements of the values of one point.\npub const VALUES_LEN: usize = {values};\n\

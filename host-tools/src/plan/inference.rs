@@ -71,7 +71,7 @@ pub fn plan_for(placed: &Placed, board: &Board, image: &Image, batch: u32, ram: 
     let words = training_words(image.arena / 4, ram, image.wide);
     let layout = model_layout(&plan, nodes, batch, tile, words)?.map_err(|short| {
         Failure::failed(format!(
-            "{}: the graph needs {} B of memory, {} B are there: a smaller network or batch, or its weights in flash (pack --from)",
+            "{}: the graph needs {} B of memory, {} B are there: a smaller network or batch, or its weights in flash (pack --checkpoint)",
             board.name, short.need, short.have
         ))
     })?;

@@ -169,6 +169,10 @@ fn steps_of(lane: Lane, tree: &Tree, report: &mut Report, tools: &Tools) {
             bench::counted(tree, report, tools, false);
             memory::steps(tree, report);
             supply::steps(tree, report);
+            // Builds in folders of their own, so that neither lane waits for the other.
+            rust::targets(tree, report, tools);
+            machines::builds(tree, report, tools);
+            machines::steps(tree, report, tools);
         }
         Lane::Devices => {
             // First what needs no program of this machine: the other lane builds those, and cargo locks their folder meanwhile.
@@ -176,10 +180,7 @@ fn steps_of(lane: Lane, tree: &Tree, report: &mut Report, tools: &Tools) {
             bench::on_boards(tree, report, tools, true);
             boards::firmware(tree, report, tools);
             panics::steps(tree, report, tools);
-            rust::targets(tree, report, tools);
-            machines::builds(tree, report, tools);
             qemu::steps(tree, report, tools);
-            machines::steps(tree, report, tools);
             wrong::steps(tree, report, tools);
             boards::steps(tree, report, tools);
             rust::report(tree, report, tools);

@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-// The module `network`, as `shatterscope pack --from` wrote it. Without the choice of build.rs: `mod network;`.
+// The module `network`, as `shatterscope pack --checkpoint` wrote it. Without the choice of build.rs: `mod network;`.
 include!(concat!(env!("OUT_DIR"), "/network_module.rs"));
 mod run;
 

@@ -1,4 +1,4 @@
-//! Packed from the checkpoint in `small` by `shatterscope pack --from`: write it anew rather than change it.
+//! Packed from the checkpoint in `small` by `shatterscope pack --checkpoint`: write it anew rather than change it.
 //!
 //! 2440 B of parameters.
 #![allow(clippy::approx_constant, reason = "a weight that looks like pi is not pi")]

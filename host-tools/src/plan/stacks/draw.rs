@@ -205,8 +205,11 @@ impl Draws {
             let ram = self.ram(program);
             let of = |width: u32| train::Spec { net: Net { width, ..spec.net.clone() }, ..spec.clone() };
             let words = training_words(program.arena / 4, ram, program.wide);
-            if let Some(width) = self.width(|width| fits(&of(width), &data, words, ram)) {
-                return (Box::new(of(width)), Box::new(data), ram);
+            let Some(width) = self.width(|width| fits(&of(width), &data, words, ram)) else { continue };
+            let spec = of(width);
+            // Some initialisations want an even number of units.
+            if spec.model(&data).is_ok() {
+                return (Box::new(spec), Box::new(data), ram);
             }
         }
     }
