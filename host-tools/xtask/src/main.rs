@@ -41,7 +41,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// All that a push must pass: 35 to 40 minutes on two idle cores
+    /// All that a push must pass: about 30 minutes on two idle cores
     Test {
         /// Only tests and goldens of the core and the tool, and one emulated board if QEMU is installed: five minutes
         #[arg(long, conflicts_with = "long")]
