@@ -12,7 +12,7 @@ fn main() {
     };
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let map = format!("../../qemu/memory/{board}.x");
-    fs::copy(&map, out.join("memory.x")).expect("the map stands beside the emulated boards");
+    fs::copy(&map, out.join("memory.x")).expect("the memory map is in boards/qemu/memory");
     let network = env::var("SHATTERSCOPE_NETWORK").unwrap_or("src/network.rs".to_owned());
     let path = fs::canonicalize(&network).expect("the network that `shatterscope pack` wrote");
     let module = format!("#[rustfmt::skip]\n#[path = {path:?}]\nmod network;\n");
