@@ -25,6 +25,10 @@ impl Model {
         if !self.is_ready() {
             return Err(Refused::Why(Why::Nodes, 0, 0));
         }
+        // Before the inputs are hashed: a count that was never planned would keep the device busy for hours.
+        if predict.count == 0 || predict.count > self.load.batch {
+            return Err(Refused::Why(Why::Memory, predict.count.into(), self.load.batch.into()));
+        }
         let (digest, ticks) = if self.load.batch == 1 {
             self.predict_in::<R, 1, M>(predict, arena, machine)?
         } else {
