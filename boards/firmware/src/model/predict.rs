@@ -2,6 +2,7 @@ use super::Model;
 use super::layout::Pieces;
 use crate::device::Machine;
 use crate::train::Refused;
+use shatterscope::Setting;
 use shatterscope::contract::Digest;
 use shatterscope::exec::{Buffers, Executor, Options};
 use shatterscope::graph::{Graph, NODE_WORDS, NodeWords};
@@ -26,8 +27,12 @@ impl Model {
             return Err(Refused::Why(Why::Nodes, 0, 0));
         }
         // Before the inputs are hashed: a count that was never planned would keep the device busy for hours.
-        if predict.count == 0 || predict.count > self.load.batch {
-            return Err(Refused::Why(Why::Memory, predict.count.into(), self.load.batch.into()));
+        if predict.count == 0 {
+            return Err(Refused::Why(Why::Setting(Setting::Batch), 0, 0));
+        }
+        if predict.count > self.load.batch {
+            let bytes = |points: u32| u64::from(points).saturating_mul(u64::from(self.inputs).saturating_mul(4));
+            return Err(Refused::Why(Why::Memory, bytes(predict.count), bytes(self.load.batch)));
         }
         let (digest, ticks) = if self.load.batch == 1 {
             self.predict_in::<R, 1, M>(predict, arena, machine)?
