@@ -1,18 +1,20 @@
 //! Devices that lie, flood and drip in whole frames: each exchange ends in time with one line that says what is wrong, none gives a
-//! result, and none makes the host take memory.
+//! result, and none makes the host take memory. The firmware refuses a hostile host as fast.
 use rayon::prelude::*;
 use shatterscope::contract::Digest;
 use shatterscope::network::Network;
 use shatterscope::train::{Layer, RateState, Settings, Start};
 use shatterscope::wire::{
-    Done, Facts, LAYER_BYTES, Message, Part, Ready, Run, Save, Saved, Store, Taught, Teach, Train, Why, With,
-    encode_layers,
+    Done, Facts, LAYER_BYTES, Load, Message, Part, Predict, Ready, Run, Save, Saved, Store, Taught, Teach, Train, Why,
+    With, encode_layers, words_digest,
 };
 use shatterscope::{Fault, Pass};
 use shatterscope_host::device::fit::request;
 use shatterscope_host::device::link::{Link, LinkError, Standing, Words};
+use shatterscope_host::predict::Placed;
 use shatterscope_host::spec::Overrides;
 use shatterscope_simulated::hostile::{Answer, FACTS, Peer, Say, frame, hello};
+use shatterscope_simulated::{Fate, Made, Simulated};
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_millis(400);
@@ -390,4 +392,27 @@ fn a_training_ends_in_time_and_without_a_result() {
     ended("deaf", "has not read", || teach(&mut link));
     let put = Words { store: Store::Parameters, words: &[0; 5000] };
     ended("deaf", "has not read", || link.put(Standing { session: 1, step: 0 }, put));
+}
+
+/// The firmware itself, asked for inference on a number of points that its memory was not planned for. Hashing the inputs of 2^32 - 1 points
+/// would take minutes: the count is compared first.
+#[test]
+fn a_hostile_count_of_points_is_refused() {
+    const BATCH: u32 = 3;
+    let placed = Placed::of_layers(&[Layer::Dense { inputs: 8, outputs: 2, bias: true }]).unwrap();
+    let words = placed.words();
+    let digest = words_digest(words.iter().copied());
+    let load = Load { session: 1, nodes: placed.nodes.len() as u32, digest, batch: BATCH, ram: 0 };
+    let mut link = Link::open(Simulated::new(Made::default(), Box::new(|_, _| Fate::Pass)), LIMIT).unwrap();
+    link.load(&load, Words { store: Store::Nodes, words: &words }).unwrap();
+    let inputs = [0; 8 * BATCH as usize];
+    let mut predict = |count: u32| {
+        let predict = Predict { session: 1, count, inputs: words_digest(inputs.iter().copied()) };
+        link.predict(&predict, Words { store: Store::Inputs, words: &inputs })
+    };
+    ended("no points", "there must be between 1 and 16777216 examples", || predict(0));
+    ended("a point more", "the run needs 128 B of memory, 96 B are there", || predict(BATCH + 1));
+    ended("4 billion points", "the run needs 137438953440 B of memory, 96 B are there", || predict(u32::MAX));
+    // The device is still usable.
+    assert_eq!(predict(BATCH).unwrap().digest, Digest::of(&[0.0; 2 * BATCH as usize]));
 }
