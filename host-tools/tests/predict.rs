@@ -126,7 +126,7 @@ fn wrong_use_is_one_line() {
         (format!("pack --checkpoint {empty} --net net.toml"), "--net"),
         ("pack".to_owned(), "--checkpoint"),
         (format!("predict --checkpoint {empty} --timeout 3"), "--timeout has no effect without a device"),
-        (format!("predict --checkpoint {empty} --target qemu:nobody"), "nobody"),
+        (format!("predict --checkpoint {empty} --target qemu:no-such-board"), "no-such-board"),
     ] {
         let (status, _, said) = shatterscope(&words);
         assert!(status == Some(2) && said.contains(says), "{words}: {status:?} {said}");

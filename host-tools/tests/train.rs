@@ -211,7 +211,7 @@ fn abandoned(words: &str, lines: usize, file: &Path) -> (Option<i32>, String) {
         std::thread::sleep(Duration::from_millis(100));
     }
     child.kill().unwrap();
-    panic!("{words}: goes on for nobody");
+    panic!("{words}: still runs a minute after its reader has closed the pipe");
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn a_closed_pipe_ends_the_work() {
     assert_eq!(abandoned(small, 3, out).0, Some(0));
 }
 
-/// Errors that nobody reads change no exit code.
+/// A closed standard error does not change the exit code.
 #[test]
 #[cfg(unix)]
 fn a_closed_standard_error_is_no_panic() {

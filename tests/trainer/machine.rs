@@ -91,7 +91,7 @@ pub struct Outcome {
 
 const GUARDS: usize = 7;
 
-/// A buffer of NaN, and behind what was planned elements that nobody may touch.
+/// A buffer of NaN, followed by guard elements that must not be written.
 fn guarded(len: u64) -> Vec<f32> {
     let mut buffer = vec![f32::NAN; len as usize];
     buffer.extend([12345.0; GUARDS]);

@@ -1,4 +1,4 @@
-//! Trainers for steps and nothing else: the same parameters in less memory, and nothing that nobody asked for.
+//! Trainers that only do steps: the same parameters in less memory, and no gradient that was not requested.
 use super::machine::{How, Room, Task, bits, load, run, seed};
 use super::networks::{self, List, image};
 use super::workers::Order;
@@ -79,7 +79,7 @@ fn what_is_not_finite_reaches_no_parameter() {
             assert_eq!(stepped::<4, 4>(&task, 6, SGD), Err(told), "{layers:?}");
         }
     }
-    // The inputs' own gradient would overflow, and nobody wants it.
+    // The gradient with respect to the inputs would overflow; it was not requested, and is not computed.
     let mut task = Task::new(&List::new(Image::vector(3)).dense(4, false).layers, 6, Mode::Probing);
     task.inputs.fill(1e-30);
     task.parameters.fill(1e30);

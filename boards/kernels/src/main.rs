@@ -45,19 +45,19 @@ mod emulated {
 
 #[cfg(not(target_os = "none"))]
 fn main() {
-    struct Nobody;
+    struct NoMarks;
 
-    impl Marks for Nobody {
+    impl Marks for NoMarks {
         fn begin() {}
         fn end() {}
     }
 
     let mut memory: Memory = [0.0; _];
     let say: Say = |kernel, how, shape, elements, digest| println!("{kernel},{how},{shape},{elements},{digest}");
-    dense::<Naive, Nobody>(&mut memory, say);
-    others::<Naive, Nobody>(&mut memory, say);
+    dense::<Naive, NoMarks>(&mut memory, say);
+    others::<Naive, NoMarks>(&mut memory, say);
     // What this machine has beside them has to agree as well.
-    dense::<Detected, Nobody>(&mut memory, say);
-    dense::<Portable, Nobody>(&mut memory, say);
-    others::<Detected, Nobody>(&mut memory, say);
+    dense::<Detected, NoMarks>(&mut memory, say);
+    dense::<Portable, NoMarks>(&mut memory, say);
+    others::<Detected, NoMarks>(&mut memory, say);
 }
