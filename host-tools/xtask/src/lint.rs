@@ -69,7 +69,7 @@ fn linted(compiler: &OsStr, words: &[OsString], only: bool) -> Result<ExitCode> 
     // Cargo's questions about the compiler build nothing.
     if words.iter().any(|word| begins(word, "--emit=")) {
         let mut clippy = Command::new(Path::new(compiler).with_file_name("clippy-driver"));
-        clippy.arg(compiler).args(looked_at(words, only)).arg("-Dwarnings");
+        clippy.arg(compiler).args(check_arguments(words, only)).arg("-Dwarnings");
         let status = clippy.status().context("clippy-driver does not start: rustup component add clippy")?;
         if only || !status.success() {
             return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
@@ -79,8 +79,9 @@ fn linted(compiler: &OsStr, words: &[OsString], only: bool) -> Result<ExitCode> 
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The compiler's words for a look without code, whose result stands beside the compiler's own and is not told to cargo.
-fn looked_at(words: &[OsString], only: bool) -> Vec<OsString> {
+/// The compiler's arguments, changed so that clippy checks the crate without generating code. The metadata is written to a folder beside
+/// the compiler's own output, and cargo is not notified of it.
+fn check_arguments(words: &[OsString], only: bool) -> Vec<OsString> {
     let mut after_folder = false;
     let changed = |word: &OsString| {
         let folder = std::mem::replace(&mut after_folder, word == "--out-dir");

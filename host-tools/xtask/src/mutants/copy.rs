@@ -24,7 +24,7 @@ impl Copy {
             // What has not changed keeps its time, so that cargo does not build it again.
             let (data, to) = (fs::read(tree.root.join(name))?, root.join(name));
             if fs::read(&to).ok().as_ref() != Some(&data) {
-                fs::create_dir_all(to.parent().context("a file stands in a folder")?)?;
+                fs::create_dir_all(to.parent().context("a file has a parent folder")?)?;
                 fs::write(&to, data)?;
             }
         }
@@ -32,12 +32,12 @@ impl Copy {
         Ok(Self { root })
     }
 
-    /// Replaces a text that stands in the file exactly once.
+    /// Replaces a text that occurs exactly once in the file.
     pub fn replace(&self, file: &str, from: &str, to: &str) -> Result<()> {
         self.replaced(file, from, to).map(drop)
     }
 
-    /// Breaks one place, does `work`, and mends it. The text to replace stands in the file exactly once.
+    /// Breaks one place, does `work`, and restores the file. The text to replace occurs exactly once in the file.
     pub fn broken<T>(&self, file: &str, from: &str, to: &str, work: impl FnOnce() -> T) -> Result<T> {
         let text = self.replaced(file, from, to)?;
         let done = work();
@@ -51,7 +51,7 @@ impl Copy {
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {file}"))?;
         let count = text.matches(from).count();
         if count != 1 {
-            bail!("stale mutant: `{from}` stands in {file} {count} times");
+            bail!("stale mutant: `{from}` occurs {count} times in {file}, expected once");
         }
         fs::write(&path, text.replace(from, to))?;
         Ok(text)
@@ -62,7 +62,7 @@ fn remove_others(folder: &Path, kept: &BTreeSet<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            // Empty folders disturb nobody.
+            // Empty folders may stay: cargo reads none of them.
             remove_others(&path, kept)?;
         } else if !kept.contains(&path) {
             fs::remove_file(&path)?;

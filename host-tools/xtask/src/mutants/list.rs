@@ -1,13 +1,13 @@
-//! What is broken: one place of the contract a mutant.
+//! The list of mutants: each breaks the contract in one place.
 
 /// One textual substitution that breaks the contract.
 pub struct Mutant {
     /// What is broken.
     pub name: &'static str,
     pub file: &'static str,
-    /// A statement or an expression, which stands in the file exactly once: a mutant that has gone stale fails.
+    /// A statement or an expression that occurs exactly once in the file; otherwise the mutant is stale, and the step fails.
     pub from: &'static str,
-    /// What takes its place; where `CHOSEN` stands in it, it makes the choice itself.
+    /// The broken replacement. `CHOSEN` in it is the condition that this mutant is awake; without `CHOSEN`, the choice is written around it.
     to: &'static str,
     /// Profiles under which the break must be found. A compiler that optimises may hide a rounding or make one; what is
     /// another algorithm altogether needs no second look.
