@@ -16,21 +16,21 @@ use shatterscope_host::spec::Overrides;
 use std::time::Duration;
 
 /// From so many multiply-adds on, predicted instructions are held to their bound.
-const LARGE: u64 = 1_000_000;
+const LARGE: u64 = 500_000;
 
 /// How far a prediction may be off: of the whole run, and of a layer as a share of the whole.
 const ALLOWED: f64 = 0.05;
 
 /// Specs of more than that which no price was fitted to.
 const LARGER: [&str; 8] = [
-    "depth = 4\nwidth = 64\npoints = 48",
-    "depth = 20\nwidth = 32\npoints = 32\nbias_std = 0.2",
-    "depth = 3\nwidth = 90\npoints = 40\nnormal = 'as241'",
-    "depth = 6\nwidth = 50\npoints = 40\nnorm = 'centre'\nstatistics = 'full'",
-    "depth = 8\nwidth = 40\npoints = 44\nnorm = 'batch'\nfamily = 'resnet'",
-    "depth = 5\nwidth = 45\npoints = 52\nfamily = 'highway'\nderivative = 'forward'",
-    "depth = 5\nwidth = 48\npoints = 40\nfamily = 'crelu'",
-    "depth = 3\nwidth = 56\npoints = 70\ninit = 'orthogonal'",
+    "depth = 4\nwidth = 64\npoints = 24",
+    "depth = 20\nwidth = 32\npoints = 16\nbias_std = 0.2",
+    "depth = 3\nwidth = 90\npoints = 20\nnormal = 'as241'",
+    "depth = 6\nwidth = 50\npoints = 24\nnorm = 'centre'\nstatistics = 'full'",
+    "depth = 8\nwidth = 40\npoints = 22\nnorm = 'batch'\nfamily = 'resnet'",
+    "depth = 5\nwidth = 45\npoints = 26\nfamily = 'highway'\nderivative = 'forward'",
+    "depth = 5\nwidth = 48\npoints = 20\nfamily = 'crelu'",
+    "depth = 3\nwidth = 56\npoints = 35\ninit = 'orthogonal'",
 ];
 
 fn settings(entry: &Entry) -> Settings {
