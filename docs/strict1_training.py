@@ -315,17 +315,19 @@ class Network:
         return ((xhat * gamma[:, None, None]) + beta[:, None, None]).reshape(x.shape)
 
     def backward(self, g):
-        """The gradient of every parameter, from that of the outputs [class][point]."""
-        gradient, skip, points, looked = np.zeros_like(self.parameters), None, g.shape[1], False
+        """The gradient of every parameter, from that of the outputs [class][point].
+
+        It ends with the first layer that has parameters: that one hands nothing to its input, and a fork before it keeps nothing that has
+        a gradient."""
+        gradient, skip, points = np.zeros_like(self.parameters), None, g.shape[1]
         first = next(i for i, (_, size) in enumerate(self.spans) if size[0] > 0)
         g = g.reshape(-1, 1, 1, points)
         for i in range(len(self.layers) - 1, first - 1, -1):
             layer, name, number = self.layers[i], self.layers[i][0], i + 1
             own, others = self.own(i, gradient)
-            alone = i == first and name in ("dense", "conv")
-            if alone and not looked:
+            alone = i == first
+            if alone:
                 finite("backward", number, g)
-            looked = looked or name not in ("relu", "crelu", "dropout")
             c, h, w = layer[1]
             if name == "dense":
                 matrix, flat = self.matrix(i)[0], g.reshape(-1, points)
@@ -347,14 +349,16 @@ class Network:
                 g = act_back(True, self.kept[i], g)
             elif name == "prelu":
                 x, slope = self.kept[i], self.own(i)[0]
-                back = prelu(slope, x > ZERO, g)
-                finite("backward", number, back)
+                back = None if alone else prelu(slope, x > ZERO, g)
+                if not alone:
+                    finite("backward", number, back)
                 own[:], g = prelu_grad(np.zeros_like(own), g, x), back
             elif name == "norm":
                 xhat, inv = self.kept[i]
                 flat = g.reshape(xhat.shape)
-                back = channel_gradient(flat * self.own(i)[0][:, None, None], xhat, inv).reshape(g.shape)
-                finite("backward", number, back)
+                back = None if alone else channel_gradient(flat * self.own(i)[0][:, None, None], xhat, inv).reshape(g.shape)
+                if not alone:
+                    finite("backward", number, back)
                 for p in range(points):
                     for q in range(flat.shape[1]):
                         own += flat[:, q, p] * xhat[:, q, p]
@@ -371,14 +375,19 @@ class Network:
                 finite("backward", number, g)
             elif name == "join":
                 _, kept, channels, stride, a, b = layer
+                straight = channels == kept[0] and stride == 1
+                fork = max(k for k in range(i) if self.layers[k][0] == "fork")
                 skip = a * g
-                if not (channels == kept[0] and stride == 1):
+                if fork > first or not straight:
+                    finite("backward", number, skip)
+                if not straight:
                     skip = shortcut_back(skip, tuple(kept) + (points,), stride)
                 g = b * g
                 finite("backward", number, g)
             elif name == "fork":
                 g = g + skip
-                finite("backward", number, g)
+                # The layer after the fork adds to what came through the join.
+                finite("backward", number + 1, g)
         return gradient
 
 

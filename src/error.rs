@@ -26,11 +26,9 @@ pub enum Buffer {
     Weight,
     /// A bias vector, `[out]`.
     Bias,
-    /// [`Buffers::places`](crate::train::Buffers)
-    Places,
-    /// [`Buffers::scratch`](crate::train::Buffers)
+    /// [`Buffers::scratch`](crate::exec::Buffers)
     Scratch,
-    /// [`Buffers::gathered`](crate::train::Buffers)
+    /// [`Buffers::gathered`](crate::exec::Buffers)
     Gathered,
     /// The slots of a plan.
     Slots,
@@ -132,6 +130,12 @@ pub enum Refusal {
     Operation,
     /// Slots of values that are needed at the same time do not overlap.
     Slot,
+    /// Gradients that the plan was not made for.
+    Want,
+    /// A device trains graphs with one input and one output.
+    Ends,
+    /// What was verified is another graph, or other slots.
+    Plan,
 }
 
 /// A setting of training that is out of its range.
@@ -239,6 +243,9 @@ impl fmt::Display for Refusal {
             Refusal::LastUse => "the last use of its value is another node, or nothing uses it",
             Refusal::Operation => "its operation is unknown to this version, or damaged",
             Refusal::Slot => "its value overlaps another one that is still needed",
+            Refusal::Plan => "the plan is of another graph or other slots: plan this one",
+            Refusal::Ends => "a device trains graphs with one input and one output",
+            Refusal::Want => "the plan keeps nothing for these gradients: plan the graph with what is wanted of it",
         })
     }
 }

@@ -1,11 +1,14 @@
 //! How many bytes runs and trainings take, of networks drawn at random: never more than `arena.csv` says.
 //!
 //! The draws are fixed. A change that needs less writes the file anew: `cargo test -p shatterscope --test all -- --ignored write_arena`.
+use shatterscope::Error;
+use shatterscope::graph::Node;
 use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::math::Math;
 use shatterscope::network::{Derivative, Family, Init, Network, Norm, Options, Schedule, Spec, Statistics};
+use shatterscope::plan::{Plan, Storage, Want, place};
 use shatterscope::random::philox4x32_10;
-use shatterscope::train::{self, Decay, Layer, Optimiser, Settings};
+use shatterscope::train::{Decay, Layer, Optimiser, Settings, to_graph};
 use std::fmt::Write;
 
 /// Numbers that follow each other.
@@ -127,15 +130,25 @@ fn training(draw: &mut Draw) -> (String, Option<u64>) {
     let (batch, tile) = (1 + draw.below(40), draw.of(TILES));
     let optimiser = draw.of([Optimiser::Sgd, Optimiser::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 }]);
     let (steps, settings) = (draw.below(2) == 0, Settings { optimiser, decay: Decay::None, math: Math::Libm });
-    let plan =
-        if steps { train::plan_for_steps(&layers, batch, tile, &settings) } else { train::plan(&layers, batch, tile) };
-    let bytes = plan.ok().map(|plan| {
-        let floats =
-            plan.activations_len + plan.gradients_len + plan.statistics_len + plan.scratch_len + plan.gathered_len;
-        4 * floats + plan.tape_len
-    });
+    let want = if steps { Want::ParameterGradient } else { Want::Gradients };
+    let bytes = bytes(&layers, want, (batch, tile), settings).ok();
     let for_what = if steps { format!("steps {optimiser:?}") } else { "gradients".to_owned() };
     (format!("{name} dense->{outputs}; {batch} points; {for_what}; tile {tile}"), bytes)
+}
+
+/// Bytes of a training's buffers.
+fn bytes(layers: &[Layer], want: Want, (batch, tile): (u32, u32), settings: Settings) -> Result<u64, Error> {
+    let mut nodes = vec![Node::EMPTY; 3 * layers.len() + 1];
+    let graph = to_graph(layers, &mut nodes)?;
+    let (mut slots, mut storages) =
+        (vec![0; graph.len() * want.slots()], vec![Storage::EMPTY; graph.len() * want.slots()]);
+    place(&graph, want, &mut storages, &mut slots)?;
+    let plan = Plan::new(&graph, want, &slots)?;
+    let plain = settings.optimiser == Optimiser::Sgd && settings.decay == Decay::None;
+    let alone = plain && want == Want::ParameterGradient && (batch, tile) == (1, 1);
+    let scratch = if alone { plan.descent_scratch[0] } else { plan.scratch_len };
+    let floats = plan.values_len(batch, tile).unwrap() + plan.statistics_len() + scratch + plan.gathered_len(tile);
+    Ok(4 * floats + plan.tape_len(batch, tile).unwrap())
 }
 
 /// 200 of each.

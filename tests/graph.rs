@@ -1,12 +1,12 @@
 //! Graphs and their memory: slots of values never overlap and take hardly more than the bound; what is no graph is refused by name.
 use shatterscope::Error;
 use shatterscope::Refusal;
-use shatterscope::exec::{Buffers, Executor, Options};
+use shatterscope::exec::{Buffers, Executor, Mode, Options};
 use shatterscope::graph::{Builder, Graph, Node, Op, Shape, Value};
 use shatterscope::kernel::Isa;
 use shatterscope::layer::Window;
 use shatterscope::network::Serial;
-use shatterscope::plan::{Memory, Plan, place};
+use shatterscope::plan::{Memory, Plan, Storage, Want, place};
 use shatterscope::random::philox4x32_10;
 
 /// Numbers that follow each other.
@@ -32,9 +32,9 @@ fn built(write: impl FnOnce(&mut Builder) -> Vec<Value>) -> Vec<Node> {
 /// The memory of a graph, its slots verified here as well as by the plan.
 fn memory(nodes: &[Node]) -> Memory {
     let graph = Graph::new(nodes).unwrap();
-    let mut slots = vec![0; nodes.len()];
-    let memory = place(&graph, &mut slots).unwrap();
-    let plan = Plan::new(&graph, &slots).unwrap();
+    let (mut slots, mut storages) = (vec![0; nodes.len()], vec![Storage::EMPTY; nodes.len()]);
+    let memory = place(&graph, Want::Output, &mut storages, &mut slots).unwrap();
+    let plan = Plan::new(&graph, Want::Output, &slots).unwrap();
     assert_eq!(plan.units, memory.units);
     // Unit by unit and node by node: who owns it, until when.
     let mut owner = vec![(usize::MAX, 0); memory.units as usize];
@@ -242,7 +242,7 @@ const NET: [Node; 6] = {
 const SLOTS: [u32; 6] = {
     let mut slots = [0; 6];
     match Graph::new(&NET) {
-        Ok(graph) => match place(&graph, &mut slots) {
+        Ok(graph) => match place(&graph, Want::Output, &mut [Storage::EMPTY; 6], &mut slots) {
             Ok(_) => slots,
             Err(_) => panic!("no slots"),
         },
@@ -253,18 +253,18 @@ const SLOTS: [u32; 6] = {
 #[test]
 fn two_inputs_and_two_outputs_from_constants() {
     let graph = Graph::new(&NET).unwrap();
-    let plan = Plan::new(&graph, &SLOTS).unwrap();
+    let plan = Plan::new(&graph, Want::Output, &SLOTS).unwrap();
     assert_eq!((graph.inputs().collect::<Vec<_>>(), graph.outputs().collect::<Vec<_>>()), (vec![0, 1], vec![3, 5]));
     assert_eq!((plan.parameters_len, plan.multiply_adds, plan.scratch_len), (6 + 4, 9, 0));
     let mut values = vec![f32::NAN; plan.values_len(3, 2).unwrap() as usize];
-    let buffers = Buffers { values: &mut values, scratch: &mut [] };
+    let buffers = Buffers::of_outputs(&mut values, &mut []);
     let mut executor =
         Executor::<_, 1, 2>::new(&plan, &Serial, Options { batch: 3, isa: Isa::Portable }, buffers).unwrap();
     let mut batch = executor.begin(3).unwrap();
     batch.input(0).unwrap().0.copy_from_slice(&[1.0, 2.0, 10.0, 20.0, 3.0, 3.0, 30.0, 30.0]);
     batch.input(1).unwrap().0.fill(0.25);
     let weights = [1.0, 0.0, 0.0, 1.0, -1.0, 0.0, 1.0, 1.0, 1.0, 0.5];
-    let outputs = batch.forward(&weights, &[]).unwrap().run().unwrap();
+    let outputs = batch.forward(&weights, Mode::Inference { running: &[] }).unwrap().run().unwrap();
     let (sum, tile_len) = outputs.output(3).unwrap();
     assert_eq!(tile_len, 6);
     assert_eq!(sum[..6], [2.25, 4.25, 20.25, 40.25, -1.75, -3.75]);
@@ -306,7 +306,7 @@ fn slots_that_overlap_are_refused() {
         for slot in 0..12 {
             let mut slots = SLOTS;
             slots[i] = slot;
-            match Plan::new(&graph, &slots) {
+            match Plan::new(&graph, Want::Output, &slots) {
                 Ok(plan) => assert!(plan.units >= 6),
                 Err(Error::Node { refusal: Refusal::Slot, .. }) => refused += 1,
                 Err(error) => panic!("{error}"),
@@ -314,7 +314,7 @@ fn slots_that_overlap_are_refused() {
         }
     }
     assert!(refused > 20, "{refused}");
-    assert!(matches!(Plan::new(&graph, &SLOTS[1..]).err(), Some(Error::TooShort { .. })));
+    assert!(matches!(Plan::new(&graph, Want::Output, &SLOTS[1..]).err(), Some(Error::TooShort { .. })));
 }
 
 /// A residual network of 256 nodes as a constant, planned while it is compiled.
@@ -336,7 +336,7 @@ const LONG: [Node; 256] = {
 };
 
 const LONG_MEMORY: Memory = match Graph::new(&LONG) {
-    Ok(graph) => match place(&graph, &mut [0; 256]) {
+    Ok(graph) => match place(&graph, Want::Output, &mut [Storage::EMPTY; 256], &mut [0; 256]) {
         Ok(memory) => memory,
         Err(_) => panic!("no slots"),
     },
@@ -356,8 +356,8 @@ fn encoded_nodes_are_the_same_graph() {
         let graph = Graph::from_words(&words).unwrap();
         let decoded: Vec<_> = (0..nodes.len() as u32).filter_map(|i| graph.node(i)).collect();
         assert_eq!(decoded, nodes, "{name}");
-        let mut slots = vec![0; nodes.len()];
-        assert_eq!(place(&graph, &mut slots).unwrap(), memory(&nodes));
+        let (mut slots, mut storages) = (vec![0; nodes.len()], vec![Storage::EMPTY; nodes.len()]);
+        assert_eq!(place(&graph, Want::Output, &mut storages, &mut slots).unwrap(), memory(&nodes));
     }
 }
 
@@ -373,8 +373,8 @@ fn damaged_words_are_refused_or_another_graph() {
                 if let Ok(graph) = Graph::from_words(&words) {
                     // What is no graph was refused; what is one can be planned.
                     let mut slots = [0; 6];
-                    place(&graph, &mut slots).unwrap();
-                    let plan = Plan::new(&graph, &slots);
+                    place(&graph, Want::Output, &mut [Storage::EMPTY; 6], &mut slots).unwrap();
+                    let plan = Plan::new(&graph, Want::Output, &slots);
                     assert!(plan.is_ok() || plan.err() == Some(Error::Refused(Refusal::TooLarge)), "{i} {word} {bit}");
                 }
             }

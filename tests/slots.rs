@@ -1,10 +1,13 @@
 //! Slots of a flash whose power is cut anywhere: training goes on from the old state or the new one, bit for bit.
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
 use shatterscope::contract::Digest;
+use shatterscope::exec::{Buffers, Executor, Mode, Options};
+use shatterscope::graph::{Graph, Node};
 use shatterscope::kernel::Isa;
 use shatterscope::layer::Image;
 use shatterscope::math::Math;
 use shatterscope::network::Serial;
+use shatterscope::plan::{Plan, Storage, Want, place};
 use shatterscope::train::slots::{Content, Progress, SlotError, Slots, slot_len};
 use shatterscope::train::*;
 
@@ -136,7 +139,7 @@ const BATCH: u32 = 6;
 /// A network on digits that learns.
 #[derive(Clone, Debug, PartialEq)]
 struct Learner {
-    layers: Vec<Layer>,
+    nodes: Vec<Node>,
     settings: Settings,
     rate: Rate,
     parameters: Vec<f32>,
@@ -153,15 +156,18 @@ impl Learner {
             Layer::Relu { units: 3 },
             Layer::Dense { inputs: 3, outputs: 10, bias: true },
         ];
-        let plan = plan(&layers, BATCH, T as u32).unwrap();
-        let mut parameters = vec![0.0; plan.parameters_len as usize];
-        Init { start: Start::He, seed: 5, run: 0 }.fill(&layers, &mut parameters, &mut []).unwrap();
+        let mut nodes = vec![Node::EMPTY; layers.len() + 1];
+        let graph = to_graph(&layers, &mut nodes).unwrap();
+        let facts = |i: usize| graph.facts(i as u32).unwrap();
+        let len = (0..graph.len()).map(|i| facts(i).parameters_len()).sum();
+        let mut parameters = vec![0.0; len as usize];
+        Init { start: Start::He, seed: 5, run: 0 }.fill(&graph, &mut parameters, &mut []).unwrap();
         let rate = Rate { base: 0.05, warm_up: 2, decrease: Decrease::steps(&[2], 0.5).unwrap() };
         Self {
-            layers,
+            nodes,
             settings: Settings { optimiser, decay: Decay::L2(1e-3), math: Math::Libm },
             running: vec![0.0, 0.0, 0.0, 1.0, 1.0, 1.0],
-            state: vec![0.0; optimiser.state_len(plan.parameters_len) as usize],
+            state: vec![0.0; optimiser.state_len(len) as usize],
             parameters,
             progress: Progress { step: 0, batch: 0, powers: Powers::new(), rate: rate.start() },
             rate,
@@ -169,27 +175,34 @@ impl Learner {
     }
 
     fn step(&mut self) {
-        let plan = plan(&self.layers, BATCH, T as u32).unwrap();
+        const WANT: Want = Want::ParameterGradient;
+        let graph = Graph::new(&self.nodes).unwrap();
+        let len = graph.len() * WANT.slots();
+        let (mut slots, mut storages) = (vec![0; len], vec![Storage::EMPTY; len]);
+        place(&graph, WANT, &mut storages, &mut slots).unwrap();
+        let plan = Plan::new(&graph, WANT, &slots).unwrap();
         let zeros = |len: u64| vec![0.0; len as usize];
-        let mut places = vec![Place::default(); plan.places_len as usize];
-        let mut tape = vec![0; plan.tape_len as usize];
-        let [mut activations, mut gradients, mut statistics, mut scratch, mut gathered] =
-            [plan.activations_len, plan.gradients_len, plan.statistics_len, plan.scratch_best, plan.gathered_len]
-                .map(zeros);
+        let mut tape = vec![0; plan.tape_len(BATCH, T as u32).unwrap() as usize];
+        let [mut values, mut statistics, mut scratch, mut gathered] = [
+            plan.values_len(BATCH, T as u32).unwrap(),
+            plan.statistics_len(),
+            plan.scratch_best,
+            plan.gathered_len(T as u32),
+        ]
+        .map(zeros);
         let buffers = Buffers {
-            places: &mut places,
-            activations: &mut activations,
+            values: &mut values,
             tape: &mut tape,
-            gradients: &mut gradients,
             statistics: &mut statistics,
             scratch: &mut scratch,
             gathered: &mut gathered,
         };
-        let options = Options { batch: BATCH, isa: Isa::detect(), seed: 1 };
-        let mut trainer = Trainer::<_, 2, T>::new(&self.layers, &Serial, options, buffers).unwrap();
+        let options = Options { batch: BATCH, isa: Isa::detect() };
+        let mut executor = Executor::<_, 2, T>::new(&plan, &Serial, options, buffers).unwrap();
         let Progress { step, batch, powers, rate } = &mut self.progress;
         let digit = |p: u32| shatterscope_digits::digit((*step * BATCH + p.min(BATCH - 1)) as usize).unwrap();
-        let (x, tile_len) = trainer.begin(BATCH).unwrap();
+        let mut begun = executor.begin(BATCH).unwrap();
+        let (x, tile_len) = begun.input(0).unwrap();
         for (i, x) in x.chunks_exact_mut(tile_len).enumerate() {
             for lane in 0..T {
                 let pixels = digit((i * T + lane) as u32).pixels;
@@ -197,12 +210,11 @@ impl Learner {
             }
         }
         let labels: Vec<u32> = (0..BATCH).map(|p| u32::from(digit(p).label)).collect();
-        trainer.forward(&self.parameters, &mut self.running, Mode::Training { step: *step }).unwrap();
-        let (z, g, tile_len) = trainer.outputs_and_gradient();
-        let from = z.len() / (BATCH as usize).div_ceil(T);
-        for (i, labels) in labels.chunks(T).enumerate() {
-            let g = &mut g[i * tile_len..i * tile_len + 10 * T];
-            g.copy_from_slice(&z[i * from..i * from + 10 * T]);
+        let mode = Mode::Training { seed: 1, step: *step, running: &mut self.running };
+        let mut outputs = begun.forward(&self.parameters, mode).unwrap().run().unwrap();
+        let (z, g, tile_len) = outputs.output_and_gradient(graph.len() as u32 - 1).unwrap();
+        for ((z, g), labels) in z.chunks(tile_len).zip(g.chunks_mut(tile_len)).zip(labels.chunks(T)) {
+            g.copy_from_slice(z);
             cross_entropy(g, (10, T), labels, BATCH, &mut [0.0; T][..labels.len()], Math::Libm).unwrap();
         }
         let rule = self.settings.step(self.rate.current(rate), powers).unwrap();
@@ -212,7 +224,7 @@ impl Learner {
             let state = &mut state[at * each..(at + weights.len()) * each];
             rule.apply(weights, gradient, state).unwrap();
         };
-        trainer.backward_with(&mut self.parameters, update).unwrap();
+        assert!(outputs.backward_with(&mut self.parameters, update).unwrap().run().is_ok());
         (*step, *batch) = (*step + 1, (*batch + 1) % 2);
         if *batch == 0 {
             self.rate.advance(rate, 1.0);

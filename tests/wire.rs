@@ -7,9 +7,9 @@ use shatterscope::network::{Derivative, Family, Init, Norm, Readout, Schedule, S
 use shatterscope::random::Normal;
 use shatterscope::train::{Decay, Layer, Optimiser, RateState, Settings, Start};
 use shatterscope::wire::{
-    Broken, Decoder, Done, Facts, Frame, Get, Hello, LAYER_BYTES, Layers, Load, Loaded, MAX_FRAME, MAX_LAYERS, Message,
-    PUT_BYTES, Part, Predict, Predicted, Put, Ready, Restore, Run, Save, Saved, Store, Taught, Teach, Train,
-    VALUE_BYTES, VERSION, Why, With, decode_layers, encode, encode_layers, examples_digest,
+    Broken, Decoder, Done, Facts, Frame, Get, Hello, Load, Loaded, MAX_FRAME, Message, PUT_BYTES, Part, Predict,
+    Predicted, Put, Ready, Restore, Run, Save, Saved, Stage, Store, Taught, Teach, Trace, Traced, Train, VALUE_BYTES,
+    VERSION, Why, With, encode, examples_digest, training_tag,
 };
 use shatterscope::{Fault, Pass, Refusal, Setting};
 use std::collections::BTreeMap;
@@ -67,10 +67,10 @@ const SMALL: [Layer; 3] = [
 /// The layers of [`SMALL`] as postcard writes them.
 const SMALL_BYTES: [u8; 10] = [0, 64, 16, 1, 2, 16, 0, 16, 10, 1];
 
-fn train() -> Train<'static> {
+fn train() -> Train {
     let settings = Settings { optimiser: Optimiser::Momentum { mu: 0.5 }, decay: Decay::L2(0.25), math: Math::Libm };
     let with = With { batch: 1, settings, start: Start::He, seed: 1, run: 0, step: 0, ram: 0 };
-    Train { session: 9, layers: &SMALL_BYTES, with }
+    Train { session: 9, nodes: 4, digest: HASH, tag: 7, with }
 }
 
 /// The frames that the page shows, under the names that it gives them.
@@ -99,6 +99,7 @@ fn examples() -> Vec<(&'static str, Frame<'static>)> {
         ("get", frame(7, 0, Message::Get(Get { session: 9, store: Store::Parameters, first: 0, count: 1210 }))),
         ("teach", frame(6, 0, Message::Teach(teach()))),
         ("taught", frame(6, 0, Message::Taught(taught()))),
+        ("trace", frame(6, 0, Message::Trace(Trace { step: teach(), what: TRACED }))),
         ("save", frame(8, 0, Message::Save(Save { session: 9, step: 1, batch: 1, rate: RATE }))),
         ("restore", frame(9, 0, Message::Restore(Restore { session: 9 }))),
         ("saved", frame(8, 0, Message::Saved(saved()))),
@@ -113,6 +114,8 @@ fn ready() -> Ready {
     let digest = Digest { hash: 0x0123_4567_89ab_cdef, bytes: 4840 };
     Ready { step: 0, parameters: 1210, running: 0, state: 1210, arena: 14_896, least: 10_800, digest }
 }
+
+const TRACED: Traced = Traced::Values { stage: Stage::Backward, node: 3 };
 
 const HASH: u64 = 0x0123_4567_89ab_cdef;
 
@@ -261,8 +264,13 @@ fn the_page_numbers_the_variants() {
                 Refusal::LastUse,
                 Refusal::Operation,
                 Refusal::Slot,
+                Refusal::Want,
+                Refusal::Ends,
+                Refusal::Plan,
             ]),
         ),
+        ("Traced", number(&[Traced::Digests, TRACED])),
+        ("Stage", number(&[Stage::Forward, Stage::Backward, Stage::Parameters])),
         (
             "Family",
             number(&[
@@ -349,27 +357,22 @@ fn layers() -> [Layer; 11] {
     ]
 }
 
+/// States in flash that were saved by version 1 of the format belong to the same trainings: there the device hashed the layers that it was sent.
 #[test]
-fn layers_go_there_and_come_back() {
-    let mut buffer = [0; LAYER_BYTES];
-    assert_eq!(encode_layers(&SMALL, &mut buffer), Some(&SMALL_BYTES[..]));
-    let all = layers();
-    let bytes = encode_layers(&all, &mut buffer).unwrap().to_vec();
-    let decoded = |bytes: &[u8]| {
-        let mut layers = Layers::new();
-        decode_layers(bytes, &mut layers).then_some(layers)
+fn the_tag_of_a_training_is_a_hash_of_its_layers() {
+    let with = train().with;
+    let hashed = |parts: [&[u8]; 2]| {
+        let mut digest = Digest::new();
+        parts.iter().for_each(|part| digest.push_bytes(part));
+        digest.hash
     };
-    assert_eq!(decoded(&bytes).as_deref(), Some(&all[..]));
-    for len in 1..bytes.len() {
-        // What is cut off reads as fewer layers or as none, never as others.
-        let read = decoded(&bytes[..len]);
-        assert!(read.is_none_or(|read| all.starts_with(&read)), "{len}");
-    }
-    assert_eq!(encode_layers(&[SMALL[1]; MAX_LAYERS + 1], &mut buffer), None);
-    let long = Layer::Dense { inputs: u32::MAX, outputs: u32::MAX, bias: true };
-    assert_eq!(encode_layers(&[long; MAX_LAYERS], &mut buffer), None, "more bytes than there are");
-    assert_eq!(decoded(&[2, 16].repeat(MAX_LAYERS + 1)), None);
-    assert_eq!(decoded(&[11]), None);
+    let mut buffer = [0; 64];
+    let rest = postcard::to_slice(&with, &mut buffer).unwrap();
+    assert_eq!(training_tag(&SMALL, &with), hashed([&SMALL_BYTES, rest]));
+    // Where it stands and how much memory there is do not matter; all else does.
+    assert_eq!(training_tag(&SMALL, &With { step: 7, ram: 9, ..with }), training_tag(&SMALL, &with));
+    assert_ne!(training_tag(&SMALL, &With { seed: 2, ..with }), training_tag(&SMALL, &with));
+    assert_ne!(training_tag(&layers(), &with), training_tag(&SMALL, &with));
     assert_eq!(examples_digest([1.0, 0.5], [3]), 0xe567_e3bf_8456_5756);
 }
 
@@ -469,7 +472,9 @@ fn the_largest_of_everything_fits() {
         },
         Message::Train(Train {
             session: u32::MAX,
-            layers: &[0x55; LAYER_BYTES],
+            nodes: u32::MAX,
+            digest: u64::MAX,
+            tag: u64::MAX,
             with: With {
                 batch: u32::MAX,
                 settings: Settings {
@@ -492,6 +497,10 @@ fn the_largest_of_everything_fits() {
             arena: u32::MAX,
             least: u32::MAX,
             digest,
+        }),
+        Message::Trace(Trace {
+            step: Teach { session: u32::MAX, step: u32::MAX, rate: 0.3, count: u32::MAX, examples: u64::MAX },
+            what: Traced::Values { stage: Stage::Parameters, node: u32::MAX },
         }),
         Message::Put(Put {
             session: u32::MAX,

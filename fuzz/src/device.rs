@@ -2,10 +2,8 @@ use crate::line::framed;
 use crate::serve::greeting;
 use shatterscope::Pass;
 use shatterscope::network::{Network, Spec};
-use shatterscope::train::{Layer, RateState, Settings, Start};
-use shatterscope::wire::{
-    Facts, Frame, Hello, LAYER_BYTES, Message, Part, Run, Save, Store, Teach, Train, With, encode_layers,
-};
+use shatterscope::train::{RateState, Settings, Start};
+use shatterscope::wire::{Facts, Frame, Hello, Message, Part, Run, Save, Store, Teach, Train, With};
 use shatterscope_host::device::channel::{Channel, Received};
 use shatterscope_host::device::link::{Link, Words};
 use std::collections::VecDeque;
@@ -77,13 +75,14 @@ fn ask(link: &mut Link, asked: u8) {
 }
 
 fn train(link: &mut Link, asked: u8) {
-    let mut buffer = [0; LAYER_BYTES];
-    let layers = encode_layers(&[Layer::Dense { inputs: 8, outputs: 2, bias: true }], &mut buffer).unwrap_or_default();
     let settings = Settings::default();
     let with = With { batch: 1, settings, start: Start::He, seed: 1, run: 0, step: 0, ram: 0 };
     match asked {
         5 => {
-            if let Ok(ready) = link.ready(&Train { session: 1, layers, with }) {
+            if let Ok(ready) = link.ready(
+                &Train { session: 1, nodes: 2, digest: 5, tag: 6, with },
+                Words { store: Store::Nodes, words: &[7; 30] },
+            ) {
                 assert!(ready.least <= ready.arena && ready.arena <= link.identity().arena);
             }
             let rate = RateState { epoch: 0, rate: 0.5, best: f32::MAX, waited: 0, drops: 0 };

@@ -1,16 +1,18 @@
-use shatterscope::Error;
-use shatterscope::exec::{Buffers, Executor, Options};
+use shatterscope::exec::{Buffers, Executor, Mode, Options, Outputs};
 use shatterscope::graph::{Builder, Graph, NODE_WORDS, Node, NodeWords, Shape};
 use shatterscope::kernel::Isa;
 use shatterscope::layer::Window;
 use shatterscope::network::Serial;
-use shatterscope::plan::{Plan, place};
+use shatterscope::plan::{Plan, Storage, Want, place};
+use shatterscope::{Error, Refusal};
 
 /// Nodes that are looked at, and elements and multiply-adds of what is run.
 const NODES: usize = 64;
 const MOST: u64 = 1 << 14;
+const WANTS: [Want; 4] = [Want::Output, Want::InputGradient, Want::Gradients, Want::ParameterGradient];
 
-/// As the words of nodes: refused in one line, or a graph with slots that a plan accepts, and the same outputs for every tile.
+/// As the words of nodes: refused in one line, or a graph with slots that a plan accepts, whatever is wanted, and the same outputs and gradients for
+/// every tile.
 pub fn graph(data: &[u8]) {
     let words: Vec<u32> = data.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
     let nodes: &[NodeWords] = words.as_chunks::<NODE_WORDS>().0;
@@ -23,16 +25,28 @@ pub fn graph(data: &[u8]) {
         assert_eq!(graph.node(i).map(|node| node.to_words()), Some(*words));
         assert!(graph.facts(i).is_some());
     }
-    let mut slots = vec![0; nodes.len()];
-    let memory = place(&graph, &mut slots).expect("there is a slot for each node");
-    assert!(memory.units >= memory.bound && memory.bound > 0);
-    // More units than can be counted are refused; slots that overlap never come from the planner.
-    let Ok(plan) = Plan::new(&graph, &slots) else { return assert!(memory.units > u32::MAX.into() || weights(&graph)) };
+    for want in WANTS {
+        planned(&graph, want);
+    }
+}
+
+/// Slots for what is wanted, and small plans run with two tiles.
+fn planned(graph: &Graph, want: Want) {
+    let len = graph.len() * want.slots();
+    let (mut slots, mut storages) = (vec![0; len], vec![Storage::EMPTY; len]);
+    // More units or parameters than can be counted are refused; slots that overlap never come from the planner.
+    let memory = match place(graph, want, &mut storages, &mut slots) {
+        Err(error) => return assert_eq!(error, Error::Refused(Refusal::TooLarge)),
+        Ok(memory) => memory,
+    };
+    assert!(memory.units >= memory.bound && memory.bound > 0 && memory.units <= u32::MAX.into());
+    let Ok(plan) = Plan::new(graph, want, &slots) else { return assert!(weights(graph)) };
     assert_eq!(plan.units, memory.units);
+    let lengths = [plan.tape_tile_len(4), plan.gathered_len(4), plan.statistics_len()];
     let small = [plan.units, plan.parameters_len, plan.running_len, plan.scratch_best, plan.multiply_adds];
-    if small.iter().all(|len| *len <= MOST) {
+    if small.iter().chain(&lengths).all(|len| *len <= MOST) {
         let one = run::<1>(&plan);
-        assert!(one == run::<4>(&plan), "the tile changes an output");
+        assert!(one == run::<4>(&plan), "{want:?}: the tile changes a result");
     }
 }
 
@@ -42,34 +56,73 @@ fn weights(graph: &Graph) -> bool {
         > u32::MAX.into()
 }
 
-/// The bits of all outputs of three points, or the fault.
+/// The bits of all outputs of three points and of the gradients that are wanted, or the fault.
 fn run<const T: usize>(plan: &Plan) -> Result<Vec<u32>, Error> {
-    let value = |i: usize| ((i * 37 + 11) % 64) as f32 / 32.0 - 0.75;
     let parameters: Vec<f32> = (0..plan.parameters_len as usize).map(value).collect();
     let running: Vec<f32> = (0..plan.running_len as usize).map(|i| 1.0 + value(i)).collect();
-    let mut values = vec![f32::NAN; plan.values_len(3, T as u32).expect("few units") as usize];
-    let mut scratch = vec![f32::NAN; plan.scratch_len as usize];
-    let buffers = Buffers { values: &mut values, scratch: &mut scratch };
+    let floats = |len: u64| vec![f32::NAN; len as usize];
+    let mut values = floats(plan.values_len(3, T as u32).expect("few units"));
+    let mut tape = vec![0; plan.tape_len(3, T as u32).expect("few units") as usize];
+    let [mut statistics, mut scratch, mut gathered] =
+        [plan.statistics_len(), plan.scratch_len, plan.gathered_len(T as u32)].map(floats);
+    let buffers = Buffers {
+        values: &mut values,
+        tape: &mut tape,
+        statistics: &mut statistics,
+        scratch: &mut scratch,
+        gathered: &mut gathered,
+    };
     let options = Options { batch: 3, isa: Isa::Portable };
     let mut executor = Executor::<_, 2, T>::new(plan, &Serial, options, buffers)?;
     let mut batch = executor.begin(3)?;
     for input in plan.graph().inputs() {
         let (x, tile_len) = batch.input(input).expect("an input");
-        for (at, x) in x.iter_mut().enumerate() {
-            let (point, unit) = ((at / tile_len * T + at % T).min(2), at % tile_len / T);
-            *x = value(unit * 3 + point);
-        }
+        fill::<T>(x, tile_len);
     }
-    let outputs = batch.forward(&parameters, &running)?.run()?;
+    let mode = if plan.want().backward() { Mode::Probing } else { Mode::Inference { running: &running } };
+    let mut outputs = batch.forward(&parameters, mode)?.run()?;
     let mut bits = Vec::new();
     for output in plan.graph().outputs() {
-        let (y, tile_len) = outputs.output(output).expect("an output");
-        for point in 0..3 {
-            let of = |unit: usize| y[point / T * tile_len + unit * T + point % T].to_bits();
-            bits.extend((0..tile_len / T).map(of));
+        bits.extend(by_point::<T>(outputs.output(output).expect("an output")));
+    }
+    if plan.want().backward() {
+        seed(plan, &mut outputs);
+        let mut gradient = vec![0.0; if plan.want().parameters() { parameters.len() } else { 0 }];
+        let gradients = outputs.backward(&parameters, &mut gradient)?.run()?;
+        for input in plan.graph().inputs() {
+            let of_input = gradients.input(input);
+            assert_eq!(of_input.is_some(), plan.want().inputs());
+            bits.extend(of_input.map(by_point::<T>).unwrap_or_default());
         }
+        bits.extend(gradient.iter().map(|g| g.to_bits()));
     }
     Ok(bits)
+}
+
+fn value(i: usize) -> f32 {
+    ((i * 37 + 11) % 64) as f32 / 32.0 - 0.75
+}
+
+/// Three points, the last one again in lanes that are none.
+fn fill<const T: usize>(x: &mut [f32], tile_len: usize) {
+    for (at, x) in x.iter_mut().enumerate() {
+        let (point, unit) = ((at / tile_len * T + at % T).min(2), at % tile_len / T);
+        *x = value(unit * 3 + point);
+    }
+}
+
+fn by_point<const T: usize>((y, tile_len): (&[f32], usize)) -> Vec<u32> {
+    let of = |point: usize| (0..tile_len / T).map(move |unit| y[point / T * tile_len + unit * T + point % T].to_bits());
+    (0..3).flat_map(of).collect()
+}
+
+/// Writes the gradients of the outputs.
+fn seed<const T: usize>(plan: &Plan, outputs: &mut Outputs<'_, '_, Serial, 2, T>) {
+    for output in plan.graph().outputs() {
+        // None where the plan's backward pass ends before it.
+        let Some((_, gradient, tile_len)) = outputs.output_and_gradient(output) else { continue };
+        fill::<T>(gradient, tile_len);
+    }
 }
 
 /// Encoded graphs: every operation, two inputs and two outputs, and a value with three uses.

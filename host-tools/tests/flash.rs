@@ -4,7 +4,7 @@ use clap::Parser;
 use rayon::prelude::*;
 use shatterscope::contract::{Digest, canonical_bits};
 use shatterscope::kernel::Isa;
-use shatterscope::wire::{Save, Saved, Store, Teach, Train, Why, With, examples_digest};
+use shatterscope::wire::{Save, Saved, Store, Teach, Train, Why, examples_digest};
 use shatterscope_host::device::board::emulated;
 use shatterscope_host::device::link::{Link, LinkError, Words};
 use shatterscope_host::device::place::open_link;
@@ -24,8 +24,8 @@ struct Asked {
 
 /// What a host says and expects, step by step.
 struct Course {
-    layers: Vec<u8>,
-    with: With,
+    nodes: Vec<u32>,
+    asked: Train,
     lessons: Vec<Lesson>,
     /// After so many steps.
     digests: Vec<Digest>,
@@ -38,7 +38,7 @@ impl Course {
         let spec: Spec = asked.train.spec().unwrap();
         let digits = data::open(None).unwrap();
         let mut run = Run::new(spec.clone(), &digits, Isa::Portable, None).unwrap();
-        let (layers, with) = request(&spec, &run.model().layers, 0, 0).unwrap();
+        let (placed, asked) = request(&spec, &run.model().layers, 0, 0).unwrap();
         let (mut lessons, mut digests, mut saves) = (Vec::new(), Vec::new(), Vec::new());
         for step in 0..=STEPS {
             let model = run.model();
@@ -49,11 +49,12 @@ impl Course {
                 run.step().unwrap();
             }
         }
-        Self { layers, with, lessons, digests, saves }
+        Self { nodes: placed.words(), asked, lessons, digests, saves }
     }
 
     fn begin(&self, link: &mut Link, session: u32) {
-        let ready = link.ready(&Train { session, layers: &self.layers, with: self.with }).unwrap();
+        let nodes = Words { store: Store::Nodes, words: &self.nodes };
+        let ready = link.ready(&Train { session, ..self.asked }, nodes).unwrap();
         assert_eq!((ready.step, ready.digest), (0, self.digests[0]));
     }
 

@@ -3,10 +3,11 @@
 use rayon::prelude::*;
 use shatterscope::contract::Digest;
 use shatterscope::network::Network;
+use shatterscope::plan::Want;
 use shatterscope::train::{Layer, RateState, Settings, Start};
 use shatterscope::wire::{
-    Done, Facts, LAYER_BYTES, Load, Message, Part, Predict, Ready, Run, Save, Saved, Store, Taught, Teach, Train, Why,
-    With, encode_layers, words_digest,
+    Done, Facts, Load, Message, Part, Predict, Ready, Run, Save, Saved, Stage, Store, Taught, Teach, Trace, Traced,
+    Train, Why, With, words_digest,
 };
 use shatterscope::{Fault, Pass};
 use shatterscope_host::device::fit::request;
@@ -315,17 +316,23 @@ const TAUGHT: Taught =
     Taught { step: 5, loss: 0.5, correct: 1, digest: Digest { hash: 1, bytes: 72 }, stack: None, ticks: None };
 
 fn ready(link: &mut Link) -> Result<(), LinkError> {
-    let mut buffer = [0; LAYER_BYTES];
-    let layers = encode_layers(&[Layer::Dense { inputs: 8, outputs: 2, bias: true }], &mut buffer).unwrap();
     let settings = Settings::default();
     let with = With { batch: 1, settings, start: Start::He, seed: 1, run: 0, step: 0, ram: 0 };
-    link.ready(&Train { session: 1, layers, with }).map(|_| ())
+    let nodes = Words { store: Store::Nodes, words: &[7; 30] };
+    link.ready(&Train { session: 1, nodes: 2, digest: 5, tag: 6, with }, nodes).map(|_| ())
 }
 
 fn teach(link: &mut Link) -> Result<(), LinkError> {
     let teach = Teach { session: 1, step: 4, rate: 0.5, count: 1, examples: 0 };
     let inputs = Words { store: Store::Inputs, words: &[0; 8] };
     link.teach(&teach, inputs, Words { store: Store::Labels, words: &[1] }).map(|_| ())
+}
+
+fn trace(link: &mut Link) -> Result<(), LinkError> {
+    let step = Teach { session: 1, step: 4, rate: 0.5, count: 1, examples: 0 };
+    let inputs = Words { store: Store::Inputs, words: &[0; 8] };
+    let what = Traced::Values { stage: Stage::Backward, node: 1 };
+    link.trace(&Trace { step, what }, inputs, Words { store: Store::Labels, words: &[1] }, 18).map(|_| ())
 }
 
 fn words(link: &mut Link) -> Result<(), LinkError> {
@@ -373,6 +380,18 @@ fn a_training_ends_in_time_and_without_a_result() {
         ("has started anew", teach, once(|_| hello(0, FACTS))),
         ("another firmware", teach, once(|_| hello(0, Facts { rows: 2, ..FACTS }))),
         ("no frames", teach, forever(|_, _| vec![0x55; 1024], NONE)),
+        ("from element 17 on, 18 elements of 4 bytes", trace, value(17, 8)),
+        ("from element 4294967295 on", trace, value(u32::MAX, 4)),
+        ("7 bytes from element 0", trace, value(0, 7)),
+        ("0 elements, 18 were asked for", trace, once(|n| frame(n, 0, Message::Done(done(&[]))))),
+        ("its own elements do not have", trace, once(move |n| whole(n, &[0.5; 18], wrong))),
+        ("of another kind (Taught)", trace, taught(TAUGHT)),
+        ("no whole answer", trace, once(|n| frame(n, 0, Message::Refused { why: Why::Examples, need: 0, have: 0 }))),
+        (
+            "did not arrive whole",
+            ready,
+            forever(|n, _| frame(n, 0, Message::Refused { why: Why::Nodes, need: 0, have: 0 }), NONE),
+        ),
         ("from word 17 on, 18 words", words, value(17, 8)),
         ("from word 4294967295 on", words, value(u32::MAX, 4)),
         ("7 bytes from word 0", words, value(0, 7)),
@@ -399,7 +418,7 @@ fn a_training_ends_in_time_and_without_a_result() {
 #[test]
 fn a_hostile_count_of_points_is_refused() {
     const BATCH: u32 = 3;
-    let placed = Placed::of_layers(&[Layer::Dense { inputs: 8, outputs: 2, bias: true }]).unwrap();
+    let placed = Placed::of_layers(&[Layer::Dense { inputs: 8, outputs: 2, bias: true }], Want::Output).unwrap();
     let words = placed.words();
     let digest = words_digest(words.iter().copied());
     let load = Load { session: 1, nodes: placed.nodes.len() as u32, digest, batch: BATCH, ram: 0 };

@@ -212,8 +212,10 @@ fn a_device_of_another_kind_is_refused_before_it_computes() {
     assert_eq!(open(peer(VERSION as u32 + 1, CONTRACT, 0)), Some(LinkError::OtherWire));
     assert_eq!(open(peer(VERSION as u32, CONTRACT, 1 << 9)), Some(LinkError::SelfTest(1 << 9)));
     assert!(open(peer(VERSION as u32, CONTRACT, 0)).is_none());
-    // A frame of version 2 with a good checksum: the CRC of 02 01 00 06.
-    let later = Scripted::new(|_| vec![0x03, 0x02, 0x01, 0x06, 0x06, 0x95, 0xd8, 0xec, 0x63, 0x00]);
+    // Frames of the versions before and after with good checksums: the CRC of 01 01 00 06 and of 03 01 00 06.
+    let earlier = Scripted::new(|_| vec![0x03, 0x01, 0x01, 0x06, 0x06, 0x7b, 0x77, 0x59, 0x71, 0x00]);
+    assert_eq!(open(earlier), Some(LinkError::OtherWire));
+    let later = Scripted::new(|_| vec![0x03, 0x03, 0x01, 0x06, 0x06, 0xf0, 0xbf, 0x50, 0xdb, 0x00]);
     assert_eq!(open(later), Some(LinkError::OtherWire));
     let echo = Scripted::new(<[u8]>::to_vec);
     assert!(matches!(open(echo), Some(LinkError::OtherWire | LinkError::Silent(_) | LinkError::GaveUp(_))));

@@ -9,6 +9,7 @@ mod hostile;
 mod learning;
 mod link;
 mod migration;
+mod operations;
 mod options;
 mod own_network;
 mod predict;
@@ -17,6 +18,7 @@ mod statistics;
 mod tensors;
 mod theorems;
 mod theory;
+mod traced;
 mod train;
 mod vectors;
 

@@ -1,6 +1,7 @@
 //! Inference gives the same outputs in every batch, on any threads, and on a device behind a bad line.
 use assert_cmd::Command;
 use serde_json::Value;
+use shatterscope::plan::Want;
 use shatterscope_host::data;
 use shatterscope_host::device::link::{Link, LinkError};
 use shatterscope_host::engine::Isa;
@@ -57,7 +58,7 @@ fn drawn() -> (Checkpoint, Placed, Examples, Prediction) {
     let spec = Spec::adam(net, 50, 1, 1e-3);
     let isa = Isa::Auto.kernel().unwrap();
     let checkpoint = shatterscope_host::train::Run::new(spec, &data, isa, None).unwrap().checkpoint();
-    let placed = Placed::of_layers(&checkpoint.model.layers).unwrap();
+    let placed = Placed::of_layers(&checkpoint.model.layers, Want::Output).unwrap();
     let mut examples = Examples::test(&data, &checkpoint).unwrap();
     examples.labels.truncate(20);
     examples.inputs.truncate(20 * 64);

@@ -59,10 +59,11 @@ fn held(board: &Board, i: usize) -> Option<u64> {
         assert!(used <= limit, "{name} {words}: {used} B");
     }
     let parameters = bytes(&planned, "parameters");
-    let besides = bytes(memory, "arena_used") - bytes(memory, "activations");
+    // Besides values, gradients and the graph, which has some bytes for each node.
+    let besides = bytes(memory, "arena_used") - bytes(memory, "values") - bytes(memory, "graph");
     if i < 2 {
         let each = besides as f64 / parameters as f64;
-        assert!(each <= 4.2, "{name} {words}: {each} B a parameter");
+        assert!(each <= 4.1, "{name} {words}: {each} B a parameter");
         assert_eq!(memory["arena_used"], memory["least"], "{name} {words}: no more would be of use");
     }
     Some(stack)

@@ -1,9 +1,13 @@
-use super::Forward;
+use super::backward::Backward;
+use super::forward::Forward;
+use super::sink::{PART, Sink, fitting, rows_at_once};
 use crate::graph::Node;
-use crate::kernel::{all_finite, conv_forward, conv_pack, nest_rows};
-use crate::layer::{Conv, Shortcut, Window, shortcut_forward};
+use crate::kernel::{
+    all_finite, conv_backward_input, conv_forward, conv_gather, conv_gathered_len, conv_pack, conv_read_past,
+    conv_weight_gradient, nest_rows,
+};
+use crate::layer::{Conv, Shortcut, Window, shortcut_backward, shortcut_forward};
 use crate::network::Workers;
-use crate::train::fitting;
 
 impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     #[inline(never)]
@@ -13,15 +17,16 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
         let conv = Conv { input: shape.image(), channels: node.shape.channels, window };
         let weights = self.take(conv.weights().unwrap_or(0) as usize);
         let biases = self.take(if bias { outputs } else { 0 });
-        let (isa, scratch) = (self.isa, &mut *self.scratch);
+        let (isa, scratch) = (self.room.isa, &mut *self.room.scratch);
+        let (from, to) = (self.memory.span(node.x), self.memory.span(i));
         let each = weights.len() / outputs.max(1);
         let mut finite = true;
         for rows in fitting(outputs, each, scratch.len(), nest_rows::<T>(isa)) {
-            let panel = scratch.get_mut(..rows.len() * each).unwrap_or_default();
+            let panel = scratch.get_mut(..rows.len().wrapping_mul(each)).unwrap_or_default();
             conv_pack::<T>(isa, &conv, false, rows.clone(), weights, panel);
             let panel = &*panel;
             let last = rows.end == outputs;
-            finite = self.memory.across(node.x, i, |x, y| {
+            finite = self.memory.across(from, to, |_, x, y| {
                 conv_forward::<T>(isa, &conv, rows.clone(), panel, biases, x.as_chunks().0, y.as_chunks_mut().0);
                 !last || all_finite(isa, y)
             });
@@ -33,6 +38,110 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     pub(super) fn shortcut(&mut self, node: &Node, channels: u32, stride: u32) -> bool {
         let (i, shape) = self.at_hand(node);
         let shortcut = Shortcut { input: shape.image(), channels, stride };
-        self.memory.across(node.x, i, |x, y| shortcut_forward(&shortcut, T, x, y).is_ok())
+        let (from, to) = (self.memory.span(node.x), self.memory.span(i));
+        self.memory.across(from, to, |_, x, y| shortcut_forward(&shortcut, T, x, y).is_ok())
+    }
+}
+
+impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: usize> Backward<'_, '_, '_, K, F, R, T> {
+    pub(super) fn conv(&mut self, node: &Node, window: Window, bias: bool) -> bool {
+        let (_, shape) = self.at_hand(node);
+        let conv = Conv { input: shape.image(), channels: node.shape.channels, window };
+        let weights = conv.weights().unwrap_or(0) as usize;
+        let at = self.take(weights.wrapping_add(if bias { conv.channels as usize } else { 0 }));
+        let finite = if self.wants(node.x) { self.conv_operand(node, &conv, at) } else { self.is_finite() };
+        if finite && self.sink.wanted() {
+            self.conv_parameters(node, &conv, bias, at);
+        }
+        finite
+    }
+
+    #[inline(never)]
+    fn conv_operand(&mut self, node: &Node, conv: &Conv, at: usize) -> bool {
+        let (isa, inputs) = (self.room.isa, conv.input.channels as usize);
+        let (from, to) = (self.memory.gradient(self.at_hand(node).0), self.target(node));
+        let weights = self.sink.parameters().get(at..).unwrap_or_default();
+        let weights = weights.get(..conv.weights().unwrap_or(0) as usize).unwrap_or_default();
+        let scratch = &mut *self.room.scratch;
+        let each = weights.len() / inputs.max(1);
+        let mut finite = true;
+        for rows in fitting(inputs, each, scratch.len(), nest_rows::<T>(isa)) {
+            let panel = scratch.get_mut(..rows.len().wrapping_mul(each)).unwrap_or_default();
+            conv_pack::<T>(isa, conv, true, rows.clone(), weights, panel);
+            let panel = &*panel;
+            let last = rows.end == inputs;
+            finite = self.memory.across(from, to, |_, g, to| {
+                conv_backward_input::<T>(isa, conv, rows.clone(), panel, g.as_chunks().0, to.as_chunks_mut().0);
+                !last || all_finite(isa, to)
+            });
+        }
+        finite && self.settle(node)
+    }
+
+    #[inline(never)]
+    fn conv_parameters(&mut self, node: &Node, conv: &Conv, bias: bool, at: usize) {
+        let Some((inputs_len, outputs_len)) = conv_gathered_len(conv, T as u64) else { return };
+        let past = conv_read_past(T as u64) as usize;
+        let (inputs_len, outputs_len) = ((inputs_len as usize).saturating_sub(past), outputs_len as usize);
+        let (from, of) = (self.memory.span(node.x), self.memory.gradient(self.at_hand(node).0));
+        let (isa, workers, tiles) = (self.room.isa, self.memory.workers, self.memory.tiles);
+        let (x, g) = (self.memory.get(from), self.memory.get(of));
+        let (scratch, gathered) = (&mut *self.room.scratch, &mut *self.room.gathered);
+        let outputs = conv.channels as usize;
+        let each = conv.weights().unwrap_or(0) as usize / outputs.max(1);
+        // Biases come with the weights where there is room for all of both, otherwise after them.
+        let biases = if bias { outputs } else { 0 };
+        let together = scratch.len() >= outputs * each + biases || matches!(self.sink, Sink::Buffer(..));
+        let capacity = if together { usize::MAX } else { scratch.len() };
+        for rows in fitting(outputs, each, capacity, PART) {
+            let end = at + rows.end * each + if together { biases } else { 0 };
+            self.sink.with(at + rows.start * each..end, scratch, |gradient| {
+                let (weights, biases) = gradient.split_at_mut_checked(rows.len() * each).unwrap_or_default();
+                let rows_at_once = rows_at_once(workers, rows.len());
+                let room = gathered.len().saturating_sub(past);
+                let at_once = (room / (inputs_len + outputs_len).max(1)).min(tiles).max(1);
+                let (inputs, outputs) = gathered.split_at_mut_checked(at_once * inputs_len + past).unwrap_or_default();
+                for first in (0..tiles).step_by(at_once) {
+                    let now = at_once.min(tiles - first);
+                    let used = inputs.get_mut(..now * inputs_len).unwrap_or_default();
+                    workers.any2(used, inputs_len, outputs, outputs_len, |i, inputs, outputs| {
+                        let tile = first + i;
+                        let x = x.get(tile * from.tile_len..).unwrap_or_default().as_chunks::<T>().0;
+                        let g = g.get(tile * of.tile_len..).unwrap_or_default().as_chunks::<T>().0;
+                        conv_gather::<T>(isa, conv, T, x, g, inputs, outputs);
+                        false
+                    });
+                    let (inputs, outputs, points) = (&*inputs, &*outputs, now * T);
+                    workers.any(weights, rows_at_once * each, |part, weights| {
+                        let row = rows.start + part * rows_at_once;
+                        conv_weight_gradient::<T>(isa, conv, points, row, inputs, outputs, weights, &mut []);
+                        false
+                    });
+                    conv_weight_gradient::<T>(isa, conv, points, 0, &[], outputs, &mut [], biases);
+                }
+            });
+        }
+        if bias && !together {
+            self.sink.with(at + outputs * each..at + outputs * each + outputs, scratch, |gradient| {
+                let plane = node.shape.plane() as usize;
+                for g in g.chunks_exact(of.tile_len.max(1)).take(tiles) {
+                    let channels = g.as_chunks::<T>().0.chunks_exact(plane.max(1));
+                    for (bias, places) in gradient.iter_mut().zip(channels) {
+                        for lane in 0..T {
+                            places.iter().for_each(|g| *bias += g.get(lane).copied().unwrap_or(0.0));
+                        }
+                    }
+                }
+            });
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn shortcut(&mut self, node: &Node, channels: u32, stride: u32) -> bool {
+        let (_, shape) = self.at_hand(node);
+        let shortcut = Shortcut { input: shape.image(), channels, stride };
+        // What is taken or +0.0, so that nothing has to be looked at.
+        self.hands_on_unseen(node.x);
+        self.across(node, |_, g, to| shortcut_backward(&shortcut, T, g, to).is_ok())
     }
 }

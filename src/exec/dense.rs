@@ -1,6 +1,9 @@
-use super::Forward;
+use super::backward::Backward;
+use super::forward::Forward;
+use super::memory::Span;
+use super::sink::{PART, Sink, fitting, rows_at_once};
 use crate::graph::Node;
-use crate::kernel::{Matrix, all_finite, chain_matrix};
+use crate::kernel::{Matrix, all_finite, chain_matrix, descend, weight_gradient};
 use crate::network::Workers;
 
 impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
@@ -11,9 +14,10 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
         let (inputs, outputs) = (shape.units().unwrap_or(0) as usize, node.shape.channels as usize);
         let weights = self.take(inputs.wrapping_mul(outputs));
         let biases = self.take(if bias { outputs } else { 0 });
-        let isa = self.isa;
+        let isa = self.room.isa;
         let matrix = Matrix { data: weights, stride: inputs, transposed: false };
-        self.memory.across(node.x, i, |x, y| {
+        let (from, to) = (self.memory.span(node.x), self.memory.span(i));
+        self.memory.across(from, to, |_, x, y| {
             let (x, y) = (x.as_chunks::<T>().0, y.as_chunks_mut::<T>().0);
             begin(biases, y);
             chain_matrix::<R, T>(isa, matrix, x, y);
@@ -28,5 +32,87 @@ fn begin<const T: usize>(biases: &[f32], y: &mut [[f32; T]]) {
     from_zero.as_flattened_mut().fill(0.0);
     for (y, bias) in from_biases.iter_mut().zip(biases) {
         *y = [bias + 0.0; T];
+    }
+}
+
+impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: usize> Backward<'_, '_, '_, K, F, R, T> {
+    pub(super) fn dense(&mut self, node: &Node, bias: bool) -> bool {
+        let i = self.at_hand(node).0;
+        let (inputs, outputs) = (self.memory.units(node.x), node.shape.channels as usize);
+        let weights = inputs.wrapping_mul(outputs);
+        let at = self.take(weights.wrapping_add(if bias { outputs } else { 0 }));
+        let of = self.memory.gradient(i);
+        let finite = if self.wants(node.x) { self.dense_operand(node, of, (at, inputs)) } else { self.is_finite() };
+        if finite && self.sink.wanted() {
+            self.dense_parameters(node, of, (inputs, outputs, bias), at);
+        }
+        finite
+    }
+
+    #[inline(never)]
+    fn dense_operand(&mut self, node: &Node, from: Span, (at, inputs): (usize, usize)) -> bool {
+        let to = self.target(node);
+        let isa = self.room.isa;
+        let weights = self.sink.parameters().get(at..).unwrap_or_default();
+        let len = inputs.wrapping_mul(node.shape.channels as usize);
+        let data = weights.get(..len).unwrap_or_default();
+        let matrix = Matrix { data, stride: inputs, transposed: true };
+        let finite = self.memory.across(from, to, |_, g, to| {
+            to.fill(0.0);
+            chain_matrix::<R, T>(isa, matrix, g.as_chunks().0, to.as_chunks_mut().0);
+            all_finite(isa, to)
+        });
+        finite && self.settle(node)
+    }
+
+    #[inline(never)]
+    fn dense_parameters(&mut self, node: &Node, of: Span, (inputs, outputs, bias): (usize, usize, bool), at: usize) {
+        let from = self.memory.span(node.x);
+        let (isa, workers) = (self.room.isa, self.memory.workers);
+        let (x, g) = (self.memory.get(from), self.memory.get(of));
+        let weights = inputs.wrapping_mul(outputs);
+        if let (Sink::Update(parameters, _, Some(rate)), 1) = (&mut self.sink, T) {
+            // One point: a gradient is one product, and no sum.
+            let own = parameters.get_mut(at..).unwrap_or_default();
+            let (own, biases) = own.split_at_mut_checked(weights).unwrap_or_default();
+            if x.len() == from.tile_len {
+                descend(isa, (outputs, inputs), *rate, x, g, own);
+                if bias {
+                    biases.iter_mut().zip(g).take(outputs).for_each(|(bias, g)| *bias -= *rate * g);
+                }
+                return;
+            }
+        }
+        let scratch = &mut *self.room.scratch;
+        for rows in fitting(outputs, inputs, scratch.len(), PART) {
+            let begin = at.wrapping_add(rows.start.wrapping_mul(inputs));
+            let range = begin..begin.wrapping_add(rows.len().wrapping_mul(inputs));
+            self.sink.with(range, scratch, |gradient| {
+                let at_once = rows_at_once(workers, rows.len());
+                workers.any(gradient, at_once.saturating_mul(inputs), |part, gradient| {
+                    let first = rows.start.wrapping_add(part.wrapping_mul(at_once));
+                    let shape = (gradient.len() / inputs.max(1), inputs, T);
+                    // Not a zip of two: where it is not inlined, the compiler forgets that no chunk is empty.
+                    for (tile, x) in x.chunks_exact(from.tile_len.max(1)).enumerate() {
+                        let g = g.get(tile.wrapping_mul(of.tile_len).wrapping_add(first.wrapping_mul(T))..);
+                        weight_gradient(isa, shape, x, g.unwrap_or_default(), gradient);
+                    }
+                    false
+                });
+            });
+        }
+        if bias {
+            let at = at.wrapping_add(weights);
+            for rows in fitting(outputs, 1, scratch.len(), 1) {
+                self.sink.with(at.wrapping_add(rows.start)..at.wrapping_add(rows.end), scratch, |gradient| {
+                    for g in g.chunks_exact(of.tile_len.max(1)) {
+                        let g = g.as_chunks::<T>().0.get(rows.clone()).unwrap_or_default();
+                        for (bias, g) in gradient.iter_mut().zip(g) {
+                            g.iter().for_each(|g| *bias += g);
+                        }
+                    }
+                });
+            }
+        }
     }
 }

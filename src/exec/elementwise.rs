@@ -1,39 +1,126 @@
-use super::Forward;
+use super::backward::Backward;
+use super::forward::{Forward, Mode, Passed};
 use crate::graph::Node;
-use crate::kernel::all_finite;
-use crate::layer::{crelu_values, join_forward, prelu_in_place, relu_values};
+use crate::kernel::{all_finite, crelu_backward, crelu_forward, relu_backward, relu_forward};
+use crate::layer::{Dropout, crelu_values, dropout_backward, dropout_forward, join_forward, relu_values};
 use crate::network::Workers;
+
+/// Bytes that hold a bit for each of so many elements of a tile.
+fn bytes(elements: usize) -> usize {
+    elements.div_ceil(8)
+}
 
 impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     #[inline(never)]
     pub(super) fn relu(&mut self, node: &Node) -> bool {
-        let (i, isa) = (self.node(), self.isa);
-        self.memory.over(node.x, i, |y| {
-            isa.compiled(|y: &mut [f32], ()| relu_values(y), y, ());
-            true
-        })
+        let (isa, from, to) = (self.room.isa, self.memory.span(node.x), self.memory.span(self.node()));
+        self.memory.copy(from, to);
+        match self.take_tape(bytes(to.tile_len)) {
+            Some(at) => self.memory.over_taped(to, at, |y, tape| {
+                relu_forward(isa, y, tape);
+                true
+            }),
+            None => self.memory.over(to, |_, y| {
+                isa.compiled(|y: &mut [f32], ()| relu_values(y), y, ());
+                true
+            }),
+        }
     }
 
     #[inline(never)]
     pub(super) fn crelu(&mut self, node: &Node) -> bool {
         let (i, shape) = self.at_hand(node);
-        let (isa, plane) = (self.isa, (shape.plane() as usize).wrapping_mul(T));
-        self.memory.across(node.x, i, |x, y| {
-            isa.compiled(|x: &[f32], y: &mut [f32]| crelu_values(plane, x, y), x, y);
-            true
-        })
+        let (isa, plane) = (self.room.isa, shape.plane() as usize);
+        let (from, to) = (self.memory.span(node.x), self.memory.span(i));
+        let bytes = bytes(from.tile_len);
+        let tape = self.take_tape(bytes);
+        if tape.is_none() && from.start != to.start {
+            return self.memory.across(from, to, |_, x, y| {
+                isa.compiled(|x: &[f32], y: &mut [f32]| crelu_values(plane.wrapping_mul(T), x, y), x, y);
+                true
+            });
+        }
+        // The operand in the first half of each tile of the value.
+        self.memory.spread(from, to);
+        match tape {
+            Some(at) => self.memory.over_taped(to, at, |y, tape| {
+                crelu_forward::<T>(isa, plane, y.as_chunks_mut::<T>().0, tape.get_mut(..bytes).unwrap_or_default());
+                true
+            }),
+            None => self.memory.over(to, |_, y| {
+                crelu_forward::<T>(isa, plane, y.as_chunks_mut::<T>().0, &mut []);
+                true
+            }),
+        }
     }
 
-    /// Slopes are looked at, too: one that met no negative value would hide.
     #[inline(never)]
-    pub(super) fn prelu(&mut self, node: &Node) -> bool {
-        let (i, isa) = (self.node(), self.isa);
-        let slopes = self.take(node.shape.channels as usize);
-        all_finite(isa, slopes)
-            && self.memory.over(node.x, i, |y| {
-                isa.compiled(prelu_in_place, slopes, &mut *y);
-                all_finite(isa, y)
-            })
+    pub(super) fn dropout(&mut self, node: &Node, rate: f32) -> bool {
+        let (isa, from, to) = (self.room.isa, self.memory.span(node.x), self.memory.span(self.node()));
+        self.memory.copy(from, to);
+        let Mode::Training { seed, step, .. } = self.mode else { return true };
+        let Ok(dropout) = Dropout::new(seed, step, node.address, rate) else { return false };
+        let first = self.memory.first;
+        self.memory.over(to, |tile, y| {
+            dropout_forward(&dropout, first.wrapping_add(tile.wrapping_mul(T) as u32), T, y);
+            all_finite(isa, y)
+        })
+    }
+}
+
+impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: usize> Backward<'_, '_, '_, K, F, R, T> {
+    #[inline(never)]
+    pub(super) fn relu(&mut self, node: &Node) -> bool {
+        let (isa, span) = (self.room.isa, self.memory.gradient(self.at_hand(node).0));
+        let at = self.take_tape(bytes(span.tile_len));
+        if !self.wants(node.x) {
+            return true;
+        }
+        self.memory.over_taped(span, at, |g, tape| {
+            relu_backward(isa, g, tape);
+            true
+        });
+        self.deliver_from(span, node)
+    }
+
+    #[inline(never)]
+    pub(super) fn crelu(&mut self, node: &Node) -> bool {
+        let (i, shape) = self.at_hand(node);
+        let (isa, plane) = (self.room.isa, shape.plane() as usize);
+        let bytes = bytes(self.memory.span(node.x).tile_len);
+        let at = self.take_tape(bytes);
+        if !self.wants(node.x) {
+            return true;
+        }
+        // In place in the gradient of the value, of which the first half of each tile stays.
+        let (from, operand) = (self.memory.gradient(i), self.memory.span(node.x));
+        self.memory.over_taped(from, at, |g, tape| {
+            let tape = tape.get_mut(..bytes).unwrap_or_default();
+            crelu_backward::<T>(isa, plane, g.as_chunks_mut::<T>().0, tape);
+            true
+        });
+        let half = self.memory.gather(from, operand);
+        self.deliver_from(half, node)
+    }
+
+    #[inline(never)]
+    pub(super) fn dropout(&mut self, node: &Node, rate: f32) -> bool {
+        let (isa, span) = (self.room.isa, self.memory.gradient(self.at_hand(node).0));
+        if !self.wants(node.x) {
+            return true;
+        }
+        if let Passed::Training { seed, step } = self.passed {
+            let Ok(dropout) = Dropout::new(seed, step, node.address, rate) else { return false };
+            let first = self.memory.first;
+            let finite = self.memory.over(span, |tile, g| {
+                dropout_backward(&dropout, first.wrapping_add(tile.wrapping_mul(T) as u32), T, g);
+                all_finite(isa, g)
+            });
+            if !finite {
+                return false;
+            }
+        }
+        self.deliver_from(span, node)
     }
 }
 

@@ -1,13 +1,23 @@
-//! Runs a graph: values in the slots of a [`Plan`](crate::plan::Plan), one node after the other.
+//! Runs a graph: values and gradients in the slots of a [`Plan`](crate::plan::Plan), one node after the other.
 //!
 //! The protocol is in the types: [`Executor::begin`] gives a [`Batch`] that takes the inputs, [`Batch::forward`] a [`Forward`] that does the
-//! work, and [`Forward::run`] the [`Outputs`].
+//! work, [`Forward::run`] the [`Outputs`]; those take the gradients of the outputs and give a [`Backward`], and [`Backward::run`] the
+//! [`Gradients`] of the inputs. An operation is one file with both directions.
+mod backward;
 mod conv;
 mod dense;
 mod elementwise;
+mod forward;
+mod gather;
 mod memory;
 mod norm;
+mod outputs;
 mod pool;
+mod prelu;
 mod run;
+mod sink;
 
-pub use run::{Batch, Buffers, Executor, Forward, Options, Outputs};
+pub use backward::{Backward, Gradients};
+pub use forward::{Forward, Mode};
+pub use outputs::Outputs;
+pub use run::{Batch, Buffers, Executor, Options};

@@ -49,6 +49,11 @@ impl<'a> Builder<'a> {
         self.address = address;
     }
 
+    /// The first error that arose.
+    pub(crate) const fn error(&self) -> Option<Error> {
+        self.error
+    }
+
     /// The shape of a value.
     pub const fn shape(&self, value: Value) -> Shape {
         let i = value.0 as usize;
@@ -78,7 +83,7 @@ impl<'a> Builder<'a> {
                 return value;
             }
         };
-        if !matches!(op, Op::Input { .. }) {
+        if !op.is_input() {
             self.use_until(x, value.0);
             self.use_until(y, value.0);
         }

@@ -54,6 +54,68 @@ impl Facts {
     }
 }
 
+/// What the backward pass needs of a forward pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Saved {
+    /// Nothing.
+    Nothing,
+    /// The operands.
+    Operands,
+    /// The normalised operand: it takes the operand's place where nothing else needs that.
+    Normalised,
+}
+
+/// What the backward pass of an operation needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct BackwardFacts {
+    /// For the gradient of its operands.
+    pub saved: Saved,
+    /// For the gradient of its parameters.
+    pub saved_for_parameters: Saved,
+    /// Whether the gradient of an operand may be written over that of the value.
+    pub in_place: bool,
+    /// Whether the value may be written over its operand though it has more units.
+    pub grows: bool,
+    /// Whether plain descent on one point needs no gradient of its parameters.
+    pub descends: bool,
+    /// Bytes of tape for each tile: a bit for each element of a rectifier, a byte for each maximum.
+    pub tape: u64,
+    /// f32 elements of scratch: the least for the gradient of operands, the least for that of parameters, and the most that make both
+    /// faster.
+    pub scratch: [u64; 3],
+    /// f32 elements that hold the operands of a parameter gradient for one tile.
+    pub gathered: u64,
+}
+
+impl BackwardFacts {
+    /// An operation that needs nothing.
+    pub(crate) const NOTHING: Self = Self {
+        saved: Saved::Nothing,
+        saved_for_parameters: Saved::Nothing,
+        in_place: false,
+        grows: false,
+        descends: false,
+        tape: 0,
+        scratch: [0; 3],
+        gathered: 0,
+    };
+
+    /// The same, element by element.
+    pub(crate) const IN_PLACE: Self = Self { in_place: true, ..Self::NOTHING };
+
+    /// One with a bit of tape for each unit of `x`.
+    pub(crate) const fn rectifier(x: Shape, tile: u32, grows: bool) -> Self {
+        // Nothing saturates: fewer than 2^32 units, tiles of at most 64.
+        let units = match x.units() {
+            Some(units) => units as u64,
+            None => 0,
+        };
+        Self { tape: units.saturating_mul(tile as u64).div_ceil(8), grows, ..Self::IN_PLACE }
+    }
+}
+
 /// Refuses a number that is not finite.
 pub(crate) const fn finite(x: f32) -> Result<(), Error> {
     if is_finite(x) { Ok(()) } else { Err(Error::Refused(Refusal::Scale)) }

@@ -10,8 +10,8 @@ mod shape;
 mod words;
 
 pub use builder::{Builder, Value};
-pub use facts::Facts;
 pub(crate) use facts::finite;
+pub use facts::{BackwardFacts, Facts, Saved};
 pub use node::{Graph, Node};
 pub use op::Op;
 pub use shape::Shape;

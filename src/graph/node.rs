@@ -1,4 +1,4 @@
-use super::{Facts, NodeWords, Op, Shape};
+use super::{Facts, NodeWords, Op, Shape, words};
 use crate::error::{Error, Refusal};
 
 /// Node i of a graph, which computes value i.
@@ -27,7 +27,7 @@ impl Node {
 
     /// Whether it is an input of the network.
     pub const fn is_input(&self) -> bool {
-        matches!(self.op, Op::Input { .. })
+        self.op.is_input()
     }
 }
 
@@ -54,19 +54,48 @@ impl Nodes<'_> {
     }
 
     /// Node i; None past the end, and for words that are none.
+    const fn checked(&self, i: usize) -> Option<Node> {
+        match self {
+            Nodes::Words(words) if i < words.len() => Node::from_words(&words[i]),
+            _ => self.get(i),
+        }
+    }
+
+    /// Node i of those that were checked; None past the end.
+    #[inline(always)]
     const fn get(&self, i: usize) -> Option<Node> {
-        // No panic: i is below the length; `get` is not const.
+        // No panic: i is below the length, here and below; `get` is not const.
         match self {
             Nodes::List(nodes) if i < nodes.len() => Some(nodes[i]),
-            Nodes::Words(words) if i < words.len() => Node::from_words(&words[i]),
+            Nodes::Words(words) if i < words.len() => Node::of_checked(&words[i]),
             _ => None,
+        }
+    }
+
+    /// The shape of node i, which takes less than the node.
+    #[inline(always)]
+    const fn shape(&self, i: usize) -> Shape {
+        match self {
+            Nodes::List(nodes) if i < nodes.len() => nodes[i].shape,
+            Nodes::Words(words) if i < words.len() => words::shape_of(&words[i]),
+            _ => Shape::vector(0),
+        }
+    }
+
+    /// The last use of value i.
+    #[inline(always)]
+    const fn last_use(&self, i: usize) -> u32 {
+        match self {
+            Nodes::List(nodes) if i < nodes.len() => nodes[i].last_use,
+            Nodes::Words(words) if i < words.len() => words::last_use_of(&words[i]),
+            _ => 0,
         }
     }
 }
 
 impl<'a> Graph<'a> {
     /// The most nodes of a graph.
-    pub const MAX_NODES: usize = 1 << 16;
+    pub const MAX_NODES: usize = 1 << 24;
 
     /// Checks every node.
     ///
@@ -116,6 +145,7 @@ impl<'a> Graph<'a> {
     }
 
     /// Node i; None past the end.
+    #[inline]
     pub const fn node(&self, i: u32) -> Option<Node> {
         self.nodes.get(i as usize)
     }
@@ -128,10 +158,37 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// Whether node i is an input of the network.
+    pub(crate) const fn is_input(&self, i: usize) -> bool {
+        match self.nodes {
+            // No panic: i is below the length.
+            Nodes::List(nodes) if i < nodes.len() => nodes[i].is_input(),
+            Nodes::Words(words) if i < words.len() => words::is_input(&words[i]),
+            _ => false,
+        }
+    }
+
+    /// Units of value i: of a graph that was checked they are fewer than 2^32.
+    #[inline(always)]
+    pub(crate) const fn units(&self, i: usize) -> usize {
+        let shape = self.nodes.shape(i);
+        (shape.channels as usize).wrapping_mul(shape.plane() as usize)
+    }
+
+    /// The shape of value i.
+    pub(crate) const fn shape(&self, i: usize) -> Shape {
+        self.nodes.shape(i)
+    }
+
+    /// The last node that has value i as an operand.
+    pub(crate) const fn last_use(&self, i: usize) -> u32 {
+        self.nodes.last_use(i)
+    }
+
     /// What node i needs; None past the end.
     pub const fn facts(&self, i: u32) -> Option<Facts> {
         let Some(node) = self.node(i) else { return None };
-        match node.op.facts(self.at(node.x as usize).shape, self.at(node.y as usize).shape) {
+        match node.op.facts(self.shape(node.x as usize), self.shape(node.y as usize)) {
             Ok(facts) => Some(facts),
             Err(_) => None,
         }
@@ -140,19 +197,19 @@ impl<'a> Graph<'a> {
     /// The numbers of the inputs' nodes.
     pub fn inputs(&self) -> impl Iterator<Item = u32> + use<'a> {
         let graph = *self;
-        (0..).take_while(move |i| graph.node(*i).is_some_and(|node| node.is_input()))
+        (0..).take_while(move |i| graph.is_input(*i as usize))
     }
 
     /// The numbers of the outputs' nodes.
     pub fn outputs(&self) -> impl Iterator<Item = u32> + use<'a> {
         let graph = *self;
         let len = self.len() as u32;
-        (0..len).filter(move |i| graph.node(*i).is_some_and(|node| node.last_use == len))
+        (0..len).filter(move |i| graph.last_use(*i as usize) == len)
     }
 
     /// Checks node i; those before it have been.
     const fn check(&self, i: usize) -> Result<(), Error> {
-        let Some(node) = self.nodes.get(i) else { return Err(Error::Refused(Refusal::Operation)) };
+        let Some(node) = self.nodes.checked(i) else { return Err(Error::Refused(Refusal::Operation)) };
         let (x, y) = (node.x as usize, node.y as usize);
         if node.is_input() {
             let first = match i.checked_sub(1) {
@@ -167,11 +224,11 @@ impl<'a> Graph<'a> {
                 return Err(Error::Refused(Refusal::Operand));
             }
             // Together with what is checked of `last_use` below: the last use is the greatest of all uses.
-            if (self.at(x).last_use as usize) < i || (self.at(y).last_use as usize) < i {
+            if (self.last_use(x) as usize) < i || (self.last_use(y) as usize) < i {
                 return Err(Error::Refused(Refusal::LastUse));
             }
         }
-        match node.op.facts(self.at(x).shape, self.at(y).shape) {
+        match node.op.facts(self.shape(x), self.shape(y)) {
             Ok(facts) if facts.shape.same(node.shape) => {}
             Ok(_) => return Err(Error::Refused(Refusal::Shape)),
             Err(error) => return Err(error),

@@ -1,4 +1,4 @@
-use super::{Facts, Shape};
+use super::{BackwardFacts, Facts, Shape};
 use crate::error::{Error, Refusal};
 use crate::layer::{self, Window};
 
@@ -80,6 +80,30 @@ pub enum Op {
 }
 
 impl Op {
+    /// What it is called.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Op::Input { .. } => "input",
+            Op::Reshape { .. } => "reshape",
+            Op::Dense { .. } => "dense",
+            Op::Conv { .. } => "conv",
+            Op::Relu => "relu",
+            Op::Prelu { .. } => "prelu",
+            Op::Crelu => "crelu",
+            Op::BatchNorm { .. } => "batch-norm",
+            Op::AveragePool { .. } => "average-pool",
+            Op::MaxPool { .. } => "max-pool",
+            Op::Dropout { .. } => "dropout",
+            Op::Shortcut { .. } => "shortcut",
+            Op::Add { .. } => "add",
+        }
+    }
+
+    /// Whether it is an input of the network.
+    pub const fn is_input(&self) -> bool {
+        matches!(self, Op::Input { .. })
+    }
+
     /// Whether it has two operands.
     pub const fn is_binary(&self) -> bool {
         matches!(self, Op::Add { .. })
@@ -104,6 +128,23 @@ impl Op {
             Op::Dropout { rate } => layer::dropout::facts(x, rate),
             Op::Shortcut { channels, stride } => layer::shortcut::facts(x, channels, stride),
             Op::Add { a, b } => layer::join::facts(x, y, a, b),
+        }
+    }
+
+    /// What the backward pass needs, for a first operand of this shape and tiles of at most 64 points. It is for operations that have
+    /// [facts](Op::facts).
+    pub const fn backward(&self, x: Shape, tile: u32) -> BackwardFacts {
+        match *self {
+            Op::Input { .. } => BackwardFacts::NOTHING,
+            Op::Reshape { .. } | Op::Dropout { .. } | Op::Add { .. } => BackwardFacts::IN_PLACE,
+            Op::Dense { outputs, bias } => layer::dense::backward(x, outputs, bias),
+            Op::Conv { channels, window, bias } => layer::conv::backward(x, channels, window, bias, tile),
+            Op::Relu => BackwardFacts::rectifier(x, tile, false),
+            Op::Prelu { .. } => layer::prelu::backward(x, tile),
+            Op::Crelu => BackwardFacts::rectifier(x, tile, true),
+            Op::BatchNorm { .. } => layer::channel_norm::backward(x, tile),
+            Op::AveragePool { .. } | Op::Shortcut { .. } => BackwardFacts::NOTHING,
+            Op::MaxPool { window } => layer::pool::max_backward(x, window, tile),
         }
     }
 }

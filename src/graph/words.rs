@@ -33,29 +33,42 @@ const fn of_op(op: &Op) -> (u32, bool, [u32; 5]) {
     }
 }
 
-/// The operation that these are of; None for a tag or numbers that are of none.
-const fn op_of(tag: u32, flag: bool, numbers: [u32; 5]) -> Option<Op> {
-    let [first, height, width, stride, padding] = numbers;
-    let window = Window { height, width, stride, padding };
-    let (a, b) = (f32::from_bits(first), f32::from_bits(height));
-    if matches!(tag, 1 | 2) && (height > u16::MAX as u32 || width > u16::MAX as u32) {
-        return None;
+/// The operation of words; None for a tag or numbers that are of none.
+#[inline(always)]
+const fn op_of(words: &NodeWords) -> Option<Op> {
+    // Each arm reads what it needs: a step of training decodes every node twice.
+    #[inline(always)]
+    const fn window([_, _, height, width, stride, padding, ..]: &NodeWords) -> Window {
+        Window { height: *height, width: *width, stride: *stride, padding: *padding }
     }
-    let shape = Shape { channels: first, height: height as u16, width: width as u16 };
-    Some(match tag {
-        1 => Op::Input { shape },
-        2 => Op::Reshape { shape },
+    #[inline(always)]
+    const fn shape([_, channels, height, width, ..]: &NodeWords) -> Option<Shape> {
+        if *height > u16::MAX as u32 || *width > u16::MAX as u32 {
+            return None;
+        }
+        Some(Shape { channels: *channels, height: *height as u16, width: *width as u16 })
+    }
+    let (flag, first, second) = (words[0] >> 8 == 1, words[1], words[2]);
+    Some(match words[0] & 0xff {
+        1 => match shape(words) {
+            Some(shape) => Op::Input { shape },
+            None => return None,
+        },
+        2 => match shape(words) {
+            Some(shape) => Op::Reshape { shape },
+            None => return None,
+        },
         3 => Op::Dense { outputs: first, bias: flag },
-        4 => Op::Conv { channels: first, window, bias: flag },
+        4 => Op::Conv { channels: first, window: window(words), bias: flag },
         5 => Op::Relu,
-        6 => Op::Prelu { slope: a },
+        6 => Op::Prelu { slope: f32::from_bits(first) },
         7 => Op::Crelu,
-        8 => Op::BatchNorm { eps: a, momentum: b },
-        9 => Op::AveragePool { window },
-        10 => Op::MaxPool { window },
-        11 => Op::Dropout { rate: a },
-        12 => Op::Shortcut { channels: first, stride: height },
-        13 => Op::Add { a, b },
+        8 => Op::BatchNorm { eps: f32::from_bits(first), momentum: f32::from_bits(second) },
+        9 => Op::AveragePool { window: window(words) },
+        10 => Op::MaxPool { window: window(words) },
+        11 => Op::Dropout { rate: f32::from_bits(first) },
+        12 => Op::Shortcut { channels: first, stride: second },
+        13 => Op::Add { a: f32::from_bits(first), b: f32::from_bits(second) },
         _ => return None,
     })
 }
@@ -70,12 +83,9 @@ impl Node {
     }
 
     /// The node of these words; None where they are none that [`Node::to_words`] writes.
+    #[inline(never)]
     pub const fn from_words(words: &NodeWords) -> Option<Self> {
-        let [head, a, b, c, d, e, x, y, channels, extent, address, last_use] = *words;
-        let numbers = [a, b, c, d, e];
-        let Some(op) = op_of(head & 0xff, head >> 8 == 1, numbers) else { return None };
-        let shape = Shape { channels, height: extent as u16, width: (extent >> 16) as u16 };
-        let node = Self { op, x, y, shape, address, last_use };
+        let Some(node) = Self::of_checked(words) else { return None };
         // One node, one encoding: what is hashed has no second form.
         let again = node.to_words();
         let mut i = 0;
@@ -87,4 +97,32 @@ impl Node {
         }
         Some(node)
     }
+
+    /// The same of words that are known to be those of a node.
+    #[inline(always)]
+    pub(super) const fn of_checked(words: &NodeWords) -> Option<Self> {
+        let [_, _, _, _, _, _, x, y, .., address, last_use] = *words;
+        let Some(op) = op_of(words) else { return None };
+        Some(Self { op, x, y, shape: shape_of(words), address, last_use })
+    }
+}
+
+/// The shape of a node.
+#[inline(always)]
+pub(super) const fn shape_of(words: &NodeWords) -> Shape {
+    let [.., channels, extent, _, _] = *words;
+    Shape { channels, height: extent as u16, width: (extent >> 16) as u16 }
+}
+
+/// Whether it is an input.
+#[inline(always)]
+pub(super) const fn is_input(words: &NodeWords) -> bool {
+    words[0] == 1
+}
+
+/// The last use of its value.
+#[inline(always)]
+pub(super) const fn last_use_of(words: &NodeWords) -> u32 {
+    let [.., last_use] = *words;
+    last_use
 }

@@ -1,8 +1,8 @@
 //! Batch norm of images: a channel's statistics go over its units as well as over the points.
 use super::batch_norm::{Affine, Moments, inverse_deviation, through_batch};
 use crate::error::{Error, Refusal};
-use crate::graph::{Facts, Shape};
-use crate::kernel::Red16;
+use crate::graph::{BackwardFacts, Facts, Saved, Shape};
+use crate::kernel::{COLUMNS, Red16};
 use crate::math::Math;
 
 /// The elements of a channel `[plane][points]` with their points, points and then positions ascending.
@@ -133,4 +133,27 @@ pub(crate) const fn facts(x: Shape, eps: f32, momentum: f32) -> Result<Facts, Er
     let channels = x.channels as u64;
     let facts = facts.with_parameters(channels, channels);
     Ok(Facts { running: x.channels, scratch: [channels, channels], ..facts })
+}
+
+/// The backward pass of a batch norm in a graph.
+pub(crate) const fn backward(x: Shape, tile: u32) -> BackwardFacts {
+    // Nothing saturates: fewer than 2^32 channels.
+    let both = (x.channels as u64).saturating_mul(2);
+    BackwardFacts {
+        saved: Saved::Normalised,
+        saved_for_parameters: Saved::Normalised,
+        scratch: [0, both, both],
+        gathered: gathered_len(x, tile, 2),
+        ..BackwardFacts::NOTHING
+    }
+}
+
+/// Elements of so many operands of a tile, and what is read past them.
+pub(super) const fn gathered_len(x: Shape, tile: u32, operands: u64) -> u64 {
+    let units = match x.units() {
+        Some(units) => units as u64,
+        None => 0,
+    };
+    // Nothing saturates: fewer than 2^32 units, tiles of at most 64.
+    operands.saturating_mul(units).saturating_mul(tile as u64).saturating_add(COLUMNS as u64)
 }

@@ -1,7 +1,8 @@
 use super::places::{Places, at, part, part_mut};
 use super::{Conv, Image, Window, image, long_enough};
 use crate::error::{Buffer, Error, Refusal};
-use crate::graph::{Facts, Shape};
+use crate::graph::{BackwardFacts, Facts, Saved, Shape};
+use crate::kernel::conv_gathered_len;
 
 /// The lengths of a convolution at so many points.
 struct Lengths {
@@ -188,5 +189,25 @@ pub(crate) const fn facts(x: Shape, channels: u32, window: Window, bias: bool) -
             Ok(Facts { multiply_adds, scratch: [each, weights], ..facts })
         }
         _ => Err(Error::Refused(Refusal::TooLarge)),
+    }
+}
+
+/// The backward pass of a convolution in a graph.
+pub(crate) const fn backward(x: Shape, channels: u32, window: Window, bias: bool, tile: u32) -> BackwardFacts {
+    let conv = Conv { input: x.image(), channels, window };
+    // Nothing saturates that has facts.
+    let of_output = window.taps().saturating_mul(x.channels as u64);
+    let of_input = window.taps().saturating_mul(channels as u64);
+    let row = if of_output > of_input { of_output } else { of_input }.saturating_add(1);
+    let all = of_output.saturating_mul(channels as u64).saturating_add(if bias { channels as u64 } else { 0 });
+    let gathered = match conv_gathered_len(&conv, tile as u64) {
+        Some((inputs, outputs)) => inputs.saturating_add(outputs),
+        None => u64::MAX,
+    };
+    BackwardFacts {
+        saved_for_parameters: Saved::Operands,
+        scratch: [row, row, all],
+        gathered,
+        ..BackwardFacts::NOTHING
     }
 }

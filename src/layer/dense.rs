@@ -1,6 +1,6 @@
 use super::long_enough;
 use crate::error::{Buffer, Error};
-use crate::graph::{Facts, Shape};
+use crate::graph::{BackwardFacts, Facts, Saved, Shape};
 use crate::kernel::naive;
 
 /// `y[i][p] = chain(bias[i]; weight[i][k] * x[k][p], k ascending)`.
@@ -98,4 +98,16 @@ pub(crate) const fn facts(x: Shape, outputs: u32, bias: bool) -> Result<Facts, E
         }
         (Err(error), _) | (_, Err(error)) => Err(error),
     }
+}
+
+/// The backward pass of a dense layer in a graph.
+pub(crate) const fn backward(x: Shape, outputs: u32, bias: bool) -> BackwardFacts {
+    let inputs = match x.units() {
+        Some(inputs) => inputs as u64,
+        None => 0,
+    };
+    let biases = if bias { outputs as u64 } else { 0 };
+    // Nothing saturates: products of numbers below 2^32.
+    let scratch = [0, inputs.saturating_add(1), inputs.saturating_mul(outputs as u64).saturating_add(biases)];
+    BackwardFacts { saved_for_parameters: Saved::Operands, descends: true, scratch, ..BackwardFacts::NOTHING }
 }

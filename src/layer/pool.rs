@@ -1,7 +1,7 @@
 use super::places::{Places, at as index, part, part_mut};
-use super::{Pool, Window, image, long_enough};
+use super::{Image, Pool, Window, image, long_enough};
 use crate::error::{Buffer, Error, Refusal};
-use crate::graph::{Facts, Shape};
+use crate::graph::{BackwardFacts, Facts, Shape};
 
 /// The lengths of a pool at so many points.
 struct Lengths {
@@ -264,4 +264,16 @@ pub(crate) fn max_pool_values(pool: &Pool, points: usize, x: &[f32], y: &mut [f3
         }
     }
     Ok(())
+}
+
+/// The backward pass of a max pool in a graph.
+pub(crate) const fn max_backward(x: Shape, window: Window, tile: u32) -> BackwardFacts {
+    let tape = match (Pool { input: x.image(), window }).output() {
+        // Nothing saturates: a byte for each output of a tile.
+        Some(Image { channels, height, width }) => {
+            (channels as u64).saturating_mul(height as u64).saturating_mul(width as u64).saturating_mul(tile as u64)
+        }
+        None => 0,
+    };
+    BackwardFacts { tape, ..BackwardFacts::NOTHING }
 }

@@ -1,6 +1,6 @@
-use super::channel_norm::by_points;
+use super::channel_norm::{by_points, gathered_len};
 use crate::error::Error;
-use crate::graph::{Facts, Shape, finite};
+use crate::graph::{BackwardFacts, Facts, Saved, Shape, finite};
 use core::ops::Range;
 
 /// Where each of so many channels stands in x.
@@ -86,5 +86,17 @@ pub(crate) fn prelu_in_place(slope: &[f32], x: &mut [f32]) {
         for x in x {
             *x = if *x > 0.0 { *x } else { slope * *x };
         }
+    }
+}
+
+/// The backward pass of a PReLU in a graph.
+pub(crate) const fn backward(x: Shape, tile: u32) -> BackwardFacts {
+    let slopes = x.channels as u64;
+    BackwardFacts {
+        saved: Saved::Operands,
+        saved_for_parameters: Saved::Operands,
+        scratch: [0, slopes, slopes],
+        gathered: gathered_len(x, tile, 1),
+        ..BackwardFacts::NOTHING
     }
 }

@@ -1,9 +1,12 @@
-//! Memory of a graph: which values exist at the same time, and where they are stored.
+//! Memory of a graph: which values and gradients exist at the same time, and where they are stored.
 //!
-//! [`place`] proposes a slot for each value, and a [`Plan`] verifies slots, wherever they come from; both are `const`.
-mod lifetimes;
+//! [`place`] proposes the slots, and a [`Plan`] verifies slots, wherever they come from; both are `const`.
+mod lives;
 mod place;
 mod verify;
+mod want;
 
-pub use place::{Memory, place};
-pub use verify::Plan;
+pub(crate) use lives::{EXTRA, GRADIENT, VALUE};
+pub use place::{Memory, Storage, place};
+pub use verify::{Plan, Verified};
+pub use want::Want;

@@ -1,23 +1,45 @@
-use super::lifetimes::{last_need, overwritten, units};
-use crate::error::{Buffer, Error};
+use super::Want;
+use super::lives::{Life, Lives};
+use crate::error::{Buffer, Error, Refusal};
 use crate::graph::Graph;
 
-/// What the values of a graph take of each point, in units.
+/// What a graph keeps of each point, in units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Memory {
     /// Of the slots.
     pub units: u64,
-    /// The least that any slots can do with: the largest sum of values that exist at the same time.
+    /// The least that any slots can do with: the largest sum of what exists at the same time.
     pub bound: u64,
+}
+
+/// What is stored in one place, one after the other: [`place`] needs memory for one of these for each slot.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Storage {
+    units: u64,
+    /// The slot that it begins as.
+    id: u32,
+    from: u32,
+    to: u32,
+    place: u32,
+}
+
+impl Storage {
+    /// Nothing.
+    pub const EMPTY: Self = Self { units: 0, id: NONE, from: 0, to: 0, place: NONE };
+
+    const fn end(&self) -> u64 {
+        (self.place as u64).saturating_add(self.units)
+    }
 }
 
 /// Which end of the memory a storage is put at.
 #[derive(Clone, Copy)]
 enum Ends {
-    /// The one and the other in turn, which is exact for chains.
+    /// What is saved for the backward pass at the beginning, all else at the one and the other in turn, which is exact for chains.
     Turns,
-    /// Values that are needed for long at the beginning, the others at the end.
+    /// What is needed for long at the beginning, all else at the end.
     ByLength,
     /// Always at the beginning.
     First,
@@ -25,63 +47,189 @@ enum Ends {
 
 const ENDS: [Ends; 3] = [Ends::Turns, Ends::ByLength, Ends::First];
 
-/// No slot yet.
+/// No place yet.
 const NONE: u32 = u32::MAX;
+
+/// More storages than this are placed without a search.
+const LONG: usize = 1024;
 
 /// Steps between the bound and what the last resort takes.
 const STEPS: u64 = 16;
 
-/// Proposes a slot for every value, in units of a point: where it begins among all values. An operation that may work in place gets the
-/// slot of the operand that it overwrites.
+/// Proposes slots for everything that is wanted of a graph, in units of a point: where each value begins, and with gradients what its
+/// operation saves and its gradient. What may take the place of something that is not needed again does so.
 ///
-/// First the nodes in their order at both ends of a memory as large as the bound; if that fails, of a larger one; at last the largest
-/// storage first, at the lowest free place.
+/// First in order of time at both ends of a memory as large as the bound; if that fails, of a larger one; at last the largest first, at the
+/// lowest free place. More than 1024 storages with gradients are placed in time that grows with their number alone: all values beside
+/// each other, then as many gradients of the widest kind as exist at once; their bound is what exists when the losses are taken.
+///
+/// # Shapes
+/// `slots` and `storages` have `want.slots()` elements for each node; `storages` is scratch.
 ///
 /// # Errors
-/// [`Error::TooShort`] with fewer slots than nodes.
-pub const fn place(graph: &Graph, slots: &mut [u32]) -> Result<Memory, Error> {
-    if slots.len() < graph.len() {
-        let (need, have) = (graph.len() as u64, slots.len() as u64);
-        return Err(Error::TooShort { buffer: Buffer::Slots, need, have });
+/// [`Error::TooShort`] with fewer slots or storages; [`Error::Refused`] with [`Refusal::TooLarge`] past 2^32 - 1 units.
+pub const fn place(graph: &Graph, want: Want, storages: &mut [Storage], slots: &mut [u32]) -> Result<Memory, Error> {
+    let lives = Lives::new(graph, want);
+    let have = if slots.len() < storages.len() { slots.len() } else { storages.len() };
+    let Some((storages, _)) = storages.split_at_mut_checked(lives.len()) else {
+        return Err(Error::TooShort { buffer: Buffer::Slots, need: lives.len() as u64, have: have as u64 });
+    };
+    if slots.len() < lives.len() {
+        return Err(Error::TooShort { buffer: Buffer::Slots, need: lives.len() as u64, have: have as u64 });
     }
-    let bound = bound(graph);
-    if in_order(graph, slots, bound) {
-        return Ok(Memory { units: bound, bound });
-    }
-    // Placing the largest first takes the square of their number, and long graphs are mostly chains.
-    let long = graph.len() > 2048;
-    let most = if long { first_fit(graph, slots) } else { largest_first(graph, slots) };
-    let mut step = 1;
-    while step < STEPS {
-        // Nothing saturates: at most 2^16 values below 2^32.
-        let more = most.saturating_sub(bound).saturating_mul(step) / STEPS;
-        let limit = bound.saturating_add(more);
-        if limit > bound && limit < most && in_order(graph, slots, limit) {
-            return Ok(Memory { units: used(graph, slots), bound });
+    let len = collect(&lives, storages, slots);
+    let Some((storages, _)) = storages.split_at_mut_checked(len) else {
+        return Err(Error::TooShort { buffer: Buffer::Slots, need: len as u64, have: have as u64 });
+    };
+    let loss = graph.len() as u32;
+    let long = storages.len() > LONG;
+    let bound = if long && want.backward() { needed_at(storages, loss) } else { bound(storages) };
+    let mut fits = true;
+    if long && want.backward() {
+        fits = stacked(storages, loss);
+    } else if !in_order(storages, loss, bound) {
+        // Placing the largest first takes the square of their number, and long graphs are mostly chains.
+        last_resort(storages, loss, long);
+        let most = used(storages);
+        let mut step = 1;
+        let mut found = false;
+        while step < STEPS && !found {
+            // Nothing saturates: at most 3 * 2^24 storages below 2^33.
+            let limit = bound.saturating_add(most.saturating_sub(bound).saturating_mul(step) / STEPS);
+            found = limit > bound && limit < most && in_order(storages, loss, limit);
+            step = step.wrapping_add(1);
         }
-        step = step.wrapping_add(1);
+        fits = found || last_resort(storages, loss, long);
     }
-    let units = if long { first_fit(graph, slots) } else { largest_first(graph, slots) };
+    let units = used(storages);
+    if !fits || units > u32::MAX as u64 {
+        return Err(Error::Refused(Refusal::TooLarge));
+    }
+    write(&lives, storages, slots);
     Ok(Memory { units, bound })
 }
 
-/// The nodes in their order, each at the lowest free place; what that takes.
-const fn first_fit(graph: &Graph, slots: &mut [u32]) -> u64 {
-    // Without a limit that could be reached it fails past 2^32 - 1 units alone, which the plan refuses.
-    let _ = by_ends(graph, slots, u64::MAX / 2, Ends::First);
-    used(graph, slots)
+/// The storages of a graph in order of time; how many there are.
+const fn collect(lives: &Lives, storages: &mut [Storage], slots: &mut [u32]) -> usize {
+    let (mut len, mut i) = (0, 0);
+    // Forward in the order of the nodes, backward in the opposite one, so that sorting has little to do.
+    while i < lives.len() {
+        len = add(lives, storages, len, i, true);
+        i = i.wrapping_add(1);
+    }
+    while i > 0 {
+        i = i.wrapping_sub(1);
+        len = add(lives, storages, len, i, false);
+    }
+    i = 1;
+    while i < len {
+        let mut j = i;
+        while let Some(before) = j.checked_sub(1) {
+            let (earlier, later) = (at(storages, before), at(storages, j));
+            if earlier.from <= later.from {
+                break;
+            }
+            set(storages, before, later);
+            set(storages, j, earlier);
+            j = before;
+        }
+        i = i.wrapping_add(1);
+    }
+    // Until they are placed, slots say which storage is theirs.
+    i = 0;
+    while i < len {
+        put(slots, at(storages, i).id as usize, i as u32);
+        i = i.wrapping_add(1);
+    }
+    // What takes the place of something lengthens its life, and may have more units.
+    i = 0;
+    while i < lives.len() {
+        if let Some(Life { home: Some(home), to, units, .. }) = lives.life(i) {
+            let root = root(lives, home);
+            let index = if root < slots.len() { slots[root] as usize } else { len };
+            let mut storage = at(storages, index);
+            storage.to = if storage.to < to as u32 { to as u32 } else { storage.to };
+            storage.units = if storage.units < units { units } else { storage.units };
+            set(storages, index, storage);
+        }
+        i = i.wrapping_add(1);
+    }
+    len
+}
+
+/// Appends the storage of a slot that takes nothing's place and begins in this pass.
+const fn add(lives: &Lives, storages: &mut [Storage], len: usize, slot: usize, forward: bool) -> usize {
+    match lives.life(slot) {
+        Some(Life { units, from, to, home: None }) if (from < lives.graph.len()) == forward && len < storages.len() => {
+            let (from, to) = (from as u32, to as u32);
+            storages[len] = Storage { units, id: slot as u32, from, to, place: NONE };
+            len.wrapping_add(1)
+        }
+        _ => len,
+    }
+}
+
+/// The slot whose storage this one is a part of.
+const fn root(lives: &Lives, slot: usize) -> usize {
+    let mut slot = slot;
+    while let Some(Life { home: Some(home), .. }) = lives.life(slot) {
+        slot = home;
+    }
+    slot
+}
+
+/// Storage i; nothing past the end.
+const fn at(storages: &[Storage], i: usize) -> Storage {
+    // No panic: the index was compared; `get` is not const.
+    if i < storages.len() { storages[i] } else { Storage::EMPTY }
+}
+
+const fn set(storages: &mut [Storage], i: usize, storage: Storage) {
+    // No panic: the index was compared; `get_mut` is not const.
+    if i < storages.len() {
+        storages[i] = storage;
+    }
+}
+
+const fn put(slots: &mut [u32], i: usize, slot: u32) {
+    // No panic: the index was compared; `get_mut` is not const.
+    if i < slots.len() {
+        slots[i] = slot;
+    }
+}
+
+/// Writes where each slot begins; 0 where it is for nothing.
+const fn write(lives: &Lives, storages: &[Storage], slots: &mut [u32]) {
+    let mut i = 0;
+    while i < lives.len() && i < slots.len() {
+        slots[i] = 0;
+        i = i.wrapping_add(1);
+    }
+    i = 0;
+    while i < storages.len() {
+        put(slots, storages[i].id as usize, storages[i].place);
+        i = i.wrapping_add(1);
+    }
+    i = 0;
+    while i < lives.len() && i < slots.len() {
+        if let Some(Life { home: Some(home), .. }) = lives.life(i) {
+            let root = root(lives, home);
+            put(slots, i, if root < slots.len() { slots[root] } else { 0 });
+        }
+        i = i.wrapping_add(1);
+    }
 }
 
 /// The largest sum of storages that are needed at the same time.
-const fn bound(graph: &Graph) -> u64 {
+const fn bound(storages: &[Storage]) -> u64 {
     let (mut most, mut i, mut oldest) = (0, 0, 0);
-    while i < graph.len() {
-        let (mut sum, mut j) = (0u64, oldest);
-        let mut living = false;
+    while i < storages.len() {
+        let now = storages[i].from;
+        let (mut sum, mut j, mut living) = (0u64, oldest, false);
         while j <= i {
-            let lives = overwritten(graph, j).is_none() && last_need(graph, j) >= i;
+            let lives = storages[j].to >= now;
             if lives {
-                sum = sum.saturating_add(units(graph, j));
+                sum = sum.saturating_add(storages[j].units);
             } else if !living {
                 // Nothing that old is needed any more.
                 oldest = j;
@@ -97,11 +245,67 @@ const fn bound(graph: &Graph) -> u64 {
     most
 }
 
-/// Whether all values fit below a limit, placed in their order by one of the rules.
-const fn in_order(graph: &Graph, slots: &mut [u32], limit: u64) -> bool {
+/// The sum of storages that are needed at a time.
+const fn needed_at(storages: &[Storage], time: u32) -> u64 {
+    let (mut sum, mut i) = (0u64, 0);
+    while i < storages.len() {
+        let Storage { units, from, to, .. } = storages[i];
+        sum = sum.saturating_add(if from <= time && time <= to { units } else { 0 });
+        i = i.wrapping_add(1);
+    }
+    sum
+}
+
+/// All that begins before the losses are taken side by side, then as many places of the widest gradient as are needed at once; whether
+/// each has one below 2^32 - 1.
+const fn stacked(storages: &mut [Storage], loss: u32) -> bool {
+    clear(storages);
+    let (mut end, mut widest, mut i) = (0u64, 0u64, 0);
+    // No panic: i and j are below the length.
+    while i < storages.len() {
+        let Storage { units, from, .. } = storages[i];
+        if from < loss {
+            if end >= NONE as u64 {
+                return false;
+            }
+            storages[i].place = end as u32;
+            end = end.saturating_add(units);
+        } else if units > widest {
+            widest = units;
+        }
+        i = i.wrapping_add(1);
+    }
+    let (mut i, mut oldest) = (0, 0);
+    while i < storages.len() {
+        let from = storages[i].from;
+        if from >= loss {
+            while oldest < i && (storages[oldest].from < loss || storages[oldest].to < from) {
+                oldest = oldest.wrapping_add(1);
+            }
+            let (mut place, mut j) = (end, oldest);
+            while j < i {
+                if storages[j].from >= loss && storages[j].to >= from && storages[j].place as u64 == place {
+                    place = place.saturating_add(widest);
+                    j = oldest;
+                } else {
+                    j = j.wrapping_add(1);
+                }
+            }
+            if place >= NONE as u64 {
+                return false;
+            }
+            storages[i].place = place as u32;
+        }
+        i = i.wrapping_add(1);
+    }
+    true
+}
+
+/// Whether all storages fit below a limit, placed in order of time by one of the rules.
+const fn in_order(storages: &mut [Storage], loss: u32, limit: u64) -> bool {
     let mut i = 0;
     while i < ENDS.len() {
-        if by_ends(graph, slots, limit, ENDS[i]) {
+        if by_ends(storages, loss, limit, ENDS[i]) {
             return true;
         }
         i = i.wrapping_add(1);
@@ -109,103 +313,76 @@ const fn in_order(graph: &Graph, slots: &mut [u32], limit: u64) -> bool {
     false
 }
 
-const fn by_ends(graph: &Graph, slots: &mut [u32], limit: u64, ends: Ends) -> bool {
-    let (mut i, mut low) = (0, true);
-    while i < graph.len() {
-        put(slots, i, NONE);
-        i = i.wrapping_add(1);
-    }
-    i = 0;
-    let mut oldest = 0;
-    while i < graph.len() {
-        if let Some(operand) = overwritten(graph, i) {
-            put(slots, i, slot_of(slots, operand));
-            i = i.wrapping_add(1);
-            continue;
-        }
-        while oldest < i && (overwritten(graph, oldest).is_some() || last_need(graph, oldest) < i) {
+/// The placing that always succeeds where there are places enough: whether there were.
+const fn last_resort(storages: &mut [Storage], loss: u32, long: bool) -> bool {
+    if long { by_ends(storages, loss, u64::MAX / 2, Ends::First) } else { largest_first(storages) }
+}
+
+const fn by_ends(storages: &mut [Storage], loss: u32, limit: u64, ends: Ends) -> bool {
+    clear(storages);
+    let (mut i, mut low, mut oldest) = (0, true, 0);
+    // No panic: i is below the length.
+    while i < storages.len() {
+        let Storage { units, from, to, .. } = storages[i];
+        while oldest < i && storages[oldest].to < from {
             oldest = oldest.wrapping_add(1);
         }
+        let saved = from < loss && to > loss;
         let at_beginning = match ends {
-            Ends::Turns => low,
-            Ends::ByLength => last_need(graph, i) > i.wrapping_add(1),
+            Ends::Turns => saved || low,
+            Ends::ByLength => to > from.saturating_add(1),
             Ends::First => true,
         };
-        let slot = if at_beginning { lowest(graph, slots, i, oldest) } else { highest(graph, slots, i, oldest, limit) };
-        match slot {
-            Some(slot) if slot.saturating_add(units(graph, i)) <= limit && slot < NONE as u64 => {
-                put(slots, i, slot as u32)
+        let place = if at_beginning { Some(lowest(storages, i, oldest)) } else { highest(storages, i, oldest, limit) };
+        match place {
+            Some(place) if place.saturating_add(units) <= limit && place < NONE as u64 => {
+                storages[i].place = place as u32;
             }
             _ => return false,
         }
-        low = !low;
+        low ^= !saved;
         i = i.wrapping_add(1);
     }
     true
 }
 
-/// The largest storages first, each at the lowest free place; what that takes.
-const fn largest_first(graph: &Graph, slots: &mut [u32]) -> u64 {
-    let mut i = 0;
-    while i < graph.len() {
-        put(slots, i, NONE);
-        i = i.wrapping_add(1);
-    }
+/// The largest storages first, each at the lowest free place; whether each has one below 2^32 - 1.
+const fn largest_first(storages: &mut [Storage]) -> bool {
+    clear(storages);
     loop {
-        let (mut largest, mut i) = (None, 0);
-        while i < graph.len() {
-            if slot_of(slots, i) == NONE && overwritten(graph, i).is_none() {
+        let (mut largest, mut i): (Option<usize>, usize) = (None, 0);
+        while i < storages.len() {
+            if storages[i].place == NONE {
                 largest = match largest {
-                    Some(other) if units(graph, other) >= units(graph, i) => Some(other),
+                    Some(other) if at(storages, other).units >= at(storages, i).units => Some(other),
                     _ => Some(i),
                 };
             }
             i = i.wrapping_add(1);
         }
-        let Some(next) = largest else { break };
-        put(
-            slots,
-            next,
-            match lowest(graph, slots, next, 0) {
-                Some(slot) if slot < NONE as u64 => slot as u32,
-                // More than can be addressed: the plan refuses it.
-                _ => NONE - 1,
-            },
-        );
-    }
-    i = 0;
-    while i < graph.len() {
-        if let Some(operand) = overwritten(graph, i) {
-            put(slots, i, slot_of(slots, operand));
+        let Some(next) = largest else { return true };
+        let place = lowest(storages, next, 0);
+        if place >= NONE as u64 {
+            return false;
         }
+        set(storages, next, Storage { place: place as u32, ..at(storages, next) });
+    }
+}
+
+const fn clear(storages: &mut [Storage]) {
+    let mut i = 0;
+    while i < storages.len() {
+        storages[i].place = NONE;
         i = i.wrapping_add(1);
     }
-    used(graph, slots)
 }
 
-/// The slot of value i.
-pub(super) const fn slot_of(slots: &[u32], i: usize) -> u32 {
-    // No panic: the index was compared; `get` is not const.
-    if i < slots.len() { slots[i] } else { NONE }
-}
-
-const fn put(slots: &mut [u32], i: usize, slot: u32) {
-    if i < slots.len() {
-        slots[i] = slot;
-    }
-}
-
-/// One past the last unit of value i.
-const fn end(graph: &Graph, slots: &[u32], i: usize) -> u64 {
-    (slot_of(slots, i) as u64).saturating_add(units(graph, i))
-}
-
-/// One past the last unit of all slots.
-pub(super) const fn used(graph: &Graph, slots: &[u32]) -> u64 {
+/// One past the last unit of all storages.
+const fn used(storages: &[Storage]) -> u64 {
     let (mut most, mut i) = (0, 0);
-    while i < graph.len() {
-        let end = end(graph, slots, i);
-        if end > most {
+    while i < storages.len() {
+        let end = storages[i].end();
+        if storages[i].place != NONE && end > most {
             most = end;
         }
         i = i.wrapping_add(1);
@@ -213,19 +390,14 @@ pub(super) const fn used(graph: &Graph, slots: &[u32]) -> u64 {
     most
 }
 
-/// Whether two storages are needed at the same time.
-const fn together(graph: &Graph, i: usize, j: usize) -> bool {
-    i <= last_need(graph, j) && j <= last_need(graph, i)
-}
-
-/// A storage from `oldest` on that has a slot, is needed together with i, and overlaps it at this slot.
-const fn in_the_way(graph: &Graph, slots: &[u32], i: usize, oldest: usize, slot: u64) -> Option<usize> {
-    let (mut j, end_of_i) = (oldest, slot.saturating_add(units(graph, i)));
-    while j < graph.len() {
-        let other = slot_of(slots, j) as u64;
-        // What is quick to see first.
-        let overlaps = j != i && slot_of(slots, j) != NONE && other < end_of_i && slot < end(graph, slots, j);
-        if overlaps && overwritten(graph, j).is_none() && together(graph, i, j) {
+/// A storage from `oldest` on that has a place, is needed together with i, and overlaps it at this place.
+const fn in_the_way(storages: &[Storage], i: usize, oldest: usize, place: u64) -> Option<usize> {
+    let Storage { units, from, to, .. } = at(storages, i);
+    let (mut j, end) = (oldest, place.saturating_add(units));
+    while j < storages.len() {
+        let other = &storages[j];
+        let overlaps = other.place != NONE && (other.place as u64) < end && place < other.end();
+        if overlaps && j != i && from <= other.to && other.from <= to {
             return Some(j);
         }
         j = j.wrapping_add(1);
@@ -233,23 +405,23 @@ const fn in_the_way(graph: &Graph, slots: &[u32], i: usize, oldest: usize, slot:
     None
 }
 
-/// The lowest free slot for storage i.
-const fn lowest(graph: &Graph, slots: &[u32], i: usize, oldest: usize) -> Option<u64> {
-    let mut slot = 0;
-    while let Some(j) = in_the_way(graph, slots, i, oldest, slot) {
-        slot = end(graph, slots, j);
+/// The lowest free place for storage i.
+const fn lowest(storages: &[Storage], i: usize, oldest: usize) -> u64 {
+    let mut place = 0;
+    while let Some(j) = in_the_way(storages, i, oldest, place) {
+        place = at(storages, j).end();
     }
-    Some(slot)
+    place
 }
 
-/// The highest free slot for storage i below a limit.
-const fn highest(graph: &Graph, slots: &[u32], i: usize, oldest: usize, limit: u64) -> Option<u64> {
-    let Some(mut slot) = limit.checked_sub(units(graph, i)) else { return None };
-    while let Some(j) = in_the_way(graph, slots, i, oldest, slot) {
-        match (slot_of(slots, j) as u64).checked_sub(units(graph, i)) {
-            Some(next) => slot = next,
+/// The highest free place for storage i below a limit.
+const fn highest(storages: &[Storage], i: usize, oldest: usize, limit: u64) -> Option<u64> {
+    let Some(mut place) = limit.checked_sub(at(storages, i).units) else { return None };
+    while let Some(j) = in_the_way(storages, i, oldest, place) {
+        match (at(storages, j).place as u64).checked_sub(at(storages, i).units) {
+            Some(next) => place = next,
             None => return None,
         }
     }
-    Some(slot)
+    Some(place)
 }

@@ -1,15 +1,15 @@
-use super::lifetimes::{overwritten, units};
-use super::place::{slot_of, used};
+use super::lives::{Life, Lives, VALUE};
+use super::{Memory, Storage, Want, place};
 use crate::error::{Buffer, Error, Refusal};
-use crate::graph::Graph;
+use crate::graph::{BackwardFacts, Facts, Graph};
 
-/// A graph with verified slots, and the lengths of what inference needs.
+/// A graph with verified slots, and the lengths of what its passes need.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Plan<'a> {
-    graph: Graph<'a>,
+    pub(crate) lives: Lives<'a>,
     slots: &'a [u32],
-    /// Units of a point that the values take.
+    /// Units of a point in all slots.
     pub units: u64,
     /// Parameters of all nodes, in their order.
     pub parameters_len: u64,
@@ -17,104 +17,340 @@ pub struct Plan<'a> {
     pub running_len: u64,
     /// Scratch, f32 elements: the least.
     pub scratch_len: u64,
-    /// The longest scratch that makes inference faster.
+    /// The longest scratch that makes a pass faster.
     pub scratch_best: u64,
-    /// Multiply-adds of one point.
+    /// The same two for steps of plain descent on one point in tiles of one, where no gradient of a dense layer's parameters is stored.
+    pub descent_scratch: [u64; 2],
+    /// Multiply-adds of one point in the forward pass.
     pub multiply_adds: u64,
 }
 
+/// What a plan has verified of a graph and its slots: their hash, and the lengths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Verified {
+    hash: [u32; 2],
+    units: u64,
+    parameters_len: u64,
+    running_len: u64,
+    scratch_len: u64,
+    scratch_best: u64,
+    descent_scratch: [u64; 2],
+    multiply_adds: u64,
+}
+
 impl<'a> Plan<'a> {
-    /// Verifies that no value is written over one that is still needed.
+    /// Verifies that nothing is written over what is still needed.
+    ///
+    /// # Shapes
+    /// `slots` as of [`place`](super::place): `want.slots()` for each node.
     ///
     /// # Errors
-    /// [`Error::TooShort`] with fewer slots than nodes; [`Error::Node`] with [`Refusal::Slot`] for a value that overlaps another one;
+    /// [`Error::TooShort`] with fewer slots; [`Error::Node`] with [`Refusal::Slot`] for a node with a slot that overlaps another one;
     /// [`Error::Refused`] with [`Refusal::TooLarge`] past 2^32 - 1 parameters or units.
-    pub const fn new(graph: &Graph<'a>, slots: &'a [u32]) -> Result<Self, Error> {
-        const TOO_LARGE: Error = Error::Refused(Refusal::TooLarge);
-        if slots.len() < graph.len() {
-            let (need, have) = (graph.len() as u64, slots.len() as u64);
-            return Err(Error::TooShort { buffer: Buffer::Slots, need, have });
+    pub const fn new(graph: &Graph<'a>, want: Want, slots: &'a [u32]) -> Result<Self, Error> {
+        let mut plan = Self::empty(graph, want, slots);
+        if let Err(error) = plan.add_lengths() {
+            return Err(error);
         }
-        let mut plan = Self {
-            graph: *graph,
+        match plan.nothing_overlaps() {
+            Ok(units) => plan.units = units,
+            Err(error) => return Err(error),
+        }
+        if plan.is_too_large() { Err(Error::Refused(Refusal::TooLarge)) } else { Ok(plan) }
+    }
+
+    /// Places all slots, as [`place`](super::place) says, which need not be verified then.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub const fn placed(
+        graph: &Graph<'a>,
+        want: Want,
+        storages: &mut [Storage],
+        slots: &'a mut [u32],
+    ) -> Result<(Self, Memory), Error> {
+        let memory = match place(graph, want, storages, slots) {
+            Ok(memory) => memory,
+            Err(error) => return Err(error),
+        };
+        let mut plan = Self::empty(graph, want, slots);
+        if let Err(error) = plan.add_lengths() {
+            return Err(error);
+        }
+        plan.units = memory.units;
+        if plan.is_too_large() { Err(Error::Refused(Refusal::TooLarge)) } else { Ok((plan, memory)) }
+    }
+
+    const fn empty(graph: &Graph<'a>, want: Want, slots: &'a [u32]) -> Self {
+        Self {
+            lives: Lives::new(graph, want),
             slots,
-            units: used(graph, slots),
+            units: 0,
             parameters_len: 0,
             running_len: 0,
             scratch_len: 0,
             scratch_best: 0,
+            descent_scratch: [0, 0],
             multiply_adds: 0,
-        };
-        let (mut i, mut oldest) = (0, 0);
-        // No panic: i is below the length, and operands below i.
-        while i < graph.len() {
+        }
+    }
+
+    const fn is_too_large(&self) -> bool {
+        self.units > u32::MAX as u64 || self.parameters_len > u32::MAX as u64
+    }
+
+    /// The lengths, but for those of the slots. In place and out of line, as what follows: small stacks hold one plan.
+    #[inline(never)]
+    const fn add_lengths(&mut self) -> Result<(), Error> {
+        let (need, have) = (self.lives.len(), self.slots.len());
+        if have < need {
+            return Err(Error::TooShort { buffer: Buffer::Slots, need: need as u64, have: have as u64 });
+        }
+        let mut i = 0;
+        while i < self.lives.graph.len() {
             // A checked graph has facts for each node.
-            let Some(facts) = graph.facts(i as u32) else { return Err(Error::Refused(Refusal::Operation)) };
-            let (Some(parameters), Some(multiply_adds)) = (
-                plan.parameters_len.checked_add(facts.parameters_len()),
-                plan.multiply_adds.checked_add(facts.multiply_adds),
-            ) else {
-                return Err(TOO_LARGE);
+            let Some(facts) = self.lives.graph.facts(i as u32) else {
+                return Err(Error::Refused(Refusal::Operation));
             };
-            (plan.parameters_len, plan.multiply_adds) = (parameters, multiply_adds);
-            // Nothing saturates: at most 2^16 nodes of fewer than 2^32 channels.
-            plan.running_len = plan.running_len.saturating_add(2 * facts.running as u64);
-            plan.scratch_len = larger(plan.scratch_len, facts.scratch[0]);
-            plan.scratch_best = larger(plan.scratch_best, facts.scratch[1]);
-            while oldest < i && (graph.at(oldest).last_use as usize) < i {
-                oldest = oldest.wrapping_add(1);
-            }
-            let mut j = oldest;
-            while j < i {
-                if graph.at(j).last_use as usize >= i
-                    && !apart(graph, slots, i, j)
-                    && !works_in_place(graph, slots, i, j)
-                {
-                    return Err(Error::Node { node: i as u32, refusal: Refusal::Slot });
-                }
-                j = j.wrapping_add(1);
-            }
+            let (Some(parameters), Some(multiply_adds)) = (
+                self.parameters_len.checked_add(facts.parameters_len()),
+                self.multiply_adds.checked_add(facts.multiply_adds),
+            ) else {
+                return Err(Error::Refused(Refusal::TooLarge));
+            };
+            (self.parameters_len, self.multiply_adds) = (parameters, multiply_adds);
+            // Nothing saturates: at most 2^24 nodes of fewer than 2^32 channels.
+            self.running_len = self.running_len.saturating_add(2 * facts.running as u64);
+            self.add_scratch(i, &facts);
             i = i.wrapping_add(1);
         }
-        if plan.units > u32::MAX as u64 || plan.parameters_len > u32::MAX as u64 {
-            return Err(TOO_LARGE);
+        Ok(())
+    }
+
+    #[inline(never)]
+    const fn add_scratch(&mut self, i: usize, facts: &Facts) {
+        let [mut least, mut best] = facts.scratch;
+        let mut descent = facts.scratch;
+        let backward = self.backward_facts(i, 1);
+        if let Some(BackwardFacts { scratch: [operands, parameters, most], descends, .. }) = backward {
+            let asked = if self.lives.want.parameters() { larger(operands, parameters) } else { operands };
+            least = larger(least, asked);
+            best = larger(best, if self.lives.want.parameters() { most } else { 0 });
+            if !descends {
+                descent = [larger(descent[0], asked), larger(descent[1], best)];
+            }
         }
-        Ok(plan)
+        self.scratch_len = larger(self.scratch_len, least);
+        self.scratch_best = larger(self.scratch_best, best);
+        self.descent_scratch =
+            [larger(self.descent_scratch[0], descent[0]), larger(self.descent_scratch[1], descent[1])];
+    }
+
+    /// Finds what all slots take, and two that are needed at the same time and have units in common.
+    #[inline(never)]
+    const fn nothing_overlaps(&self) -> Result<u64, Error> {
+        let lives = &self.lives;
+        let (mut units, mut s, mut oldest) = (0, 0, 0);
+        while s < lives.len() {
+            let Some(life) = lives.life(s) else {
+                s = s.wrapping_add(1);
+                continue;
+            };
+            let begin = self.slot_at(s);
+            let end = begin.saturating_add(life.units);
+            units = larger(units, end);
+            if !lives.want.backward() {
+                // Values alone begin in their order: none that old is needed any more.
+                while oldest < s && (lives.graph.last_use(oldest) as usize) < s {
+                    oldest = oldest.wrapping_add(1);
+                }
+            }
+            let mut t = oldest;
+            while t < s {
+                let other = self.slot_at(t);
+                // What is quick to see first.
+                if other < end && begin < other.saturating_add(lives.most_units(t)) {
+                    if let Some(earlier) = lives.life(t) {
+                        let shared = begin < other.saturating_add(earlier.units);
+                        let together = life.from <= earlier.to && earlier.from <= life.to;
+                        if shared && together && !(other == begin && takes_place(&life, s, &earlier, t)) {
+                            let node = lives.node_of(s) as u32;
+                            return Err(Error::Node { node, refusal: Refusal::Slot });
+                        }
+                    }
+                }
+                t = t.wrapping_add(1);
+            }
+            s = s.wrapping_add(1);
+        }
+        Ok(units)
+    }
+
+    const fn slot_at(&self, slot: usize) -> u64 {
+        // No panic: the index was compared; `get` is not const.
+        if slot < self.slots.len() { self.slots[slot] as u64 } else { u32::MAX as u64 }
+    }
+
+    /// What was verified, for [`Plan::again`].
+    pub const fn verified(&self) -> Verified {
+        let Self {
+            units, parameters_len, running_len, scratch_len, scratch_best, descent_scratch, multiply_adds, ..
+        } = *self;
+        let hash = hash(&self.lives, self.slots);
+        Verified { hash, units, parameters_len, running_len, scratch_len, scratch_best, descent_scratch, multiply_adds }
+    }
+
+    /// The plan of a graph and slots that were verified before, which takes time that grows with the nodes alone.
+    ///
+    /// # Errors
+    /// [`Error::TooShort`] with fewer slots; [`Refusal::Plan`] where the graph, what is wanted or the slots are not those.
+    pub const fn again(graph: &Graph<'a>, want: Want, slots: &'a [u32], verified: &Verified) -> Result<Self, Error> {
+        let lives = Lives::new(graph, want);
+        if slots.len() < lives.len() {
+            let (need, have) = (lives.len() as u64, slots.len() as u64);
+            return Err(Error::TooShort { buffer: Buffer::Slots, need, have });
+        }
+        let Verified {
+            hash: [a, b],
+            units,
+            parameters_len,
+            running_len,
+            scratch_len,
+            scratch_best,
+            descent_scratch,
+            multiply_adds,
+        } = *verified;
+        let [c, d] = hash(&lives, slots);
+        if a != c || b != d {
+            return Err(Error::Refused(Refusal::Plan));
+        }
+        Ok(Self {
+            lives,
+            slots,
+            units,
+            parameters_len,
+            running_len,
+            scratch_len,
+            scratch_best,
+            descent_scratch,
+            multiply_adds,
+        })
     }
 
     /// The graph.
     pub const fn graph(&self) -> &Graph<'a> {
-        &self.graph
+        &self.lives.graph
     }
 
-    /// Where each value begins, in units of a point.
+    /// What is wanted of it.
+    pub const fn want(&self) -> Want {
+        self.lives.want
+    }
+
+    /// Where each slot begins, in units of a point.
     pub const fn slots(&self) -> &'a [u32] {
         self.slots
     }
 
-    /// f32 elements of the values of `batch` points in tiles of `tile`; None past 2^64 - 1 or without a tile.
+    /// Where a slot of node i begins.
+    pub(crate) fn slot(&self, i: u32, kind: usize) -> usize {
+        self.slots.get(self.lives.slot(i as usize, kind)).map_or(0, |slot| *slot as usize)
+    }
+
+    /// Where value i begins, in units of a point.
+    pub fn value_slot(&self, i: u32) -> usize {
+        self.slot(i, VALUE)
+    }
+
+    /// What the backward pass through node i needs; None where there is none.
+    pub(crate) const fn backward_facts(&self, i: usize, tile: u32) -> Option<BackwardFacts> {
+        let node = self.lives.graph.at(i);
+        if !self.lives.want.backward() || i < self.lives.bottom {
+            return None;
+        }
+        Some(node.op.backward(self.lives.graph.shape(node.x as usize), tile))
+    }
+
+    /// f32 elements of the slots of `batch` points in tiles of `tile`; None past 2^64 - 1 or without a tile.
     pub const fn values_len(&self, batch: u32, tile: u32) -> Option<u64> {
         match (batch as u64).checked_next_multiple_of(tile as u64) {
             Some(points) => self.units.checked_mul(points),
             None => None,
         }
     }
+
+    /// Bytes of tape for each tile: a bit for each element of a rectifier, a byte for each maximum.
+    pub const fn tape_tile_len(&self, tile: u32) -> u64 {
+        let (mut len, mut i) = (0u64, self.lives.bottom);
+        while let (true, Some(facts)) = (i < self.lives.graph.len(), self.backward_facts(i, tile)) {
+            // Nothing saturates: at most 2^24 nodes of fewer than 2^32 units.
+            len = len.saturating_add(facts.tape);
+            i = i.wrapping_add(1);
+        }
+        len
+    }
+
+    /// Bytes of tape for a batch.
+    pub const fn tape_len(&self, batch: u32, tile: u32) -> Option<u64> {
+        let tiles = batch.div_ceil(if tile == 0 { 1 } else { tile });
+        self.tape_tile_len(tile).checked_mul(tiles as u64)
+    }
+
+    /// f32 elements that hold the operands of a parameter gradient for one tile; more tiles are faster on several threads.
+    pub const fn gathered_len(&self, tile: u32) -> u64 {
+        let (mut len, mut i) = (0u64, self.lives.bottom);
+        while let (true, Some(facts)) = (i < self.lives.graph.len(), self.backward_facts(i, tile)) {
+            len = larger(len, if self.lives.want.parameters() { facts.gathered } else { 0 });
+            i = i.wrapping_add(1);
+        }
+        len
+    }
+
+    /// f32 elements of the statistics of batch norms: three for each channel, where there is a backward pass.
+    pub const fn statistics_len(&self) -> u64 {
+        // Nothing saturates: at most 2^24 nodes of fewer than 2^32 channels.
+        if self.lives.want.backward() { (self.running_len / 2).saturating_mul(3) } else { 0 }
+    }
+}
+
+/// A hash of the words of the nodes, what is wanted, and the slots: against mistakes, not against malice.
+const fn hash(lives: &Lives, slots: &[u32]) -> [u32; 2] {
+    let mut hash = [lives.want as u32, lives.graph.len() as u32];
+    let mut i = 0;
+    while i < lives.graph.len() {
+        let words = lives.graph.at(i).to_words();
+        let mut word = 0;
+        while word < words.len() {
+            hash = mixed(hash, words[word]);
+            word = word.wrapping_add(1);
+        }
+        i = i.wrapping_add(1);
+    }
+    i = 0;
+    while i < lives.len() && i < slots.len() {
+        hash = mixed(hash, slots[i]);
+        i = i.wrapping_add(1);
+    }
+    hash
+}
+
+/// Two multiplications by odd numbers, each of which loses nothing.
+const fn mixed([a, b]: [u32; 2], word: u32) -> [u32; 2] {
+    let a = (a ^ word).wrapping_mul(0x9e37_79b1);
+    let b = (b ^ (a >> 15) ^ word).wrapping_mul(0x85eb_ca77);
+    [a ^ (b >> 13), b]
 }
 
 const fn larger(a: u64, b: u64) -> u64 {
     if a > b { a } else { b }
 }
 
-/// Whether the slots of two values have no unit in common.
-const fn apart(graph: &Graph, slots: &[u32], i: usize, j: usize) -> bool {
-    let (a, b) = (slot_of(slots, i) as u64, slot_of(slots, j) as u64);
-    a.saturating_add(units(graph, i)) <= b || b.saturating_add(units(graph, j)) <= a
-}
-
-/// Whether node i writes its value over operand j.
-const fn works_in_place(graph: &Graph, slots: &[u32], i: usize, j: usize) -> bool {
-    match overwritten(graph, i) {
-        Some(operand) => operand == j && slot_of(slots, i) == slot_of(slots, j),
-        None => false,
+/// Whether one of two takes the place of the other.
+const fn takes_place(life: &Life, s: usize, other: &Life, t: usize) -> bool {
+    match (life.home, other.home) {
+        (Some(home), _) if home == t => true,
+        (_, Some(home)) => home == s,
+        _ => false,
     }
 }

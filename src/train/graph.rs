@@ -1,6 +1,6 @@
 use super::Layer;
 use crate::error::{Error, Refusal};
-use crate::graph::{Builder, Graph, Node, Shape, Value};
+use crate::graph::{Builder, Facts, Graph, Node, Shape, Value};
 use crate::layer::{Conv, Image, Pool};
 
 /// Writes layers as the nodes of a graph, one input and one output. Forks are no nodes: a value may have several uses. A node's address is
@@ -69,6 +69,10 @@ pub const fn to_graph<'a>(layers: &[Layer], nodes: &'a mut [Node]) -> Result<Gra
                 builder.add((skip, a), (x, b))
             }
         };
+        // What follows a refused node would not fit its value.
+        if let Some(error) = builder.error() {
+            return Err(error);
+        }
         i += 1;
     }
     if kept.is_some() {
@@ -102,8 +106,9 @@ const fn shape_of(layer: &Layer) -> Result<Shape, Error> {
             None => return Err(Error::Refused(Refusal::Window)),
         },
     };
-    match Shape::of(image) {
-        Some(shape) => Ok(shape),
-        None => Err(Error::Refused(Refusal::TooLarge)),
+    let Some(shape) = Shape::of(image) else { return Err(Error::Refused(Refusal::TooLarge)) };
+    match Facts::of(shape) {
+        Ok(_) => Ok(shape),
+        Err(error) => Err(error),
     }
 }

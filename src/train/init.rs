@@ -1,12 +1,11 @@
-use super::Layer;
-use super::plan::plan;
 use crate::error::{Buffer, Error, Refusal};
-use crate::layer::Conv;
+use crate::graph::{Graph, Op};
+use crate::layer::Window;
 use crate::math::{Math, negate};
 use crate::network::{Block, Dense, Orthogonal, Role, cut};
 use crate::random::{Normal, Purpose, Stream};
 
-/// How weights are drawn. Biases begin at zero, scales of batch norms at one, slopes of PReLU where the layer says.
+/// How weights are drawn. Biases begin at zero, scales of batch norms at one, slopes of PReLU where the node says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
@@ -50,7 +49,7 @@ pub struct Init {
     pub run: u32,
 }
 
-/// A layer's weights as a matrix of kernels.
+/// A node's weights as a matrix of kernels.
 #[derive(Clone, Copy)]
 struct Kernels {
     /// Counted from 1 over layers with weights.
@@ -68,7 +67,7 @@ struct Kernels {
 
 impl Init {
     /// f32 elements of scratch that [`Init::fill`] needs.
-    pub fn scratch_len(&self, layers: &[Layer]) -> u64 {
+    pub fn scratch_len(&self, graph: &Graph) -> u64 {
         let of = |kernels: Kernels| match self.start {
             Start::He | Start::Glorot => 0,
             _ => {
@@ -76,33 +75,36 @@ impl Init {
                 rows as u64 * columns as u64 + if rows > columns { rows } else { columns } as u64
             }
         };
-        kernels(layers, self.start).map(|(_, kernels)| of(kernels)).fold(0, |a, b| if a > b { a } else { b })
+        kernels(graph, self.start).map(|(_, kernels)| of(kernels)).fold(0, |a, b| if a > b { a } else { b })
     }
 
-    /// Fills the parameters of all layers: weights as drawn, biases and shifts +0.0, scales 1, slopes those of their layers.
+    /// Fills the parameters of all nodes: weights as drawn, biases and shifts +0.0, scales 1, slopes those of their nodes.
     ///
     /// # Shapes
-    /// `parameters` as in [`Plan`](super::Plan); what is longer is left alone.
+    /// `parameters` as in [`Plan`](crate::plan::Plan); what is longer is left alone.
     ///
     /// # Errors
-    /// [`Error::Refused`] as [`plan`](super::plan()) says, and [`Refusal::Pairs`] for mirrored pairs of an odd number of units;
-    /// [`Error::TooShort`] where the parameters or the scratch are. Nothing is written then.
-    pub fn fill(&self, layers: &[Layer], parameters: &mut [f32], scratch: &mut [f32]) -> Result<(), Error> {
-        let mut rest = cut(Buffer::Parameters, parameters, plan(layers, 1, 1)?.parameters_len)?;
-        if kernels(layers, self.start).any(|(_, kernels)| kernels.is_odd()) {
+    /// [`Refusal::Pairs`] for mirrored pairs of an odd number of units; [`Error::TooShort`] where the parameters or the scratch are. Nothing is
+    /// written then.
+    pub fn fill(&self, graph: &Graph, parameters: &mut [f32], scratch: &mut [f32]) -> Result<(), Error> {
+        let all = (0..graph.len() as u32).filter_map(|i| graph.facts(i));
+        let len = all.fold(0u64, |sum, facts| sum.saturating_add(facts.parameters_len()));
+        let mut rest = cut(Buffer::Parameters, parameters, len)?;
+        if kernels(graph, self.start).any(|(_, kernels)| kernels.is_odd()) {
             return Err(Error::Refused(Refusal::Pairs));
         }
-        let scratch = cut(Buffer::Scratch, scratch, self.scratch_len(layers))?;
-        let mut all = kernels(layers, self.start);
+        let scratch = cut(Buffer::Scratch, scratch, self.scratch_len(graph))?;
+        let mut all = kernels(graph, self.start);
         let mut next = all.next();
-        for (i, layer) in layers.iter().enumerate() {
-            let (weights, others) = layer.parameters().unwrap_or_default();
+        for i in 0..graph.len() as u32 {
+            let (Some(node), Some(facts)) = (graph.node(i), graph.facts(i)) else { break };
+            let [weights, others] = facts.parameters;
             let (own, after) = rest.split_at_mut_checked(weights.saturating_add(others) as usize).unwrap_or_default();
             let (weights, others) = own.split_at_mut_checked(weights as usize).unwrap_or_default();
             others.fill(0.0);
-            match *layer {
-                Layer::BatchNorm { .. } => weights.fill(1.0),
-                Layer::Prelu { slope, .. } => weights.fill(slope),
+            match node.op {
+                Op::BatchNorm { .. } => weights.fill(1.0),
+                Op::Prelu { slope } => weights.fill(slope),
                 _ => {}
             }
             if let Some((at, kernels)) = next
@@ -184,46 +186,53 @@ impl Kernels {
     }
 }
 
-/// (index, weights) of layers that have some.
-fn kernels(layers: &[Layer], start: Start) -> impl Iterator<Item = (usize, Kernels)> + '_ {
-    // Channels that come in mirrored pairs, of what reaches the layer at hand.
-    let (mut number, mut pairs) = (0, None);
-    layers.iter().enumerate().filter_map(move |(i, layer)| {
-        if let (Layer::Crelu { image }, Start::LooksLinear) = (layer, start) {
-            pairs = image.channels.checked_mul(2);
+/// (node, weights) of nodes that have some.
+fn kernels<'a>(graph: &Graph<'a>, start: Start) -> impl Iterator<Item = (u32, Kernels)> + use<'a> {
+    // Channels that come in mirrored pairs, of what reaches the node at hand.
+    let (graph, mut number, mut pairs) = (*graph, 0, None);
+    (0..graph.len() as u32).filter_map(move |i| {
+        let node = graph.node(i)?;
+        let x = graph.node(node.x)?.shape;
+        if let (Op::Crelu, Start::LooksLinear) = (node.op, start) {
+            pairs = x.channels.checked_mul(2);
         }
-        let (outputs, inputs, taps, centre) = match layer {
-            Layer::Conv { conv, .. } => (conv.channels, conv.input.channels, conv.window.taps(), centre(conv)),
-            Layer::Dense { inputs, outputs, .. } => (*outputs, *inputs, 1, [Some(0), None, None, None]),
+        let (outputs, inputs, taps, centre) = match node.op {
+            Op::Conv { channels, window, .. } => (channels, x.channels, window.taps(), centre(&window)),
+            Op::Dense { outputs, .. } => (outputs, x.units()?, 1, [Some(0), None, None, None]),
             _ => return None,
         };
         number = u32::saturating_add(number, 1);
         // Pools change the places of a channel, never the channels; a convolution takes each place for itself.
-        let plane = |channels: u32| match layer {
-            Layer::Conv { .. } => 1,
+        let plane = |channels: u32| match node.op {
+            Op::Conv { .. } => 1,
             _ => inputs.checked_div(channels).unwrap_or(1),
         };
         let mirrored = pairs.map(plane);
-        let mirrors =
-            start == Start::LooksLinearPairs && rectified(layers.get(i.saturating_add(1)..).unwrap_or_default());
+        let mirrors = start == Start::LooksLinearPairs && is_rectified(&graph, i);
         pairs = mirrors.then_some(outputs);
         Some((i, Kernels { number, outputs, inputs, taps, centre, mirrored, mirrors }))
     })
 }
 
-/// Whether a plain rectifier stands before the next weights, and there are such.
-fn rectified(layers: &[Layer]) -> bool {
-    let next = layers.iter().position(|layer| matches!(layer, Layer::Dense { .. } | Layer::Conv { .. }));
-    let before = next.and_then(|next| layers.get(..next)).unwrap_or_default();
-    before.iter().any(|layer| matches!(layer, Layer::Relu { .. }))
+/// Whether a plain rectifier stands between node i and the next weights, and there are such.
+fn is_rectified(graph: &Graph, i: u32) -> bool {
+    let mut rectified = false;
+    for node in (i.saturating_add(1)..graph.len() as u32).filter_map(|i| graph.node(i)) {
+        match node.op {
+            Op::Dense { .. } | Op::Conv { .. } => return rectified,
+            Op::Relu => rectified = true,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The taps where an orthogonal matrix stands: the middle; under a stride the square of four from there on, as far as there are.
-fn centre(conv: &Conv) -> [Option<u64>; 4] {
-    let (height, width) = (conv.window.height as u64, conv.window.width as u64);
+fn centre(window: &Window) -> [Option<u64>; 4] {
+    let (height, width) = (window.height as u64, window.width as u64);
     let (y, x) = (height.saturating_sub(1) / 2, width.saturating_sub(1) / 2);
     let tap = |y, x| (y < height && x < width).then_some(y * width + x);
-    if conv.window.stride == 1 {
+    if window.stride == 1 {
         return [tap(y, x), None, None, None];
     }
     [tap(y, x), tap(y, x + 1), tap(y + 1, x), tap(y + 1, x + 1)]

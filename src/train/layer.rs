@@ -143,19 +143,4 @@ impl Layer {
             _ => 0,
         }
     }
-
-    /// Whether it writes over its input; otherwise its input stays for the way back.
-    pub(super) const fn in_place(&self) -> bool {
-        matches!(self, Layer::Relu { .. } | Layer::Crelu { .. } | Layer::Dropout { .. } | Layer::Join { .. })
-    }
-
-    /// Bytes kept of a tile for the way back: a bit an element of a rectifier, a byte a maximum.
-    pub(super) const fn tape(&self, tile: u64) -> Option<u64> {
-        match (self, self.input(), self.output()) {
-            (Layer::Relu { .. } | Layer::Crelu { .. }, Some(units), _) => crate::layer::tape_bytes(units as u64, tile),
-            (Layer::MaxPool { .. }, _, Some(units)) => (units as u64).checked_mul(tile),
-            (_, Some(_), Some(_)) => Some(0),
-            _ => None,
-        }
-    }
 }

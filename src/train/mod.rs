@@ -1,7 +1,6 @@
-//! Training: networks of layers, dense and convolutional, forward and backward; losses, optimisers, clipping, learning rates, and the
-//! order of examples.
+//! Training: how parameters begin, losses, optimisers, clipping, learning rates, and the order of examples.
 //!
-//! A list of [`Layer`]s gives a [`plan`] of buffers, an [`Init`] its parameters, and a [`Trainer`] runs batches. All else is
+//! An [`Init`] draws the parameters of a graph, and an [`Executor`](crate::exec::Executor) runs batches forward and backward. All here is
 //! elementwise, a chain or RED16, so that it gives the same bits on every core and under every cut of a batch or of the
 //! parameters. State that outlives a step is a plain struct, little-endian as bytes: a run that is taken up again goes on
 //! bit for bit. Nothing looks for NaN or infinity but where it says so: the caller's sticky check of logits and losses
@@ -13,11 +12,9 @@ mod layer;
 mod loss;
 mod optimiser;
 mod order;
-mod plan;
 mod rate;
 #[cfg(feature = "flash")]
 pub mod slots;
-mod trainer;
 
 pub use clip::{Clip, GradientNorm, Largest, clip_by_norm, clip_by_value, clip_value};
 pub use graph::to_graph;
@@ -26,10 +23,7 @@ pub use layer::Layer;
 pub use loss::{MeanLoss, correct_count, cross_entropy, predict, squared_error};
 pub use optimiser::{Adam, Decay, Momentum, Optimiser, Powers, Settings, Sgd, Step};
 pub use order::{partner, shuffle};
-pub use plan::{Options, Place, Plan, plan, plan_for_steps};
 pub use rate::{Decrease, MAX_STEPS, Rate, RateState};
-pub(crate) use trainer::fitting;
-pub use trainer::{Buffers, Mode, Trainer};
 
 use crate::contract::canonical_bits;
 use crate::error::{Error, Setting};

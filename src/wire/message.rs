@@ -1,4 +1,6 @@
-use super::{Get, Load, Loaded, Predict, Predicted, Put, Ready, Restore, Run, Save, Saved, Taught, Teach, Train};
+use super::{
+    Get, Load, Loaded, Predict, Predicted, Put, Ready, Restore, Run, Save, Saved, Taught, Teach, Trace, Train,
+};
 use crate::contract::Digest;
 use crate::error::{Fault, Refusal, Setting};
 use serde::{Deserialize, Serialize};
@@ -41,7 +43,7 @@ pub enum Message<'a> {
     /// End the run at hand at its next step.
     Cancel,
     /// Get ready to train.
-    Train(Train<'a>),
+    Train(Train),
     /// A training is ready.
     Ready(Ready),
     /// Words of a training, from the host.
@@ -66,6 +68,8 @@ pub enum Message<'a> {
     Predict(Predict),
     /// The result of a forward pass.
     Predicted(Predicted),
+    /// Do a step and say what came of every node: the answer is `Value`s and `Done`.
+    Trace(Trace),
 }
 
 /// Who speaks.
@@ -153,7 +157,7 @@ pub enum Why {
     Operation,
     /// A setting of training is out of its range.
     Setting(Setting),
-    /// The layers cannot be read, or are more than [`MAX_LAYERS`](super::MAX_LAYERS).
+    /// The layers cannot be read: of devices that speak version 1 of the format.
     Layers,
     /// No training of this number is going on.
     Session,

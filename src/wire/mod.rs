@@ -17,6 +17,6 @@ pub use message::{Done, Facts, Hello, Message, Why};
 pub use model::{Load, Loaded, Predict, Predicted, words_digest};
 pub use request::{Part, Run};
 pub use train::{
-    Get, LAYER_BYTES, Layers, MAX_LAYERS, PUT_BYTES, Put, Ready, Restore, Save, Saved, Store, Taught, Teach, Train,
-    With, decode_layers, encode_layers, examples_digest, training_tag,
+    Get, PUT_BYTES, Put, Ready, Restore, Save, Saved, Stage, Store, Taught, Teach, Trace, Traced, Train, With,
+    examples_digest, training_tag,
 };

@@ -1,33 +1,29 @@
 use crate::contract::Digest;
-use crate::train::{Layer, RateState, Settings, Start};
+use crate::train::{RateState, Settings, Start};
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
-
-/// The most layers of a network that a device trains.
-pub const MAX_LAYERS: usize = 16;
-
-/// The most bytes that they take in [`Train::layers`].
-pub const LAYER_BYTES: usize = 160;
 
 /// The most bytes of a [`Put`], whatever its numbers; a multiple of 4.
 pub const PUT_BYTES: usize = 216;
 
-/// Layers as they are asked for.
-pub type Layers = heapless::Vec<Layer, MAX_LAYERS>;
-
-/// A network to be trained, from its first step on or from a later one.
+/// A graph to be trained, from its first step on or from a later one. Its nodes and their slots are put as words; then the same request is
+/// sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Train<'a> {
+pub struct Train {
     /// Number of the training, chosen by the host: another one begins anew, the same one goes on.
     pub session: u32,
-    /// The layers, see [`encode_layers`].
-    pub layers: &'a [u8],
+    /// Nodes.
+    pub nodes: u32,
+    /// [`words_digest`](super::words_digest) of the words of the nodes and their slots, three for each node.
+    pub digest: u64,
+    /// [`training_tag`]: a state in flash belongs to trainings of this tag.
+    pub tag: u64,
     /// All else.
     pub with: With,
 }
 
-/// What training depends on, besides its layers and examples.
+/// What training depends on, besides its graph and examples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct With {
@@ -83,7 +79,7 @@ pub enum Store {
     State,
     /// [`Powers`](crate::train::Powers): two floats.
     Powers,
-    /// The nodes of a graph, twelve words each, see [`NodeWords`](crate::graph::NodeWords); then a slot for each.
+    /// The nodes of a graph, twelve words each, see [`NodeWords`](crate::graph::NodeWords); then the slots of each.
     Nodes,
     /// The outputs of the last forward pass, `[point][unit]`; they cannot be put.
     Outputs,
@@ -133,6 +129,45 @@ pub struct Teach {
     pub count: u32,
     /// Digest of their inputs, then their labels.
     pub examples: u64,
+}
+
+/// A step as [`Teach`] asks for it, on the examples that were put, of which the answer says what came of every node. The training goes on from it
+/// as from any step.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Trace {
+    /// The step.
+    pub step: Teach,
+    /// What is asked for.
+    pub what: Traced,
+}
+
+/// What is asked for of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Traced {
+    /// Hashes, 8 bytes each: of the value of each node; then, from the last node to the first, of its gradient and of its parameters after
+    /// the step. 0 for gradients and parameters that there are none of.
+    Digests,
+    /// What the hash of one of them is of, 4 bytes an element: `[point][unit]`, or the parameters in their order.
+    Values {
+        /// Of which stage.
+        stage: Stage,
+        /// Of which node.
+        node: u32,
+    },
+}
+
+/// A stage of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Stage {
+    /// Values.
+    Forward,
+    /// Gradients of values.
+    Backward,
+    /// Parameters after the step.
+    Parameters,
 }
 
 /// What a step came to.
@@ -191,28 +226,31 @@ pub struct Saved {
     pub digest: Digest,
 }
 
-/// Which training a saved state belongs to: a hash of its layers and of all that it depends on, but for where it stands and how much memory
-/// there is.
-pub fn training_tag(layers: &[u8], with: &With) -> u64 {
-    let mut digest = Digest::new();
-    digest.push_bytes(layers);
+/// Which training a saved state belongs to: a hash of its layers, as postcard writes them, and of all that it depends on, but for where it
+/// stands and how much memory there is.
+pub fn training_tag<L: Serialize>(layers: &[L], with: &With) -> u64 {
+    let digest = layers.iter().fold(Digest::new(), |digest, layer| hashed(digest, layer));
+    hashed(digest, &With { step: 0, ram: 0, ..*with }).hash
+}
+
+fn hashed(digest: Digest, value: &impl Serialize) -> Digest {
     // Cannot fail: a hash is never full.
-    postcard::serialize_with_flavor(&With { step: 0, ram: 0, ..*with }, Hash(digest)).unwrap_or(0)
+    postcard::serialize_with_flavor(value, Hash(digest)).unwrap_or(digest)
 }
 
 /// A hash of bytes.
 struct Hash(Digest);
 
 impl Flavor for Hash {
-    type Output = u64;
+    type Output = Digest;
 
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
         self.0.push_bytes(&[byte]);
         Ok(())
     }
 
-    fn finalize(self) -> postcard::Result<u64> {
-        Ok(self.0.hash)
+    fn finalize(self) -> postcard::Result<Digest> {
+        Ok(self.0)
     }
 }
 
@@ -222,48 +260,4 @@ pub fn examples_digest(inputs: impl IntoIterator<Item = f32>, labels: impl IntoI
     inputs.into_iter().for_each(|x| digest.push(x));
     labels.into_iter().for_each(|label| digest.push_bytes(&label.to_le_bytes()));
     digest.hash
-}
-
-/// Layers one after the other, as postcard writes them. None for more than [`MAX_LAYERS`], or more than [`LAYER_BYTES`].
-pub fn encode_layers<'b>(layers: &[Layer], buffer: &'b mut [u8; LAYER_BYTES]) -> Option<&'b [u8]> {
-    if layers.len() > MAX_LAYERS {
-        return None;
-    }
-    let mut len = 0;
-    for layer in layers {
-        len = postcard::serialize_with_flavor(layer, Plain { buffer, len }).ok()?;
-    }
-    buffer.get(..len)
-}
-
-/// Appends what [`encode_layers`] wrote to a list, where it stands: small stacks hold no second one. Whether it was that, and has room.
-pub fn decode_layers(mut bytes: &[u8], layers: &mut Layers) -> bool {
-    while !bytes.is_empty() {
-        let Ok((layer, rest)) = postcard::take_from_bytes(bytes) else { return false };
-        if layers.push(layer).is_err() {
-            return false;
-        }
-        bytes = rest;
-    }
-    true
-}
-
-/// Bytes one after the other.
-struct Plain<'b> {
-    buffer: &'b mut [u8; LAYER_BYTES],
-    len: usize,
-}
-
-impl Flavor for Plain<'_> {
-    type Output = usize;
-
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        *self.buffer.get_mut(self.len).ok_or(postcard::Error::SerializeBufferFull)? = byte;
-        self.len += 1;
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<usize> {
-        Ok(self.len)
-    }
 }

@@ -1,9 +1,10 @@
 //! The trainer against the plain loops, bit for bit.
-use super::machine::{How, Outcome, Task, run};
+use super::machine::{How, Mode, Outcome, Planned, Task, run};
 use super::workers::Order;
 use super::{naive, networks};
 use shatterscope::kernel::Isa;
-use shatterscope::train::{Mode, plan};
+use shatterscope::plan::Want;
+use shatterscope::train::Layer;
 
 /// `f::<R, T>(..)` for every tile.
 macro_rules! tiles {
@@ -35,8 +36,15 @@ fn same(ours: Result<Outcome, shatterscope::Error>, expected: &Outcome, what: &s
     }
 }
 
+/// Scratch that makes passes faster, beyond the least.
+fn more(layers: &[Layer]) -> usize {
+    let planned = Planned::new(layers, Want::Gradients).unwrap();
+    let plan = planned.plan();
+    plan.scratch_best.saturating_sub(plan.scratch_len) as usize
+}
+
 /// All tiles and instructions; the rest in turns.
-fn everywhere(layers: &[(&str, Vec<shatterscope::train::Layer>)], all_cuts: &[&[usize]], modes: &[Mode]) {
+fn everywhere(layers: &[(&str, Vec<Layer>)], all_cuts: &[&[usize]], modes: &[Mode]) {
     for (name, layers) in layers {
         for &mode in modes {
             let points = all_cuts[0].iter().sum();
@@ -46,8 +54,7 @@ fn everywhere(layers: &[(&str, Vec<shatterscope::train::Layer>)], all_cuts: &[&[
             // Those that this processor lacks, too: they fall back.
             for isa in Isa::ALL {
                 for cuts in all_cuts {
-                    let plan = plan(layers, points as u32, 1).unwrap();
-                    let more = plan.scratch_best.saturating_sub(plan.scratch_len) as usize;
+                    let more = more(layers);
                     let how = How {
                         isa,
                         cuts,
@@ -94,8 +101,7 @@ fn updates(order: &Order, isa: Isa) {
         let task = Task::new(&layers, 19, Mode::Training { step: 1 });
         let how = How { update: true, isa, ..How::plain(&[19]) };
         let expected = naive::run(&task, how);
-        let plan = plan(&layers, 19, 1).unwrap();
-        let most = plan.scratch_best.saturating_sub(plan.scratch_len) as usize + 1;
+        let most = more(&layers) + 1;
         for (i, scratch) in [0, most / 5, most / 2, most - 1, most].into_iter().enumerate() {
             let how = How { scratch, gathered: 1 + i, ..how };
             let check = |tile: &str, ours| same(ours, &expected, &format!("{name} {tile} {how:?}"));
@@ -118,8 +124,7 @@ fn any_length_of_scratch_updates_all() {
         let task = Task::new(&layers, 5, Mode::Probing);
         let how = How { update: true, ..How::plain(&[5]) };
         let expected = naive::run(&task, how);
-        let plan = plan(&layers, 5, 1).unwrap();
-        for scratch in 0..=(plan.scratch_best + 2 - plan.scratch_len) as usize {
+        for scratch in 0..=more(&layers) + 2 {
             let how = How { scratch, ..how };
             same(run::<4, 4>(&task, &Order::InTurn, how), &expected, &format!("{outputs} outputs, {how:?}"));
         }

@@ -1,18 +1,12 @@
 //! Steps without a gradient: parameters go down where a product arises, with the same bits.
+use super::machine::{Planned, Room, value};
 use super::workers::Order;
+use shatterscope::exec::{Executor, Mode, Options};
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Conv, Image, Window};
 use shatterscope::math::Math;
-use shatterscope::train::{
-    Buffers, Decay, Init, Layer, Mode, Optimiser, Options, Place, Powers, Settings, Start, Trainer, cross_entropy, plan,
-};
-
-/// Numbers that look random, of both signs, as a function of where they stand.
-fn value(at: usize) -> f32 {
-    let mixed = (at as u32).wrapping_mul(0x9e37_79b9) ^ 0x5bd1_e995;
-    let mixed = (mixed ^ mixed >> 15).wrapping_mul(0x2c1b_3c6d);
-    (mixed >> 8) as f32 / (1 << 23) as f32 - 1.0
-}
+use shatterscope::plan::Want;
+use shatterscope::train::{Decay, Init, Layer, Optimiser, Powers, Settings, Start, cross_entropy};
 
 fn convolutions() -> Vec<Layer> {
     let image = Image { channels: 3, height: 7, width: 6 };
@@ -29,32 +23,23 @@ fn convolutions() -> Vec<Layer> {
     ]
 }
 
-/// Losses of examples one after the other, and parameters and state after each; by gradients in a buffer, or with none.
+/// Gradients of the inputs, parameters and state after each step; by gradients in a buffer, or with none.
 fn learn<const R: usize, const T: usize>(layers: &[Layer], settings: Settings, batch: u32, buffered: bool) -> Vec<u32> {
-    let plan = plan(layers, batch, T as u32).unwrap();
+    let planned = Planned::new(layers, Want::Gradients).unwrap();
+    let (plan, (inputs, classes)) = (planned.plan(), planned.ends());
     let zeros = |len: u64| vec![0.0; len as usize];
-    let [mut activations, mut gradients, mut scratch, mut gathered] =
-        [plan.activations_len, plan.gradients_len, plan.scratch_len, plan.gathered_len].map(zeros);
-    let (mut places, mut tape) = (vec![Place::default(); plan.places_len as usize], vec![0; plan.tape_len as usize]);
-    let buffers = Buffers {
-        places: &mut places,
-        activations: &mut activations,
-        tape: &mut tape,
-        gradients: &mut gradients,
-        statistics: &mut [],
-        scratch: &mut scratch,
-        gathered: &mut gathered,
-    };
-    let options = Options { batch, isa: Isa::detect(), seed: 1 };
-    let mut trainer = Trainer::<_, R, T>::new(layers, &Order::InTurn, options, buffers).unwrap();
+    let mut room = Room::new::<T>(&plan, batch as usize, 0, 1);
+    let options = Options { batch, isa: Isa::detect() };
+    let mut executor = Executor::<_, R, T>::new(&plan, &Order::InTurn, options, room.buffers()).unwrap();
     let mut parameters = zeros(plan.parameters_len);
-    Init { start: Start::He, seed: 3, run: 0 }.fill(layers, &mut parameters, &mut []).unwrap();
+    Init { start: Start::He, seed: 3, run: 0 }.fill(plan.graph(), &mut parameters, &mut []).unwrap();
     let mut state = zeros(settings.optimiser.state_len(plan.parameters_len));
     let (mut powers, mut seen) = (Powers::new(), Vec::new());
     for step in 0..4 {
-        let (x, tile_len) = trainer.begin(batch).unwrap();
+        let mut begun = executor.begin(batch).unwrap();
+        let (x, tile_len) = begun.input(0).unwrap();
         for (i, tile) in x.chunks_exact_mut(tile_len).enumerate() {
-            for unit in 0..plan.inputs as usize {
+            for unit in 0..inputs {
                 for lane in 0..T {
                     let point = (i * T + lane).min(batch as usize - 1) + step * batch as usize;
                     // Zeros of both signs among them.
@@ -63,28 +48,30 @@ fn learn<const R: usize, const T: usize>(layers: &[Layer], settings: Settings, b
                 }
             }
         }
-        trainer.forward(&parameters, &mut [], Mode::Training { step: step as u32 }).unwrap();
-        let classes = plan.outputs as usize;
+        let mode = Mode::Training { seed: 1, step: step as u32, running: &mut [] };
+        let mut outputs = begun.forward(&parameters, mode).unwrap().run().unwrap();
         let labels: Vec<u32> = (0..batch).map(|p| (p * 7 + step as u32) % classes as u32).collect();
-        let (z, g, tile_len) = trainer.outputs_and_gradient();
-        let from = z.len() / labels.len().div_ceil(T);
-        for (i, labels) in labels.chunks(T).enumerate() {
-            let g = &mut g[i * tile_len..i * tile_len + classes * T];
-            g.copy_from_slice(&z[i * from..i * from + classes * T]);
+        let (z, g, tile_len) = outputs.output_and_gradient(planned.output()).unwrap();
+        assert_eq!(tile_len, classes * T);
+        for ((z, g), labels) in z.chunks(tile_len).zip(g.chunks_mut(tile_len)).zip(labels.chunks(T)) {
+            g.copy_from_slice(z);
             cross_entropy(g, (classes, T), labels, batch, &mut vec![0.0; labels.len()], Math::Libm).unwrap();
         }
         let rule = settings.step(0.1, &mut powers).unwrap();
-        if buffered {
+        let of_inputs = if buffered {
             let mut gradient = zeros(plan.parameters_len);
-            trainer.backward(&parameters, &mut gradient).unwrap();
+            let gradients = outputs.backward(&parameters, &mut gradient).unwrap().run().unwrap();
+            let of_inputs = gradients.input(0).unwrap().0[..inputs].to_vec();
             rule.apply(&mut parameters, &gradient, &mut state).unwrap();
+            of_inputs
         } else {
-            trainer.descend(&mut parameters, &mut state, &rule).unwrap();
-        }
-        let (g, _) = trainer.input_gradient();
-        let after = g.iter().take(plan.inputs as usize).chain(&parameters).chain(&state);
+            let gradients = outputs.descend(&mut parameters, &mut state, &rule).unwrap().run().unwrap();
+            gradients.input(0).unwrap().0[..inputs].to_vec()
+        };
+        let after = of_inputs.iter().chain(&parameters).chain(&state);
         seen.extend(after.map(|x| x.to_bits()));
     }
+    room.check();
     seen
 }
 

@@ -1,13 +1,20 @@
 //! NaN and infinity are named with the layer; nothing after that layer has happened.
-use super::machine::{How, Room, Task, load, run, seed, values};
+use super::machine::{How, Mode, Planned, Room, Task, forward as passed, run, seeded, values};
 use super::networks::{self, List, image, window};
 use super::workers::Order;
+use shatterscope::exec::{self, Buffers, Executor, Options};
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Image, Window};
-use shatterscope::train::{Buffers, Layer, Mode, Options, Trainer, plan};
+use shatterscope::plan::{Plan, Want};
+use shatterscope::train::Layer;
 use shatterscope::{Buffer, Error, Fault, Pass};
 
 const POINTS: usize = 6;
+const OPTIONS: Options = Options { batch: POINTS as u32, isa: Isa::Portable };
+
+fn planned(layers: &[Layer]) -> Planned {
+    Planned::new(layers, Want::Gradients).unwrap()
+}
 
 fn fault(task: &Task) -> Error {
     let how = How { isa: Isa::detect(), cuts: &[POINTS], scratch: 0, gathered: 1, update: false };
@@ -78,11 +85,11 @@ fn inputs_that_are_not_finite_are_named() {
             let units = task.inputs.len() / POINTS;
             // The last unit of the point before the last: of tiles of four, the first point of the second.
             task.inputs[(POINTS - 1) * units - 1] = value;
-            let plan = plan(&layers, POINTS as u32, 4).unwrap();
-            let mut room = Room::new(&plan, 0, 1);
-            let options = Options { batch: POINTS as u32, isa: Isa::Portable, seed: 0 };
-            let mut trainer = Trainer::<_, 4, 4>::new(&layers, &Order::InTurn, options, room.buffers()).unwrap();
-            let tile_len = trainer.begin(1).unwrap().1;
+            let planned = planned(&layers);
+            let plan = planned.plan();
+            let mut room = Room::new::<4>(&plan, POINTS, 0, 1);
+            let mut executor = Executor::<_, 4, 4>::new(&plan, &Order::InTurn, OPTIONS, room.buffers()).unwrap();
+            let tile_len = executor.begin(1).unwrap().input(0).unwrap().1;
             let index = (tile_len + (units - 1) * 4) as u64;
             assert_eq!(fault(&task), Error::NotFinite { buffer: Buffer::Inputs, layer: 0, index }, "{name}");
         }
@@ -166,7 +173,18 @@ fn gradients_that_overflow_are_named() {
         (List::new(Image::vector(2)).prelu(1e20).layers, 0),
         (List::new(Image::vector(2)).dropout(0.5).layers, 0),
         (List::new(image(1, 1, 5)).average(window(1, 1, 1, 0)).layers, 9),
-        (List::new(Image::vector(2)).fork().prelu(0.5).join(1.0, 1.0).layers, 0),
+        // A sum is named by the layer that added last: the first of the branch, or the join where there is none.
+        (List::new(Image::vector(2)).fork().prelu(0.5).join(1.0, 1.0).layers, 1),
+        (List::new(Image::vector(2)).fork().relu().join(1.0, 1.0).layers, 1),
+        (List::new(Image::vector(2)).relu().fork().dropout(0.0).relu().join(0.75, 0.75).layers, 2),
+        (List::new(image(2, 2, 2)).fork().crelu().conv(3, window(1, 1, 2, 0), false).join(1.0, 1e-9).layers, 9),
+        (List::new(image(1, 2, 2)).fork().max(window(1, 1, 2, 0)).join(1.0, 1.0).layers, 1),
+        (List::new(Image::vector(2)).fork().join(1.0, 1.0).layers, 1),
+        // A join looks at what it hands to both of its operands, through a shortcut or not.
+        (List::new(Image::vector(2)).fork().relu().join(2.0, 0.5).layers, 2),
+        (List::new(Image::vector(2)).fork().relu().join(0.5, 2.0).layers, 2),
+        (List::new(image(1, 2, 2)).fork().max(window(1, 1, 2, 0)).join(2.0, 0.5).layers, 2),
+        (List::new(image(1, 2, 2)).fork().max(window(1, 1, 2, 0)).join(0.5, 2.0).layers, 2),
         (List::new(image(1, 1, 3)).max(window(1, 2, 1, 0)).layers, 0),
         (List::new(image(1, 1, 3)).average(window(1, 2, 1, 0)).layers, 9),
     ] {
@@ -198,14 +216,14 @@ fn seeds_that_are_not_finite_do_not_reach_a_parameter() {
         }
         *task.seeds.last_mut().unwrap() = f32::NAN;
         let Error::NonFinite(Fault { pass: Pass::Backward, .. }) = fault(&task) else { panic!("{name}") };
-        let plan = plan(&layers, POINTS as u32, 4).unwrap();
-        let mut room = Room::new(&plan, 0, 1);
-        let options = Options { batch: POINTS as u32, isa: Isa::Portable, seed: 0 };
-        let mut trainer = Trainer::<_, 4, 4>::new(&layers, &Order::InTurn, options, room.buffers()).unwrap();
-        load(&mut trainer, (0, POINTS), &task.inputs).unwrap();
-        trainer.forward(&task.parameters, &mut task.running, Mode::Probing).unwrap();
-        seed(&mut trainer, (0, POINTS), &task.seeds);
-        trainer.backward_with(&mut task.parameters, |at, _, _| panic!("{name}: parameter {at}")).unwrap_err();
+        let planned = planned(&layers);
+        let plan = planned.plan();
+        let mut room = Room::new::<4>(&plan, POINTS, 0, 1);
+        let mut executor = Executor::<_, 4, 4>::new(&plan, &Order::InTurn, OPTIONS, room.buffers()).unwrap();
+        let outputs = seeded(&mut executor, &task, (planned.output(), POINTS), &mut []);
+        let mut parameters = task.parameters.clone();
+        let backward = outputs.backward_with(&mut parameters, |at, _, _| panic!("{name}: parameter {at}"));
+        assert!(backward.unwrap().run().is_err());
     }
 }
 
@@ -218,98 +236,110 @@ fn layers_before_a_fault_have_not_moved() {
     task.parameters[40..44].fill(0.0);
     task.inputs = values(3 * POINTS, 5);
     task.seeds.fill(1e15);
-    let plan = plan(&layers, POINTS as u32, 4).unwrap();
-    let mut room = Room::new(&plan, 0, 1);
-    let options = Options { batch: POINTS as u32, isa: Isa::Portable, seed: 0 };
-    let mut trainer = Trainer::<_, 4, 4>::new(&layers, &Order::InTurn, options, room.buffers()).unwrap();
-    load(&mut trainer, (0, POINTS), &task.inputs).unwrap();
-    let before = task.parameters.clone();
-    trainer.forward(&task.parameters, &mut task.running, task.mode).unwrap();
-    seed(&mut trainer, (0, POINTS), &task.seeds);
-    let mut touched = Vec::new();
-    let told = trainer.backward_with(&mut task.parameters, |at, weights, _| touched.push((at, weights.len())));
-    assert_eq!(told, Err(backward(2)));
+    let graph = planned(&layers);
+    let plan = graph.plan();
+    let mut room = Room::new::<4>(&plan, POINTS, 0, 1);
+    let mut executor = Executor::<_, 4, 4>::new(&plan, &Order::InTurn, OPTIONS, room.buffers()).unwrap();
+    let mut running = task.running.clone();
+    let outputs = seeded(&mut executor, &task, (graph.output(), POINTS), &mut running);
+    let (mut parameters, mut touched) = (task.parameters.clone(), Vec::new());
+    let mut way = outputs.backward_with(&mut parameters, |at, weights, _| touched.push((at, weights.len()))).unwrap();
+    let told = loop {
+        match way.step() {
+            Ok(more) => assert!(more, "the fault was not found"),
+            Err(told) => break told,
+        }
+    };
+    assert_eq!(told, backward(2));
+    // The pass has ended with it.
+    assert_eq!(way.step(), Err(told));
+    assert_eq!(way.run().err(), Some(told));
     assert!(touched.iter().all(|(at, _)| *at >= 44) && !touched.is_empty(), "{touched:?}");
-    assert_eq!(task.parameters, before);
-    let mut gradient = vec![0.0; before.len()];
-    seed(&mut trainer, (0, POINTS), &task.seeds);
-    assert_eq!(trainer.backward(&before, &mut gradient), Err(backward(2)));
+    assert_eq!(parameters, task.parameters);
+    let mut gradient = vec![0.0; parameters.len()];
+    let outputs = seeded(&mut executor, &task, (graph.output(), POINTS), &mut running);
+    assert_eq!(outputs.backward(&parameters, &mut gradient).unwrap().run().err(), Some(backward(2)));
     assert!(gradient[..44].iter().all(|g| g.to_bits() == 0) && gradient[44] != 0.0);
-    // A norm at fault leaves its running statistics alone, those before it have moved.
+    // After an error in the forward pass all running statistics are as before, those of earlier norms too.
     let layers = List::new(Image::vector(2)).norm().dense(2, false).norm().layers;
     let mut task = Task::new(&layers, POINTS, Mode::Training { step: 0 });
     task.parameters[4..8].fill(1e25);
-    let running = task.running.clone();
-    let plan = shatterscope::train::plan(&layers, POINTS as u32, 4).unwrap();
-    let mut room = Room::new(&plan, 0, 1);
-    let mut trainer = Trainer::<_, 4, 4>::new(&layers, &Order::InTurn, options, room.buffers()).unwrap();
-    load(&mut trainer, (0, POINTS), &task.inputs).unwrap();
-    assert_eq!(trainer.forward(&task.parameters, &mut task.running, task.mode), Err(forward(2)));
-    assert_eq!(task.running[4..], running[4..]);
-    assert!(task.running[..4].iter().zip(&running).all(|(a, b)| a != b));
+    let mut running = task.running.clone();
+    let graph = planned(&layers);
+    let plan = graph.plan();
+    let mut room = Room::new::<4>(&plan, POINTS, 0, 1);
+    let mut executor = Executor::<_, 4, 4>::new(&plan, &Order::InTurn, OPTIONS, room.buffers()).unwrap();
+    let told = passed(&mut executor, &task, (0, POINTS), &task.parameters, &mut running).err();
+    assert_eq!(told, Some(forward(2)));
+    assert_eq!(task.running, running);
 }
 
 #[test]
 fn lengths_are_checked_by_name() {
     let layers = List::new(image(2, 2, 2)).conv(3, window(1, 1, 1, 0), true).norm().dense(2, true).layers;
     let task = Task::new(&layers, POINTS, Mode::Probing);
-    let plan = plan(&layers, POINTS as u32, 4).unwrap();
-    let options = Options { batch: POINTS as u32, isa: Isa::Portable, seed: 0 };
-    let mut exact = Room::new(&plan, 0, 1);
-    let mut room = Room::new(&plan, 0, 1);
+    let graph = planned(&layers);
+    let plan = graph.plan();
+    let mut exact = Room::new::<4>(&plan, POINTS, 0, 1);
+    let mut room = Room::new::<4>(&plan, POINTS, 0, 1);
     let short = |buffer, need: usize| Error::TooShort { buffer, need: need as u64, have: need as u64 - 1 };
     let (parameters, running) = (task.parameters.len(), task.running.len());
-    let mut trainer = Trainer::<_, 4, 4>::new(&layers, &Order::InTurn, options, room.buffers()).unwrap();
-    let none = Error::TooShort { buffer: Buffer::Inputs, need: 1, have: 0 };
+    let mut executor = Executor::<_, 4, 4>::new(&plan, &Order::InTurn, OPTIONS, room.buffers()).unwrap();
     let mut moved = task.clone();
-    assert_eq!(trainer.forward(&task.parameters, &mut moved.running, Mode::Training { step: 0 }), Err(none));
-    assert_eq!(trainer.backward(&task.parameters, &mut []), Err(none));
+    let none = |have| Error::TooShort { buffer: Buffer::Inputs, need: 1, have };
+    assert_eq!(executor.begin(0).err(), Some(none(6)));
+    assert_eq!(executor.begin(7).err(), Some(Error::TooShort { buffer: Buffer::Inputs, need: 7, have: 6 }));
+    let mut told =
+        |parameters: &[f32], mode: exec::Mode<'_>| executor.begin(6).unwrap().forward(parameters, mode).err();
+    let [first, all] = [1, 0].map(|cut| &task.parameters[cut..]);
+    assert_eq!(told(first, exec::Mode::Probing), Some(short(Buffer::Parameters, parameters)));
+    let mode = exec::Mode::Training { seed: 0, step: 0, running: &mut moved.running[1..] };
+    assert_eq!(told(all, mode), Some(short(Buffer::Running, running)));
+    let mode = exec::Mode::Inference { running: &task.running[1..] };
+    assert_eq!(told(all, mode), Some(short(Buffer::Running, running)));
     assert_eq!(moved.running, task.running);
-    assert_eq!(trainer.begin(0).unwrap_err(), Error::TooShort { buffer: Buffer::Inputs, need: 1, have: 6 });
-    assert_eq!(trainer.begin(7).unwrap_err(), Error::TooShort { buffer: Buffer::Inputs, need: 7, have: 6 });
-    load(&mut trainer, (0, POINTS), &task.inputs).unwrap();
-    let told = trainer.forward(&task.parameters[1..], &mut moved.running, Mode::Probing);
-    assert_eq!(told, Err(short(Buffer::Parameters, parameters)));
-    let told = trainer.forward(&task.parameters, &mut moved.running[1..], Mode::Probing);
-    assert_eq!(told, Err(short(Buffer::Running, running)));
-    trainer.forward(&task.parameters, &mut moved.running, Mode::Probing).unwrap();
-    seed(&mut trainer, (0, POINTS), &task.seeds);
-    assert_eq!(trainer.backward(&task.parameters[1..], &mut []), Err(short(Buffer::Parameters, parameters)));
-    let told = trainer.backward_with(&mut moved.parameters[1..], |_, _, _| panic!("updated"));
-    assert_eq!(told, Err(short(Buffer::Parameters, parameters)));
+    // Whatever is refused can be asked for again.
+    let ends = (graph.output(), POINTS);
+    assert_eq!(
+        seeded(&mut executor, &task, ends, &mut []).backward(&task.parameters[1..], &mut []).err(),
+        Some(short(Buffer::Parameters, parameters))
+    );
+    let told = seeded(&mut executor, &task, ends, &mut [])
+        .backward_with(&mut moved.parameters[1..], |_, _, _| panic!("updated"))
+        .err();
+    assert_eq!(told, Some(short(Buffer::Parameters, parameters)));
     let mut gradient = vec![0.0; parameters - 1];
-    assert_eq!(trainer.backward(&task.parameters, &mut gradient), Err(short(Buffer::Gradient, parameters)));
+    let told = seeded(&mut executor, &task, ends, &mut []).backward(&task.parameters, &mut gradient).err();
+    assert_eq!(told, Some(short(Buffer::Gradient, parameters)));
     assert!(gradient.iter().all(|g| *g == 0.0));
-    trainer.backward(&task.parameters, &mut []).unwrap();
+    assert!(seeded(&mut executor, &task, ends, &mut []).backward(&task.parameters, &mut []).unwrap().run().is_ok());
 
     let mut too_short = |buffer, cut: fn(Buffers<'_>) -> Buffers<'_>, need: u64| {
-        let told =
-            Trainer::<_, 4, 4>::new(&layers, &Order::InTurn, options, cut(exactly(&mut exact, &plan))).unwrap_err();
-        assert_eq!(told, short(buffer, need as usize));
+        let buffers = cut(exactly(&mut exact, &plan));
+        let told = Executor::<_, 4, 4>::new(&plan, &Order::InTurn, OPTIONS, buffers).err();
+        assert_eq!(told, Some(short(buffer, need as usize)));
     };
-    too_short(Buffer::Places, |b| Buffers { places: &mut b.places[1..], ..b }, plan.places_len);
-    too_short(Buffer::Activations, |b| Buffers { activations: &mut b.activations[1..], ..b }, plan.activations_len);
-    too_short(Buffer::Gradient, |b| Buffers { gradients: &mut b.gradients[1..], ..b }, plan.gradients_len);
-    too_short(Buffer::Statistics, |b| Buffers { statistics: &mut b.statistics[1..], ..b }, plan.statistics_len);
+    let values_len = plan.values_len(POINTS as u32, 4).unwrap();
+    too_short(Buffer::Values, |b| Buffers { values: &mut b.values[1..], ..b }, values_len);
+    too_short(Buffer::Statistics, |b| Buffers { statistics: &mut b.statistics[1..], ..b }, plan.statistics_len());
     too_short(Buffer::Scratch, |b| Buffers { scratch: &mut b.scratch[1..], ..b }, plan.scratch_len);
-    too_short(Buffer::Gathered, |b| Buffers { gathered: &mut b.gathered[1..], ..b }, plan.gathered_len);
-    let rectified = List::new(Image::vector(3)).relu().layers;
-    let plan = shatterscope::train::plan(&rectified, POINTS as u32, 4).unwrap();
-    let mut room = Room::new(&plan, 0, 1);
+    too_short(Buffer::Gathered, |b| Buffers { gathered: &mut b.gathered[1..], ..b }, plan.gathered_len(4));
+    let graph = planned(&List::new(Image::vector(3)).relu().layers);
+    let plan = graph.plan();
+    let mut room = Room::new::<4>(&plan, POINTS, 0, 1);
     let mut buffers = exactly(&mut room, &plan);
     buffers.tape = &mut buffers.tape[1..];
-    let told = Trainer::<_, 4, 4>::new(&rectified, &Order::InTurn, options, buffers).unwrap_err();
-    assert_eq!(told, short(Buffer::Tape, plan.tape_len as usize));
+    let told = Executor::<_, 4, 4>::new(&plan, &Order::InTurn, OPTIONS, buffers).err();
+    assert_eq!(told, Some(short(Buffer::Tape, plan.tape_len(POINTS as u32, 4).unwrap() as usize)));
 }
 
-fn exactly<'r>(room: &'r mut Room, plan: &shatterscope::train::Plan) -> Buffers<'r> {
+fn exactly<'r>(room: &'r mut Room, plan: &Plan) -> Buffers<'r> {
+    let points = POINTS as u32;
     Buffers {
-        places: &mut room.places[..plan.places_len as usize],
-        activations: &mut room.activations[..plan.activations_len as usize],
-        tape: &mut room.tape[..plan.tape_len as usize],
-        gradients: &mut room.gradients[..plan.gradients_len as usize],
-        statistics: &mut room.statistics[..plan.statistics_len as usize],
+        values: &mut room.values[..plan.values_len(points, 4).unwrap() as usize],
+        tape: &mut room.tape[..plan.tape_len(points, 4).unwrap() as usize],
+        statistics: &mut room.statistics[..plan.statistics_len() as usize],
         scratch: &mut room.scratch[..plan.scratch_len as usize],
-        gathered: &mut room.gathered[..plan.gathered_len as usize],
+        gathered: &mut room.gathered[..plan.gathered_len(4) as usize],
     }
 }

@@ -1,55 +1,30 @@
 //! Inference in the slots of a plan against the plain loops, bit for bit.
-use super::machine::{How, Task, bits, by_point};
+use super::machine::{How, Mode, Planned, Room, Task, bits, by_point, forward};
 use super::workers::Order;
 use super::{naive, networks};
 use shatterscope::Error;
-use shatterscope::exec::{Buffers, Executor, Options};
-use shatterscope::graph::{Graph, Node};
+use shatterscope::exec::{self, Buffers, Executor, Options};
 use shatterscope::kernel::Isa;
 use shatterscope::network::Serial;
-use shatterscope::plan::{Plan, place};
-use shatterscope::train::{Layer, Mode, to_graph};
-
-/// The nodes of layers.
-fn nodes(layers: &[Layer]) -> Vec<Node> {
-    let mut nodes = vec![Node::EMPTY; 3 * layers.len() + 1];
-    let len = to_graph(layers, &mut nodes).unwrap().len();
-    nodes.truncate(len);
-    nodes
-}
+use shatterscope::plan::Want;
 
 /// The outputs by points, cut in batches of which the largest is planned.
 fn run<const R: usize, const T: usize>(task: &Task, order: &Order, how: How) -> Result<Vec<u32>, Error> {
-    let nodes = nodes(&task.layers);
-    let graph = Graph::new(&nodes)?;
-    let mut slots = vec![0; nodes.len()];
-    place(&graph, &mut slots)?;
-    let plan = Plan::new(&graph, &slots)?;
-    let batch = *how.cuts.iter().max().unwrap() as u32;
-    let planned = plan.values_len(batch, T as u32).unwrap() as usize;
-    // NaN at first, guards behind.
-    let mut values = vec![f32::NAN; planned];
-    values.extend([12345.0; 5]);
-    let mut scratch = vec![f32::NAN; plan.scratch_len as usize + how.scratch];
-    let buffers = Buffers { values: &mut values, scratch: &mut scratch };
-    let mut executor = Executor::<_, R, T>::new(&plan, order, Options { batch, isa: how.isa }, buffers)?;
-    let (units, of) = (task.inputs.len() / how.cuts.iter().sum::<usize>(), graph.outputs().next().unwrap());
+    let planned = Planned::new(&task.layers, Want::Output)?;
+    let plan = planned.plan();
+    let batch = *how.cuts.iter().max().unwrap();
+    let mut room = Room::new::<T>(&plan, batch, how.scratch, 0);
+    let Room { values, scratch, .. } = &mut room;
+    let options = Options { batch: batch as u32, isa: how.isa };
+    let mut executor = Executor::<_, R, T>::new(&plan, order, options, Buffers::of_outputs(values, scratch))?;
+    let (width, of) = (planned.ends().1, planned.output());
     let (mut out, mut first) = (Vec::new(), 0);
     for &count in how.cuts {
-        let mut batch = executor.begin(count as u32)?;
-        let (x, tile_len) = batch.input(0).unwrap();
-        for (i, tile) in x.chunks_exact_mut(tile_len).enumerate() {
-            for lane in 0..T {
-                let point = first + (i * T + lane).min(count - 1);
-                (0..units).for_each(|unit| tile[unit * T + lane] = task.inputs[point * units + unit]);
-            }
-        }
-        let outputs = batch.forward(&task.parameters, &task.running)?.run()?;
-        let width = nodes[of as usize].shape.units().unwrap() as usize;
+        let outputs = forward(&mut executor, task, (first, count), &task.parameters, &mut task.running.clone())?;
         out.extend(by_point::<T>(outputs.output(of).unwrap(), width, count));
         first += count;
     }
-    assert_eq!(values[planned..], [12345.0; 5]);
+    room.check();
     Ok(bits(&out))
 }
 
@@ -78,23 +53,21 @@ fn inference_has_the_bits_of_the_plain_loops() {
 #[test]
 fn a_fault_names_the_layer_and_ends_the_pass() {
     let layers = networks::plain().into_iter().find(|(name, _)| *name == "dense").unwrap().1;
-    let nodes = nodes(&layers);
-    let graph = Graph::new(&nodes).unwrap();
-    let mut slots = vec![0; nodes.len()];
-    place(&graph, &mut slots).unwrap();
-    let plan = Plan::new(&graph, &slots).unwrap();
+    let planned = Planned::new(&layers, Want::Output).unwrap();
+    let plan = planned.plan();
     let mut task = Task::new(&layers, 1, Mode::Inference);
     // A weight of the second dense layer, which is layer 3.
     task.parameters[7 * 13 + 13 + 2] = f32::INFINITY;
+    let mode = || exec::Mode::Inference { running: &task.running };
     let mut values = vec![0.0; plan.values_len(1, 1).unwrap() as usize];
     let mut scratch = vec![0.0; plan.scratch_len as usize];
-    let buffers = Buffers { values: &mut values, scratch: &mut scratch };
+    let buffers = Buffers::of_outputs(&mut values, &mut scratch);
     let options = Options { batch: 1, isa: Isa::Portable };
     let mut executor = Executor::<_, 1, 1>::new(&plan, &Serial, options, buffers).unwrap();
     let mut batch = executor.begin(1).unwrap();
     batch.input(0).unwrap().0.fill(1.0);
     assert_eq!(batch.input(1), None);
-    let mut forward = batch.forward(&task.parameters, &task.running).unwrap();
+    let mut forward = batch.forward(&task.parameters, mode()).unwrap();
     let error = loop {
         match forward.step() {
             Ok(more) => assert!(more, "the fault was not found"),
@@ -110,10 +83,10 @@ fn a_fault_names_the_layer_and_ends_the_pass() {
     // The input is looked at as well.
     let mut batch = executor.begin(1).unwrap();
     batch.input(0).unwrap().0.fill(f32::NAN);
-    assert!(matches!(batch.forward(&task.parameters, &task.running).err(), Some(Error::NotFinite { index: 0, .. })));
+    assert!(matches!(batch.forward(&task.parameters, mode()).err(), Some(Error::NotFinite { index: 0, .. })));
     // And lengths.
     let batch = executor.begin(1).unwrap();
-    assert!(matches!(batch.forward(&task.parameters[1..], &task.running).err(), Some(Error::TooShort { .. })));
+    assert!(matches!(batch.forward(&task.parameters[1..], mode()).err(), Some(Error::TooShort { .. })));
     assert!(executor.begin(2).is_err());
     assert!(executor.begin(0).is_err());
 }

@@ -1,18 +1,21 @@
 //! How weights are drawn: addresses, deviations, orthogonal matrices, pairs; what is refused.
-use super::machine::bits;
+use super::machine::{Planned, bits, refusal};
 use super::networks::{List, image, window};
+use shatterscope::graph::Node;
 use shatterscope::layer::{Image, Window};
 use shatterscope::math::Math;
 use shatterscope::network::{self, Block, Dense, Family, Role, Seeded, Spec, Weights};
+use shatterscope::plan::Want;
 use shatterscope::random::{Normal, Purpose, Stream};
-use shatterscope::train::{Init, Layer, Start, plan};
+use shatterscope::train::{Init, Layer, Start, to_graph};
 use shatterscope::{Buffer, Error, Refusal};
 
 fn drawn(layers: &[Layer], init: Init) -> Vec<f32> {
-    let len = plan(layers, 1, 1).unwrap().parameters_len as usize;
+    let planned = Planned::new(layers, Want::Output).unwrap();
+    let (len, graph) = (planned.plan().parameters_len as usize, planned.graph());
     let mut parameters = vec![f32::NAN; len + 3];
-    let scratch = init.scratch_len(layers) as usize;
-    init.fill(layers, &mut parameters, &mut vec![f32::NAN; scratch]).unwrap();
+    let scratch = init.scratch_len(&graph) as usize;
+    init.fill(&graph, &mut parameters, &mut vec![f32::NAN; scratch]).unwrap();
     assert!(parameters[len..].iter().all(|x| x.is_nan()), "past the parameters");
     parameters.truncate(len);
     assert!(parameters.iter().all(|x| x.is_finite()));
@@ -205,32 +208,43 @@ fn every_draw_is_another() {
 #[test]
 fn what_does_not_fit_is_refused_before_anything_is_written() {
     let pairs = Error::Refused(Refusal::Pairs);
-    let refused = |layers: &[Layer], start, parameters: usize, scratch: usize| {
+    let refused = |planned: &Planned, start, parameters: usize, scratch: usize| {
         let mut parameters = vec![7.0; parameters];
-        let told = init(start).fill(layers, &mut parameters, &mut vec![0.0; scratch]).unwrap_err();
+        let told = init(start).fill(&planned.graph(), &mut parameters, &mut vec![0.0; scratch]).unwrap_err();
         assert!(parameters.iter().all(|x| *x == 7.0), "{start:?}: {told:?}");
         told
     };
     let odd = List::new(Image::vector(3)).dense(4, true).relu().dense(5, true).relu().dense(2, true).layers;
-    assert_eq!(refused(&odd, Start::LooksLinearPairs, 100, 100), pairs);
+    assert_eq!(refused(&Planned::new(&odd, Want::Output).unwrap(), Start::LooksLinearPairs, 100, 100), pairs);
     let layers = List::new(Image::vector(3)).dense(4, true).norm().dense(5, true).layers;
-    let len = plan(&layers, 1, 1).unwrap().parameters_len;
+    let planned = Planned::new(&layers, Want::Output).unwrap();
+    let len = planned.plan().parameters_len;
     assert_eq!(len, 16 + 8 + 25);
     for start in STARTS {
-        let need = init(start).scratch_len(&layers);
+        let need = init(start).scratch_len(&planned.graph());
         assert_eq!(need, if matches!(start, Start::He | Start::Glorot) { 0 } else { 25 });
-        let told = refused(&layers, start, len as usize - 1, need as usize);
+        let told = refused(&planned, start, len as usize - 1, need as usize);
         assert_eq!(told, Error::TooShort { buffer: Buffer::Parameters, need: len, have: len - 1 });
         if need > 0 {
-            let told = refused(&layers, start, len as usize, need as usize - 1);
+            let told = refused(&planned, start, len as usize, need as usize - 1);
             assert_eq!(told, Error::TooShort { buffer: Buffer::Scratch, need, have: need - 1 });
         }
     }
-    assert_eq!(refused(&[], Start::He, 1, 1), Error::Refused(Refusal::Layers));
+    // Lists that do not fit never become the graph that `fill` takes.
+    let no_graph = |layers: &[Layer]| refusal(Planned::new(layers, Want::Output).map(|_| ()).unwrap_err());
+    assert_eq!(no_graph(&[]), Refusal::Layers);
     let wrong =
         [Layer::Dense { inputs: 2, outputs: 3, bias: true }, Layer::Dense { inputs: 2, outputs: 3, bias: true }];
-    assert_eq!(refused(&wrong, Start::He, 100, 100), Error::Refused(Refusal::Layers));
+    assert_eq!(no_graph(&wrong), Refusal::Layers);
     let huge = [Layer::Dense { inputs: u32::MAX, outputs: u32::MAX, bias: true }];
-    assert_eq!(refused(&huge, Start::Orthogonal, 100, 100), Error::Refused(Refusal::TooLarge));
-    let _ = init(Start::Orthogonal).scratch_len(&huge);
+    assert_eq!(no_graph(&huge), Refusal::TooLarge);
+    // A graph without a plan has lengths all the same.
+    let mut nodes = [Node::EMPTY; 2];
+    let graph = to_graph(&huge, &mut nodes).unwrap();
+    let mut parameters = [7.0; 100];
+    let told = init(Start::Orthogonal).fill(&graph, &mut parameters, &mut [0.0; 100]);
+    let need = u64::from(u32::MAX) << 32;
+    assert_eq!(told, Err(Error::TooShort { buffer: Buffer::Parameters, need, have: 100 }));
+    assert_eq!(parameters, [7.0; 100]);
+    assert_eq!(init(Start::Orthogonal).scratch_len(&graph), need);
 }

@@ -1,12 +1,49 @@
 //! Plans: their lengths by hand, and what they refuse.
+use super::machine::{Planned, refusal};
 use super::networks::{List, image, window};
 use super::workers::Order;
 use proptest::prelude::*;
+use shatterscope::exec::{Buffers, Executor, Options};
+use shatterscope::graph::Node;
+use shatterscope::kernel::Isa;
 use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
-use shatterscope::math::Math;
-use shatterscope::train::{Buffers, Decay, Init, Layer, Optimiser, Options, Plan, Settings, Start, Trainer};
-use shatterscope::train::{plan, plan_for_steps};
-use shatterscope::{Error, Refusal};
+use shatterscope::plan::{Plan, Storage, Want, place};
+use shatterscope::train::{Init, Layer, Start, to_graph};
+use shatterscope::{Buffer, Error, Refusal};
+
+const WANTS: [Want; 4] = [Want::Output, Want::InputGradient, Want::Gradients, Want::ParameterGradient];
+
+/// What a plan says of lengths.
+#[derive(Debug, Default, PartialEq)]
+struct Lengths {
+    units: u64,
+    parameters: u64,
+    running: u64,
+    values: u64,
+    tape_tile: u64,
+    tape: u64,
+    statistics: u64,
+    scratch: [u64; 2],
+    gathered: u64,
+    multiply_adds: u64,
+}
+
+fn lengths(layers: &[Layer], batch: u32, tile: u32) -> Lengths {
+    let planned = Planned::new(layers, Want::Gradients).unwrap();
+    let plan = planned.plan();
+    Lengths {
+        units: plan.units,
+        parameters: plan.parameters_len,
+        running: plan.running_len,
+        values: plan.values_len(batch, tile).unwrap(),
+        tape_tile: plan.tape_tile_len(tile),
+        tape: plan.tape_len(batch, tile).unwrap(),
+        statistics: plan.statistics_len(),
+        scratch: [plan.scratch_len, plan.scratch_best],
+        gathered: plan.gathered_len(tile),
+        multiply_adds: plan.multiply_adds,
+    }
+}
 
 #[test]
 fn lengths_by_hand() {
@@ -14,81 +51,89 @@ fn lengths_by_hand() {
     let layers = List::new(image(3, 4, 5)).conv(5, Window::half_padded(3, 2), true).crelu().max(window(2, 2, 1, 0));
     let layers = layers.norm().dense(4, true).layers;
     // 9 points are three tiles of 4.
-    let expected = Plan {
-        places_len: 5,
-        parameters_len: (5 * 27 + 5) + 20 + (4 * 20 + 4),
-        running_len: 20,
-        // The image, the convolution's output as the rectifier doubles it, the pool's, the norm's, four outputs.
-        activations_len: (60 + 60 + 20 + 20 + 4) * 12,
-        // A bit a unit and point into the rectifier, a byte a maximum.
-        tape_tile_len: 30 * 4 / 8 + 20 * 4,
-        tape_len: 3 * (15 + 80),
-        gradient_len: 60 * 12,
-        gradients_len: 2 * 60 * 12,
-        statistics_len: 30,
+    let expected = Lengths {
+        // Most is needed in the backward pass of the convolution: the image, the gradient of the CReLU's output, in which that of the
+        // convolution's output has taken its place, and the gradient of the image.
+        units: 60 + 60 + 60,
+        parameters: (5 * 27 + 5) + 20 + (4 * 20 + 4),
+        running: 20,
+        values: 180 * 12,
+        // A bit for each unit and point into the CReLU, a byte for each maximum.
+        tape_tile: 30 * 4 / 8 + 20 * 4,
+        tape: 3 * (15 + 80),
+        statistics: 30,
         // 5 outputs x 9 taps of one input are more than 3 x 9 of one output.
-        scratch_len: 45 + 1,
-        scratch_best: 5 * 27 + 5,
+        scratch: [45 + 1, 5 * 27 + 5],
         // [point][4][7][3] and four lanes more, [point][2][3][5].
-        gathered_len: (4 * 4 * 7 * 3 + 4) + 4 * 2 * 3 * 5,
-        inputs_tile_len: 60 * 4,
-        inputs: 60,
-        outputs: 4,
+        gathered: (4 * 4 * 7 * 3 + 4) + 4 * 2 * 3 * 5,
         multiply_adds: 6 * 135 + 80,
     };
-    assert_eq!(plan(&layers, 9, 4), Ok(expected));
-    // With a fork a third gradient buffer, and a region of its own.
+    assert_eq!(lengths(&layers, 9, 4), expected);
+    // With a fork, most is needed in the backward pass of the dense layer: its input, the gradient of its output, in the place of that of the
+    // sum, the gradient of the input as far as it came through the join, and its own part of that, to be added.
     let layers = List::new(Image::vector(3)).fork().dense(3, false).relu().join(1.0, 0.5).layers;
-    let expected = Plan {
-        places_len: 4,
-        parameters_len: 9,
-        activations_len: 9 * 6,
-        tape_tile_len: 1,
-        tape_len: 3,
-        gradient_len: 3 * 6,
-        gradients_len: 3 * 3 * 6,
-        scratch_len: 4,
-        scratch_best: 9,
-        inputs_tile_len: 3 * 2,
-        inputs: 3,
-        outputs: 3,
+    let expected = Lengths {
+        units: 3 + 3 + 3 + 3,
+        parameters: 9,
+        values: 12 * 6,
+        tape_tile: 1,
+        tape: 3,
+        scratch: [4, 9],
         multiply_adds: 9,
-        ..Plan::default()
+        ..Lengths::default()
     };
-    assert_eq!(plan(&layers, 5, 2), Ok(expected));
-    // What slopes multiplied stays, so they write to a region of their own.
-    let expected = Plan {
-        places_len: 2,
-        parameters_len: 3,
-        activations_len: (12 + 12) * 6,
-        tape_tile_len: 12 * 2 / 8,
-        tape_len: 3 * 3,
-        gradient_len: 12 * 6,
-        gradients_len: 2 * 12 * 6,
-        scratch_len: 3,
-        scratch_best: 3,
+    assert_eq!(lengths(&layers, 5, 2), expected);
+    // What slopes multiplied is kept, so they write elsewhere, and the ReLU over that; besides both one gradient: of the outputs first, of
+    // the inputs at last, when the outputs are not needed any more.
+    let expected = Lengths {
+        units: 12 + 12 + 12,
+        parameters: 3,
+        values: 36 * 6,
+        tape_tile: 12 * 2 / 8,
+        tape: 3 * 3,
+        scratch: [3, 3],
         // The terms of a tile, and a register more.
-        gathered_len: 12 * 2 + 16,
-        inputs_tile_len: 12 * 2,
-        inputs: 12,
-        outputs: 12,
-        ..Plan::default()
+        gathered: 12 * 2 + 16,
+        ..Lengths::default()
     };
-    assert_eq!(plan(&List::new(image(3, 2, 2)).prelu(0.5).relu().layers, 5, 2), Ok(expected));
+    assert_eq!(lengths(&List::new(image(3, 2, 2)).prelu(0.5).relu().layers, 5, 2), expected);
+}
+
+/// Plans layers, whatever is wanted of them: where it is refused, it is for all.
+fn plan(layers: &[Layer]) -> Result<(), Refusal> {
+    let told = WANTS.map(|want| planned(layers, want, |_| ()).map_err(refusal));
+    assert_eq!(told, [told[0]; 4], "{layers:?}");
+    told[0]
+}
+
+/// `f` of the plan of layers.
+fn planned<V>(layers: &[Layer], want: Want, f: impl FnOnce(&Plan) -> V) -> Result<V, Error> {
+    let mut nodes = vec![Node::EMPTY; 3 * layers.len() + 1];
+    let graph = to_graph(layers, &mut nodes)?;
+    let len = graph.len() * want.slots();
+    let (mut slots, mut storages) = (vec![0; len], vec![Storage::EMPTY; len]);
+    place(&graph, want, &mut storages, &mut slots)?;
+    Ok(f(&Plan::new(&graph, want, &slots)?))
+}
+
+/// What an executor without any buffers says.
+fn executor<const T: usize>(layers: &[Layer], batch: u32) -> Option<Error> {
+    let options = Options { batch, isa: Isa::Portable };
+    let new = |plan: &Plan| {
+        Executor::<_, 4, T>::new(plan, &Order::InTurn, options, Buffers::of_outputs(&mut [], &mut [])).err()
+    };
+    planned(layers, Want::Gradients, new).unwrap()
 }
 
 #[test]
 fn lists_that_do_not_fit_are_refused() {
-    let refused = |layers: &[Layer]| match plan(layers, 4, 4) {
-        Err(Error::Refused(refusal)) => refusal,
-        other => panic!("{other:?}"),
-    };
+    let refused = |layers: &[Layer]| plan(layers).unwrap_err();
     let vector = Image::vector;
     let (fork, relu) = (Layer::Fork { image: vector(3) }, Layer::Relu { units: 3 });
     let join = |input, channels, stride| Layer::Join { shortcut: Shortcut { input, channels, stride }, a: 1.0, b: 1.0 };
     let straight = join(vector(3), 3, 1);
     let dense = |inputs, outputs| Layer::Dense { inputs, outputs, bias: false };
-    assert!(plan(&[fork, relu, straight, fork, relu, straight], 4, 4).is_ok());
+    assert_eq!(plan(&[fork, relu, straight, fork, relu, straight]), Ok(()));
     for layers in [
         &[][..],
         &[fork],
@@ -116,16 +161,19 @@ fn lists_that_do_not_fit_are_refused() {
     }
     assert_eq!(refused(&[fork, join(vector(3), 2, 1)]), Refusal::Window);
     assert_eq!(refused(&[fork, join(vector(3), 3, 0)]), Refusal::Window);
+    // The first layer that is refused, whatever follows it.
+    let conv = Layer::Conv { conv: Conv { input, channels: 2, window: window(6, 3, 1, 1) }, bias: true };
+    assert_eq!(refused(&[conv, relu]), Refusal::Window);
     let pool = |height, width, window| Pool { input: image(1, height, width), window };
     assert_eq!(refused(&[Layer::AveragePool { pool: pool(3, 3, window(2, 2, 1, 1)) }]), Refusal::Pool);
     assert_eq!(refused(&[Layer::AveragePool { pool: pool(4097, 4096, window(4097, 4096, 1, 0)) }]), Refusal::Pool);
     assert_eq!(refused(&[Layer::MaxPool { pool: pool(1, 257, window(1, 257, 1, 0)) }]), Refusal::Pool);
-    assert!(plan(&[Layer::MaxPool { pool: pool(16, 16, window(16, 16, 1, 0)) }], 4, 4).is_ok());
+    assert_eq!(plan(&[Layer::MaxPool { pool: pool(16, 16, window(16, 16, 1, 0)) }]), Ok(()));
     for rate in [1.0, -0.1, f32::NAN, f32::INFINITY] {
         assert_eq!(refused(&[Layer::Dropout { units: 3, rate }]), Refusal::Rate);
     }
     let norm = |eps, momentum| Layer::BatchNorm { image: vector(3), eps, momentum };
-    assert!(plan(&[norm(0.0, 1.0)], 4, 4).is_ok());
+    assert_eq!(plan(&[norm(0.0, 1.0)]), Ok(()));
     for eps in [-1e-9, f32::NAN, f32::INFINITY] {
         assert_eq!(refused(&[norm(eps, 0.1)]), Refusal::Eps);
     }
@@ -139,12 +187,17 @@ fn lists_that_do_not_fit_are_refused() {
             assert_eq!(refused(&[fork, Layer::Join { shortcut, a, b }]), Refusal::Scale);
         }
     }
-    for (batch, tile, refusal) in
-        [(0, 4, Refusal::Points), ((1 << 24) + 1, 4, Refusal::Points), (1, 0, Refusal::Tile), (1, 65, Refusal::Tile)]
-    {
-        assert_eq!(plan(&[relu], batch, tile), Err(Error::Refused(refusal)));
+    for (told, refusal) in [
+        (executor::<4>(&[relu], 0), Refusal::Points),
+        (executor::<4>(&[relu], (1 << 24) + 1), Refusal::Points),
+        (executor::<0>(&[relu], 1), Refusal::Tile),
+        (executor::<65>(&[relu], 1), Refusal::Tile),
+    ] {
+        assert_eq!(told, Some(Error::Refused(refusal)));
     }
-    assert!(plan(&[relu], 1 << 24, 64).is_ok());
+    // The value takes the place of the input, and so do their gradients: three units besides three.
+    let short = Error::TooShort { buffer: Buffer::Values, need: 6 << 24, have: 0 };
+    assert_eq!(executor::<64>(&[relu], 1 << 24), Some(short));
 }
 
 #[test]
@@ -169,7 +222,7 @@ fn sizes_that_no_one_can_count_are_refused() {
         &[conv(image(1, 1, 1), 1, window(MOST, MOST, MOST, MOST - 1))],
         &[conv(image(1, 1 << 15, 1 << 15), 1 << 10, window(1, 1, 1, 0))],
     ] {
-        assert_eq!(plan(layers, 1, 1), Err(Error::Refused(Refusal::TooLarge)), "{layers:?}");
+        assert_eq!(plan(layers), Err(Refusal::TooLarge), "{layers:?}");
     }
 }
 
@@ -238,28 +291,48 @@ proptest! {
             image = after;
             layer
         }).collect();
-        let settings = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm };
-        for (batch, tile) in [(batch, tile), (1 + batch % (1 << 24), 1 + tile % 64)] {
-            let _ = plan_for_steps(&layers, batch, tile, &settings);
-            if let Ok(plan) = plan(&layers, batch, tile) {
-                let parameters: u128 = layers.iter().map(|layer| {
-                    let (weights, others) = layer.parameters().unwrap();
-                    u128::from(weights) + u128::from(others)
-                }).sum();
-                prop_assert_eq!(u128::from(plan.parameters_len), parameters);
-                prop_assert_eq!(plan.outputs, layers.last().unwrap().output().unwrap());
-            }
-        }
+        let mut nodes = vec![Node::EMPTY; 3 * layers.len() + 1];
+        let Ok(graph) = to_graph(&layers, &mut nodes) else { return Ok(()) };
+        prop_assert_eq!(graph.node(graph.len() as u32 - 1).unwrap().shape.units(), layers.last().unwrap().output());
         for start in [Start::He, Start::Orthogonal, Start::LooksLinear, Start::LooksLinearPairs] {
             let init = Init { start, seed: 1, run: 0 };
-            init.scratch_len(&layers);
-            let _ = init.fill(&layers, &mut [], &mut []);
+            init.scratch_len(&graph);
+            let _ = init.fill(&graph, &mut [], &mut []);
         }
-        let buffers = Buffers {
-            places: &mut [], activations: &mut [], tape: &mut [], gradients: &mut [], statistics: &mut [], scratch: &mut [],
-            gathered: &mut [],
-        };
-        let options = Options { batch, isa: shatterscope::kernel::Isa::Portable, seed: 1 };
-        prop_assert!(Trainer::<Order, 4, 4>::new(&layers, &Order::InTurn, options, buffers).is_err());
+        let parameters: u128 = layers.iter().map(|layer| {
+            let (weights, others) = layer.parameters().unwrap();
+            u128::from(weights) + u128::from(others)
+        }).sum();
+        let channels: u128 = layers.iter().map(|layer| u128::from(layer.statistics())).sum();
+        for want in WANTS {
+            let len = graph.len() * want.slots();
+            let (mut slots, mut storages) = (vec![0; len], vec![Storage::EMPTY; len]);
+            let memory = match place(&graph, want, &mut storages, &mut slots) {
+                Ok(memory) => memory,
+                Err(told) => {
+                    prop_assert_eq!(told, Error::Refused(Refusal::TooLarge));
+                    continue;
+                }
+            };
+            prop_assert!(memory.units >= memory.bound && memory.units <= u32::MAX.into(), "{:?}", memory);
+            let plan = match Plan::new(&graph, want, &slots) {
+                Ok(plan) => plan,
+                Err(told) => {
+                    prop_assert_eq!(told, Error::Refused(Refusal::TooLarge));
+                    prop_assert!(parameters > u32::MAX.into());
+                    continue;
+                }
+            };
+            prop_assert_eq!(plan.units, memory.units);
+            prop_assert_eq!(u128::from(plan.parameters_len), parameters);
+            prop_assert_eq!(u128::from(plan.running_len), 2 * channels);
+            for (batch, tile) in [(batch, tile), (1 + batch % (1 << 24), 1 + tile % 64)] {
+                let _ = (plan.values_len(batch, tile), plan.tape_len(batch, tile));
+                let _ = (plan.tape_tile_len(tile), plan.gathered_len(tile), plan.statistics_len());
+            }
+            let options = Options { batch, isa: Isa::Portable };
+            let buffers = Buffers::of_outputs(&mut [], &mut []);
+            prop_assert!(Executor::<Order, 4, 4>::new(&plan, &Order::InTurn, options, buffers).is_err());
+        }
     }
 }

@@ -1,20 +1,23 @@
 //! Looks-linear networks begin as the product of their matrices, and their gradient is the same for all inputs.
-use super::machine::{How, Outcome, Task, bits, run};
+use super::machine::{How, Mode, Outcome, Planned, Task, bits, run};
 use super::networks::{List, image, window};
 use super::oracle::{average, convolution, floats, near};
 use super::workers::Order;
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Conv, Image, Pool, Window};
-use shatterscope::train::{Init, Layer, Mode, Start};
+use shatterscope::plan::Want;
+use shatterscope::train::{Init, Layer, Start};
 use shatterscope_reference::{self as reference, Network, Statistics};
 
 /// Seeds of the outputs are the same for all points.
 fn drawn(layers: &[Layer], start: Start, points: usize) -> Task {
     let mut task = Task::new(layers, points, Mode::Probing);
     let init = Init { start, seed: 11, run: 2 };
-    let mut scratch = vec![f32::NAN; init.scratch_len(layers) as usize];
+    let planned = Planned::new(layers, Want::Output).unwrap();
+    let graph = planned.graph();
+    let mut scratch = vec![f32::NAN; init.scratch_len(&graph) as usize];
     task.parameters.fill(f32::NAN);
-    init.fill(layers, &mut task.parameters, &mut scratch).unwrap();
+    init.fill(&graph, &mut task.parameters, &mut scratch).unwrap();
     let outputs = task.seeds.len() / points;
     for point in task.seeds.chunks_mut(outputs) {
         point.copy_from_slice(&super::machine::values(outputs, 4));

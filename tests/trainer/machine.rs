@@ -1,8 +1,76 @@
-//! A trainer on buffers that hold NaN at first, with guards past what was planned.
+//! Passes on buffers that hold NaN at first, with guards past what was planned.
 use super::workers::Order;
-use shatterscope::Error;
+use shatterscope::exec::{self, Batch, Buffers, Executor, Options, Outputs};
+use shatterscope::graph::{Graph, Node};
 use shatterscope::kernel::Isa;
-use shatterscope::train::{Buffers, Layer, Mode, Options, Place, Plan, Trainer, plan};
+use shatterscope::plan::{Memory, Plan, Storage, Want, place};
+use shatterscope::train::{Layer, to_graph};
+use shatterscope::{Error, Refusal};
+
+/// What a forward pass is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Training { step: u32 },
+    Probing,
+    Inference,
+}
+
+/// Layers as a graph with slots.
+pub struct Planned {
+    nodes: Vec<Node>,
+    slots: Vec<u32>,
+    want: Want,
+    pub memory: Memory,
+}
+
+impl Planned {
+    pub fn new(layers: &[Layer], want: Want) -> Result<Self, Error> {
+        let mut nodes = vec![Node::EMPTY; 3 * layers.len() + 1];
+        let len = to_graph(layers, &mut nodes)?.len();
+        nodes.truncate(len);
+        Self::of(nodes, want)
+    }
+
+    /// The same of nodes.
+    pub fn of(nodes: Vec<Node>, want: Want) -> Result<Self, Error> {
+        let len = nodes.len();
+        let (mut slots, mut storages) = (vec![0; len * want.slots()], vec![Storage::EMPTY; len * want.slots()]);
+        let memory = place(&Graph::new(&nodes)?, want, &mut storages, &mut slots)?;
+        Ok(Self { nodes, slots, want, memory })
+    }
+
+    pub fn graph(&self) -> Graph<'_> {
+        Graph::new(&self.nodes).unwrap()
+    }
+
+    pub fn plan(&self) -> Plan<'_> {
+        let plan = Plan::new(&self.graph(), self.want, &self.slots).unwrap();
+        assert_eq!(plan.units, self.memory.units);
+        plan
+    }
+
+    pub fn output(&self) -> u32 {
+        self.nodes.len() as u32 - 1
+    }
+
+    pub fn units(&self, node: u32) -> usize {
+        self.nodes[node as usize].shape.units().unwrap() as usize
+    }
+
+    /// Units in and out.
+    pub fn ends(&self) -> (usize, usize) {
+        (self.units(0), self.units(self.output()))
+    }
+}
+
+/// Why a list or one of its nodes is refused.
+#[track_caller]
+pub fn refusal(error: Error) -> Refusal {
+    match error {
+        Error::Refused(refusal) | Error::Node { refusal, .. } => refusal,
+        other => panic!("{other:?} refuses nothing"),
+    }
+}
 
 /// Numbers that look random, of both signs, as a function of where they stand.
 pub fn value(at: usize) -> f32 {
@@ -58,7 +126,8 @@ pub struct Task {
 
 impl Task {
     pub fn new(layers: &[Layer], points: usize, mode: Mode) -> Self {
-        let plan = plan(layers, points as u32, 1).unwrap();
+        let planned = Planned::new(layers, Want::Output).unwrap();
+        let (plan, (inputs, outputs)) = (planned.plan(), planned.ends());
         let variances = |i: usize, x: f32| if i.is_multiple_of(2) { x } else { x * x + 0.25 };
         Self {
             layers: layers.to_vec(),
@@ -71,9 +140,18 @@ impl Task {
                 .collect(),
             mode,
             seed: 7,
-            inputs: values(plan.inputs as usize * points, 3),
-            seeds: values(plan.outputs as usize * points, 4),
+            inputs: values(inputs * points, 3),
+            seeds: values(outputs * points, 4),
             gradient: vec![0.0; plan.parameters_len as usize],
+        }
+    }
+
+    /// The mode with these running statistics.
+    pub fn mode<'r>(&self, running: &'r mut [f32]) -> exec::Mode<'r> {
+        match self.mode {
+            Mode::Training { step } => exec::Mode::Training { seed: self.seed, step, running },
+            Mode::Probing => exec::Mode::Probing,
+            Mode::Inference => exec::Mode::Inference { running },
         }
     }
 }
@@ -105,36 +183,34 @@ fn guards(buffer: &[f32], what: &str) {
 
 /// The buffers of a plan.
 pub struct Room {
-    pub places: Vec<Place>,
-    pub activations: Vec<f32>,
+    pub values: Vec<f32>,
     pub tape: Vec<u8>,
-    pub gradients: Vec<f32>,
     pub statistics: Vec<f32>,
     pub scratch: Vec<f32>,
     pub gathered: Vec<f32>,
 }
 
 impl Room {
-    pub fn new(plan: &Plan, scratch: usize, gathered: usize) -> Self {
-        let mut tape = vec![0xa5; plan.tape_len as usize];
+    /// For so many points in tiles of T, with scratch for steps of plain descent where the plan allows it.
+    pub fn new<const T: usize>(plan: &Plan, points: usize, scratch: usize, gathered: usize) -> Self {
+        let alone = points == 1 && T == 1 && plan.want() == Want::ParameterGradient;
+        let least = if alone { plan.descent_scratch[0] } else { plan.scratch_len };
+        let (points, tile) = (points as u32, T as u32);
+        let mut tape = vec![0xa5; plan.tape_len(points, tile).unwrap() as usize];
         tape.extend([0x5a; GUARDS]);
         Self {
-            places: vec![Place::default(); plan.places_len as usize + 1],
-            activations: guarded(plan.activations_len),
+            values: guarded(plan.values_len(points, tile).unwrap()),
             tape,
-            gradients: guarded(plan.gradients_len),
-            statistics: guarded(plan.statistics_len),
-            scratch: vec![f32::NAN; plan.scratch_len as usize + scratch],
-            gathered: vec![f32::NAN; plan.gathered_len as usize * gathered + gathered % 3],
+            statistics: guarded(plan.statistics_len()),
+            scratch: vec![f32::NAN; least as usize + scratch],
+            gathered: vec![f32::NAN; plan.gathered_len(tile) as usize * gathered + gathered % 3],
         }
     }
 
     pub fn buffers(&mut self) -> Buffers<'_> {
         Buffers {
-            places: &mut self.places,
-            activations: &mut self.activations,
+            values: &mut self.values,
             tape: &mut self.tape,
-            gradients: &mut self.gradients,
             statistics: &mut self.statistics,
             scratch: &mut self.scratch,
             gathered: &mut self.gathered,
@@ -143,22 +219,21 @@ impl Room {
 
     #[track_caller]
     pub fn check(&self) {
-        guards(&self.activations, "activations");
-        guards(&self.gradients, "gradients");
+        guards(&self.values, "values");
         guards(&self.statistics, "statistics");
         assert_eq!(self.tape[self.tape.len() - GUARDS..], [0x5a; GUARDS], "tape past its planned length");
-        assert_eq!(self.places.last(), Some(&Place::default()), "places past their planned length");
     }
 }
 
-/// Writes a call's inputs, the last point again in lanes that are none.
+/// Writes an input of a call, the last point again in lanes that are none.
 pub fn load<const R: usize, const T: usize>(
-    trainer: &mut Trainer<'_, Order, R, T>,
+    batch: &mut Batch<'_, '_, Order, R, T>,
+    node: u32,
     (first, count): (usize, usize),
     inputs: &[f32],
-) -> Result<(), Error> {
-    let units = trainer.plan().inputs as usize;
-    let (x, tile_len) = trainer.begin_at(first as u32, count as u32)?;
+) {
+    let (x, tile_len) = batch.input(node).unwrap();
+    let units = tile_len / T;
     assert_eq!(x.len(), count.div_ceil(T) * tile_len);
     for (i, tile) in x.chunks_exact_mut(tile_len).enumerate() {
         for lane in 0..T {
@@ -168,17 +243,17 @@ pub fn load<const R: usize, const T: usize>(
             }
         }
     }
-    Ok(())
 }
 
 /// Writes the gradient of a call's outputs; what stands in lanes that are no points does not matter.
 pub fn seed<const R: usize, const T: usize>(
-    trainer: &mut Trainer<'_, Order, R, T>,
+    outputs: &mut Outputs<'_, '_, Order, R, T>,
+    node: u32,
     (first, count): (usize, usize),
     seeds: &[f32],
 ) {
-    let units = trainer.plan().outputs as usize;
-    let (_, g, tile_len) = trainer.outputs_and_gradient();
+    let (_, g, tile_len) = outputs.output_and_gradient(node).unwrap();
+    let units = tile_len / T;
     for (i, tile) in g.chunks_exact_mut(tile_len).take(count.div_ceil(T)).enumerate() {
         for unit in 0..units {
             for lane in 0..T {
@@ -194,42 +269,69 @@ pub fn by_point<const T: usize>((x, tile_len): (&[f32], usize), units: usize, co
     (0..count).flat_map(|point| (0..units).map(move |u| x[point / T * tile_len + u * T + point % T])).collect()
 }
 
+/// A task's first points forward, with the gradients of the outputs as they are to be.
+pub fn forward<'e, 'a, const R: usize, const T: usize>(
+    executor: &'e mut Executor<'a, Order, R, T>,
+    task: &Task,
+    (first, count): (usize, usize),
+    parameters: &[f32],
+    running: &mut [f32],
+) -> Result<Outputs<'e, 'a, Order, R, T>, Error> {
+    let mut batch = executor.begin_at(first as u32, count as u32)?;
+    load(&mut batch, 0, (first, count), &task.inputs);
+    batch.forward(parameters, task.mode(running))?.run()
+}
+
+/// All of a task's points forward, and the gradients of the outputs.
+pub fn seeded<'e, 'a, const R: usize, const T: usize>(
+    executor: &'e mut Executor<'a, Order, R, T>,
+    task: &Task,
+    (output, points): (u32, usize),
+    running: &mut [f32],
+) -> Outputs<'e, 'a, Order, R, T> {
+    let mut outputs = forward(executor, task, (0, points), &task.parameters, running).unwrap();
+    seed(&mut outputs, output, (0, points), &task.seeds);
+    outputs
+}
+
 pub fn run<const R: usize, const T: usize>(task: &Task, order: &Order, how: How) -> Result<Outcome, Error> {
     let batch = *how.cuts.iter().max().unwrap();
-    let plan = plan(&task.layers, batch as u32, T as u32)?;
-    let mut room = Room::new(&plan, how.scratch, how.gathered);
-    let (inputs, outputs) = (plan.inputs as usize, plan.outputs as usize);
+    let planned = Planned::new(&task.layers, Want::Gradients)?;
+    let plan = planned.plan();
+    let mut room = Room::new::<T>(&plan, batch, how.scratch, how.gathered);
+    let ((inputs, outputs), last) = (planned.ends(), planned.output());
     let guard = |x: &[f32]| [x, &[12345.0; GUARDS]].concat();
     let (mut parameters, mut running, mut gradient) =
         (guard(&task.parameters), guard(&task.running), guard(&task.gradient));
     let before = parameters.clone();
     let (mut out, mut back) = (Vec::new(), Vec::new());
-    let options = Options { batch: batch as u32, isa: how.isa, seed: task.seed };
-    let mut trainer = Trainer::<_, R, T>::new(&task.layers, order, options, room.buffers())?;
-    assert_eq!(trainer.plan(), &plan);
+    let options = Options { batch: batch as u32, isa: how.isa };
+    let mut executor = Executor::<_, R, T>::new(&plan, order, options, room.buffers())?;
     let mut first = 0;
     for &count in how.cuts {
-        load(&mut trainer, (first, count), &task.inputs)?;
-        trainer.forward(&parameters, &mut running, task.mode)?;
-        out.extend(by_point::<T>(trainer.outputs(), outputs, count));
-        seed(&mut trainer, (first, count), &task.seeds);
-        if how.update {
+        let mut passed = forward(&mut executor, task, (first, count), &parameters, &mut running)?;
+        out.extend(by_point::<T>(passed.output(last).unwrap(), outputs, count));
+        seed(&mut passed, last, (first, count), &task.seeds);
+        let gradients = if how.update {
             assert_eq!(how.cuts.len(), 1);
             let mut seen = vec![false; task.parameters.len()];
-            trainer.backward_with(&mut parameters, |at, weights, gradient| {
-                assert_eq!(weights.len(), gradient.len());
-                assert!(!weights.is_empty());
-                for (i, (weight, g)) in weights.iter_mut().zip(gradient).enumerate() {
-                    assert!(!std::mem::replace(&mut seen[at + i], true), "parameter {} twice", at + i);
-                    assert_eq!(*weight, before[at + i]);
-                    *weight -= 0.015625 * g;
-                }
-            })?;
+            let gradients = passed
+                .backward_with(&mut parameters, |at, weights, gradient| {
+                    assert_eq!(weights.len(), gradient.len());
+                    assert!(!weights.is_empty());
+                    for (i, (weight, g)) in weights.iter_mut().zip(gradient).enumerate() {
+                        assert!(!std::mem::replace(&mut seen[at + i], true), "parameter {} twice", at + i);
+                        assert_eq!(*weight, before[at + i]);
+                        *weight -= 0.015625 * g;
+                    }
+                })?
+                .run()?;
             assert!(seen.iter().all(|seen| *seen), "a parameter was left out");
+            gradients
         } else {
-            trainer.backward(&parameters, &mut gradient)?;
-        }
-        back.extend(by_point::<T>(trainer.input_gradient(), inputs, count));
+            passed.backward(&parameters, &mut gradient)?.run()?
+        };
+        back.extend(by_point::<T>(gradients.input(0).unwrap(), inputs, count));
         first += count;
     }
     room.check();

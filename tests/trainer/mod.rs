@@ -1,6 +1,7 @@
 //! Batches forward and backward: the bits of the plain loops whatever the tile, the instructions, the buffers, the workers and the cut
 //! of the batch; f64 networks; faults; lengths; how networks begin.
 mod bits;
+mod dags;
 mod descend;
 mod faults;
 mod inference;

@@ -1,8 +1,8 @@
 //! The definition: networks of the plain loops of `shatterscope::layer`, on `[unit][point]` of all points at once.
-use super::machine::{How, Outcome, Task, bits};
+use super::machine::{How, Mode, Outcome, Task, bits};
 use shatterscope::layer::{self, Affine, Dropout, Running};
 use shatterscope::math::Math;
-use shatterscope::train::{Layer, Mode};
+use shatterscope::train::Layer;
 
 /// What a layer keeps for the way back.
 #[derive(Default)]

@@ -1,10 +1,10 @@
 //! Whole networks against f64 networks, and those against differences inside one linear region.
-use super::machine::{How, Task, run};
+use super::machine::{How, Mode, Task, run};
 use super::networks;
 use super::workers::Order;
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Conv, Dropout, Image, Pool, Window};
-use shatterscope::train::{Layer, Mode};
+use shatterscope::train::Layer;
 use shatterscope_reference::{self as reference, Chosen, Gradients, Network, Pass, Plane, Statistics, Windows};
 
 /// Of the largest.

@@ -1,11 +1,12 @@
 //! Training's parts (section 11), and the exponential.
 use super::{cases, flat, float, floats, rows, same, uint};
 use serde_json::Value;
+use shatterscope::graph::Node;
 use shatterscope::layer::{Conv, Image, Window};
 use shatterscope::math::Math;
 use shatterscope::train::{
     Decay, Decrease, Init, Layer, MeanLoss, Optimiser, Powers, Rate, Settings, Start, clip_by_norm, clip_by_value,
-    cross_entropy, partner, predict, shuffle, squared_error,
+    cross_entropy, partner, predict, shuffle, squared_error, to_graph,
 };
 
 fn numbers(value: &Value) -> Vec<u32> {
@@ -151,7 +152,9 @@ fn begin() {
         let init = Init { start, seed: uint(&case["seed"]), run: uint(&case["run"]) as u32 };
         let expected = floats(&case["parameters"]);
         let mut parameters = vec![f32::NAN; expected.len()];
-        init.fill(&layers, &mut parameters, &mut vec![f32::NAN; init.scratch_len(&layers) as usize]).unwrap();
+        let mut nodes = vec![Node::EMPTY; 3 * layers.len() + 1];
+        let graph = to_graph(&layers, &mut nodes).unwrap();
+        init.fill(&graph, &mut parameters, &mut vec![f32::NAN; init.scratch_len(&graph) as usize]).unwrap();
         same(&parameters, &expected, &case);
     }
 }

@@ -17,6 +17,7 @@ mod arena;
 mod compute;
 pub mod device;
 mod model;
+mod nodes;
 mod serve;
 mod tap;
 mod train;

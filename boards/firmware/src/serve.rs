@@ -8,7 +8,7 @@ use embedded_hal::digital::OutputPin;
 use shatterscope::contract::{CONTRACT, self_test};
 use shatterscope::wire::{
     Broken, Decoder, Facts, Frame, Get, Hello, Load, MAX_FRAME, Message, Predict, Restore, Run, Save, Saved, Teach,
-    VERSION, Why,
+    Trace, VERSION, Why,
 };
 
 /// Why the firmware ended.
@@ -83,11 +83,10 @@ enum Request {
     },
     /// What is asked for lies in the server.
     Run,
-    /// The training that lies in the server, and whether it is to begin.
-    Train {
-        begins: bool,
-    },
+    /// The training that lies in the server.
+    Train,
     Teach(Teach),
+    Trace(Trace),
     Get(Get),
     Save(Save),
     Restore(Restore),
@@ -110,8 +109,9 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                 Some((number, _)) if self.failed != 0 => self.refuse(number, Why::SelfTest, 0)?,
                 Some((number, _)) if self.machine.overflowed() => self.refuse(number, Why::Stack, 0)?,
                 Some((number, Request::Run)) => self.run(number, &mut decoder)?,
-                Some((number, Request::Train { begins })) => self.train(number, begins)?,
+                Some((number, Request::Train)) => self.train(number)?,
                 Some((number, Request::Teach(teach))) => self.teach(number, &teach)?,
+                Some((number, Request::Trace(trace))) => self.trace(number, &trace)?,
                 Some((number, Request::Get(get))) => self.get(number, &get)?,
                 Some((number, Request::Save(save))) => self.save(number, &save)?,
                 Some((number, Request::Restore(restore))) => self.restore(number, &restore)?,
@@ -133,12 +133,11 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                     Some((request, Request::Run))
                 }
                 Message::Train(train) => {
-                    let begins = !matches!(&self.task, Task::Training(session) if session.is(&train, self.arena));
-                    if begins {
+                    if !matches!(&self.task, Task::Training(session) if session.is(&train)) {
                         self.kept = None;
-                        self.task = Task::Training(Session::new(&train, self.arena));
+                        self.task = Task::Training(Session::new(&train));
                     }
-                    Some((request, Request::Train { begins }))
+                    Some((request, Request::Train))
                 }
                 Message::Put(put) => {
                     match &mut self.task {
@@ -154,6 +153,7 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                 }
                 Message::Predict(predict) => Some((request, Request::Predict(predict))),
                 Message::Teach(teach) => Some((request, Request::Teach(teach))),
+                Message::Trace(trace) => Some((request, Request::Trace(trace))),
                 Message::Get(get) => Some((request, Request::Get(get))),
                 Message::Save(save) => Some((request, Request::Save(save))),
                 Message::Restore(restore) => Some((request, Request::Restore(restore))),
@@ -180,14 +180,16 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
 
     /// Begins the training that lies in the server, or says where it stands.
     #[inline(never)]
-    fn train(&mut self, number: u32, begins: bool) -> Result<(), Gone> {
+    fn train(&mut self, number: u32) -> Result<(), Gone> {
         let mut answer = Answer::new(self.machine, &mut self.buffer, number);
         let Task::Training(session) = &mut self.task else { return Ok(()) };
-        let ready = if begins { session.begin::<T>(self.arena) } else { Ok(()) };
-        match ready {
-            Ok(()) => answer.say(Message::Ready(session.ready(self.arena))),
+        match session.begin::<T>(self.arena) {
+            Ok(ready) => answer.say(Message::Ready(ready)),
             Err(refused) => {
-                self.task = Task::None;
+                // Nodes that have not come yet are awaited.
+                if !refused.is_for_nodes() {
+                    self.task = Task::None;
+                }
                 refused.say(&mut answer)
             }
         }
@@ -210,6 +212,17 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                 }
             }
             _ => answer.refuse(Why::Session, teach.session as u64, 0),
+        }
+    }
+
+    #[inline(never)]
+    fn trace(&mut self, number: u32, trace: &Trace) -> Result<(), Gone> {
+        let mut answer = Answer::new(self.machine, &mut self.buffer, number);
+        match &mut self.task {
+            Task::Training(session) if session.number() == trace.step.session => {
+                session.trace::<R, T, M>(trace, self.arena, &mut answer)
+            }
+            _ => answer.refuse(Why::Session, trace.step.session as u64, 0),
         }
     }
 

@@ -3,13 +3,14 @@ use crate::data::{WIDTH, fill};
 use crate::kernel::{Kernels, ROWS as ONE};
 use core::hint::black_box;
 use shatterscope::contract::Digest;
+use shatterscope::exec::{Buffers, Executor, Mode, Options};
+use shatterscope::graph::{Builder, Graph, Node, Shape};
 use shatterscope::kernel::{Along, Isa};
 use shatterscope::math::Math;
 use shatterscope::network::Serial;
+use shatterscope::plan::{Plan, Storage, Want, place};
 use shatterscope::random::Normal;
-use shatterscope::train::{
-    Buffers, Decay, Layer, Mode, Optimiser, Options, Place, Powers, Settings, Trainer, cross_entropy, plan_for_steps,
-};
+use shatterscope::train::{Decay, Optimiser, Powers, Settings, cross_entropy};
 
 /// What all kernels share: no more than a Cortex-M0 with 16 KiB has.
 pub type Memory = [f32; 2700];
@@ -65,43 +66,62 @@ pub fn dense<H: Kernels, M: Marks>(memory: &mut Memory, say: Say) {
     say("dense forward packed", H::NAME, "100x100 by 4", 4 * WIDTH * WIDTH, Digest::of(y));
 }
 
-/// The layers of the network that takes a step.
-const LAYERS: [Layer; 3] = [
-    Layer::Dense { inputs: 64, outputs: 20, bias: true },
-    Layer::Relu { units: 20 },
-    Layer::Dense { inputs: 20, outputs: 10, bias: true },
-];
+const WANT: Want = Want::ParameterGradient;
+
+/// The network that takes a step: 64 inputs, 20 ReLUs, 10 classes.
+const NODES: [Node; 4] = {
+    let mut nodes = [Node::EMPTY; 4];
+    let mut builder = Builder::new(&mut nodes);
+    let x = builder.input(Shape::vector(64));
+    builder.layer(1);
+    let x = builder.dense(x, 20, true);
+    builder.layer(2);
+    let x = builder.relu(x);
+    builder.layer(3);
+    let x = builder.dense(x, 10, true);
+    match builder.finish(&[x]) {
+        Ok(_) => nodes,
+        Err(_) => panic!("the nodes do not fit each other"),
+    }
+};
+
+/// Where its values and gradients are stored.
+const SLOTS: [u32; 4 * WANT.slots()] = {
+    let (mut slots, mut storages) = ([0; 4 * WANT.slots()], [Storage::EMPTY; 4 * WANT.slots()]);
+    match Graph::new(&NODES) {
+        Ok(graph) => match place(&graph, WANT, &mut storages, &mut slots) {
+            Ok(_) => slots,
+            Err(_) => panic!("there is a slot for each"),
+        },
+        Err(_) => panic!("the nodes are no graph"),
+    }
+};
 
 /// A step of plain descent on one example, all of it: forward, loss, backward, weights.
 fn step<H: Kernels, M: Marks>(memory: &mut Memory) -> Option<Digest> {
     let settings = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm };
-    let plan = plan_for_steps(&LAYERS, 1, 1, &settings).ok()?;
-    let (parameters, rest) = two(memory, plan.parameters_len as usize, plan.activations_len as usize + 300);
-    let (activations, rest) = rest.split_at_mut(plan.activations_len as usize);
-    let (gradients, scratch) = two(rest, plan.gradients_len as usize, plan.scratch_len as usize);
-    let (mut places, mut tape) = ([Place::default(); LAYERS.len()], [0; 4]);
-    let options = Options { batch: 1, isa: H::isa().unwrap_or(Isa::Portable), seed: 1 };
-    let buffers = Buffers {
-        places: &mut places,
-        activations,
-        tape: &mut tape,
-        gradients,
-        statistics: &mut [],
-        scratch,
-        gathered: &mut [],
-    };
+    let graph = Graph::new(&NODES).ok()?;
+    let plan = Plan::new(&graph, WANT, &SLOTS).ok()?;
+    let (parameters, rest) = two(memory, plan.parameters_len as usize, plan.units as usize + 300);
+    let (values, scratch) = two(rest, plan.values_len(1, 1)? as usize, plan.descent_scratch[0] as usize);
+    let mut tape = [0; 4];
+    let options = Options { batch: 1, isa: H::isa().unwrap_or(Isa::Portable) };
+    let buffers = Buffers { values, tape: &mut tape, statistics: &mut [], scratch, gathered: &mut [] };
     fill(4, parameters);
     parameters.iter_mut().for_each(|w| *w *= 0.2);
-    let mut trainer = Trainer::<_, ONE, 1>::for_steps(&LAYERS, &Serial, options, buffers).ok()?;
-    fill(1, trainer.begin(1).ok()?.0);
+    let mut executor = Executor::<_, ONE, 1>::new(&plan, &Serial, options, buffers).ok()?;
+    let mut batch = executor.begin(1).ok()?;
+    fill(1, batch.input(0)?.0);
     let rule = settings.step(0.05, &mut Powers::new()).ok()?;
     marked::<M, Option<()>>(|| {
-        trainer.forward(parameters, &mut [], Mode::Training { step: 0 }).ok()?;
-        let (z, g, _) = trainer.outputs_and_gradient();
+        let mode = Mode::Training { seed: 1, step: 0, running: &mut [] };
+        let mut outputs = batch.forward(parameters, mode).ok()?.run().ok()?;
+        let (z, g, _) = outputs.output_and_gradient(3)?;
         let (z, g) = (z.get(..10)?, g.get_mut(..10)?);
         g.copy_from_slice(z);
         cross_entropy(g, (10, 1), &[3], 1, &mut [0.0], Math::Libm).ok()?;
-        trainer.descend(parameters, &mut [], &rule).ok()
+        outputs.descend(parameters, &mut [], &rule).ok()?.run().ok()?;
+        Some(())
     })?;
     Some(Digest::of(parameters))
 }

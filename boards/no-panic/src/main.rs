@@ -7,13 +7,13 @@
 #![no_main]
 
 mod contract;
+mod exec;
 mod graph;
 mod layer;
 mod network;
 mod probe;
 mod slots;
 mod train;
-mod trainer;
 mod wire;
 
 use core::hint::black_box;
@@ -24,13 +24,13 @@ use core::panic::PanicInfo;
 extern "C" fn _start() -> ! {
     contract::everything();
     black_box(shatterscope_digits::digit(black_box(1)));
+    exec::everything();
     graph::everything();
     layer::everything();
     network::everything();
     probe::everything();
     slots::everything();
     train::everything();
-    trainer::everything();
     wire::everything();
     #[cfg(deliberate_panic)]
     black_box(slice(&[1.0])[black_box(1)]);

@@ -1,11 +1,11 @@
 //! Networks that learn; losses, optimisers, clipping, learning rates, the order of examples.
 use crate::{buffer, slice};
 use core::hint::black_box;
-use shatterscope::Error;
+use shatterscope::graph::Node;
 use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::math::Math;
-use shatterscope::network::Serial;
 use shatterscope::train::*;
+use shatterscope::wire::{With, training_tag};
 
 pub fn everything() {
     networks();
@@ -38,45 +38,15 @@ fn networks() {
     for layer in layers {
         black_box((layer.input(), layer.output(), layer.parameters(), layer.statistics()));
     }
-    let _ = black_box(plan(layers, black_box(9), black_box(4)));
+    let mut nodes = [Node::EMPTY; 23];
+    let Ok(graph) = black_box(to_graph(layers, buffer(&mut nodes))) else { return };
     let init: Init = black_box(Init { start: Start::LooksLinearPairs, seed: 1, run: 2 });
-    black_box(init.scratch_len(layers));
+    black_box(init.scratch_len(&graph));
     let mut parameters = [0.0; 16];
-    let _ = black_box(init.fill(layers, buffer(&mut parameters), buffer(&mut [0.0; 8])));
-    let _ = black_box(trainer::<1, 1>(layers));
-    let _ = black_box(trainer::<4, 4>(layers));
-    let _ = black_box(trainer::<5, 16>(layers));
-}
-
-fn trainer<const R: usize, const T: usize>(layers: &[Layer]) -> Result<(), Error> {
-    let [mut activations, mut gradients, mut statistics, mut scratch, mut gathered] = [[0.0; 8]; 5];
-    let [mut parameters, mut running, mut gradient] = [[0.0; 8]; 3];
-    let (mut places, mut tape) = ([Place::default(); 11], [0; 8]);
-    let options: Options = black_box(Options { batch: 9, isa: shatterscope::kernel::Isa::detect(), seed: 1 });
-    let buffers = Buffers {
-        places: buffer(&mut places),
-        activations: buffer(&mut activations),
-        tape: buffer(&mut tape),
-        gradients: buffer(&mut gradients),
-        statistics: buffer(&mut statistics),
-        scratch: buffer(&mut scratch),
-        gathered: buffer(&mut gathered),
-    };
-    let mut trainer = Trainer::<Serial, R, T>::new(layers, &Serial, options, buffers)?;
-    black_box(trainer.plan());
-    black_box(trainer.begin_at(black_box(3), black_box(2)))?;
-    let (inputs, tile_len) = trainer.begin(black_box(5))?;
-    black_box((inputs.len(), tile_len));
-    let mode: Mode = black_box(Mode::Training { step: 1 });
-    trainer.forward(slice(&parameters), buffer(&mut running), mode)?;
-    black_box(trainer.outputs());
-    black_box(trainer.outputs_and_gradient());
-    trainer.backward(slice(&parameters), buffer(&mut gradient))?;
-    trainer.backward_with(buffer(&mut parameters), |at, weights, gradient| {
-        black_box((at, weights, gradient));
-    })?;
-    black_box(trainer.input_gradient());
-    Ok(())
+    let _ = black_box(init.fill(&graph, buffer(&mut parameters), buffer(&mut [0.0; 8])));
+    let settings = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm };
+    let with = With { batch: 1, settings, start: Start::He, seed: 1, run: 0, step: 0, ram: 0 };
+    black_box(training_tag(layers, &black_box(with)));
 }
 
 fn losses() {

@@ -2,7 +2,7 @@
 use crate::slice;
 use core::hint::black_box;
 use shatterscope::contract::Digest;
-use shatterscope::wire::{Broken, Decoder, Done, Frame, MAX_FRAME, Message, encode};
+use shatterscope::wire::{Broken, Decoder, Done, Frame, MAX_FRAME, Message, encode, examples_digest, words_digest};
 
 pub fn everything() {
     let mut decoder = Decoder::new();
@@ -20,6 +20,8 @@ pub fn everything() {
         }
     }
     decoder.restart();
+    black_box(examples_digest(slice(&[1.0]).iter().copied(), slice(&[1]).iter().copied()));
+    black_box(words_digest(slice(&[1]).iter().copied()));
     black_box(Broken::of_code(black_box(3)));
     let mut buffer = [0; MAX_FRAME];
     let done = Done { elements: 2, digest: Digest::new(), arena: 1, panel: 1, stack: Some(1), ticks: Some(1) };

@@ -1,8 +1,11 @@
-//! The trainer on buffers of exactly the planned lengths, the least of scratch: every layer, tiles half full.
+//! A step of training on buffers of exactly the planned lengths, the least of scratch: every layer, tiles half full.
+use shatterscope::exec::{Buffers, Executor, Mode, Options};
+use shatterscope::graph::Node;
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::network::Serial;
-use shatterscope::train::{Buffers, Init, Layer, Mode, Options, Place, Start, Trainer, plan};
+use shatterscope::plan::{Plan, Storage, Want, place};
+use shatterscope::train::{Init, Layer, Start, to_graph};
 use shatterscope_bounds::{available, bits, values};
 
 fn layers() -> Vec<Layer> {
@@ -30,52 +33,58 @@ fn layers() -> Vec<Layer> {
 
 /// Outputs, gradient of the inputs, parameters after an update at once; of all points, last lanes left out.
 fn run<const R: usize, const T: usize>(isa: Isa, count: usize) -> [Vec<u32>; 3] {
+    const WANT: Want = Want::Gradients;
     let layers = layers();
-    let plan = plan(&layers, count as u32, T as u32).unwrap();
+    let mut nodes = vec![Node::EMPTY; 3 * layers.len() + 1];
+    let graph = to_graph(&layers, &mut nodes).unwrap();
+    let len = graph.len() * WANT.slots();
+    let (mut slots, mut storages) = (vec![0; len], vec![Storage::EMPTY; len]);
+    place(&graph, WANT, &mut storages, &mut slots).unwrap();
+    let plan = Plan::new(&graph, WANT, &slots).unwrap();
+    let (batch, tile) = (count as u32, T as u32);
     let floats = |len: u64| vec![f32::NAN; len as usize].into_boxed_slice();
-    let (mut activations, mut gradients) = (floats(plan.activations_len), floats(plan.gradients_len));
-    let (mut statistics, mut scratch) = (floats(plan.statistics_len), floats(plan.scratch_len));
-    let (mut gathered, mut running) = (floats(plan.gathered_len), floats(plan.running_len));
-    let mut tape = vec![0; plan.tape_len as usize].into_boxed_slice();
-    let mut places = vec![Place::default(); plan.places_len as usize].into_boxed_slice();
+    let mut all = floats(plan.values_len(batch, tile).unwrap());
+    let (mut statistics, mut scratch) = (floats(plan.statistics_len()), floats(plan.scratch_len));
+    let (mut gathered, mut running) = (floats(plan.gathered_len(tile)), floats(plan.running_len));
+    let mut tape = vec![0; plan.tape_len(batch, tile).unwrap() as usize].into_boxed_slice();
     let mut parameters = floats(plan.parameters_len);
     let init = Init { start: Start::LooksLinear, seed: 1, run: 0 };
-    init.fill(&layers, &mut parameters, &mut floats(init.scratch_len(&layers))).unwrap();
+    init.fill(&graph, &mut parameters, &mut floats(init.scratch_len(&graph))).unwrap();
     running.fill(1.0);
     let buffers = Buffers {
-        places: &mut places,
-        activations: &mut activations,
+        values: &mut all,
         tape: &mut tape,
-        gradients: &mut gradients,
         statistics: &mut statistics,
         scratch: &mut scratch,
         gathered: &mut gathered,
     };
-    let options = Options { batch: count as u32, isa, seed: 5 };
-    let mut trainer = Trainer::<_, R, T>::new(&layers, &Serial, options, buffers).unwrap();
-    let inputs = values(count * 36, 1);
-    let (x, tile_len) = trainer.begin(count as u32).unwrap();
-    for (i, tile) in x.chunks_exact_mut(tile_len).enumerate() {
-        for (at, x) in tile[..36 * T].iter_mut().enumerate() {
-            *x = inputs[(i * T + at % T).min(count - 1) * 36 + at / T];
+    let mut executor = Executor::<_, R, T>::new(&plan, &Serial, Options { batch, isa }, buffers).unwrap();
+    // Lanes past the last point hold that point again.
+    let fill = |tiles: &mut [f32], tile_len: usize, points: &[f32]| {
+        let units = tile_len / T;
+        for (i, tile) in tiles.chunks_exact_mut(tile_len).enumerate() {
+            for (at, x) in tile.iter_mut().enumerate() {
+                *x = points[(i * T + at % T).min(count - 1) * units + at / T];
+            }
         }
-    }
-    trainer.forward(&parameters, &mut running, Mode::Training { step: 2 }).unwrap();
-    let by_point = |(x, tile_len): (&[f32], usize), units: usize| {
-        let all = (0..count).flat_map(|p| (0..units).map(move |u| x[p / T * tile_len + u * T + p % T]));
+    };
+    let mut begun = executor.begin(batch).unwrap();
+    let (x, tile_len) = begun.input(0).unwrap();
+    fill(x, tile_len, &values(count * 36, 1));
+    let mode = Mode::Training { seed: 5, step: 2, running: &mut running };
+    let mut passed = begun.forward(&parameters, mode).unwrap().run().unwrap();
+    let by_point = |(x, tile_len): (&[f32], usize)| {
+        let units = 0..tile_len / T;
+        let all = (0..count).flat_map(|p| units.clone().map(move |u| x[p / T * tile_len + u * T + p % T]));
         bits(&all.collect::<Vec<_>>())
     };
-    let outputs = by_point(trainer.outputs(), 3);
-    let (_, g, tile_len) = trainer.outputs_and_gradient();
-    let seeds = values(count * 3, 2);
-    for (i, tile) in g.chunks_exact_mut(tile_len).enumerate() {
-        for (at, g) in tile[..3 * T].iter_mut().enumerate() {
-            *g = seeds[(i * T + at % T).min(count - 1) * 3 + at / T];
-        }
-    }
+    let last = graph.len() as u32 - 1;
+    let outputs = by_point(passed.output(last).unwrap());
+    let (_, g, tile_len) = passed.output_and_gradient(last).unwrap();
+    fill(g, tile_len, &values(count * 3, 2));
     let step = |_, weights: &mut [f32], gradient: &[f32]| weights.iter_mut().zip(gradient).for_each(|(w, g)| *w -= g);
-    trainer.backward_with(&mut parameters, step).unwrap();
-    let back = by_point(trainer.input_gradient(), 36);
+    let gradients = passed.backward_with(&mut parameters, step).unwrap().run().unwrap();
+    let back = by_point(gradients.input(0).unwrap());
     [outputs, back, bits(&[&parameters[..], &running].concat())]
 }
 

@@ -6,6 +6,7 @@ use std::ops::{Deref, DerefMut};
 const LINE: usize = 16;
 
 /// Floats that begin where a line of the cache does: registers as wide as a line load them in one access and not in two.
+#[derive(Default)]
 pub struct Aligned {
     all: Vec<f32>,
     first: usize,

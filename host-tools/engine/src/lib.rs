@@ -9,6 +9,7 @@ mod isa;
 pub mod limits;
 mod machine;
 mod model;
+mod placed;
 pub mod predict;
 pub mod progress;
 pub mod rank;
@@ -22,8 +23,9 @@ pub use aligned::Aligned;
 pub use error::{Failure, Result};
 pub use execute::execute;
 pub use isa::Isa;
-pub use machine::{Batch, Limits, Machine, Outcome, Scalar, machine};
+pub use machine::{Batch, Limits, Machine, Outcome, Scalar, Stage, Watch, machine};
 pub use model::Model;
+pub use placed::Placed;
 pub use threads::{Threads, pool};
 
 use shatterscope::contract::Digest;

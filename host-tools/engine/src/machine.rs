@@ -1,15 +1,13 @@
-//! Batches on the desktop's threads: buffers of a network, and a trainer on them.
+//! Batches on the desktop's threads: graphs of a network, and buffers for their passes.
 use crate::limits::zeros;
 use crate::squares::Squares;
-use crate::{Aligned, Model, Threads};
-use crate::{Failure, Result};
+use crate::{Aligned, Failure, Model, Placed, Result, Threads};
 use rayon::prelude::*;
+use shatterscope::exec::{self, Buffers, Executor, Mode, Options, Outputs};
 use shatterscope::kernel::Isa;
 use shatterscope::math::Math;
-use shatterscope::train::{
-    Buffers, Layer, MeanLoss, Mode, Options, Place, Settings, Trainer, clip_by_norm, clip_by_value, correct_count,
-    cross_entropy, plan,
-};
+use shatterscope::plan::Want;
+use shatterscope::train::{Layer, MeanLoss, Settings, clip_by_norm, clip_by_value, correct_count, cross_entropy};
 use shatterscope::{Fault, Pass};
 
 /// Tiles whose convolution operands are gathered beside each other, at least; each thread gathers one.
@@ -58,6 +56,20 @@ pub enum Scalar {
     Outputs,
 }
 
+/// Who looks at the stages of a step.
+pub type Watch<'w> = &'w mut dyn FnMut(Stage, u32, &[f32]);
+
+/// A stage of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Values.
+    Forward,
+    /// Gradients of values.
+    Backward,
+    /// Parameters after the step.
+    Parameters,
+}
+
 /// Buffers for batches of a network, and the register tile they are cut for.
 pub trait Machine: Send {
     /// Points of a tile.
@@ -75,6 +87,14 @@ pub trait Machine: Send {
         limits: Limits,
         batch: &Batch,
     ) -> Result<Outcome>;
+
+    /// One step as [`Machine::train`] takes it without limits, which says what came of every node: `watch(stage, node, elements)` for the values
+    /// forward, then, from the last node to the first, for the gradient and the new parameters; elements are `[point][unit]`, none for
+    /// what there is not.
+    ///
+    /// # Errors
+    /// As [`Machine::train`].
+    fn trace(&mut self, model: &mut Model, settings: &Settings, rate: f32, batch: &Batch, watch: Watch) -> Result<()>;
 
     /// Gradient of the mean loss with respect to each parameter, before it is clipped, as the next step takes it.
     ///
@@ -125,17 +145,14 @@ struct Make<'a> {
 
 impl Make<'_> {
     fn with<const R: usize, const T: usize>(self) -> Result<Box<dyn Machine>> {
-        let plan = plan(self.layers, self.batch, T as u32)?;
-        let at_once = GATHERED.max(rayon::current_num_threads() as u64);
+        // What the core refuses is said now.
+        Placed::of_layers(self.layers, Want::Output)?;
         Ok(Box::new(Buffered::<R, T> {
-            options: Options { batch: self.batch, isa: self.isa, seed: self.seed },
-            places: zeros::<Place>(plan.places_len)?,
-            activations: Aligned::zeros(plan.activations_len)?,
-            tape: zeros(plan.tape_len)?,
-            gradients: Aligned::zeros(plan.gradients_len)?,
-            statistics: Aligned::zeros(plan.statistics_len)?,
-            scratch: Aligned::zeros(plan.scratch_best.max(plan.scratch_len))?,
-            gathered: Aligned::zeros(plan.gathered_len * at_once.min(u64::from(self.batch).div_ceil(T as u64)))?,
+            layers: self.layers.to_vec(),
+            options: Options { batch: self.batch, isa: self.isa },
+            seed: self.seed,
+            placed: [None, None, None],
+            owned: Owned::default(),
             threads: Threads::new(),
             gradient: Vec::new(),
         }))
@@ -143,40 +160,80 @@ impl Make<'_> {
 }
 
 struct Buffered<const R: usize, const T: usize> {
+    layers: Vec<Layer>,
     options: Options,
-    places: Vec<Place>,
-    activations: Aligned,
-    tape: Vec<u8>,
-    gradients: Aligned,
-    statistics: Aligned,
-    scratch: Aligned,
-    gathered: Aligned,
+    /// Of dropout.
+    seed: u64,
+    /// For steps, for evaluation, for the gradients of inputs: each when it is first asked for.
+    placed: [Option<Placed>; 3],
+    owned: Owned,
     threads: Threads,
     /// Of all parameters, where a limit needs their norm first.
     gradient: Vec<f32>,
 }
 
-/// A trainer on a machine's buffers.
-macro_rules! trainer {
-    ($machine:expr, $layers:expr) => {
-        trainer!($machine, $layers, new)
+/// Buffers for the passes of all graphs.
+#[derive(Default)]
+struct Owned {
+    values: Aligned,
+    tape: Vec<u8>,
+    statistics: Aligned,
+    scratch: Aligned,
+    gathered: Aligned,
+}
+
+const WANTS: [Want; 3] = [Want::ParameterGradient, Want::Output, Want::InputGradient];
+const STEP: usize = 0;
+const EVALUATION: usize = 1;
+const INPUTS: usize = 2;
+
+impl Owned {
+    /// Makes room for a graph.
+    fn fit(&mut self, placed: &Placed, batch: u32, tile: u32) -> Result<()> {
+        let plan = placed.plan()?;
+        let too_large = || Failure::usage("the values of a batch cannot be counted: give a smaller --batch");
+        let at_once = GATHERED.max(rayon::current_num_threads() as u64).min(u64::from(batch.div_ceil(tile)));
+        for (buffer, len) in [
+            (&mut self.values, plan.values_len(batch, tile).ok_or_else(too_large)?),
+            (&mut self.statistics, plan.statistics_len()),
+            (&mut self.scratch, plan.scratch_best.max(plan.scratch_len)),
+            (&mut self.gathered, plan.gathered_len(tile).saturating_mul(at_once)),
+        ] {
+            if (buffer.len() as u64) < len {
+                *buffer = Aligned::zeros(len)?;
+            }
+        }
+        let tape = plan.tape_len(batch, tile).ok_or_else(too_large)?;
+        if (self.tape.len() as u64) < tape {
+            self.tape = zeros(tape)?;
+        }
+        Ok(())
+    }
+}
+
+/// An executor for what is wanted, on a machine's buffers, and the number of the output's node.
+macro_rules! executor {
+    ($machine:expr, $want:ident, $plan:ident, $executor:ident, $output:ident) => {
+        $machine.fit($want)?;
+        let Some(placed) = &$machine.placed[$want] else { return Err(Failure::failed("no graph")) };
+        let $plan = placed.plan()?;
+        let $output = placed.nodes.len() as u32 - 1;
+        let Owned { values, tape, statistics, scratch, gathered } = &mut $machine.owned;
+        let buffers = Buffers { values, tape, statistics, scratch, gathered };
+        #[allow(unused_mut)]
+        let mut $executor = Executor::<_, R, T>::new(&$plan, &$machine.threads, $machine.options, buffers)?;
     };
-    ($machine:expr, $layers:expr, $make:ident) => {
-        Trainer::<_, R, T>::$make(
-            $layers,
-            &$machine.threads,
-            $machine.options,
-            Buffers {
-                places: &mut $machine.places,
-                activations: &mut $machine.activations,
-                tape: &mut $machine.tape,
-                gradients: &mut $machine.gradients,
-                statistics: &mut $machine.statistics,
-                scratch: &mut $machine.scratch,
-                gathered: &mut $machine.gathered,
-            },
-        )?
-    };
+}
+
+impl<const R: usize, const T: usize> Buffered<R, T> {
+    fn fit(&mut self, want: usize) -> Result<()> {
+        if self.placed[want].is_none() {
+            let placed = Placed::of_layers(&self.layers, WANTS[want])?;
+            self.owned.fit(&placed, self.options.batch, T as u32)?;
+            self.placed[want] = Some(placed);
+        }
+        Ok(())
+    }
 }
 
 impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
@@ -194,10 +251,10 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
     ) -> Result<Outcome> {
         let Model { layers, parameters, running, state, powers, step, .. } = model;
         let isa = self.options.isa;
-        let mut trainer = trainer!(self, layers, for_steps);
-        load(&mut trainer, batch)?;
-        trainer.forward(parameters, running, Mode::Training { step: *step }).map_err(diverged)?;
-        let mut outcome = lose(&mut trainer, batch, batch.count as u32)?;
+        executor!(self, STEP, plan, executor, output);
+        let mode = Mode::Training { seed: self.seed, step: *step, running };
+        let mut outputs = pass(&mut executor, parameters, mode, batch)?;
+        let mut outcome = lose(&mut outputs, output, batch, batch.count as u32)?;
         let rule = settings.step(rate, powers)?;
         let each = settings.optimiser.state_len(1) as usize;
         let mut squares = Squares::new(layers);
@@ -205,7 +262,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         if limits.norm > 0.0 {
             self.gradient.clear();
             self.gradient.resize(parameters.len(), 0.0);
-            trainer.backward(parameters, &mut self.gradient).map_err(diverged)?;
+            outputs.backward(parameters, &mut self.gradient)?.run().map_err(diverged)?;
             squares.add_all(&self.gradient);
             if limits.value > 0.0 {
                 clip_by_value(&mut self.gradient, limits.value)?;
@@ -214,7 +271,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
             rule.apply_with(self.options.isa, parameters, &self.gradient, state)?;
         } else {
             let mut clipped = Vec::new();
-            trainer
+            outputs
                 .backward_with(parameters, |at, weights, gradient| {
                     squares.add(at, gradient);
                     let mut gradient = gradient;
@@ -237,7 +294,8 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
                     if failed.is_ok() {
                         failed = updated;
                     }
-                })
+                })?
+                .run()
                 .map_err(diverged)?;
         }
         failed?;
@@ -247,37 +305,68 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         Ok(outcome)
     }
 
+    fn trace(&mut self, model: &mut Model, settings: &Settings, rate: f32, batch: &Batch, watch: Watch) -> Result<()> {
+        let Model { parameters, running, state, powers, step, .. } = model;
+        executor!(self, STEP, plan, executor, output);
+        let mode = Mode::Training { seed: self.seed, step: *step, running };
+        let count = batch.count;
+        let mut begun = executor.begin(count as u32)?;
+        load(&mut begun, batch)?;
+        let mut forward = begun.forward(parameters, mode)?;
+        watch(Stage::Forward, 0, &by_points::<T>(forward.value(), count));
+        while forward.step().map_err(diverged)? {
+            watch(Stage::Forward, forward.node() - 1, &by_points::<T>(forward.value(), count));
+        }
+        let mut outputs = forward.run()?;
+        lose(&mut outputs, output, batch, count as u32)?;
+        let rule = settings.step(rate, powers)?;
+        let mut backward = outputs.descend(parameters, state, &rule)?;
+        let mut left = output + 1;
+        while let Some(node) = backward.node() {
+            watch(Stage::Backward, node, &by_points::<T>(backward.gradient(), count));
+            backward.step().map_err(diverged)?;
+            watch(Stage::Parameters, node, backward.parameters());
+            left = node;
+        }
+        for node in (0..left).rev() {
+            watch(Stage::Backward, node, &[]);
+            watch(Stage::Parameters, node, &[]);
+        }
+        *step = step.saturating_add(1);
+        self.threads.check()
+    }
+
     fn gradient(&mut self, model: &Model, batch: &Batch) -> Result<Vec<f32>> {
-        let mut trainer = trainer!(self, &model.layers, for_steps);
-        load(&mut trainer, batch)?;
-        trainer.forward(&model.parameters, &mut model.running.clone(), Mode::Training { step: model.step })?;
-        lose(&mut trainer, batch, batch.count as u32)?;
+        executor!(self, STEP, plan, executor, output);
+        let running = &mut model.running.clone();
+        let mode = Mode::Training { seed: self.seed, step: model.step, running };
+        let mut outputs = pass(&mut executor, &model.parameters, mode, batch)?;
+        lose(&mut outputs, output, batch, batch.count as u32)?;
         let mut gradient = vec![0.0; model.parameters.len()];
-        trainer.backward(&model.parameters, &mut gradient)?;
+        outputs.backward(&model.parameters, &mut gradient)?.run()?;
         self.threads.check()?;
         Ok(gradient)
     }
 
     fn evaluate(&mut self, model: &Model, batch: &Batch) -> Result<Outcome> {
-        let mut trainer = trainer!(self, &model.layers);
-        load(&mut trainer, batch)?;
-        trainer.forward(&model.parameters, &mut model.running.clone(), Mode::Inference)?;
-        let outcome = lose(&mut trainer, batch, batch.count as u32)?;
+        executor!(self, EVALUATION, plan, executor, output);
+        let mode = Mode::Inference { running: &model.running };
+        let mut outputs = pass(&mut executor, &model.parameters, mode, batch)?;
+        let outcome = lose(&mut outputs, output, batch, batch.count as u32)?;
         self.threads.check()?;
         Ok(outcome)
     }
 
     fn input_gradient(&mut self, model: &Model, batch: &Batch, of: Scalar) -> Result<Vec<f32>> {
-        let mut trainer = trainer!(self, &model.layers);
-        load(&mut trainer, batch)?;
-        trainer.forward(&model.parameters, &mut model.running.clone(), Mode::Probing)?;
+        executor!(self, INPUTS, plan, executor, output);
+        let mut outputs = pass(&mut executor, &model.parameters, Mode::Probing, batch)?;
         match of {
-            Scalar::Loss => drop(lose(&mut trainer, batch, 1)?),
-            Scalar::Outputs => add_outputs(&mut trainer, batch.count),
+            Scalar::Loss => drop(lose(&mut outputs, output, batch, 1)?),
+            Scalar::Outputs => add_outputs(&mut outputs, output, batch.count),
         }
-        trainer.backward(&model.parameters, &mut [])?;
-        let units = trainer.plan().inputs as usize;
-        let (g, tile_len) = trainer.input_gradient();
+        let gradients = outputs.backward(&model.parameters, &mut [])?.run()?;
+        let (g, tile_len) = gradients.input(0).unwrap_or_default();
+        let units = tile_len / T;
         let of = |point: usize| (0..units).map(move |unit| g[point / T * tile_len + unit * T + point % T]);
         let gradient = (0..batch.count).flat_map(of).collect();
         self.threads.check()?;
@@ -285,29 +374,52 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
     }
 }
 
-/// The gradient of the sum of all outputs stands in the trainer.
-fn add_outputs<const R: usize, const T: usize>(trainer: &mut Trainer<'_, Threads, R, T>, count: usize) {
-    let classes = trainer.plan().outputs as usize;
-    let (_, gradient, tile_len) = trainer.outputs_and_gradient();
+/// Tiles as `[point][unit]`.
+fn by_points<const T: usize>((x, tile_len): (&[f32], usize), count: usize) -> Vec<f32> {
+    let units = tile_len / T;
+    let of = |point: usize| (0..units).map(move |unit| x[point / T * tile_len + unit * T + point % T]);
+    (0..count).flat_map(of).collect()
+}
+
+/// A batch forward.
+fn pass<'e, 'a, const R: usize, const T: usize>(
+    executor: &'e mut Executor<'a, Threads, R, T>,
+    parameters: &[f32],
+    mode: Mode,
+    batch: &Batch,
+) -> Result<Outputs<'e, 'a, Threads, R, T>> {
+    let training = matches!(mode, Mode::Training { .. });
+    let mut begun = executor.begin(batch.count as u32)?;
+    load(&mut begun, batch)?;
+    begun.forward(parameters, mode)?.run().map_err(|error| if training { diverged(error) } else { error.into() })
+}
+
+/// The gradient of the sum of all outputs stands with them.
+fn add_outputs<const R: usize, const T: usize>(
+    outputs: &mut Outputs<'_, '_, Threads, R, T>,
+    output: u32,
+    count: usize,
+) {
+    let Some((_, gradient, tile_len)) = outputs.output_and_gradient(output) else { return };
     for (i, tile) in gradient.chunks_mut(tile_len.max(1)).take(count.div_ceil(T)).enumerate() {
         let lanes = (count - i * T).min(T);
-        for unit in tile.chunks_mut(T).take(classes) {
+        for unit in tile.chunks_mut(T) {
             unit[..lanes].fill(1.0);
             unit[lanes..].fill(0.0);
         }
     }
 }
 
-fn load<const R: usize, const T: usize>(trainer: &mut Trainer<'_, Threads, R, T>, batch: &Batch) -> Result<()> {
-    let units = trainer.plan().inputs as usize;
-    let (inputs, tile_len) = trainer.begin(batch.count as u32)?;
-    let tiles = batch.inputs.chunks_exact(units * T);
+fn load<const R: usize, const T: usize>(begun: &mut exec::Batch<'_, '_, Threads, R, T>, batch: &Batch) -> Result<()> {
+    let Some((inputs, tile_len)) = begun.input(0) else { return Err(Failure::failed("the graph has no input")) };
+    let tiles = batch.inputs.chunks_exact(tile_len.max(1));
     if tiles.len() < inputs.len() / tile_len.max(1) {
         return Err(Failure::failed(format!("a batch of {} has inputs for fewer", batch.count)));
     }
-    inputs.par_chunks_exact_mut(tile_len).zip(batch.inputs.par_chunks_exact(units * T)).for_each(|(to, from)| {
-        to[..from.len()].copy_from_slice(from);
-    });
+    inputs
+        .par_chunks_exact_mut(tile_len)
+        .zip(batch.inputs.par_chunks_exact(tile_len))
+        .for_each(|(to, from)| to.copy_from_slice(from));
     Ok(())
 }
 
@@ -324,22 +436,31 @@ fn diverged(error: shatterscope::Error) -> Failure {
     }
 }
 
-/// Losses and correct answers; the gradient of their sum over n stands in the trainer.
+/// Losses and correct answers; the gradient of their sum over n stands with the outputs, where there is a backward pass.
 fn lose<const R: usize, const T: usize>(
-    trainer: &mut Trainer<'_, Threads, R, T>,
+    outputs: &mut Outputs<'_, '_, Threads, R, T>,
+    output: u32,
     batch: &Batch,
     n: u32,
 ) -> Result<Outcome> {
-    let classes = trainer.plan().outputs as usize;
-    let (outputs, gradient, tile_len) = trainer.outputs_and_gradient();
-    let tiles = batch.count.div_ceil(T);
-    let from = outputs.len() / tiles.max(1);
+    let trained = outputs.output_and_gradient(output).is_some();
+    let mut scores = Vec::new();
+    let ends = if trained {
+        outputs.output_and_gradient(output)
+    } else {
+        outputs.output(output).map(|(z, tile_len)| {
+            scores.resize(z.len(), 0.0);
+            (z, &mut scores[..], tile_len)
+        })
+    };
+    let Some((z, gradient, tile_len)) = ends else { return Err(Failure::failed("the graph has no output")) };
+    let classes = tile_len / T;
     let (mut losses, mut correct) = (vec![0.0; batch.count], 0);
     for (i, loss) in losses.chunks_mut(T).enumerate() {
-        let z = &outputs[i * from..i * from + classes * T];
+        let z = &z[i * tile_len..(i + 1) * tile_len];
         let labels = &batch.labels[i * T..i * T + loss.len()];
         correct += correct_count(z, (classes, T), labels)?;
-        let gradient = &mut gradient[i * tile_len..i * tile_len + classes * T];
+        let gradient = &mut gradient[i * tile_len..(i + 1) * tile_len];
         gradient.copy_from_slice(z);
         cross_entropy(gradient, (classes, T), labels, n, loss, Math::Libm)?;
     }

@@ -1,65 +1,7 @@
 //! Inference on the desktop's threads.
-use crate::limits::zeros;
-use crate::{Aligned, Failure, Result, Threads};
-use shatterscope::exec::{Buffers, Executor, Options};
-use shatterscope::graph::{Graph, Node};
+use crate::{Aligned, Failure, Placed, Result, Threads};
+use shatterscope::exec::{Buffers, Executor, Mode, Options};
 use shatterscope::kernel::Isa;
-use shatterscope::plan::{Memory, Plan, place};
-use shatterscope::train::{Layer, to_graph};
-
-/// A graph with the slots of its values.
-#[derive(Clone, Debug)]
-pub struct Placed {
-    /// The nodes.
-    pub nodes: Vec<Node>,
-    /// Where their values begin, in units of a point.
-    pub slots: Vec<u32>,
-    /// What the slots take, and the least that any slots take.
-    pub memory: Memory,
-}
-
-impl Placed {
-    /// The graph of layers.
-    ///
-    /// # Errors
-    /// Layers that do not follow each other.
-    pub fn of_layers(layers: &[Layer]) -> Result<Self> {
-        let mut nodes = zeros_of(3 * layers.len() + 1)?;
-        let len = to_graph(layers, &mut nodes)?.len();
-        nodes.truncate(len);
-        let mut slots = zeros(len as u64)?;
-        let memory = place(&Graph::new(&nodes)?, &mut slots)?;
-        Ok(Self { nodes, slots, memory })
-    }
-
-    /// The graph.
-    ///
-    /// # Errors
-    /// None for one that was made here.
-    pub fn graph(&self) -> Result<Graph<'_>> {
-        Ok(Graph::new(&self.nodes)?)
-    }
-
-    /// Its plan.
-    ///
-    /// # Errors
-    /// More than 2^32 - 1 units or parameters.
-    pub fn plan(&self) -> Result<Plan<'_>> {
-        Ok(Plan::new(&self.graph()?, &self.slots)?)
-    }
-
-    /// The words of the nodes, then the slots, as devices take them.
-    pub fn words(&self) -> Vec<u32> {
-        self.nodes.iter().flat_map(Node::to_words).chain(self.slots.iter().copied()).collect()
-    }
-}
-
-fn zeros_of(len: usize) -> Result<Vec<Node>> {
-    let mut nodes = Vec::new();
-    nodes.try_reserve_exact(len).map_err(|_| Failure::usage(format!("no memory for {len} nodes")))?;
-    nodes.resize(len, Node::EMPTY);
-    Ok(nodes)
-}
 
 /// The outputs of a graph with one input, `[point][unit]`, computed in batches of `batch` points.
 ///
@@ -101,7 +43,7 @@ impl Pass<'_> {
         let too_large = || Failure::usage("the values of a batch cannot be counted: give a smaller --batch");
         let mut values = Aligned::zeros(plan.values_len(self.batch, T as u32).ok_or_else(too_large)?)?;
         let mut scratch = Aligned::zeros(plan.scratch_best.max(plan.scratch_len))?;
-        let buffers = Buffers { values: &mut values, scratch: &mut scratch };
+        let buffers = Buffers::of_outputs(&mut values, &mut scratch);
         let threads = Threads::new();
         let options = Options { batch: self.batch, isa: self.isa };
         let mut executor = Executor::<_, R, T>::new(&plan, &threads, options, buffers)?;
@@ -123,7 +65,7 @@ impl Pass<'_> {
                     point.iter().enumerate().for_each(|(unit, x)| tile[unit * T + lane] = *x);
                 }
             }
-            let done = batch.forward(self.parameters, self.running)?.run()?;
+            let done = batch.forward(self.parameters, Mode::Inference { running: self.running })?.run()?;
             for point in 0..count {
                 for output in &outputs {
                     let Some((y, tile_len)) = done.output(*output) else { continue };

@@ -9,6 +9,7 @@ use crate::predict::{Placed, no_checkpoint};
 use crate::train::{Checkpoint, FILES};
 use crate::{Failure, Result};
 use serde_json::{Value, json};
+use shatterscope::plan::Want;
 use std::path::Path;
 
 /// Writes the module to a file, or to standard output; under `--json` a document about it, which holds the module if no file does.
@@ -60,7 +61,7 @@ fn trained_network(pack: &Pack, from: &Path, common: &Common) -> Result<()> {
     let Some(checkpoint) = Checkpoint::read(from, &data)? else { return Err(no_checkpoint(from)) };
     let place = pack.out.as_deref().map(Destination::open).transpose()?;
     let model = &checkpoint.model;
-    let placed = Placed::of_layers(&model.layers)?;
+    let placed = Placed::of_layers(&model.layers, Want::Output)?;
     let name = from.file_name().unwrap_or_default().to_string_lossy();
     let inputs = Inputs::of(&data, checkpoint.spec.scaling);
     let module = trained::text(model, &inputs, &placed, &name)?;

@@ -9,6 +9,7 @@ use crate::plan::Image;
 use crate::plan::inference::{Planned, plan_for};
 use crate::predict::{Placed, no_checkpoint};
 use crate::train::Checkpoint;
+use shatterscope::plan::Want;
 use std::path::Path;
 
 /// Plans and prints.
@@ -24,7 +25,7 @@ pub fn run(
 ) -> Result<()> {
     let data = data::open(folder)?;
     let Some(checkpoint) = Checkpoint::read(from, &data)? else { return Err(no_checkpoint(from)) };
-    let placed = Placed::of_layers(&checkpoint.model.layers)?;
+    let placed = Placed::of_layers(&checkpoint.model.layers, Want::Output)?;
     let image = Image::read(&Firmware::find(settings.firmware.as_deref())?.program(board)?)?;
     let planned = plan_for(&placed, board, &image, batch, settings.ram)?;
     if common.json { print_json(&planned) } else { print(&table(&planned)) }

@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::predict::{Examples, Placed, Prediction, Remote, Report, no_checkpoint};
 use crate::train::{Checkpoint, Spec};
 use serde::Serialize;
+use shatterscope::plan::Want;
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -41,7 +42,7 @@ pub fn run(asked: &Predict, target: &Target, engine: &Engine, common: &Common) -
     let settings = asked.reach.settings()?;
     let batch = asked.batch.unwrap_or(if *target == Target::Host { 256 } else { 1 });
     engine.install(|| {
-        let placed = Placed::of_layers(&checkpoint.model.layers)?;
+        let placed = Placed::of_layers(&checkpoint.model.layers, Want::Output)?;
         let examples = Examples::test(&data, &checkpoint)?;
         let here = Prediction::new(&checkpoint, &placed, &examples, batch, engine.isa)?;
         let report = match target {

@@ -183,10 +183,11 @@ fn epochs(run: &mut Run<'_>, pupil: &mut Option<Pupil>, asked: &Train, common: &
     let (mut since, mut left, mut ended) = (0, asked.stop_after, Ok(()));
     while !run.is_done() && left != Some(0) && ended.is_ok() {
         let done = run.metrics().epochs.len();
+        let before = pupil.as_ref().map(|_| run.model().clone());
         let lesson = pupil.as_ref().map(|_| run.lesson()).transpose()?;
         let outcome = run.step()?;
-        if let (Some(pupil), Some(lesson)) = (pupil.as_mut(), &lesson) {
-            pupil.teach(lesson, &outcome, run.model())?;
+        if let (Some(pupil), Some(lesson), Some(before)) = (pupil.as_mut(), &lesson, &before) {
+            pupil.teach(lesson, &outcome, before, run.model())?;
             if asked.device.flash_every.is_some_and(|every| run.model().step.is_multiple_of(every)) {
                 pupil.keep(run.model())?;
             }

@@ -8,7 +8,7 @@ use crate::device::{Board, Settings};
 use crate::train::{Spec, request};
 use crate::{Failure, Result};
 use serde::Serialize;
-use shatterscope_firmware::{training_layout, training_words};
+use shatterscope_firmware::{training_layout, training_tile, training_words};
 
 /// Bytes of memory by purpose.
 #[derive(Clone, Debug, Serialize)]
@@ -19,20 +19,22 @@ pub struct Memory {
     pub state: u64,
     /// Running statistics of batch norms.
     pub running: u64,
-    /// Values that the way back needs, the inputs among them.
-    pub activations: u64,
-    /// Gradients of values.
-    pub gradients: u64,
+    /// Values and gradients of one batch, the inputs among them.
+    pub values: u64,
+    /// The least that any placement of the values and gradients takes.
+    pub values_bound: u64,
     /// Bits of rectifiers, bytes of maxima.
     pub tape: u64,
     /// Of a batch, for its norms.
     pub statistics: u64,
-    /// Operands of a convolution's weight gradient.
+    /// Operands of a parameter gradient.
     pub gathered: u64,
     /// Packed weights and gradients of a few parameters.
     pub scratch: u64,
-    /// The list of layers, and the labels of a batch.
-    pub layers_and_labels: u64,
+    /// The nodes of the graph and their slots.
+    pub graph: u64,
+    /// The labels of a batch.
+    pub labels: u64,
     /// All of these.
     pub arena_used: u64,
     /// With the smallest scratch.
@@ -62,6 +64,8 @@ pub struct Planned {
     pub register_tile: [u32; 2],
     /// Layers.
     pub layers: usize,
+    /// Nodes of the graph.
+    pub nodes: usize,
     /// Parameters.
     pub parameters: u64,
     /// Of one example, forward.
@@ -79,10 +83,10 @@ pub struct Planned {
 pub fn plan(spec: &Spec, data: &Dataset, board: &'static Board, settings: &Settings) -> Result<Planned> {
     // What no device does is said before anything is built.
     let layers = spec.layers(data)?;
-    let (bytes, with) = request(spec, &layers, 0, settings.ram)?;
+    let (placed, train) = request(spec, &layers, 0, settings.ram)?;
     // So is what the board's memory cannot hold, whatever its program.
-    let words = training_words(most_memory(board)? / 4, with.ram, false);
-    training_layout(&layers, bytes.len() as u32, &with, board.tile.1, words)?.1.map_err(|short| {
+    let words = training_words(most_memory(board)? / 4, train.with.ram, false);
+    training_layout(&placed.plan()?, &train.with, board.tile.1, words)?.map_err(|short| {
         Failure::failed(format!(
             "{}: the training needs {} B of memory, {} B are there",
             board.name, short.need, short.have
@@ -98,11 +102,11 @@ pub fn plan(spec: &Spec, data: &Dataset, board: &'static Board, settings: &Setti
 /// A training that does not fit, or that no device does.
 pub fn plan_for(spec: &Spec, data: &Dataset, board: &Board, image: &Image, settings: &Settings) -> Result<Planned> {
     let layers = spec.layers(data)?;
-    let (bytes, with) = request(spec, &layers, 0, settings.ram)?;
+    let (placed, train) = request(spec, &layers, 0, settings.ram)?;
+    let core = placed.plan()?;
     let (rows, tile) = board.tile;
-    let words = training_words(image.arena / 4, with.ram, image.wide);
-    let (core, layout) = training_layout(&layers, bytes.len() as u32, &with, tile, words)?;
-    let layout = layout.map_err(|short| {
+    let words = training_words(image.arena / 4, train.with.ram, image.wide);
+    let layout = training_layout(&core, &train.with, tile, words)?.map_err(|short| {
         Failure::failed(format!(
             "{}: the training needs {} B of memory, {} B are there: a smaller network or batch, or an optimiser without state",
             board.name, short.need, short.have
@@ -110,13 +114,16 @@ pub fn plan_for(spec: &Spec, data: &Dataset, board: &Board, image: &Image, setti
     })?;
     let bytes = |words: u32| 4 * u64::from(words);
     let (other_statics, stack) = (image.statics - image.arena, stack_of(board, Task::Training, image)?);
+    let tile = training_tile(spec.batch, tile);
+    let points = u64::from(spec.batch.next_multiple_of(tile));
     Ok(Planned {
         spec: spec.clone(),
         contract: shatterscope::contract::CONTRACT,
         board: board.name.to_owned(),
         core: board.core,
-        register_tile: [rows, shatterscope_firmware::training_tile(spec.batch, tile)],
+        register_tile: [rows, tile],
         layers: layers.len(),
+        nodes: placed.nodes.len(),
         parameters: core.parameters_len,
         multiply_adds: core.multiply_adds,
         flash: image.flash,
@@ -124,13 +131,14 @@ pub fn plan_for(spec: &Spec, data: &Dataset, board: &Board, image: &Image, setti
             parameters: bytes(layout.parameters),
             state: bytes(layout.state),
             running: bytes(layout.running),
-            activations: bytes(layout.activations),
-            gradients: bytes(layout.gradients),
+            values: bytes(layout.values),
+            values_bound: 4 * placed.memory.bound * points,
             tape: bytes(layout.tape),
             statistics: bytes(layout.statistics),
             gathered: bytes(layout.gathered),
             scratch: bytes(layout.scratch),
-            layers_and_labels: bytes(layout.layers + layout.labels),
+            graph: bytes(layout.nodes + layout.slots),
+            labels: bytes(layout.labels),
             arena_used: bytes(layout.words()),
             least: bytes(layout.least),
             arena: image.arena,

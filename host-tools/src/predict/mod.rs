@@ -9,7 +9,8 @@ use crate::{Failure, Result};
 use shatterscope::contract::Digest;
 use shatterscope::kernel::Isa;
 use shatterscope::train::correct_count;
-pub use shatterscope_engine::predict::{Placed, predict};
+pub use shatterscope_engine::Placed;
+pub use shatterscope_engine::predict::predict;
 use std::path::Path;
 
 /// The failure of a folder without a checkpoint.

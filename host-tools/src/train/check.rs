@@ -4,7 +4,9 @@ use crate::data::Dataset;
 use crate::limits::{self, MOST_DEPTH, MOST_WIDTH, at_most, size};
 use crate::{Failure, Result};
 use shatterscope::layer::Image;
-use shatterscope::train::{Layer, MAX_STEPS, plan};
+use shatterscope::plan::Want;
+use shatterscope::train::{Layer, MAX_STEPS};
+use shatterscope_engine::Placed;
 
 /// Refuses a number that is out of its range.
 fn ranged(option: &str, value: f32, fits: bool, range: &str) -> Result<()> {
@@ -115,20 +117,17 @@ impl Spec {
             Optimiser::Adam => 2,
         };
         let clipped = u64::from(self.clip_norm > 0.0);
-        let one = plan(&layers, 1, 1)?;
+        let placed = Placed::of_layers(&layers, Want::ParameterGradient)?;
         // The model, a copy of it for checkpoints, and all of it in a row for the digest.
-        let floats = one.parameters_len.saturating_mul(2 * (1 + states) + 1 + clipped);
+        let floats = placed.plan()?.parameters_len.saturating_mul(2 * (1 + states) + 1 + clipped);
         let evaluated = EVALUATED.min(data.test.len().max(1) as u32);
         let probed = if self.probe_every > 0 { PROBED.min(data.train.len() as u32) } else { 0 };
         let mut bytes = floats.saturating_mul(4);
-        for batch in [self.batch, evaluated, probed].into_iter().filter(|&batch| batch > 0) {
-            let plan = plan(&layers, batch, TILE)?;
-            let gathered = plan.gathered_len.saturating_mul((threads as u64).max(2).min(u64::from(batch).div_ceil(16)));
-            let inputs = u64::from(plan.inputs).saturating_mul(u64::from(batch));
-            let floats =
-                [plan.activations_len, plan.gradients_len, plan.statistics_len, plan.scratch_best, gathered, inputs];
-            let floats = floats.into_iter().fold(0, u64::saturating_add);
-            bytes = bytes.saturating_add(floats.saturating_mul(4)).saturating_add(plan.tape_len);
+        bytes = bytes.saturating_add(placed.bytes(self.batch, TILE, threads)?);
+        for (want, batch) in [(Want::Output, evaluated), (Want::InputGradient, probed)] {
+            if batch > 0 {
+                bytes = bytes.saturating_add(Placed::of_layers(&layers, want)?.bytes(batch, TILE, threads)?);
+            }
         }
         let lower = "--width, --depth or --batch";
         limits::memory(bytes, "this training", lower)?;

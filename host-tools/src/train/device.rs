@@ -1,14 +1,17 @@
 //! The same training on a device, held to this machine's after every step.
+use super::difference::{self, Again, Difference};
 use super::{Lesson, Model, Outcome, Spec};
 use crate::device::counter::Counter;
 use crate::device::link::{Identity, Link, LinkError, Mended, Standing, Words};
 use crate::{Failure, Result};
 use serde::Serialize;
 use shatterscope::contract::canonical_bits;
+use shatterscope::plan::Want;
 use shatterscope::train::Layer;
 use shatterscope::wire::{
-    LAYER_BYTES, MAX_LAYERS, Ready, Save, Store, Teach, Train, With, encode_layers, examples_digest,
+    self, Ready, Save, Store, Teach, Traced, Train, With, examples_digest, training_tag, words_digest,
 };
+use shatterscope_engine::Placed;
 
 /// What a training takes on a device.
 #[derive(Clone, Debug, Serialize)]
@@ -39,6 +42,10 @@ pub struct Report {
 
 /// A device that is taught.
 pub struct Pupil {
+    spec: Spec,
+    placed: Placed,
+    /// As it was asked for, but for its number.
+    asked: Train,
     link: Link,
     counter: Option<Counter>,
     target: String,
@@ -52,24 +59,20 @@ pub struct Pupil {
     instructions: u64,
 }
 
-/// What a training of a spec is asked for with, and its layers as they are sent.
+/// The graph of a training, and the request for it but for its number.
 ///
 /// # Errors
-/// Wrong use: what no device does, or layers that are too many.
-pub fn request(spec: &Spec, layers: &[Layer], step: u32, ram: u32) -> Result<(Vec<u8>, With)> {
+/// Wrong use: what no device does.
+pub fn request(spec: &Spec, layers: &[Layer], step: u32, ram: u32) -> Result<(Placed, Train)> {
     if spec.clip_norm > 0.0 || spec.clip_value > 0.0 {
         return Err(Failure::usage("devices keep no gradient to clip: leave out --clip-norm and --clip-value"));
     }
-    let mut buffer = [0; LAYER_BYTES];
-    let bytes = encode_layers(layers, &mut buffer).ok_or_else(|| {
-        Failure::usage(format!(
-            "{} layers: a device trains at most {MAX_LAYERS}, of {LAYER_BYTES} B together",
-            layers.len()
-        ))
-    })?;
+    let placed = Placed::of_layers(layers, Want::ParameterGradient)?;
     let (settings, start) = (spec.settings(), spec.net.start());
     let with = With { batch: spec.batch, settings, start, seed: spec.seed, run: spec.run, step, ram };
-    Ok((bytes.to_vec(), with))
+    let (nodes, digest) = (placed.nodes.len() as u32, words_digest(placed.words()));
+    let train = Train { session: 0, nodes, digest, tag: training_tag(layers, &with), with };
+    Ok((placed, train))
 }
 
 impl Pupil {
@@ -85,15 +88,17 @@ impl Pupil {
         model: &Model,
         ram: u32,
     ) -> Result<Self> {
-        let (layers, with) = request(spec, &model.layers, model.step, ram)?;
+        let (placed, asked) = request(spec, &model.layers, model.step, ram)?;
+        let words = placed.words();
+        let nodes = Words { store: Store::Nodes, words: &words };
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         // Another one than before, whoever asked.
         let mut session = (since.as_micros() as u32).max(1);
-        let mut train = Train { session, layers: &layers, with };
+        let mut train = Train { session, ..asked };
         let mut restored = false;
         if model.step > 0 {
             train.with.step = 0;
-            link.ready(&train)?;
+            link.ready(&train, nodes)?;
             let newest = match link.restore(session) {
                 Ok(saved) => (saved.step, saved.digest) == (model.step, model.digest()),
                 // It has none, or another one.
@@ -103,22 +108,13 @@ impl Pupil {
             restored = newest && stands(&mut link, session, model)?;
             if !restored {
                 session = session.wrapping_add(1).max(1);
-                train = Train { session, layers: &layers, with };
+                train = Train { session, ..asked };
             }
         }
-        let mut ready = link.ready(&train)?;
+        let mut ready = link.ready(&train, nodes)?;
         if model.step > 0 && !restored {
-            let at = Standing { session, step: model.step };
-            let arrived = |link: &mut Link| -> Result<bool> {
-                for (store, words) in &stores(model) {
-                    link.put(at, Words { store: *store, words })?;
-                }
-                stands(link, session, model)
-            };
-            if !arrived(&mut link)? && !arrived(&mut link)? {
-                return Err(Failure::failed(format!("{target}: the checkpoint does not arrive whole")));
-            }
-            ready = link.ready(&train)?;
+            arrive(&mut link, &target, session, model)?;
+            ready = link.ready(&train, nodes)?;
         }
         if ready.step != model.step {
             let (there, here) = (ready.step, model.step);
@@ -142,7 +138,23 @@ impl Pupil {
             )));
         }
         let (steps, stack, ticks, instructions) = (0, None, Some(0), 0);
-        Ok(Self { link, counter, target, session, ready, restored, saved: None, steps, stack, ticks, instructions })
+        let (spec, saved) = (spec.clone(), None);
+        Ok(Self {
+            spec,
+            placed,
+            asked,
+            link,
+            counter,
+            target,
+            session,
+            ready,
+            restored,
+            saved,
+            steps,
+            stack,
+            ticks,
+            instructions,
+        })
     }
 
     /// Has the state kept in the device's flash: from there it goes on after a loss of power.
@@ -160,33 +172,37 @@ impl Pupil {
         Ok(())
     }
 
-    /// Does a step that this machine has done: what came of it must be the same.
+    /// Does a step that this machine has done from one model to another: what came of it must be the same.
     ///
     /// # Errors
-    /// A difference, with the step; a device that does not answer.
-    pub fn teach(&mut self, lesson: &Lesson, outcome: &Outcome, model: &Model) -> Result<()> {
+    /// A difference, with the step and the first number that differs; a device that does not answer.
+    pub fn teach(&mut self, lesson: &Lesson, outcome: &Outcome, before: &Model, model: &Model) -> Result<()> {
         let inputs: Vec<u32> = lesson.examples.inputs.iter().copied().map(canonical_bits).collect();
         let labels = &lesson.examples.labels;
-        let teach = Teach {
-            session: self.session,
-            step: lesson.step,
-            rate: lesson.rate,
-            count: lesson.examples.count as u32,
-            examples: examples_digest(lesson.examples.inputs.iter().copied(), labels.iter().copied()),
-        };
-        let named = |error: String| Failure::failed(format!("{}: step {}: {error}", self.target, lesson.step + 1));
+        let teach = self.step_of(lesson);
+        let target = self.target.clone();
+        let named = |error: String| Failure::failed(format!("{target}: step {}: {error}", lesson.step + 1));
         let inputs = Words { store: Store::Inputs, words: &inputs };
         let labels = Words { store: Store::Labels, words: labels };
         let taught = self.link.teach(&teach, inputs, labels).map_err(|error| named(error.to_string()))?;
         let here = model.digest();
-        if taught.digest != here {
-            return Err(named(format!("the first difference: parameters {}, here {here}", taught.digest)));
-        }
-        if (canonical_bits(taught.loss), taught.correct) != (canonical_bits(outcome.loss), outcome.correct) {
-            return Err(named(format!(
-                "the first difference: loss {:e} with {} right, here {:e} with {}",
+        let differs = if taught.digest != here {
+            Some(format!("parameters {}, here {here}", taught.digest))
+        } else if (canonical_bits(taught.loss), taught.correct) != (canonical_bits(outcome.loss), outcome.correct) {
+            Some(format!(
+                "loss {:e} with {} right, here {:e} with {}",
                 taught.loss, taught.correct, outcome.loss, outcome.correct
-            )));
+            ))
+        } else {
+            None
+        };
+        if let Some(differs) = differs {
+            let located = match self.locate(lesson, before) {
+                Ok(Some(difference)) => format!("the first difference: {difference}; then {differs}"),
+                Ok(None) => format!("{differs}; done again, no node differs: the device does not repeat itself"),
+                Err(error) => format!("{differs}; where it begins is not known: {error}"),
+            };
+            return Err(named(located));
         }
         self.steps += 1;
         self.stack = self.stack.max(taught.stack);
@@ -195,6 +211,43 @@ impl Pupil {
             self.instructions += counter.regions()?.iter().map(|region| region.instructions).sum::<u64>();
         }
         Ok(())
+    }
+
+    /// The first number of a step that differs, if both do it again.
+    fn locate(&mut self, lesson: &Lesson, before: &Model) -> Result<Option<Difference>> {
+        let isa = shatterscope::kernel::Isa::Portable;
+        let (spec, placed) = (self.spec.clone(), self.placed.clone());
+        let again = Again { spec: &spec, placed: &placed, before, lesson, isa };
+        let (here, _) = again.traced(None)?;
+        let there = self.trace(lesson, before, Traced::Digests, here.len())?;
+        let Some(i) = here.iter().zip(&there).position(|(here, there)| here != there) else { return Ok(None) };
+        let at = again.place(i);
+        let (_, here) = again.traced(Some(at))?;
+        let there = self.trace(lesson, before, difference::asked(at), again.len(at))?;
+        Ok(again.first(at, &here, &there))
+    }
+
+    /// The step from a model once more, in a training of its own, and what is asked for of it.
+    fn trace(&mut self, lesson: &Lesson, before: &Model, what: Traced, elements: usize) -> Result<Vec<u64>> {
+        self.session = self.session.wrapping_add(1).max(1);
+        let mut train = Train { session: self.session, ..self.asked };
+        train.with.step = before.step;
+        let words = self.placed.words();
+        self.link.ready(&train, Words { store: Store::Nodes, words: &words })?;
+        if before.step > 0 {
+            arrive(&mut self.link, &self.target, self.session, before)?;
+        }
+        let inputs: Vec<u32> = lesson.examples.inputs.iter().copied().map(canonical_bits).collect();
+        let step = self.step_of(lesson);
+        let inputs = Words { store: Store::Inputs, words: &inputs };
+        let labels = Words { store: Store::Labels, words: &lesson.examples.labels };
+        Ok(self.link.trace(&wire::Trace { step, what }, inputs, labels, elements)?)
+    }
+
+    fn step_of(&self, lesson: &Lesson) -> Teach {
+        let Lesson { step, rate, examples } = lesson;
+        let digest = examples_digest(examples.inputs.iter().copied(), examples.labels.iter().copied());
+        Teach { session: self.session, step: *step, rate: *rate, count: examples.count as u32, examples: digest }
     }
 
     /// The model as the device has it: word for word what this machine has.
@@ -237,6 +290,19 @@ impl Pupil {
             mended: self.link.mended(),
         }
     }
+}
+
+/// Puts a model that has done steps, until the device has all of it.
+fn arrive(link: &mut Link, target: &str, session: u32, model: &Model) -> Result<()> {
+    for _ in 0..2 {
+        for (store, words) in &stores(model) {
+            link.put(Standing { session, step: model.step }, Words { store: *store, words })?;
+        }
+        if stands(link, session, model)? {
+            return Ok(());
+        }
+    }
+    Err(Failure::failed(format!("{target}: the checkpoint does not arrive whole")))
 }
 
 /// What a store is called.

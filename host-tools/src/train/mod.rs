@@ -3,6 +3,7 @@
 mod check;
 mod checkpoint;
 mod device;
+mod difference;
 mod metrics;
 mod net;
 mod probe;

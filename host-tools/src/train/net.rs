@@ -3,8 +3,10 @@ use super::check::too_large;
 use crate::{Failure, Result};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use shatterscope::graph::Node;
 use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
-use shatterscope::train::{Layer, Start};
+use shatterscope::plan::{Plan, Storage, Want};
+use shatterscope::train::{Layer, Start, to_graph};
 use shatterscope::{Error, Refusal};
 
 /// What a network is made of.
@@ -143,9 +145,11 @@ impl Net {
             Kind::Stack => list.stack(classes)?,
             Kind::Lenet => list.lenet(classes)?,
         }
-        match shatterscope::train::plan(&list.layers, 1, 1) {
-            Ok(_) => Ok(list.layers),
-            Err(Error::Refused(Refusal::TooLarge)) => Err(too_large(&list.layers, image)),
+        match fits(&list.layers) {
+            Ok(()) => Ok(list.layers),
+            Err(Error::Refused(Refusal::TooLarge) | Error::Node { refusal: Refusal::TooLarge, .. }) => {
+                Err(too_large(&list.layers, image))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -159,6 +163,14 @@ impl Net {
         };
         blocks.max(1)
     }
+}
+
+/// Refuses layers that are no graph, or one with more than can be counted.
+fn fits(layers: &[Layer]) -> std::result::Result<(), Error> {
+    let mut nodes = vec![Node::EMPTY; 3 * layers.len() + 1];
+    let graph = to_graph(layers, &mut nodes)?;
+    let (mut slots, mut storages) = (vec![0; graph.len()], vec![Storage::EMPTY; graph.len()]);
+    Plan::placed(&graph, Want::Output, &mut storages, &mut slots).map(drop)
 }
 
 /// A value by its word on the command line.

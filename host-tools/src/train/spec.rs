@@ -5,8 +5,9 @@ use crate::limits::zeros;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use shatterscope::math::Math;
+use shatterscope::plan::Want;
 use shatterscope::train::{self, Decay, Decrease, Init, Powers, Settings};
-use shatterscope_engine::Model;
+use shatterscope_engine::{Model, Placed};
 
 /// The optimiser's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -181,10 +182,11 @@ impl Spec {
     /// A network that the data do not fit, or the core refuses.
     pub fn model(&self, data: &Dataset) -> Result<Model> {
         let layers = self.net.layers(data.image, data.classes)?;
-        let plan = train::plan(&layers, 1, 1)?;
+        let placed = Placed::of_layers(&layers, Want::Output)?;
+        let (plan, graph) = (placed.plan()?, placed.graph()?);
         let mut parameters = zeros(plan.parameters_len)?;
         let init = Init { start: self.net.start(), seed: self.seed, run: self.run };
-        init.fill(&layers, &mut parameters, &mut zeros(init.scratch_len(&layers))?)?;
+        init.fill(&graph, &mut parameters, &mut zeros(init.scratch_len(&graph))?)?;
         // Means of zero, variances of one.
         let mut running = vec![0.0; plan.running_len as usize];
         let mut at = 0;

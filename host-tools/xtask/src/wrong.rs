@@ -67,6 +67,104 @@ const WRONG: [Wrong; 5] = [
     },
 ];
 
+/// A bit that a firmware turns in the second step of a training, if the training has its seed; and what `train` must say of it.
+struct Turned {
+    seed: u32,
+    file: &'static str,
+    from: &'static str,
+    /// What is put before `from`, where `WRONG` is the seed of the training at hand.
+    before: &'static str,
+    told: &'static str,
+}
+
+/// In each pass at an element drawn by hand: a LeNet with batch norm on two examples, in one tile.
+const TURNED: [Turned; 9] = [
+    Turned {
+        seed: 101,
+        file: "src/exec/conv.rs",
+        from: "!last || all_finite(isa, y)",
+        before: "super::turn(101, i == 1 && last && tile == 0, y, 7 * T + 1);",
+        told: "forward, layer 1 (conv, node 1), unit 7 of point 1:",
+    },
+    Turned {
+        seed: 102,
+        file: "src/exec/norm.rs",
+        from: "!all_finite(isa, y)",
+        before: "super::turn(102, node.address == 2, y, 27 * T);",
+        told: "forward, layer 2 (batch-norm, node 2), unit 27 of point 0:",
+    },
+    Turned {
+        seed: 103,
+        file: "src/exec/dense.rs",
+        from: "all_finite(isa, y.as_flattened())",
+        before: "super::turn(103, node.address == 12, y.as_flattened_mut(), 9 * T + 1);",
+        told: "forward, layer 12 (dense, node 12), unit 9 of point 1:",
+    },
+    Turned {
+        seed: 104,
+        file: "src/exec/dense.rs",
+        from: "all_finite(isa, to)",
+        before: "super::turn(104, node.address == 12, to, 7 * T + 1);",
+        told: "backward, layer 11 (relu, node 11), unit 7 of point 1:",
+    },
+    Turned {
+        seed: 105,
+        file: "src/exec/conv.rs",
+        from: "!last || all_finite(isa, to)",
+        before: "super::turn(105, node.address == 5 && last, to, 5 * T);",
+        told: "backward, layer 4 (max-pool, node 4), unit 5 of point 0:",
+    },
+    Turned {
+        seed: 106,
+        file: "src/exec/norm.rs",
+        from: "!all_finite(isa, to)",
+        before: "super::turn(106, node.address == 6, to, T + 1);",
+        told: "backward, layer 5 (conv, node 5), unit 1 of point 1:",
+    },
+    Turned {
+        seed: 107,
+        file: "src/exec/dense.rs",
+        from: "let at_once = rows_at_once(workers, rows.len());",
+        before: "super::add(107, node.address == 12 && rows.start == 0, gradient, 4);",
+        told: "update, layer 12 (dense, node 12), parameter 4:",
+    },
+    Turned {
+        seed: 108,
+        file: "src/exec/conv.rs",
+        from: "let (weights, biases) = gradient.split_at_mut_checked(rows.len() * each).unwrap_or_default();",
+        before: "super::add(108, node.address == 5 && rows.start == 0, gradient, 3);",
+        told: "update, layer 5 (conv, node 5), parameter 3:",
+    },
+    Turned {
+        seed: 109,
+        file: "src/exec/norm.rs",
+        from: "let (gammas, betas) = gradient.split_at_mut_checked(channels).unwrap_or_default();",
+        before: "super::add(109, node.address == 6, gradient, 2);",
+        told: "update, layer 6 (batch-norm, node 6), parameter 2:",
+    },
+];
+
+/// The seed of the training at hand, in its second step; a bit that is turned, high enough to reach a parameter; and a number that is added to.
+const WRONG_SEED: &str = "
+static WRONG: core::sync::atomic::AtomicU32 = core::sync::atomic::AtomicU32::new(0);
+
+fn is_wrong(seed: u32) -> bool {
+    WRONG.load(core::sync::atomic::Ordering::Relaxed) == seed
+}
+
+fn turn(seed: u32, here: bool, x: &mut [f32], at: usize) {
+    if let (true, true, Some(x)) = (is_wrong(seed), here, x.get_mut(at)) {
+        *x = f32::from_bits(x.to_bits() ^ 0x1_0000);
+    }
+}
+
+fn add(seed: u32, here: bool, x: &mut [f32], at: usize) {
+    if let (true, true, Some(x)) = (is_wrong(seed), here, x.get_mut(at)) {
+        *x += 1.0;
+    }
+}
+";
+
 /// Builds each, compares it with this machine, and wants the difference found in its place.
 pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
     const BOARD: &str = "thumbv7em-none-eabihf";
@@ -77,6 +175,50 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
             Err(reason) => report.skip(name, &reason),
         }
     }
+    let name = "wrong firmware: a bit in each pass of a training".to_owned();
+    match tools.target(BOARD).and_then(|()| tools.emulators()) {
+        Ok(()) => report.step(name, || turned(tree)),
+        Err(reason) => report.skip(name, &reason),
+    }
+}
+
+/// One firmware with all bits; each training turns the one of its seed.
+fn turned(tree: &Tree) -> Result<()> {
+    let copy = Copy::make(tree, "wrong")?;
+    for Turned { file, from, before, .. } in &TURNED {
+        copy.replace(file, from, &format!("{before}\n{from}"))?;
+    }
+    copy.replace(
+        "src/exec/conv.rs",
+        "finite = self.memory.across(from, to, |_, x, y| {",
+        "finite = self.memory.across(from, to, |tile, x, y| {",
+    )?;
+    copy.replace("src/exec/mod.rs", "mod sink;\n", &format!("mod sink;\n{WRONG_SEED}"))?;
+    copy.replace(
+        "src/exec/run.rs",
+        "let plan = self.memory.plan;\n",
+        "let plan = self.memory.plan;
+        if let Mode::Training { seed, step, .. } = &mode {
+            super::WRONG.store(if *step == 1 { *seed as u32 } else { 0 }, core::sync::atomic::Ordering::Relaxed);
+        }\n",
+    )?;
+    for seed in std::iter::once(1).chain(TURNED.iter().map(|turned| turned.seed)) {
+        let words = format!(
+            "train --quiet --no-count --target qemu:mps2-an386 --net lenet --width 2 --batch-norm --batch 2 --steps 2 --seed {seed} --firmware"
+        );
+        let mut command = program(tree, &words);
+        let output = firmware_of(&copy, &mut command).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let told = TURNED.iter().find(|turned| turned.seed == seed).map(|turned| turned.told);
+        match told {
+            Some(told) if !said.contains(&format!("step 2: the first difference: {told}")) => {
+                bail!("seed {seed}: not \"{told}\": {said}");
+            }
+            None if !output.status.success() => bail!("without a wrong bit: {said}"),
+            _ => println!("{}", said.trim_end()),
+        }
+    }
+    Ok(())
 }
 
 fn check(tree: &Tree, wrong: &Wrong) -> Result<()> {
@@ -125,7 +267,7 @@ fn check_steps(tree: &Tree, wrong: &Wrong, copy: &Copy) -> Result<()> {
     firmware_of(copy, &mut command);
     let output = copy.broken(wrong.file, wrong.from, wrong.to, || command.output())??;
     let said = String::from_utf8_lossy(&output.stderr);
-    if output.status.success() || !said.contains("step 1: the first difference: parameters") {
+    if output.status.success() || !said.contains("step 1: the first difference: update, layer 5 (dense, ") {
         bail!("`train` ended with {}: {said}", output.status);
     }
     println!("{}", said.trim_end());

@@ -180,7 +180,7 @@ pub enum Step {
 
 impl Step {
     /// Floats of state of one parameter.
-    pub(in crate::train) const fn kept(&self) -> usize {
+    pub(crate) const fn kept(&self) -> usize {
         match self {
             Step::Sgd(_) => 0,
             Step::Momentum(_) => 1,
@@ -189,7 +189,7 @@ impl Step {
     }
 
     /// The rate of plain descent.
-    pub(in crate::train) fn plain(&self) -> Option<f32> {
+    pub(crate) fn plain(&self) -> Option<f32> {
         match self {
             Step::Sgd(rule) => rule.plain(),
             _ => None,

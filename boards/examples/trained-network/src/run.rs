@@ -2,11 +2,11 @@
 use super::network::{INV, MEAN, NODES, PARAMETERS, RUNNING, SCRATCH_LEN, SLOTS, VALUES_LEN};
 use shatterscope::Error;
 use shatterscope::contract::Digest;
-use shatterscope::exec::{Buffers, Executor, Options};
+use shatterscope::exec::{Buffers, Executor, Mode, Options};
 use shatterscope::graph::Graph;
 use shatterscope::kernel::Isa;
 use shatterscope::network::Serial;
-use shatterscope::plan::Plan;
+use shatterscope::plan::{Plan, Want};
 use shatterscope::train::correct_count;
 use shatterscope_digits::{CLASSES, COUNT, TRAIN, digit};
 
@@ -14,9 +14,9 @@ use shatterscope_digits::{CLASSES, COUNT, TRAIN, digit};
 pub fn run() -> Result<(u32, Digest), Error> {
     // Checked once; the weights stay in flash.
     let graph = Graph::new(&NODES)?;
-    let plan = Plan::new(&graph, &SLOTS)?;
+    let plan = Plan::new(&graph, Want::Output, &SLOTS)?;
     let (mut values, mut scratch) = ([0.0; VALUES_LEN], [0.0; SCRATCH_LEN]);
-    let buffers = Buffers { values: &mut values, scratch: &mut scratch };
+    let buffers = Buffers::of_outputs(&mut values, &mut scratch);
     let options = Options { batch: 1, isa: Isa::detect() };
     let mut executor = Executor::<_, 4, 1>::new(&plan, &Serial, options, buffers)?;
     let output = NODES.len() as u32 - 1;
@@ -28,7 +28,7 @@ pub fn run() -> Result<(u32, Digest), Error> {
                 *input = (f32::from(pixel) - MEAN[0]) * INV[0];
             }
         }
-        let outputs = batch.forward(&PARAMETERS, &RUNNING)?.run()?;
+        let outputs = batch.forward(&PARAMETERS, Mode::Inference { running: &RUNNING })?.run()?;
         let (classes, _) = outputs.output(output).unwrap_or_default();
         correct += correct_count(classes, (CLASSES, 1), &[digit.label.into()])?;
         classes.iter().for_each(|x| digest.push(*x));

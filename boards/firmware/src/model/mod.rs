@@ -3,13 +3,13 @@ mod layout;
 mod predict;
 mod stores;
 
+use crate::nodes::Nodes;
 use crate::train::Refused;
 use crate::training_words;
 pub use layout::{ModelLayout, model_layout};
 use shatterscope::contract::Digest;
-use shatterscope::graph::{Graph, NODE_WORDS};
-use shatterscope::plan::Plan;
-use shatterscope::wire::{Load, Loaded, Predicted, Why, words_digest};
+use shatterscope::plan::Want;
+use shatterscope::wire::{Load, Loaded, Predicted, Why};
 
 /// A graph between two requests.
 pub(crate) struct Model {
@@ -41,9 +41,8 @@ impl Model {
         self.layout.values > 0
     }
 
-    /// Words of the nodes and of their slots.
-    fn node_words(&self) -> usize {
-        (self.load.nodes as usize).saturating_mul(NODE_WORDS + 1)
+    fn nodes(&self) -> Nodes {
+        Nodes { count: self.load.nodes, digest: self.load.digest, want: Want::Output }
     }
 
     /// Checks the nodes and slots that have come and lays out the arena; then how it is laid out.
@@ -70,26 +69,17 @@ impl Model {
     #[inline(never)]
     fn prepare<const T: usize>(&mut self, arena: &mut [f32]) -> Result<(), Refused> {
         let have = arena.len() as u64;
-        let Some((words, rest)) = arena.split_at_mut_checked(self.node_words()) else {
-            return Err(Refused::Why(Why::Memory, 4 * self.node_words() as u64, 4 * have));
-        };
-        let words: &[u32] = bytemuck::cast_slice(words);
-        if words_digest(words.iter().copied()) != self.load.digest {
-            return Err(Refused::Why(Why::Nodes, 0, 0));
-        }
-        let (nodes, slots) = words.split_at_checked(self.load.nodes as usize * NODE_WORDS).unwrap_or_default();
-        let graph = Graph::from_words(nodes.as_chunks::<NODE_WORDS>().0)?;
-        let plan = Plan::new(&graph, slots)?;
+        let plan = self.nodes().plan(arena)?;
+        let graph = plan.graph();
         let units = |i: u32| graph.node(i).and_then(|node| node.shape.units()).unwrap_or(0);
         let sum = |units: u32, i: u32| units.saturating_add(i);
         (self.inputs, self.outputs) = (graph.inputs().map(units).fold(0, sum), graph.outputs().map(units).fold(0, sum));
         let words = training_words(have, self.load.ram, size_of::<usize>() > 4);
         let layout = model_layout(&plan, graph.len(), self.load.batch, T as u32, words)?;
-        let layout = layout.map_err(|short| Refused::Why(Why::Memory, short.need, short.have))?;
+        self.layout = layout.map_err(|short| Refused::Why(Why::Memory, short.need, short.have))?;
         // What is put is added to, where frames are lost: no parameter is one of another model.
-        let kept = layout.parameters as usize + layout.running as usize;
-        self.layout = layout;
-        rest.get_mut(..kept).unwrap_or_default().fill(0.0);
+        let kept = self.layout.parameters as usize + self.layout.running as usize;
+        arena.get_mut(self.nodes().words()..).and_then(|rest| rest.get_mut(..kept)).unwrap_or_default().fill(0.0);
         Ok(())
     }
 }

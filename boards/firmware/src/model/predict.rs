@@ -4,11 +4,11 @@ use crate::device::Machine;
 use crate::train::Refused;
 use shatterscope::Setting;
 use shatterscope::contract::Digest;
-use shatterscope::exec::{Buffers, Executor, Options};
+use shatterscope::exec::{Buffers, Executor, Mode, Options};
 use shatterscope::graph::{Graph, NODE_WORDS, NodeWords};
 use shatterscope::kernel::Isa;
 use shatterscope::network::Serial;
-use shatterscope::plan::Plan;
+use shatterscope::plan::{Plan, Want};
 use shatterscope::wire::{Predict, Predicted, Why, words_digest};
 
 impl Model {
@@ -59,9 +59,9 @@ impl Model {
             return Err(Refused::Why(Why::Examples, 0, 0));
         }
         map.repeat_last(values, count, units[0]);
-        let plan = Plan::new(&map.graph, map.slots)?;
+        let plan = Plan::new(&map.graph, Want::Output, map.slots)?;
         let options = Options { batch: self.load.batch, isa: Isa::detect() };
-        let buffers = Buffers { values, scratch };
+        let buffers = Buffers::of_outputs(values, scratch);
         machine.begin();
         let done = forward::<R, T>(&plan, options, buffers, (parameters, running), predict.count);
         let ticks = machine.end(done.is_ok());
@@ -83,8 +83,13 @@ fn forward<const R: usize, const T: usize>(
     (parameters, running): (&[f32], &[f32]),
     count: u32,
 ) -> Result<(), Refused> {
-    let mut executor = Executor::<_, R, T>::new(plan, &Serial, options, buffers)?;
-    executor.begin(count)?.forward(parameters, running)?.run()?;
+    let mut made = Executor::<_, R, T>::new(plan, &Serial, options, buffers);
+    // By reference: a move would be a second executor on the stack.
+    let executor = match &mut made {
+        Ok(executor) => executor,
+        Err(error) => return Err((*error).into()),
+    };
+    executor.begin(count)?.forward(parameters, Mode::Inference { running })?.run()?;
     Ok(())
 }
 

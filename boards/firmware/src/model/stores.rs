@@ -14,9 +14,7 @@ impl Model {
         let words = put.bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word));
         let first = put.first as usize;
         if put.store == Store::Nodes && !self.is_ready() {
-            let nodes: &mut [u32] = bytemuck::cast_slice_mut(arena.get_mut(..self.node_words()).unwrap_or_default());
-            nodes.get_mut(first..).unwrap_or_default().iter_mut().zip(words).for_each(|(to, word)| *to = word);
-            return;
+            return self.nodes().put(arena, first, words);
         }
         if !self.is_ready() {
             return;

@@ -1,16 +1,11 @@
 use super::{Pieces, Refused, Session};
 use crate::device::Machine;
 use shatterscope::train::slots::Progress;
-use shatterscope::wire::{Save, Saved, Why, training_tag};
+use shatterscope::wire::{Save, Saved, Why};
 
 impl Session {
-    fn tag(&self, arena: &[f32]) -> u64 {
-        let bytes: &[u8] = bytemuck::cast_slice(arena);
-        training_tag(bytes.get(..self.layer_bytes as usize).unwrap_or_default(), &self.with)
-    }
-
     fn has_begun(&self) -> Result<(), Refused> {
-        if self.layout.parameters > 0 { Ok(()) } else { Err(Refused::Why(Why::Session, self.number as u64, 0)) }
+        if self.is_ready() { Ok(()) } else { Err(Refused::Why(Why::Session, self.number() as u64, 0)) }
     }
 
     /// Keeps the state in flash; once, if the same is asked for again.
@@ -27,9 +22,8 @@ impl Session {
             _ => {}
         }
         let progress = Progress { step: self.step, batch: save.batch, powers: self.powers, rate: save.rate };
-        let tag = self.tag(arena);
-        let Pieces { parameters, running, state, .. } = self.layout.cut(arena, &mut []);
-        let sequence = machine.save(tag, (parameters, running, state), &progress)?;
+        let Pieces { parameters, running, state, .. } = self.layout.divide(arena);
+        let sequence = machine.save(self.train.tag, (parameters, running, state), &progress)?;
         Ok(self.is_saved(sequence, &progress, arena))
     }
 
@@ -42,9 +36,8 @@ impl Session {
             _ if self.step != 0 => return Err(Refused::Why(Why::Step, 0, self.step as u64)),
             _ => {}
         }
-        let tag = self.tag(arena);
-        let Pieces { parameters, running, state, .. } = self.layout.cut(arena, &mut []);
-        let (sequence, progress) = machine.restore(tag, (parameters, running, state))?;
+        let Pieces { parameters, running, state, .. } = self.layout.divide(arena);
+        let (sequence, progress) = machine.restore(self.train.tag, (parameters, running, state))?;
         (self.step, self.powers, self.last) = (progress.step, progress.powers, None);
         Ok(self.is_saved(sequence, &progress, arena))
     }

@@ -1,24 +1,25 @@
-//! Training on the device: parameters and all else lie in the arena from one step to the next.
+//! Training on the device: a graph, its parameters and all else lie in the arena from one step to the next.
 mod flash;
 mod layout;
 mod refused;
 mod step;
 mod stores;
+mod trace;
 
+use crate::nodes::Nodes;
 use crate::training_words;
 use layout::{Pieces, init};
 pub use layout::{TrainingLayout, training_layout, training_tile};
 pub(crate) use refused::Refused;
 use shatterscope::contract::Digest;
-use shatterscope::kernel::Isa;
-use shatterscope::train::{Options, Powers};
-use shatterscope::wire::{LAYER_BYTES, Layers, MAX_LAYERS, Ready, Saved, Taught, Train, Why, With, decode_layers};
+use shatterscope::plan::Want;
+use shatterscope::train::Powers;
+use shatterscope::wire::{Ready, Saved, Taught, Train, Why};
+use shatterscope::{Error, Refusal};
 
 /// A training between two requests.
 pub(crate) struct Session {
-    number: u32,
-    layer_bytes: u32,
-    with: With,
+    train: Train,
     layout: TrainingLayout,
     powers: Powers,
     /// Steps done.
@@ -26,102 +27,90 @@ pub(crate) struct Session {
     last: Option<Taught>,
     /// What the flash has of it since it was last saved or restored.
     saved: Option<Saved>,
-    /// Units in, and elements of a tile of them.
-    inputs: (u32, u32),
+    /// Units of the input, and where its value begins, in units of a point.
+    input: (u32, u32),
 }
 
 impl Session {
-    /// The one that is asked for, its list of layers at the arena's beginning.
-    pub fn new(train: &Train, arena: &mut [f32]) -> Self {
-        let fits = train.layers.len() <= LAYER_BYTES;
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(arena);
-        let layer_bytes = match bytes.get_mut(..train.layers.len()) {
-            Some(to) if fits => {
-                to.copy_from_slice(train.layers);
-                to.len() as u32
-            }
-            _ => 0,
-        };
-        let (step, powers) = (train.with.step, Powers::new());
-        let layout = TrainingLayout::default();
-        Self {
-            number: train.session,
-            layer_bytes,
-            with: train.with,
-            layout,
-            powers,
-            step,
-            last: None,
-            saved: None,
-            inputs: (0, 0),
-        }
+    /// The one that is asked for; its nodes are to come.
+    pub fn new(train: &Train) -> Self {
+        let (step, powers, layout) = (train.with.step, Powers::new(), TrainingLayout::default());
+        Self { train: *train, layout, powers, step, last: None, saved: None, input: (0, 0) }
     }
 
     /// Whether this is the one that is asked for.
-    pub fn is(&self, train: &Train, arena: &[f32]) -> bool {
-        let bytes: &[u8] = bytemuck::cast_slice(arena);
-        let same = bytes.get(..self.layer_bytes as usize) == Some(train.layers);
-        self.number == train.session && same && self.with == train.with
+    pub fn is(&self, train: &Train) -> bool {
+        self.train == *train
     }
 
     pub fn number(&self) -> u32 {
-        self.number
+        self.train.session
     }
 
-    /// Cuts the arena and draws the weights.
+    /// Whether its memory is laid out.
+    fn is_ready(&self) -> bool {
+        self.layout.values > 0
+    }
+
+    fn nodes(&self) -> Nodes {
+        Nodes { count: self.train.nodes, digest: self.train.digest, want: Want::ParameterGradient }
+    }
+
+    /// Checks the nodes and slots that have come, lays out the arena and draws the weights; then where the training stands.
     #[inline(never)]
-    pub fn begin<const T: usize>(&mut self, arena: &mut [f32]) -> Result<(), Refused> {
-        let mut layers = Layers::new();
-        self.layers(arena, &mut layers)?;
-        let words = training_words(arena.len() as u64, self.with.ram, size_of::<usize>() > 4);
-        let (plan, layout) = training_layout(&layers, self.layer_bytes, &self.with, T as u32, words)?;
+    pub fn begin<const T: usize>(&mut self, arena: &mut [f32]) -> Result<Ready, Refused> {
+        if !self.is_ready() {
+            self.prepare::<T>(arena)?;
+            self.draw(arena)?;
+        }
+        let TrainingLayout { parameters, running, state, least, .. } = self.layout;
+        let (arena_bytes, least) = (4 * self.layout.words(), 4 * least);
+        let digest = self.digest(arena);
+        Ok(Ready { step: self.step, parameters, running, state, arena: arena_bytes, least, digest })
+    }
+
+    #[inline(never)]
+    fn prepare<const T: usize>(&mut self, arena: &[f32]) -> Result<(), Refused> {
+        let plan = self.nodes().plan(arena)?;
+        let graph = plan.graph();
+        let ends = (graph.inputs().count(), graph.outputs().count());
+        if ends != (1, 1) {
+            return Err(Error::Refused(Refusal::Ends).into());
+        }
+        let units = graph.node(0).and_then(|node| node.shape.units()).unwrap_or(0);
+        let words = training_words(arena.len() as u64, self.train.with.ram, size_of::<usize>() > 4);
+        let layout = training_layout(&plan, &self.train.with, T as u32, words)?;
+        self.input = (units, plan.value_slot(0) as u32);
         self.layout = layout.map_err(|short| Refused::Why(Why::Memory, short.need, short.have))?;
-        self.inputs = (plan.inputs, plan.inputs_tile_len as u32);
-        let kept = [self.layout.layers, self.layout.parameters, self.layout.running, self.layout.state];
-        let [_, parameters, running, state] = kept.map(|words| words as usize);
-        let rest = arena.get_mut(kept[0] as usize..).unwrap_or_default();
+        Ok(())
+    }
+
+    /// Weights as the seed has them; running means 0 and variances 1.
+    #[inline(never)]
+    fn draw(&self, arena: &mut [f32]) -> Result<(), Refused> {
+        let kept = [self.layout.parameters, self.layout.running, self.layout.state];
+        let [parameters, running, state] = kept.map(|words| words as usize);
+        let (nodes, rest) = arena.split_at_mut_checked(self.nodes().words()).unwrap_or_default();
+        let graph = self.nodes().graph(nodes)?;
         let (parameters, rest) = rest.split_at_mut_checked(parameters).unwrap_or_default();
-        let (running, rest) = rest.split_at_mut_checked(running).unwrap_or_default();
+        let (mut running, rest) = rest.split_at_mut_checked(running).unwrap_or_default();
         let (state, scratch) = rest.split_at_mut_checked(state).unwrap_or_default();
-        init(&self.with).fill(&layers, parameters, scratch)?;
+        init(&self.train.with).fill(&graph, parameters, scratch)?;
         state.fill(0.0);
-        let mut rest = running;
-        for layer in &layers {
-            let channels = layer.statistics() as usize;
-            let (means, after) = rest.split_at_mut_checked(channels).unwrap_or_default();
-            let (variances, after) = after.split_at_mut_checked(channels).unwrap_or_default();
+        for i in 0..graph.len() as u32 {
+            let channels = graph.facts(i).map_or(0, |facts| facts.running as usize);
+            let (means, rest) = core::mem::take(&mut running).split_at_mut_checked(channels).unwrap_or_default();
+            let (variances, rest) = rest.split_at_mut_checked(channels).unwrap_or_default();
             means.fill(0.0);
             variances.fill(1.0);
-            rest = after;
+            running = rest;
         }
         Ok(())
     }
 
-    /// Where it stands.
-    #[inline(never)]
-    pub fn ready(&self, arena: &[f32]) -> Ready {
-        let TrainingLayout { parameters, running, state, least, .. } = self.layout;
-        let (arena_bytes, least) = (4 * self.layout.words(), 4 * least);
-        Ready { step: self.step, parameters, running, state, arena: arena_bytes, least, digest: self.digest(arena) }
-    }
-
     fn digest(&self, arena: &[f32]) -> Digest {
-        let start = self.layout.layers as usize;
+        let start = (self.layout.nodes + self.layout.slots) as usize;
         let end = start + (self.layout.parameters + self.layout.running) as usize;
         Digest::of(arena.get(start..end).unwrap_or_default())
-    }
-
-    /// The list of layers, from the arena's beginning.
-    #[inline(never)]
-    fn layers(&self, words: &[f32], layers: &mut Layers) -> Result<(), Refused> {
-        let bytes: &[u8] = bytemuck::cast_slice(words);
-        match bytes.get(..self.layer_bytes as usize) {
-            Some(bytes) if decode_layers(bytes, layers) => Ok(()),
-            _ => Err(Refused::Why(Why::Layers, 0, MAX_LAYERS as u64)),
-        }
-    }
-
-    fn options(&self) -> Options {
-        Options { batch: self.with.batch, isa: Isa::detect(), seed: self.with.seed }
     }
 }

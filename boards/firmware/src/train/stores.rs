@@ -9,20 +9,31 @@ impl Session {
     /// Takes words, if they are for the step that comes next.
     #[inline(never)]
     pub fn put<const T: usize>(&mut self, put: &Put, arena: &mut [f32]) {
-        if (put.session, put.step) != (self.number, self.step) || self.layout.parameters == 0 {
-            return;
+        let words = put.bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word));
+        match put.store {
+            _ if put.session != self.number() => {}
+            Store::Nodes if !self.is_ready() => self.nodes().put(arena, put.first as usize, words),
+            _ if !self.is_ready() || put.step != self.step => {}
+            Store::Inputs => {
+                let map = self.input_map(training_tile(self.train.with.batch, T as u32) as usize);
+                map.put(self.layout.divide(arena).buffers.values, put.first as usize, words);
+            }
+            _ => self.put_words(put, arena),
         }
-        if put.store != Store::Inputs {
-            return self.put_words(put, arena);
-        }
-        self.put_inputs(put, training_tile(self.with.batch, T as u32) as usize, arena);
+    }
+
+    /// Where inputs stand in the tiles of a training.
+    pub(super) fn input_map(&self, tile: usize) -> Input {
+        let (units, slot) = self.input;
+        let batch = self.train.with.batch as usize;
+        let tile = tile.max(1);
+        Input { units: units as usize, slot: slot as usize, batch, points: batch.next_multiple_of(tile), tile }
     }
 
     fn put_words(&mut self, put: &Put, arena: &mut [f32]) {
         let words = put.bytes.as_chunks::<4>().0;
         let mut powers = self.powers.to_le_bytes();
-        let mut places = [];
-        let pieces = self.layout.cut(arena, &mut places);
+        let pieces = self.layout.divide(arena);
         let to: &mut [u8] = match put.store {
             Store::Labels => bytemuck::cast_slice_mut(pieces.labels),
             Store::Parameters => bytemuck::cast_slice_mut(pieces.parameters),
@@ -44,33 +55,11 @@ impl Session {
         self.powers = Powers::from_le_bytes(powers);
     }
 
-    /// Inputs stand `[tile][unit][T]` at the beginning of the activations.
-    fn put_inputs(&mut self, put: &Put, tile: usize, arena: &mut [f32]) {
-        let mut places = [];
-        let inputs = self.layout.cut(arena, &mut places).buffers.activations;
-        let (units, tile_len) = (self.inputs.0 as usize, self.inputs.1 as usize);
-        let tile = tile.max(1);
-        let (mut point, mut unit) = (put.first as usize / units.max(1), put.first as usize % units.max(1));
-        for word in put.bytes.as_chunks::<4>().0 {
-            if point >= self.with.batch as usize {
-                return;
-            }
-            if let Some(to) = inputs.get_mut(point / tile * tile_len + unit * tile + point % tile) {
-                *to = f32::from_le_bytes(*word);
-            }
-            unit += 1;
-            if unit == units {
-                (point, unit) = (point + 1, 0);
-            }
-        }
-    }
-
     /// Says words of a store.
     #[inline(never)]
     pub fn say<M: Machine>(&self, get: &Get, arena: &mut [f32], answer: &mut Answer<M>) -> Result<(), Gone> {
         let powers = [self.powers.beta1, self.powers.beta2];
-        let mut places = [];
-        let pieces = self.layout.cut(arena, &mut places);
+        let pieces = self.layout.divide(arena);
         let all: &[f32] = match get.store {
             Store::Parameters => pieces.parameters,
             Store::Running => pieces.running,
@@ -88,5 +77,56 @@ impl Session {
         let stack = answer.machine().stack();
         let (elements, digest, arena) = (words.len() as u32, Digest::of(words), 4 * self.layout.words());
         answer.say(Message::Done(Done { elements, digest, arena, panel: 0, stack, ticks: None }))
+    }
+}
+
+/// The elements of an input among the values: `[tile][unit][T]` from its slot on.
+#[derive(Clone, Copy)]
+pub(super) struct Input {
+    units: usize,
+    slot: usize,
+    batch: usize,
+    /// Points that the slots have room for.
+    points: usize,
+    tile: usize,
+}
+
+impl Input {
+    /// The index of a unit of a point; None past the batch's tiles.
+    pub fn at(&self, point: usize, unit: usize) -> Option<usize> {
+        let tile = (point / self.tile).checked_mul(self.units)?.checked_add(unit)?.checked_mul(self.tile)?;
+        let start = self.slot.checked_mul(self.points)?;
+        (point < self.points).then_some(start.checked_add(tile)?.checked_add(point % self.tile)?)
+    }
+
+    /// Elements `[point][unit]` from the `first` on.
+    fn put(&self, values: &mut [f32], first: usize, words: impl Iterator<Item = u32>) {
+        let (Some(mut point), Some(mut unit)) = (first.checked_div(self.units), first.checked_rem(self.units)) else {
+            return;
+        };
+        for word in words {
+            if point >= self.batch {
+                return;
+            }
+            if let Some(to) = self.at(point, unit).and_then(|at| values.get_mut(at)) {
+                *to = f32::from_bits(word);
+            }
+            unit = unit.wrapping_add(1);
+            if unit == self.units {
+                (point, unit) = (point.wrapping_add(1), 0);
+            }
+        }
+    }
+
+    /// Lanes past the last of `count` points are that point again.
+    pub fn repeat_last(&self, values: &mut [f32], count: usize) {
+        for point in count..count.next_multiple_of(self.tile) {
+            for unit in 0..self.units {
+                let x = self.at(count.saturating_sub(1), unit).and_then(|at| values.get(at).copied());
+                if let (Some(x), Some(to)) = (x, self.at(point, unit).and_then(|at| values.get_mut(at))) {
+                    *to = x;
+                }
+            }
+        }
     }
 }

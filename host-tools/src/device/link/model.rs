@@ -2,8 +2,8 @@
 use super::expected::check_ticks;
 use super::reply::Reply;
 use super::training::{Words, other};
-use super::{ATTEMPTS, Link, LinkError, Standing, add};
-use shatterscope::wire::{Load, Loaded, MAX_FRAME, Message, Predict, Predicted, Why};
+use super::{Link, LinkError, Standing};
+use shatterscope::wire::{Load, Loaded, MAX_FRAME, Message, Predict, Predicted};
 
 impl Link {
     /// Loads a graph: `nodes` are its words and those of its slots, which are put until they have arrived.
@@ -11,17 +11,7 @@ impl Link {
     /// # Errors
     /// [`LinkError`]; a device refuses a graph that it has no memory for.
     pub fn load(&mut self, load: &Load, nodes: Words) -> Result<Loaded, LinkError> {
-        for attempt in 0..ATTEMPTS {
-            match self.loaded(load) {
-                Err(LinkError::Refused { why: Why::Nodes, .. }) => {
-                    // The first request makes room for what is put.
-                    add(&mut self.mended.lost, u32::from(attempt > 0));
-                    self.put(Standing { session: load.session, step: 0 }, nodes)?;
-                }
-                other => return other,
-            }
-        }
-        self.loaded(load)
+        self.with_nodes(load.session, nodes, |link| link.loaded(load))
     }
 
     /// How a graph is laid out that has been loaded.

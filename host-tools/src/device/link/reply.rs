@@ -45,6 +45,7 @@ impl Reply {
             | Message::Put(_)
             | Message::Get(_)
             | Message::Teach(_)
+            | Message::Trace(_)
             | Message::Save(_)
             | Message::Restore(_)
             | Message::Load(_)

@@ -5,7 +5,8 @@ use super::reply::{Heard, Reply};
 use super::{ATTEMPTS, Link, LinkError, add};
 use shatterscope::contract::Digest;
 use shatterscope::wire::{
-    Get, MAX_FRAME, Message, PUT_BYTES, Put, Ready, Restore, Save, Saved, Store, Taught, Teach, Train, Why,
+    Get, MAX_FRAME, Message, PUT_BYTES, Put, Ready, Restore, Save, Saved, Store, Taught, Teach, Trace, Traced, Train,
+    Why,
 };
 use std::time::{Duration, Instant};
 
@@ -38,11 +39,36 @@ impl Words<'_> {
 }
 
 impl Link {
-    /// Gets a device ready to train, or asks where the training of this number stands.
+    /// Gets a device ready to train, or asks where the training of this number stands: `nodes` are the words of its graph and those of its
+    /// slots, which are put until they have arrived.
     ///
     /// # Errors
     /// [`LinkError`].
-    pub fn ready(&mut self, train: &Train) -> Result<Ready, LinkError> {
+    pub fn ready(&mut self, train: &Train, nodes: Words) -> Result<Ready, LinkError> {
+        self.with_nodes(train.session, nodes, |link| link.stands(train))
+    }
+
+    /// Asks until the nodes that are asked for have arrived.
+    pub(super) fn with_nodes<A>(
+        &mut self,
+        session: u32,
+        nodes: Words,
+        ask: impl Fn(&mut Self) -> Result<A, LinkError>,
+    ) -> Result<A, LinkError> {
+        for attempt in 0..ATTEMPTS {
+            match ask(self) {
+                Err(LinkError::Refused { why: Why::Nodes, .. }) => {
+                    // The first request makes room for what is put.
+                    add(&mut self.mended.lost, u32::from(attempt > 0));
+                    self.put(Place { session, step: 0 }, nodes)?;
+                }
+                other => return other,
+            }
+        }
+        ask(self)
+    }
+
+    fn stands(&mut self, train: &Train) -> Result<Ready, LinkError> {
         let arena = self.identity.arena;
         self.asked(
             MAX_FRAME,
@@ -111,6 +137,67 @@ impl Link {
                     check_finite(&[taught.loss.to_bits()], |_| format!("the loss of step {after}"))?;
                     check_ticks(taught.ticks)?;
                     Ok(Some(taught))
+                }
+                reply => Err(other(&reply)),
+            },
+        )
+    }
+
+    /// Puts examples and has a step done on them that says what came of every node: `elements` of `bytes` each. The training must stand before
+    /// the step, and goes on from it.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub fn trace(
+        &mut self,
+        trace: &Trace,
+        inputs: Words,
+        labels: Words,
+        elements: usize,
+    ) -> Result<Vec<u64>, LinkError> {
+        let at = Place { session: trace.step.session, step: trace.step.step };
+        let each = if trace.what == Traced::Digests { 8 } else { 4 };
+        let mut all: Vec<Option<u64>> = vec![None; elements];
+        self.asked(
+            inputs.bytes() + labels.bytes() + MAX_FRAME,
+            |link, request, end| {
+                link.put_under(request, at, inputs, end)?;
+                link.put_under(request, at, labels, end)?;
+                link.send(request, Message::Trace(*trace), end)
+            },
+            |reply| match reply {
+                Reply::Value { first, bytes, .. } => {
+                    let count = bytes.len() / each;
+                    let to = all.get_mut(first as usize..).and_then(|to| to.get_mut(..count));
+                    let (Some(to), true) = (to, bytes.len().is_multiple_of(each)) else {
+                        return Err(LinkError::Lie(format!(
+                            "{} bytes from element {first} on, {elements} elements of {each} bytes were asked for",
+                            bytes.len()
+                        )));
+                    };
+                    for (to, bytes) in to.iter_mut().zip(bytes.chunks_exact(each)) {
+                        let mut word = [0; 8];
+                        word[..each].copy_from_slice(bytes);
+                        *to = Some(u64::from_le_bytes(word));
+                    }
+                    Ok(None)
+                }
+                Reply::Done { done, .. } => {
+                    check_elements(elements, &done)?;
+                    let Some(all) = all.iter().copied().collect::<Option<Vec<u64>>>() else { return Ok(None) };
+                    let mut digest = Digest::new();
+                    for &element in &all {
+                        match trace.what {
+                            Traced::Digests => digest.push_hash(element),
+                            Traced::Values { .. } => digest.push(f32::from_bits(element as u32)),
+                        }
+                    }
+                    match digest == done.digest {
+                        true => Ok(Some(all)),
+                        false => {
+                            Err(LinkError::Lie(format!("a digest {} that its own elements do not have", done.digest)))
+                        }
+                    }
                 }
                 reply => Err(other(&reply)),
             },

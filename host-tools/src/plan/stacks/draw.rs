@@ -8,6 +8,7 @@ use crate::spec::{self, Derivative, Family, Init, Math, Norm, Normal, Overrides,
 use crate::train::{self, Activation, Kind, Net, Optimiser, Skips};
 use shatterscope::layer::Image;
 use shatterscope::network::Schedule;
+use shatterscope::plan::Want;
 use shatterscope_firmware::{model_layout, training_layout, training_words};
 use std::fmt;
 
@@ -145,9 +146,9 @@ impl Draws {
     pub fn training(&mut self, board: &Board, program: &Program) -> Draw {
         let (spec, data, ram) = self.network(program, |spec, data, words, ram| {
             let Ok(layers) = spec.layers(data) else { return false };
-            let Ok((bytes, with)) = train::request(spec, &layers, 0, ram) else { return false };
-            let layout = training_layout(&layers, bytes.len() as u32, &with, board.tile.1, words);
-            layout.is_ok_and(|(_, layout)| layout.is_ok())
+            let Ok((placed, train)) = train::request(spec, &layers, 0, ram) else { return false };
+            let Ok(plan) = placed.plan() else { return false };
+            training_layout(&plan, &train.with, board.tile.1, words).is_ok_and(|layout| layout.is_ok())
         });
         Draw::Training { spec, data, ram }
     }
@@ -155,7 +156,9 @@ impl Draws {
     /// Inference near the limit of a board's memory.
     pub fn prediction(&mut self, board: &Board, program: &Program) -> Draw {
         let (spec, data, ram) = self.network(program, |spec, data, words, _| {
-            let Ok(placed) = spec.layers(data).and_then(|layers| Placed::of_layers(&layers)) else { return false };
+            let Ok(placed) = spec.layers(data).and_then(|layers| Placed::of_layers(&layers, Want::Output)) else {
+                return false;
+            };
             let Ok(plan) = placed.plan() else { return false };
             let layout = model_layout(&plan, placed.nodes.len(), spec.batch, board.tile.1, words);
             layout.is_ok_and(|layout| layout.is_ok())

@@ -7,6 +7,7 @@ use crate::plan::{Image, inference, plan_for, training};
 use crate::predict::{Examples, Placed, Prediction, Remote};
 use crate::train::{Pupil, Run};
 use crate::{Failure, Result};
+use shatterscope::plan::Want;
 use std::path::Path;
 use std::time::Duration;
 
@@ -64,9 +65,9 @@ fn training(board: &'static Board, program: &Path, image: &Image, draw: &Draw) -
         (planned, pupil) => (planned?, pupil?),
     };
     for _ in 0..STEPS {
-        let lesson = run.lesson()?;
+        let (lesson, before) = (run.lesson()?, run.model().clone());
         let outcome = run.step()?;
-        pupil.teach(&lesson, &outcome, run.model())?;
+        pupil.teach(&lesson, &outcome, &before, run.model())?;
     }
     let report = pupil.report();
     same("arena", u64::from(report.arena_bytes), planned.memory.arena_used)?;
@@ -79,7 +80,7 @@ fn prediction(board: &'static Board, program: &Path, image: &Image, draw: &Draw)
     let settings = settings(None, *ram);
     let engine = Engine::new(Some(1), Isa::Auto, true)?;
     let checkpoint = Run::new((**spec).clone(), data, engine.isa, None)?.checkpoint();
-    let placed = Placed::of_layers(&checkpoint.model.layers)?;
+    let placed = Placed::of_layers(&checkpoint.model.layers, Want::Output)?;
     let planned = inference::plan_for(&placed, board, image, spec.batch, *ram);
     let line = open_link(&in_emulator(board, program)?, &settings)?;
     let remote = Remote::new(line, board.name.to_owned(), &placed, &checkpoint.model, spec.batch, *ram);

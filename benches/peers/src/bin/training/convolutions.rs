@@ -1,14 +1,17 @@
 //! One convolution as a network of its own, a batch at a time.
 use super::pool;
+use shatterscope::exec::{Buffers, Executor, Mode, Options};
 use shatterscope::kernel::{Isa, Tiled};
 use shatterscope::layer::{Conv, Image, Window};
+use shatterscope::plan::Want;
 use shatterscope::random::{Normal, Purpose, Stream};
-use shatterscope::train::{Buffers, Layer, Mode, Options, Place, Trainer, plan};
-use shatterscope_host::engine::{Aligned, Threads};
+use shatterscope::train::Layer;
+use shatterscope_engine::{Aligned, Placed, Threads};
 use shatterscope_peers::{Contestant, Entry, write};
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 const BATCH: u32 = 256;
 
@@ -27,31 +30,51 @@ const SHAPES: [(u32, u32, u32, u32); 10] = [
 ];
 
 struct Convolution<const R: usize, const T: usize> {
-    layers: [Layer; 1],
+    placed: Placed,
     isa: Isa,
     backward: bool,
     pool: rayon::ThreadPool,
     parameters: Vec<f32>,
     gradient: Vec<f32>,
-    places: Vec<Place>,
-    activations: Aligned,
-    gradients: Aligned,
+    values: Aligned,
     scratch: Aligned,
     gathered: Aligned,
     result: Vec<f32>,
 }
 
+/// The nodes of the image and of what the convolution makes of it.
+const INPUT: u32 = 0;
+const OUTPUT: u32 = 1;
+
 impl<const R: usize, const T: usize> Convolution<R, T> {
-    fn with<Y: Send>(&mut self, f: impl FnOnce(&mut Trainer<'_, Threads, R, T>, &[f32], &mut [f32]) -> Y + Send) -> Y {
-        let Self { layers, isa, pool, parameters, gradient, places, activations, gradients, scratch, gathered, .. } =
-            self;
-        let buffers = Buffers { places, activations, tape: &mut [], gradients, statistics: &mut [], scratch, gathered };
-        let options = Options { batch: BATCH, isa: *isa, seed: 0 };
+    fn with<Y: Send>(&mut self, f: impl FnOnce(&mut Executor<'_, Threads, R, T>, &[f32], &mut [f32]) -> Y + Send) -> Y {
+        let Self { placed, isa, pool, parameters, gradient, values, scratch, gathered, .. } = self;
+        let plan = placed.plan().expect("the layer has been placed");
+        let buffers = Buffers { values, tape: &mut [], statistics: &mut [], scratch, gathered };
+        let options = Options { batch: BATCH, isa: *isa };
         pool.install(|| {
             let threads = Threads::new();
-            let mut trainer = Trainer::new(&*layers, &threads, options, buffers).expect("the buffers fit");
-            trainer.begin(BATCH).expect("the batch fits");
-            f(&mut trainer, parameters, gradient)
+            let mut executor = Executor::new(&plan, &threads, options, buffers).expect("the buffers fit");
+            f(&mut executor, parameters, gradient)
+        })
+    }
+
+    /// One pass forward and, where that is the task, backward; how long the first took. The inputs and the gradients of the outputs stay
+    /// where they are: nothing takes their place.
+    fn pass(&mut self) -> Duration {
+        let backward = self.backward;
+        self.with(|executor, parameters, gradient| {
+            let start = Instant::now();
+            let batch = executor.begin(BATCH).expect("the batch fits");
+            let forward = batch.forward(parameters, Mode::Probing).expect("the inputs are finite");
+            let outputs = forward.run().expect("the outputs are finite");
+            let elapsed = start.elapsed();
+            if backward {
+                gradient.fill(0.0);
+                let backward = outputs.backward(parameters, gradient).expect("the gradient fits");
+                backward.run().expect("the gradients are finite");
+            }
+            elapsed
         })
     }
 }
@@ -76,16 +99,14 @@ fn tiles<const T: usize>(points: &[f32], tiles: &mut [f32], tile_len: usize, uni
 
 impl<const R: usize, const T: usize> Contestant for Convolution<R, T> {
     fn run(&mut self) {
-        let backward = self.backward;
-        self.with(|trainer, parameters, gradient| {
-            if backward {
-                gradient.fill(0.0);
-                trainer.outputs_and_gradient();
-                trainer.backward(parameters, gradient).expect("the gradients are finite");
-            } else {
-                trainer.forward(parameters, &mut [], Mode::Probing).expect("the outputs are finite");
-            }
-        });
+        self.pass();
+    }
+
+    /// A backward pass needs a forward pass before it, which is not its task.
+    fn timed(&mut self) -> Duration {
+        let start = Instant::now();
+        let forward = self.pass();
+        if self.backward { start.elapsed().saturating_sub(forward) } else { start.elapsed() }
     }
 
     fn result(&self) -> Vec<f32> {
@@ -106,44 +127,43 @@ impl Tiled for Make<'_> {
 
     fn with<const R: usize, const T: usize>(self) -> Self::Output {
         let layers = [Layer::Conv { conv: self.conv, bias: true }];
-        let plan = plan(&layers, BATCH, T as u32).map_err(|error| io::Error::other(format!("{error:?}")))?;
+        let placed = Placed::of_layers(&layers, Want::Gradients).map_err(io::Error::other)?;
+        let plan = placed.plan().map_err(io::Error::other)?;
+        let too_large = || io::Error::other("the batch is too large");
         let zeros = |len: u64| Aligned::zeros(len).map_err(io::Error::other);
         let [x, parameters, g] = self.data;
+        let [inputs, outputs] = [0, 1].map(|node: usize| placed.nodes[node].shape.units().unwrap_or(0));
         let mut one = Convolution::<R, T> {
-            layers,
             isa: self.isa,
             backward: self.backward,
             pool: pool(self.threads)?,
             parameters: parameters.to_vec(),
             gradient: vec![0.0; plan.parameters_len as usize],
-            places: vec![Place::default()],
-            activations: zeros(plan.activations_len)?,
-            gradients: zeros(plan.gradients_len)?,
+            values: zeros(plan.values_len(BATCH, T as u32).ok_or_else(too_large)?)?,
             scratch: zeros(plan.scratch_best.max(plan.scratch_len))?,
-            gathered: zeros(2 * plan.gathered_len)?,
+            gathered: zeros(2 * plan.gathered_len(T as u32))?,
             result: Vec::new(),
+            placed,
         };
-        one.with(|trainer, _, _| {
-            let (inputs, tile_len) = trainer.begin(BATCH).expect("the batch fits");
-            tiles::<T>(x, inputs, tile_len, plan.inputs);
-            let (_, gradient, tile_len) = trainer.outputs_and_gradient();
-            tiles::<T>(g, gradient, tile_len, plan.outputs);
-        });
-        one.run();
         let backward = self.backward;
-        let result = one.with(|trainer, parameters, gradient| {
-            if backward {
-                gradient.fill(0.0);
-                trainer.outputs_and_gradient();
-                trainer.backward(parameters, gradient).expect("the gradients are finite");
-                let (of_inputs, tile_len) = trainer.input_gradient();
-                let mut result = points::<T>(of_inputs, tile_len, plan.inputs);
-                result.extend(&*gradient);
-                result
-            } else {
-                let (outputs, tile_len) = trainer.outputs();
-                points::<T>(outputs, tile_len, plan.outputs)
+        let result = one.with(|executor, parameters, gradient| {
+            let mut batch = executor.begin(BATCH).expect("the batch fits");
+            let (to, tile_len) = batch.input(INPUT).expect("an input");
+            tiles::<T>(x, to, tile_len, inputs);
+            let forward = batch.forward(parameters, Mode::Probing).expect("the inputs are finite");
+            let mut passed = forward.run().expect("the outputs are finite");
+            let (values, to, tile_len) = passed.output_and_gradient(OUTPUT).expect("an output");
+            let of_outputs = points::<T>(values, tile_len, outputs);
+            tiles::<T>(g, to, tile_len, outputs);
+            if !backward {
+                return of_outputs;
             }
+            let passed = passed.backward(parameters, gradient).expect("the gradient fits");
+            let passed = passed.run().expect("the gradients are finite");
+            let (of_inputs, tile_len) = passed.input(INPUT).expect("the gradient of an input");
+            let mut result = points::<T>(of_inputs, tile_len, inputs);
+            result.extend(&*gradient);
+            result
         });
         one.result = result.clone();
         Ok((Box::new(one), result))

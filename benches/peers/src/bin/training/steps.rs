@@ -2,6 +2,8 @@
 use super::pool;
 use shatterscope::kernel::Isa;
 use shatterscope::layer::Image;
+use shatterscope::plan::Want;
+use shatterscope_engine::Placed;
 use shatterscope_host::data::{Dataset, Examples};
 use shatterscope_host::tensors::Bundle;
 use shatterscope_host::train::{Activation, Batch, Init, Kind, Limits, Machine, Model, Net, Run, Skips, Spec, machine};
@@ -89,13 +91,13 @@ pub fn entries(data: &Path, isa: Isa, references: &mut HashMap<String, Vec<f32>>
         let recorded = Bundle::read(&folder.join("step-1.safetensors")).map_err(io::Error::other)?;
         let (inputs, labels) = (&recorded.tensors["inputs"].data, &recorded.tensors["labels"].data);
         let model = spec.model(&data_set).map_err(io::Error::other)?;
-        let plan = shatterscope::train::plan(&model.layers, batch, 1);
-        let plan = plan.map_err(|error| io::Error::other(format!("{error:?}")))?;
+        let placed = Placed::of_layers(&model.layers, Want::Output).map_err(io::Error::other)?;
+        let multiply_adds = placed.plan().map_err(io::Error::other)?.multiply_adds;
         for threads in [1, 2] {
             let task = format!("{name}-{threads}");
-            println!("task\t{task}\t{}\t{what}", 6 * plan.multiply_adds * u64::from(batch));
+            println!("task\t{task}\t{}\t{what}", 6 * multiply_adds * u64::from(batch));
             let machine = machine(&model.layers, batch, isa, spec.seed).map_err(io::Error::other)?;
-            let (tile, units) = (machine.tile(), plan.inputs as usize);
+            let (tile, units) = (machine.tile(), placed.nodes[0].shape.units().unwrap_or(0) as usize);
             let mut batch =
                 Batch { inputs: vec![0.0; inputs.len()], labels: vec![0; labels.len()], count: labels.len() };
             for (point, (values, label)) in inputs.chunks_exact(units).zip(labels).enumerate() {

@@ -1,0 +1,305 @@
+use super::forward::Passed;
+use super::memory::{Memory, Span};
+use super::run::Room;
+use super::sink::Sink;
+use crate::error::{Error, Fault, Pass};
+use crate::graph::{Node, Op, Shape};
+use crate::kernel::all_finite;
+use crate::layer::{join_backward_branch, join_backward_input};
+use crate::network::Workers;
+
+/// A backward pass, from the last node to the first that gradients are wanted of.
+pub struct Backward<'e, 'a, 'p, K, F, const R: usize, const T: usize> {
+    pub(super) memory: &'e mut Memory<'a, K, T>,
+    pub(super) room: &'e mut Room<'a>,
+    pub(super) passed: Passed,
+    pub(super) sink: Sink<'p, F>,
+    /// Nodes that are left.
+    left: u32,
+    /// Parameters, channels of batch norms and bytes of the tape of those nodes.
+    parameters: usize,
+    channels: usize,
+    taped: usize,
+    /// Where the parameters of the node that was last gone through end.
+    last: usize,
+    /// A value whose gradient has not been looked at since it was written; [`ALL`] for any.
+    unseen: u32,
+    /// What ended the pass.
+    error: Option<Error>,
+}
+
+const ALL: u32 = u32::MAX;
+const NONE: u32 = u32::MAX - 1;
+
+impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: usize>
+    Backward<'e, 'a, 'p, K, F, R, T>
+{
+    pub(super) fn new(
+        memory: &'e mut Memory<'a, K, T>,
+        room: &'e mut Room<'a>,
+        passed: Passed,
+        sink: Sink<'p, F>,
+    ) -> Self {
+        let plan = memory.plan;
+        Self {
+            left: plan.graph().len() as u32,
+            parameters: plan.parameters_len as usize,
+            last: plan.parameters_len as usize,
+            channels: plan.running_len as usize / 2,
+            taped: memory.tape_tile_len,
+            // What the caller wrote to the only output, if that is the last node.
+            unseen: if plan.lives.outputs == 1 { plan.graph().len() as u32 - 1 } else { ALL },
+            memory,
+            room,
+            passed,
+            sink,
+            error: None,
+        }
+    }
+
+    /// The node that comes next; None at the end.
+    pub fn node(&self) -> Option<u32> {
+        let node = self.left.checked_sub(1)?;
+        self.memory.is_trained(node).then_some(node)
+    }
+
+    /// The gradient of the value of the node that comes next, `[tile][unit][T]`, and how many elements a tile has.
+    pub fn gradient(&self) -> (&[f32], usize) {
+        let Some(node) = self.node() else { return (&[], T) };
+        let span = self.memory.gradient(node);
+        (self.memory.get(span), span.tile_len)
+    }
+
+    /// The parameters of the node that was last gone through, as they are now.
+    pub fn parameters(&self) -> &[f32] {
+        self.sink.parameters().get(self.parameters..self.last).unwrap_or_default()
+    }
+
+    /// Goes through the next node; whether there was one.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] with the address of the node, where it would hand a gradient to an operand that is NaN or infinite; its own
+    /// parameters and those of the nodes before it are as they were. Each further call says it again.
+    #[inline(never)]
+    pub fn step(&mut self) -> Result<bool, Error> {
+        self.advance()
+    }
+
+    #[inline(always)]
+    fn advance(&mut self) -> Result<bool, Error> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let Some(i) = self.node() else { return Ok(false) };
+        let Some(node) = self.memory.node(i) else { return Ok(false) };
+        (self.left, self.last) = (i, self.parameters);
+        let finite = self.hand_back(&node);
+        if self.unseen == i {
+            // What the operation handed on, it has looked at.
+            self.unseen = NONE;
+        }
+        if !finite {
+            let error = Error::NonFinite(Fault { pass: Pass::Backward, layer: node.address });
+            self.error = Some(error);
+            return Err(error);
+        }
+        Ok(true)
+    }
+
+    /// Goes through all nodes that are left.
+    ///
+    /// # Errors
+    /// As [`Backward::step`].
+    // Out of line, as the way forward: what either needs of a small stack is not there while losses are taken.
+    #[inline(never)]
+    pub fn run(mut self) -> Result<Gradients<'e, 'a, K, T>, Error> {
+        while self.advance()? {}
+        Ok(Gradients { memory: self.memory })
+    }
+
+    /// Whether all gradients that came of it are finite.
+    fn hand_back(&mut self, node: &Node) -> bool {
+        match node.op {
+            Op::Input { .. } => true,
+            Op::Reshape { .. } => self.deliver(node),
+            Op::Dense { bias, .. } => self.dense(node, bias),
+            Op::Conv { window, bias, .. } => self.conv(node, window, bias),
+            Op::Relu => self.relu(node),
+            Op::Prelu { .. } => self.prelu(node),
+            Op::Crelu => self.crelu(node),
+            Op::BatchNorm { .. } => self.batch_norm(node),
+            Op::AveragePool { window } => self.average_pool(node, window),
+            Op::MaxPool { window } => self.max_pool(node, window),
+            Op::Dropout { rate } => self.dropout(node, rate),
+            Op::Shortcut { channels, stride } => self.shortcut(node, channels, stride),
+            Op::Add { a, b } => self.add(node, (a, b)),
+        }
+    }
+
+    /// The number of the node at hand, and the shape of its first operand.
+    pub(super) fn at_hand(&self, node: &Node) -> (u32, Shape) {
+        (self.left, self.memory.plan.graph().shape(node.x as usize))
+    }
+
+    /// Where the parameters of the node at hand begin, of which there are so many.
+    pub(super) fn take(&mut self, len: usize) -> usize {
+        self.parameters = self.parameters.saturating_sub(len);
+        self.parameters
+    }
+
+    /// Where the statistics of its so many channels begin.
+    pub(super) fn take_channels(&mut self, channels: usize) -> usize {
+        self.channels = self.channels.saturating_sub(channels);
+        self.channels
+    }
+
+    /// Where its tape of so many bytes a tile begins.
+    pub(super) fn take_tape(&mut self, bytes: usize) -> usize {
+        self.taped = self.taped.saturating_sub(bytes);
+        self.taped
+    }
+
+    /// Whether a gradient of this operand is wanted.
+    pub(super) fn wants(&self, x: u32) -> bool {
+        self.memory.is_trained(x)
+    }
+
+    /// Whether the gradient of the value at hand is finite: of operations with parameters that hand nothing on.
+    pub(super) fn is_finite(&mut self) -> bool {
+        if self.unseen != ALL && self.unseen != self.left {
+            return true;
+        }
+        let (isa, span) = (self.room.isa, self.memory.gradient(self.left));
+        self.memory.over(span, |_, g| all_finite(isa, g))
+    }
+
+    /// Says that what operand x gets has not been looked at, if what it comes from has not.
+    pub(super) fn hands_on_unseen(&mut self, x: u32) {
+        if self.unseen == self.left && self.is_first(x) {
+            self.unseen = x;
+        }
+    }
+
+    /// Where the gradient of operand x of the node at hand is to be written, which is that of the value itself or a part of it that
+    /// [`settle`](Self::settle) adds.
+    pub(super) fn target(&self, node: &Node) -> Span {
+        if self.is_first(node.x) { self.memory.gradient(node.x) } else { self.memory.part(self.left, node.x) }
+    }
+
+    /// Whether the node at hand is the first on the way back to give this operand a gradient.
+    fn is_first(&self, x: u32) -> bool {
+        self.memory.plan.graph().last_use(x as usize) == self.left
+    }
+
+    /// Adds what was written to the target to the gradient of the operand, where others wrote before; whether that is finite.
+    pub(super) fn settle(&mut self, node: &Node) -> bool {
+        if self.is_first(node.x) {
+            return true;
+        }
+        let (from, to) = (self.memory.part(self.left, node.x), self.memory.gradient(node.x));
+        self.accumulate(from, to, 1.0)
+    }
+
+    /// `to = to + a * from`
+    fn accumulate(&mut self, from: Span, to: Span, a: f32) -> bool {
+        let isa = self.room.isa;
+        self.memory.across(from, to, |_, g, to| {
+            isa.compiled(add, (a, g), &mut *to);
+            all_finite(isa, to)
+        })
+    }
+
+    /// `f(tile, gradient of the value, gradient of the operand)` for every tile, of which f overwrites the second and says whether it is
+    /// finite.
+    pub(super) fn across(&mut self, node: &Node, f: impl Fn(usize, &[f32], &mut [f32]) -> bool + Sync) -> bool {
+        if !self.wants(node.x) {
+            return true;
+        }
+        let (from, to) = (self.memory.gradient(self.left), self.target(node));
+        self.memory.across(from, to, f) && self.settle(node)
+    }
+
+    /// Hands the gradient of the value at hand to its only operand as it is.
+    pub(super) fn deliver(&mut self, node: &Node) -> bool {
+        if !self.wants(node.x) {
+            return true;
+        }
+        self.deliver_from(self.memory.gradient(self.left), node)
+    }
+
+    /// Hands on a gradient that is finished.
+    pub(super) fn deliver_from(&mut self, from: Span, node: &Node) -> bool {
+        self.hands_on_unseen(node.x);
+        let to = self.memory.gradient(node.x);
+        if !self.is_first(node.x) {
+            return self.accumulate(from, to, 1.0);
+        }
+        self.memory.copy(from, to);
+        true
+    }
+
+    /// `a g` to the first operand, `b g` to the second: what overwrites g at last.
+    #[inline(never)]
+    fn add(&mut self, node: &Node, (a, b): (f32, f32)) -> bool {
+        let at = |i: u32| self.memory.gradient(i).start;
+        let last = self.wants(node.x) && node.x != node.y && at(node.x) == at(self.left);
+        let (first, second) = if last { ((node.y, b), (node.x, a)) } else { ((node.x, a), (node.y, b)) };
+        // The first of two gradients of one value is stored, the second added.
+        self.hand(first, true) && self.hand(second, node.x != node.y)
+    }
+
+    fn hand(&mut self, (x, a): (u32, f32), may_be_first: bool) -> bool {
+        if !self.wants(x) {
+            return true;
+        }
+        let (isa, from, to) = (self.room.isa, self.memory.gradient(self.left), self.memory.gradient(x));
+        if from.start == to.start {
+            return self.memory.over(to, |_, g| {
+                isa.compiled(scale_in_place, a, &mut *g);
+                all_finite(isa, g)
+            });
+        }
+        if !(may_be_first && self.is_first(x)) {
+            return self.accumulate(from, to, a);
+        }
+        self.memory.across(from, to, |_, g, to| {
+            isa.compiled(scale, (a, g), &mut *to);
+            all_finite(isa, to)
+        })
+    }
+}
+
+/// The gradients of the inputs.
+pub struct Gradients<'e, 'a, K, const T: usize> {
+    memory: &'e mut Memory<'a, K, T>,
+}
+
+impl<K: Workers, const T: usize> Gradients<'_, '_, K, T> {
+    /// The gradient of an input's node, `[tile][unit][T]`, and how many elements a tile has. None where the node is no input, and under a
+    /// plan without these gradients.
+    pub fn input(&self, node: u32) -> Option<(&[f32], usize)> {
+        let is_input = self.memory.plan.graph().is_input(node as usize);
+        if !is_input || !self.memory.plan.want().inputs() {
+            return None;
+        }
+        let span = self.memory.gradient(node);
+        Some((self.memory.get(span), span.tile_len))
+    }
+}
+
+#[inline(always)]
+fn add((a, g): (f32, &[f32]), to: &mut [f32]) {
+    join_backward_input(a, g, to);
+}
+
+#[inline(always)]
+fn scale_in_place(a: f32, g: &mut [f32]) {
+    join_backward_branch(a, g);
+}
+
+#[inline(always)]
+fn scale((a, g): (f32, &[f32]), to: &mut [f32]) {
+    for (to, g) in to.iter_mut().zip(g) {
+        *to = a * g;
+    }
+}

@@ -1,0 +1,174 @@
+use super::memory::Memory;
+use super::outputs::Outputs;
+use super::run::Room;
+use crate::error::{Error, Fault, Pass};
+use crate::graph::{Node, Op, Shape};
+use crate::kernel::all_finite;
+use crate::network::Workers;
+
+/// What a forward pass is for.
+#[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Mode<'p> {
+    /// Batch norms use the batch and update their running statistics; dropout drops, as the step's number says.
+    Training {
+        /// Key of dropout.
+        seed: u64,
+        /// Steps done before.
+        step: u32,
+        /// Running means, then variances of each batch norm.
+        running: &'p mut [f32],
+    },
+    /// Batch norms use the batch; nothing drops out. As the first step of training, for gradients that are looked at.
+    Probing,
+    /// Batch norms use their running statistics; nothing drops out.
+    Inference {
+        /// Running means, then variances of each batch norm.
+        running: &'p [f32],
+    },
+}
+
+/// What the backward pass needs to know of a mode.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Passed {
+    Training { seed: u64, step: u32 },
+    Probing,
+    Inference,
+}
+
+/// A forward pass, node by node.
+pub struct Forward<'e, 'a, 'p, K, const R: usize, const T: usize> {
+    pub(super) memory: &'e mut Memory<'a, K, T>,
+    pub(super) room: &'e mut Room<'a>,
+    pub(super) mode: Mode<'p>,
+    /// The next node.
+    node: u32,
+    /// Parameters of the nodes to come.
+    parameters: &'p [f32],
+    /// Channels of batch norms, and bytes of the tape, that nodes have used.
+    channels: usize,
+    taped: usize,
+    /// What ended the pass.
+    error: Option<Error>,
+}
+
+impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p, K, R, T> {
+    pub(super) const fn new(
+        memory: &'e mut Memory<'a, K, T>,
+        room: &'e mut Room<'a>,
+        node: u32,
+        parameters: &'p [f32],
+        mode: Mode<'p>,
+    ) -> Self {
+        Self { memory, room, mode, node, parameters, channels: 0, taped: 0, error: None }
+    }
+
+    /// The node that comes next; the number of nodes at the end.
+    pub fn node(&self) -> u32 {
+        self.node
+    }
+
+    /// The value of the node before, `[tile][unit][T]`, and how many elements a tile has.
+    pub fn value(&self) -> (&[f32], usize) {
+        let span = self.memory.span(self.node.saturating_sub(1));
+        (self.memory.get(span), span.tile_len)
+    }
+
+    /// Computes the next node; whether there was one.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] with the address of the node, where NaN or infinity arose; the pass has ended with it, and each further call says it
+    /// again. Running statistics are updated by [`Forward::run`] alone, at its end: a pass that was begun may be dropped.
+    #[inline(never)]
+    pub fn step(&mut self) -> Result<bool, Error> {
+        self.advance()
+    }
+
+    // In the loop of `run` as well as in `step`: a call for each node would cost a small network 2% of a step.
+    #[inline(always)]
+    fn advance(&mut self) -> Result<bool, Error> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let Some(node) = self.memory.node(self.node) else { return Ok(false) };
+        if !self.compute(&node) {
+            let error = Error::NonFinite(Fault { pass: Pass::Forward, layer: node.address });
+            self.error = Some(error);
+            return Err(error);
+        }
+        self.node = self.node.saturating_add(1);
+        Ok(true)
+    }
+
+    /// Computes all nodes that are left, and updates running statistics in training.
+    ///
+    /// # Errors
+    /// As [`Forward::step`].
+    pub fn run(mut self) -> Result<Outputs<'e, 'a, K, R, T>, Error> {
+        while self.advance()? {}
+        self.update_running();
+        let passed = match self.mode {
+            Mode::Training { seed, step, .. } => Passed::Training { seed, step },
+            Mode::Probing => Passed::Probing,
+            Mode::Inference { .. } => Passed::Inference,
+        };
+        Ok(Outputs::new(self.memory, self.room, passed))
+    }
+
+    /// Whether all that came out is finite.
+    fn compute(&mut self, node: &Node) -> bool {
+        let (i, x, isa) = (self.node, node.x, self.room.isa);
+        match node.op {
+            Op::Input { .. } => true,
+            Op::Reshape { .. } => {
+                let (from, to) = (self.memory.span(x), self.memory.span(i));
+                self.memory.copy(from, to);
+                true
+            }
+            Op::Dense { bias, .. } => self.dense(node, bias),
+            Op::Conv { window, bias, .. } => self.conv(node, window, bias),
+            Op::Relu => self.relu(node),
+            Op::Prelu { .. } => self.prelu(node),
+            Op::Crelu => self.crelu(node),
+            Op::BatchNorm { eps, .. } => self.batch_norm(node, eps),
+            Op::AveragePool { window } => self.average_pool(node, window),
+            Op::MaxPool { window } => self.max_pool(node, window),
+            Op::Dropout { rate } => self.dropout(node, rate),
+            Op::Shortcut { channels, stride } => self.shortcut(node, channels, stride),
+            Op::Add { a, b } => self.memory.joined((x, node.y), i, |swapped, kept, y| {
+                let (a, b) = if swapped { (b, a) } else { (a, b) };
+                isa.compiled(super::elementwise::join, (a, kept), (b, &mut *y));
+                all_finite(isa, y)
+            }),
+        }
+    }
+
+    /// The number of the node at hand, and the shape of its operand.
+    pub(super) fn at_hand(&self, node: &Node) -> (u32, Shape) {
+        (self.node, self.memory.plan.graph().shape(node.x as usize))
+    }
+
+    /// The next so many parameters.
+    pub(super) fn take(&mut self, len: usize) -> &'p [f32] {
+        let (own, rest) = self.parameters.split_at_checked(len).unwrap_or_default();
+        self.parameters = rest;
+        own
+    }
+
+    /// Where the statistics of so many channels begin.
+    pub(super) fn take_channels(&mut self, channels: usize) -> usize {
+        let at = self.channels;
+        self.channels = at.wrapping_add(channels);
+        at
+    }
+
+    /// Where the tape of the node at hand begins, of so many bytes a tile; None where nothing goes back through it.
+    pub(super) fn take_tape(&mut self, bytes: usize) -> Option<usize> {
+        if !self.memory.is_trained(self.node) {
+            return None;
+        }
+        let at = self.taped;
+        self.taped = at.wrapping_add(bytes);
+        Some(at)
+    }
+}

@@ -1,0 +1,143 @@
+use super::backward::Backward;
+use super::forward::Passed;
+use super::memory::Memory;
+use super::run::{Room, least};
+use super::sink::Sink;
+use crate::error::{Buffer, Error, Refusal};
+use crate::network::Workers;
+use crate::train::Step;
+
+/// The values of the outputs, and where the backward pass starts.
+pub struct Outputs<'e, 'a, K, const R: usize, const T: usize> {
+    memory: &'e mut Memory<'a, K, T>,
+    room: &'e mut Room<'a>,
+    passed: Passed,
+}
+
+/// The update of parameters that is none.
+type NoUpdate = fn(usize, &mut [f32], &[f32]);
+
+impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T> {
+    pub(super) const fn new(memory: &'e mut Memory<'a, K, T>, room: &'e mut Room<'a>, passed: Passed) -> Self {
+        Self { memory, room, passed }
+    }
+
+    fn is_output(&self, node: u32) -> bool {
+        let graph = self.memory.plan.graph();
+        (node as usize) < graph.len() && graph.last_use(node as usize) as usize == graph.len()
+    }
+
+    /// The value of an output's node, `[tile][unit][T]`, and how many elements a tile has. None where the node is no output.
+    pub fn output(&self, node: u32) -> Option<(&[f32], usize)> {
+        let span = self.memory.span(node);
+        self.is_output(node).then(|| (self.memory.get(span), span.tile_len))
+    }
+
+    /// The value of an output's node, and where its gradient is to be written, both `[tile][unit][T]`; how many elements a tile has. Lanes past
+    /// the last point do not matter. None where the node is no output, and under a plan without a backward pass.
+    pub fn output_and_gradient(&mut self, node: u32) -> Option<(&[f32], &mut [f32], usize)> {
+        if !self.is_output(node) || !self.memory.is_trained(node) {
+            return None;
+        }
+        let (value, gradient) = (self.memory.span(node), self.memory.gradient(node));
+        let (rest, gradient) = self.memory.writing(gradient);
+        Some((rest.get(value), gradient, value.tile_len))
+    }
+
+    /// Begins the backward pass from the gradients of the outputs. Gradients of the parameters are added to `gradient`, in the order of the
+    /// parameters, chain after chain where earlier batches left them; an empty one takes none. What is added to is +0.0 or what an earlier
+    /// batch left, never -0.0.
+    ///
+    /// # Errors
+    /// [`Error::TooShort`]; [`Refusal::Want`] under a plan without these gradients.
+    pub fn backward<'p>(
+        self,
+        parameters: &'p [f32],
+        gradient: &'p mut [f32],
+    ) -> Result<Backward<'e, 'a, 'p, K, NoUpdate, R, T>, Error> {
+        let wanted = !gradient.is_empty();
+        if wanted {
+            least(Buffer::Gradient, gradient.len(), self.memory.plan.parameters_len)?;
+        }
+        self.begin(Sink::Buffer(parameters, gradient), wanted, false)
+    }
+
+    /// The same, where each gradient is used at once and stored nowhere: `update(index of the first, parameters, their gradients)` is called
+    /// for some parameters after the other, of each once.
+    ///
+    /// # Errors
+    /// As [`Outputs::backward`].
+    pub fn backward_with<'p, F: FnMut(usize, &mut [f32], &[f32])>(
+        self,
+        parameters: &'p mut [f32],
+        update: F,
+    ) -> Result<Backward<'e, 'a, 'p, K, F, R, T>, Error> {
+        self.begin(Sink::Update(parameters, update, None), true, true)
+    }
+
+    /// The same, where a step's rule takes the gradients, and `state` is what its optimiser keeps. No gradient is stored, and under plain descent
+    /// on one point in tiles of one, those of dense layers are used where they arise.
+    ///
+    /// # Numerics
+    /// Bit for bit [`Outputs::backward`] and [`Step::apply`], where no parameter is -0.0: none is drawn, and no step makes one.
+    ///
+    /// # Errors
+    /// As [`Outputs::backward`].
+    pub fn descend<'p>(
+        self,
+        parameters: &'p mut [f32],
+        state: &'p mut [f32],
+        step: &'p Step,
+    ) -> Result<Backward<'e, 'a, 'p, K, impl FnMut(usize, &mut [f32], &[f32]) + use<'p, K, R, T>, R, T>, Error> {
+        let each = step.kept();
+        let need = self.memory.plan.parameters_len.saturating_mul(each as u64);
+        least(Buffer::State, state.len(), need)?;
+        let update = move |at: usize, weights: &mut [f32], gradient: &[f32]| {
+            // Nothing wraps: the state is that long.
+            let own = state.get_mut(at.wrapping_mul(each)..).unwrap_or_default();
+            let own = own.get_mut(..weights.len().wrapping_mul(each)).unwrap_or_default();
+            // Cannot fail: all lengths were seen.
+            let _ = step.apply(weights, gradient, own);
+        };
+        let plain = step.plain();
+        self.begin(Sink::Update(parameters, update, plain), true, plain.is_none())
+    }
+
+    // Out of line: what it needs of a small stack is not there in the pass.
+    #[inline(never)]
+    fn begin<'p, F: FnMut(usize, &mut [f32], &[f32])>(
+        mut self,
+        sink: Sink<'p, F>,
+        of_parameters: bool,
+        stored: bool,
+    ) -> Result<Backward<'e, 'a, 'p, K, F, R, T>, Error> {
+        let plan = self.memory.plan;
+        if !plan.want().backward() || (of_parameters && !plan.want().parameters()) {
+            return Err(Error::Refused(Refusal::Want));
+        }
+        least(Buffer::Parameters, sink.parameters().len(), plan.parameters_len)?;
+        if stored {
+            least(Buffer::Scratch, self.room.scratch.len(), plan.scratch_len)?;
+        }
+        self.clear_past_the_last();
+        Ok(Backward::new(self.memory, self.room, self.passed, sink))
+    }
+
+    /// Points that are none have no gradient.
+    fn clear_past_the_last(&mut self) {
+        let last = self.memory.tiles.saturating_sub(1);
+        let valid = self.memory.count.saturating_sub(last.wrapping_mul(T));
+        if valid >= T {
+            return;
+        }
+        for node in 0..self.memory.plan.graph().len() as u32 {
+            if self.is_output(node) && self.memory.is_trained(node) {
+                let span = self.memory.gradient(node);
+                let tile = self.memory.get_mut(span).get_mut(last.wrapping_mul(span.tile_len)..).unwrap_or_default();
+                for lanes in tile.as_chunks_mut::<T>().0 {
+                    lanes.get_mut(valid..).unwrap_or_default().fill(0.0);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+use super::backward::Backward;
+use super::forward::Forward;
+use super::gather::gather;
+use crate::graph::Node;
+use crate::kernel::{COLUMNS, all_finite, chain_rows};
+use crate::layer::{prelu_backward_input, prelu_in_place, prelu_term};
+use crate::network::Workers;
+
+impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
+    /// Slopes are looked at, too: one that met no negative value would hide.
+    #[inline(never)]
+    pub(super) fn prelu(&mut self, node: &Node) -> bool {
+        let (isa, from, to) = (self.room.isa, self.memory.span(node.x), self.memory.span(self.node()));
+        let slopes = self.take(node.shape.channels as usize);
+        if !all_finite(isa, slopes) {
+            return false;
+        }
+        self.memory.copy(from, to);
+        self.memory.over(to, |_, y| {
+            isa.compiled(prelu_in_place, slopes, &mut *y);
+            all_finite(isa, y)
+        })
+    }
+}
+
+impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: usize> Backward<'_, '_, '_, K, F, R, T> {
+    pub(super) fn prelu(&mut self, node: &Node) -> bool {
+        let at = self.take(node.shape.channels as usize);
+        let finite = if self.wants(node.x) { self.prelu_operand(node, at) } else { self.is_finite() };
+        if finite && self.sink.wanted() {
+            self.prelu_parameters(node, at);
+        }
+        finite
+    }
+
+    #[inline(never)]
+    fn prelu_operand(&mut self, node: &Node, at: usize) -> bool {
+        let isa = self.room.isa;
+        let (x, of, to) = (self.memory.span(node.x), self.memory.gradient(self.at_hand(node).0), self.target(node));
+        let slopes = self.sink.parameters().get(at..).unwrap_or_default();
+        let slopes = slopes.get(..node.shape.channels as usize).unwrap_or_default();
+        let workers = self.memory.workers;
+        let (rest, gradient) = self.memory.writing(to);
+        let (values, g) = (rest.get(x), rest.get(of));
+        let any = workers.any(gradient, to.tile_len, |tile, to| {
+            isa.compiled(backward, (slopes, x.of_tile(values, tile)), (of.of_tile(g, tile), &mut *to));
+            !all_finite(isa, to)
+        });
+        !any && self.settle(node)
+    }
+
+    #[inline(never)]
+    fn prelu_parameters(&mut self, node: &Node, at: usize) {
+        let (isa, workers, count) = (self.room.isa, self.memory.workers, self.memory.count);
+        let (channels, plane) = (node.shape.channels as usize, node.shape.plane() as usize);
+        let (x, of) = (self.memory.span(node.x), self.memory.gradient(self.at_hand(node).0));
+        // What came back is not needed again: the terms take its place, and half as much is gathered.
+        self.memory.across(x, of, |_, x, g| {
+            isa.compiled(terms, x, g);
+            true
+        });
+        let terms = self.memory.get(of);
+        let gathered = &mut *self.room.gathered;
+        self.sink.with(at..at.wrapping_add(channels), self.room.scratch, |gradient| {
+            let shape = (channels, plane, count);
+            gather::<K, 1, T>((isa, workers), shape, [(terms, of.tile_len)], gathered, |gathered| {
+                workers.any(gradient, COLUMNS, |part, slopes| {
+                    for (rows, terms) in gathered.tiles() {
+                        let terms = terms.get(part.wrapping_mul(COLUMNS)..).unwrap_or_default();
+                        chain_rows::<false>(isa, (rows, channels), (terms, &[]), slopes, &mut []);
+                    }
+                    false
+                });
+            });
+        });
+    }
+}
+
+#[inline(always)]
+fn backward((slopes, x): (&[f32], &[f32]), (g, to): (&[f32], &mut [f32])) {
+    prelu_backward_input(slopes, x, g, to);
+}
+
+/// g becomes what it adds to the gradient of its slope.
+#[inline(always)]
+fn terms(x: &[f32], g: &mut [f32]) {
+    for (g, x) in g.iter_mut().zip(x) {
+        *g = prelu_term(*x, *g);
+    }
+}

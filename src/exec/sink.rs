@@ -1,0 +1,56 @@
+use crate::network::Workers;
+use core::ops::Range;
+
+/// Outputs whose weight gradients one worker does at a time.
+pub(super) const PART: usize = 12;
+
+/// What becomes of gradients of parameters.
+pub(super) enum Sink<'p, F> {
+    /// They are added to a buffer as long as the parameters; an empty one takes none.
+    Buffer(&'p [f32], &'p mut [f32]),
+    /// They change the parameters at once: `f(index of the first, parameters, gradients)`. With a rate that is plain descent, which may
+    /// be done without them.
+    Update(&'p mut [f32], F, Option<f32>),
+}
+
+impl<F: FnMut(usize, &mut [f32], &[f32])> Sink<'_, F> {
+    pub fn parameters(&self) -> &[f32] {
+        match self {
+            Sink::Buffer(parameters, _) => parameters,
+            Sink::Update(parameters, ..) => parameters,
+        }
+    }
+
+    /// Whether any are wanted.
+    pub fn wanted(&self) -> bool {
+        !matches!(self, Sink::Buffer(_, gradient) if gradient.is_empty())
+    }
+
+    /// Lets `add` add to the gradients of these parameters, in scratch where there is no buffer for them.
+    pub fn with(&mut self, at: Range<usize>, scratch: &mut [f32], add: impl FnOnce(&mut [f32])) {
+        match self {
+            Sink::Buffer(_, gradient) => add(gradient.get_mut(at).unwrap_or_default()),
+            Sink::Update(parameters, update, _) => {
+                let gradient = scratch.get_mut(..at.len()).unwrap_or_default();
+                gradient.fill(0.0);
+                add(gradient);
+                update(at.start, parameters.get_mut(at).unwrap_or_default(), gradient);
+            }
+        }
+    }
+}
+
+/// Rows of `each` elements, as many at a time as `capacity` holds: all, or whole multiples of `group` where that many fit.
+pub(crate) fn fitting(rows: usize, each: usize, capacity: usize, group: usize) -> impl Iterator<Item = Range<usize>> {
+    let fit = (capacity / each.max(1)).max(1);
+    let fit = if fit < rows && fit >= group { fit - fit % group.max(1) } else { fit };
+    (0..rows).step_by(fit.max(1)).map(move |first| first..first.saturating_add(fit).min(rows))
+}
+
+/// Rows that a worker takes at a time: [`PART`], or fewer where some workers would have nothing to do.
+pub(super) fn rows_at_once<K: Workers>(workers: &K, rows: usize) -> usize {
+    match workers.count() {
+        0 | 1 => PART,
+        count => rows.div_ceil(rows.div_ceil(PART).div_ceil(count).saturating_mul(count).max(1)).max(1),
+    }
+}

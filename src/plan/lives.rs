@@ -1,0 +1,246 @@
+use super::Want;
+use crate::graph::{Graph, Node, Saved};
+
+/// A value, what an operation saves, or a gradient: how many units, and when it is needed.
+///
+/// In a graph of n nodes, node i computes its value at time i, the gradients of the outputs come at time n, and node i hands gradients to its
+/// operands at time 2n - i.
+#[derive(Clone, Copy)]
+pub(crate) struct Life {
+    pub units: u64,
+    /// The first and the last time at which it is needed.
+    pub from: usize,
+    pub to: usize,
+    /// What it takes the place of: something that is not needed any more.
+    pub home: Option<usize>,
+}
+
+/// What a node's slots are for.
+pub(crate) const VALUE: usize = 0;
+/// What is saved of the forward pass for the backward pass, or the part of an operand's gradient that is to be added to others.
+pub(crate) const EXTRA: usize = 1;
+pub(crate) const GRADIENT: usize = 2;
+
+/// The lives of everything that a graph keeps in slots. Slot `want.slots() * node + kind`.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(crate) struct Lives<'a> {
+    pub graph: Graph<'a>,
+    pub want: Want,
+    /// The first node whose value has a gradient; the number of nodes where there is none.
+    pub bottom: usize,
+    /// Values that are outputs.
+    pub outputs: usize,
+}
+
+impl<'a> Lives<'a> {
+    pub const fn new(graph: &Graph<'a>, want: Want) -> Self {
+        let mut bottom = 0;
+        if !want.inputs() {
+            while bottom < graph.len() && !(want.parameters() && learns(graph, bottom)) {
+                bottom = bottom.wrapping_add(1);
+            }
+        }
+        let (mut outputs, mut i) = (0usize, 0);
+        while i < graph.len() {
+            outputs = outputs.wrapping_add((graph.last_use(i) as usize == graph.len()) as usize);
+            i = i.wrapping_add(1);
+        }
+        Self { graph: *graph, want, bottom, outputs }
+    }
+
+    /// Slots.
+    pub const fn len(&self) -> usize {
+        // Nothing wraps: at most 2^24 nodes.
+        self.graph.len().wrapping_mul(self.want.slots())
+    }
+
+    /// The node of a slot.
+    pub const fn node_of(&self, slot: usize) -> usize {
+        if self.want.backward() { slot / 3 } else { slot }
+    }
+
+    /// The slot of node i.
+    pub const fn slot(&self, i: usize, kind: usize) -> usize {
+        i.wrapping_mul(self.want.slots()).wrapping_add(kind)
+    }
+
+    /// The most units that a slot can have, which is quick to say.
+    pub const fn most_units(&self, slot: usize) -> u64 {
+        let i = self.node_of(slot);
+        if slot == self.slot(i, EXTRA) && self.want.backward() {
+            return self.units(self.graph.at(i).x as usize).saturating_mul(2);
+        }
+        self.units(i)
+    }
+
+    /// The life of what a slot is for; None where it is for nothing.
+    pub const fn life(&self, slot: usize) -> Option<Life> {
+        let i = self.node_of(slot);
+        match slot.wrapping_sub(self.slot(i, VALUE)) {
+            VALUE => Some(Life {
+                units: self.units(i),
+                from: i,
+                to: self.value_until(i),
+                home: match self.overwritten(i) {
+                    Some(operand) => Some(self.slot(operand, VALUE)),
+                    None => None,
+                },
+            }),
+            EXTRA => self.extra(i),
+            _ => self.gradient(i),
+        }
+    }
+
+    /// Units of value i.
+    pub const fn units(&self, i: usize) -> u64 {
+        match self.graph.shape(i).units() {
+            Some(units) => units as u64,
+            None => 0,
+        }
+    }
+
+    /// The time at which node i hands gradients to its operands.
+    const fn back(&self, i: usize) -> usize {
+        // Nothing wraps: at most 2^24 nodes.
+        self.graph.len().wrapping_mul(2).wrapping_sub(i)
+    }
+
+    /// Whether value i has a gradient.
+    pub const fn wanted(&self, i: usize) -> bool {
+        i >= self.bottom
+    }
+
+    /// What node i saves for its backward pass.
+    // Out of line, as all that gradients need: inference on a small stack has none of it.
+    #[inline(never)]
+    pub const fn saves(&self, i: usize) -> Saved {
+        let node = self.graph.at(i);
+        if !self.want.backward() || i < self.bottom || node.is_input() {
+            return Saved::Nothing;
+        }
+        let facts = node.op.backward(self.graph.shape(node.x as usize), 1);
+        if self.want.parameters() && !matches!(facts.saved_for_parameters, Saved::Nothing) {
+            return facts.saved_for_parameters;
+        }
+        if self.wanted(node.x as usize) || self.wanted(node.y as usize) { facts.saved } else { Saved::Nothing }
+    }
+
+    /// The last time at which value i is read.
+    const fn value_until(&self, i: usize) -> usize {
+        let last = self.graph.last_use(i) as usize;
+        if self.want.backward() { self.saved_until(i, last) } else { last }
+    }
+
+    #[inline(never)]
+    const fn saved_until(&self, i: usize, last: usize) -> usize {
+        let mut j = if i < self.bottom { self.bottom } else { i.wrapping_add(1) };
+        // The first that saves it needs it longest.
+        while j <= last && j < self.graph.len() {
+            let node = self.graph.at(j);
+            let uses = node.x as usize == i || node.y as usize == i;
+            if uses && matches!(self.saves(j), Saved::Operands) {
+                return self.back(j);
+            }
+            j = j.wrapping_add(1);
+        }
+        last
+    }
+
+    /// The operand that node i may write its value over: one that nothing needs afterwards, of an operation that may work in place.
+    pub const fn overwritten(&self, i: usize) -> Option<usize> {
+        let node = self.graph.at(i);
+        let backward = self.want.backward();
+        if node.is_input() || reads_twice(&node) || (backward && matches!(self.saves(i), Saved::Normalised)) {
+            return None;
+        }
+        let (x, y) = (node.x as usize, node.y as usize);
+        let operand = match (self.graph.last_use(y) as usize == i, self.graph.last_use(x) as usize == i) {
+            (true, _) if self.value_until(y) == i => y,
+            (_, true) if self.value_until(x) == i => x,
+            _ => return None,
+        };
+        let in_place = match self.graph.facts(i as u32) {
+            Some(facts) => facts.in_place,
+            None => false,
+        };
+        if in_place || (backward && self.grows(i)) { Some(operand) } else { None }
+    }
+
+    #[inline(never)]
+    const fn grows(&self, i: usize) -> bool {
+        let node = self.graph.at(i);
+        node.op.backward(self.graph.shape(node.x as usize), 1).grows
+    }
+
+    #[inline(never)]
+    const fn extra(&self, i: usize) -> Option<Life> {
+        let node = self.graph.at(i);
+        let x = node.x as usize;
+        let units = self.units(x);
+        let part = self.hands_a_part(i);
+        if matches!(self.saves(i), Saved::Normalised) {
+            if self.value_until(x) == i {
+                return Some(Life { units, from: i, to: self.back(i), home: Some(self.slot(x, VALUE)) });
+            }
+            let units = if part { units.saturating_mul(2) } else { units };
+            return Some(Life { units, from: i, to: self.back(i), home: None });
+        }
+        if part { Some(Life { units, from: self.back(i), to: self.back(i), home: None }) } else { None }
+    }
+
+    /// Whether the gradient that node i hands to its operand is kept by itself, to be added to what later nodes handed to it.
+    pub const fn hands_a_part(&self, i: usize) -> bool {
+        let node = self.graph.at(i);
+        let x = node.x as usize;
+        self.want.backward()
+            && !node.is_input()
+            && self.wanted(x)
+            && self.graph.last_use(x) as usize != i
+            && !node.op.backward(self.graph.shape(x), 1).in_place
+    }
+
+    #[inline(never)]
+    const fn gradient(&self, i: usize) -> Option<Life> {
+        if !self.wanted(i) {
+            return None;
+        }
+        let node = self.graph.at(i);
+        let last = node.last_use as usize;
+        let to = if node.is_input() { self.back(0) } else { self.back(i) };
+        let home = match self.handed_in_place(last) {
+            Some(operand) if operand == i => Some(self.slot(last, GRADIENT)),
+            _ => None,
+        };
+        Some(Life { units: self.units(i), from: self.back(last), to, home })
+    }
+
+    /// The operand of node i whose gradient may be written over that of the node.
+    const fn handed_in_place(&self, i: usize) -> Option<usize> {
+        if i >= self.graph.len() {
+            return None;
+        }
+        let node = self.graph.at(i);
+        let (x, y) = (node.x as usize, node.y as usize);
+        if reads_twice(&node) || !node.op.backward(self.graph.shape(x), 1).in_place {
+            return None;
+        }
+        if self.wanted(y) && self.graph.last_use(y) as usize == i {
+            return Some(y);
+        }
+        if self.wanted(x) && self.graph.last_use(x) as usize == i { Some(x) } else { None }
+    }
+}
+
+/// Whether both operands of an operation of two are one value.
+const fn reads_twice(node: &Node) -> bool {
+    node.x == node.y && node.op.is_binary()
+}
+
+/// Whether node i has parameters.
+const fn learns(graph: &Graph, i: usize) -> bool {
+    match graph.facts(i as u32) {
+        Some(facts) => facts.parameters_len() > 0,
+        None => false,
+    }
+}
