@@ -8,7 +8,7 @@ use crate::kernel::all_finite;
 use crate::layer::{join_backward_branch, join_backward_input};
 use crate::network::Workers;
 
-/// A backward pass, from the last node to the first that gradients are wanted of.
+/// A backward pass, from the last node to the first one that needs a gradient.
 pub struct Backward<'e, 'a, 'p, K, F, const R: usize, const T: usize> {
     pub(super) memory: &'e mut Memory<'a, K, T>,
     pub(super) room: &'e mut Room<'a>,
@@ -20,10 +20,10 @@ pub struct Backward<'e, 'a, 'p, K, F, const R: usize, const T: usize> {
     parameters: usize,
     channels: usize,
     taped: usize,
-    /// Where the parameters of the node that was last gone through end.
+    /// The end of the parameters of the node that was processed last.
     last: usize,
-    /// A value whose gradient has not been looked at since it was written; [`ALL`] for any.
-    unseen: u32,
+    /// The value whose gradient has not been checked for NaN and infinity since it was written; [`ALL`] if any may be.
+    unchecked: u32,
     /// What ended the pass.
     error: Option<Error>,
 }
@@ -47,8 +47,8 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
             last: plan.parameters_len as usize,
             channels: plan.running_len as usize / 2,
             taped: memory.tape_tile_len,
-            // What the caller wrote to the only output, if that is the last node.
-            unseen: if plan.lives.outputs == 1 { plan.graph().len() as u32 - 1 } else { ALL },
+            // The caller's gradient of the only output, which is the last node.
+            unchecked: if plan.lifetimes.outputs == 1 { plan.graph().len() as u32 - 1 } else { ALL },
             memory,
             room,
             passed,
@@ -70,16 +70,16 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
         (self.memory.get(span), span.tile_len)
     }
 
-    /// The parameters of the node that was last gone through, as they are now.
+    /// The current parameters of the node that was processed last.
     pub fn parameters(&self) -> &[f32] {
         self.sink.parameters().get(self.parameters..self.last).unwrap_or_default()
     }
 
-    /// Goes through the next node; whether there was one.
+    /// Processes the next node; returns whether there was one.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] with the address of the node, where it would hand a gradient to an operand that is NaN or infinite; its own
-    /// parameters and those of the nodes before it are as they were. Each further call says it again.
+    /// [`Error::NonFinite`] with the address of the node if the gradient of an operand is NaN or infinite; the parameters of this node and of
+    /// the nodes before it have not changed. Every further call returns the same error.
     #[inline(never)]
     pub fn step(&mut self) -> Result<bool, Error> {
         self.advance()
@@ -93,10 +93,10 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
         let Some(i) = self.node() else { return Ok(false) };
         let Some(node) = self.memory.node(i) else { return Ok(false) };
         (self.left, self.last) = (i, self.parameters);
-        let finite = self.hand_back(&node);
-        if self.unseen == i {
-            // What the operation handed on, it has looked at.
-            self.unseen = NONE;
+        let finite = self.propagate(&node);
+        if self.unchecked == i {
+            // The operation has checked what it wrote.
+            self.unchecked = NONE;
         }
         if !finite {
             let error = Error::NonFinite(Fault { pass: Pass::Backward, layer: node.address });
@@ -106,22 +106,22 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
         Ok(true)
     }
 
-    /// Goes through all nodes that are left.
+    /// Processes all remaining nodes.
     ///
     /// # Errors
     /// As [`Backward::step`].
-    // Out of line, as the way forward: what either needs of a small stack is not there while losses are taken.
+    // Out of line, like the forward pass: neither is on a small stack while the loss is computed.
     #[inline(never)]
     pub fn run(mut self) -> Result<Gradients<'e, 'a, K, T>, Error> {
         while self.advance()? {}
         Ok(Gradients { memory: self.memory })
     }
 
-    /// Whether all gradients that came of it are finite.
-    fn hand_back(&mut self, node: &Node) -> bool {
+    /// Whether all gradients that were written are finite.
+    fn propagate(&mut self, node: &Node) -> bool {
         match node.op {
             Op::Input { .. } => true,
-            Op::Reshape { .. } => self.deliver(node),
+            Op::Reshape { .. } => self.pass_on(node),
             Op::Dense { bias, .. } => self.dense(node, bias),
             Op::Conv { window, bias, .. } => self.conv(node, window, bias),
             Op::Relu => self.relu(node),
@@ -166,7 +166,7 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
 
     /// Whether the gradient of the value at hand is finite: of operations with parameters that hand nothing on.
     pub(super) fn is_finite(&mut self) -> bool {
-        if self.unseen != ALL && self.unseen != self.left {
+        if self.unchecked != ALL && self.unchecked != self.left {
             return true;
         }
         let (isa, span) = (self.room.isa, self.memory.gradient(self.left));
@@ -174,9 +174,9 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
     }
 
     /// Says that what operand x gets has not been looked at, if what it comes from has not.
-    pub(super) fn hands_on_unseen(&mut self, x: u32) {
-        if self.unseen == self.left && self.is_first(x) {
-            self.unseen = x;
+    pub(super) fn passes_on_unchecked(&mut self, x: u32) {
+        if self.unchecked == self.left && self.is_first(x) {
+            self.unchecked = x;
         }
     }
 
@@ -220,16 +220,16 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
     }
 
     /// Hands the gradient of the value at hand to its only operand as it is.
-    pub(super) fn deliver(&mut self, node: &Node) -> bool {
+    pub(super) fn pass_on(&mut self, node: &Node) -> bool {
         if !self.wants(node.x) {
             return true;
         }
-        self.deliver_from(self.memory.gradient(self.left), node)
+        self.pass_on_from(self.memory.gradient(self.left), node)
     }
 
     /// Hands on a gradient that is finished.
-    pub(super) fn deliver_from(&mut self, from: Span, node: &Node) -> bool {
-        self.hands_on_unseen(node.x);
+    pub(super) fn pass_on_from(&mut self, from: Span, node: &Node) -> bool {
+        self.passes_on_unchecked(node.x);
         let to = self.memory.gradient(node.x);
         if !self.is_first(node.x) {
             return self.accumulate(from, to, 1.0);
@@ -245,10 +245,10 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
         let last = self.wants(node.x) && node.x != node.y && at(node.x) == at(self.left);
         let (first, second) = if last { ((node.y, b), (node.x, a)) } else { ((node.x, a), (node.y, b)) };
         // The first of two gradients of one value is stored, the second added.
-        self.hand(first, true) && self.hand(second, node.x != node.y)
+        self.scale_into(first, true) && self.scale_into(second, node.x != node.y)
     }
 
-    fn hand(&mut self, (x, a): (u32, f32), may_be_first: bool) -> bool {
+    fn scale_into(&mut self, (x, a): (u32, f32), may_be_first: bool) -> bool {
         if !self.wants(x) {
             return true;
         }

@@ -141,7 +141,7 @@ impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: u
         let (_, shape) = self.at_hand(node);
         let shortcut = Shortcut { input: shape.image(), channels, stride };
         // What is taken or +0.0, so that nothing has to be looked at.
-        self.hands_on_unseen(node.x);
+        self.passes_on_unchecked(node.x);
         self.across(node, |_, g, to| shortcut_backward(&shortcut, T, g, to).is_ok())
     }
 }

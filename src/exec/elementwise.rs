@@ -80,7 +80,7 @@ impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: u
             relu_backward(isa, g, tape);
             true
         });
-        self.deliver_from(span, node)
+        self.pass_on_from(span, node)
     }
 
     #[inline(never)]
@@ -100,7 +100,7 @@ impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: u
             true
         });
         let half = self.memory.gather(from, operand);
-        self.deliver_from(half, node)
+        self.pass_on_from(half, node)
     }
 
     #[inline(never)]
@@ -120,7 +120,7 @@ impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: u
                 return false;
             }
         }
-        self.deliver_from(span, node)
+        self.pass_on_from(span, node)
     }
 }
 

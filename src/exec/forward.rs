@@ -10,18 +10,18 @@ use crate::network::Workers;
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Mode<'p> {
-    /// Batch norms use the batch and update their running statistics; dropout drops, as the step's number says.
+    /// Batch norms use the batch and update their running statistics; dropout is active.
     Training {
         /// Key of dropout.
         seed: u64,
-        /// Steps done before.
+        /// Number of steps before this one.
         step: u32,
         /// Running means, then variances of each batch norm.
         running: &'p mut [f32],
     },
-    /// Batch norms use the batch; nothing drops out. As the first step of training, for gradients that are looked at.
+    /// Batch norms use the batch without updating anything; dropout is inactive. For gradients at the state before a step.
     Probing,
-    /// Batch norms use their running statistics; nothing drops out.
+    /// Batch norms use their running statistics; dropout is inactive.
     Inference {
         /// Running means, then variances of each batch norm.
         running: &'p [f32],
@@ -74,17 +74,17 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
         (self.memory.get(span), span.tile_len)
     }
 
-    /// Computes the next node; whether there was one.
+    /// Computes the next node; returns whether there was one.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] with the address of the node, where NaN or infinity arose; the pass has ended with it, and each further call says it
-    /// again. Running statistics are updated by [`Forward::run`] alone, at its end: a pass that was begun may be dropped.
+    /// [`Error::NonFinite`] with the address of the node if its value is NaN or infinite; every further call returns the same error. Only
+    /// [`Forward::run`] updates running statistics, at its end, so an unfinished pass can be dropped.
     #[inline(never)]
     pub fn step(&mut self) -> Result<bool, Error> {
         self.advance()
     }
 
-    // In the loop of `run` as well as in `step`: a call for each node would cost a small network 2% of a step.
+    // Inlined into the loop of `run`: a call per node would cost a small network 2% of a step.
     #[inline(always)]
     fn advance(&mut self) -> Result<bool, Error> {
         if let Some(error) = self.error {
@@ -100,7 +100,7 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
         Ok(true)
     }
 
-    /// Computes all nodes that are left, and updates running statistics in training.
+    /// Computes all remaining nodes, and in training updates the running statistics.
     ///
     /// # Errors
     /// As [`Forward::step`].

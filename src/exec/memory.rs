@@ -33,7 +33,7 @@ pub(super) struct Memory<'a, K, const T: usize> {
     pub first: u32,
 }
 
-/// All values but those that are written.
+/// All memory except the span that is written.
 #[derive(Clone, Copy)]
 pub(super) struct Rest<'v> {
     before: &'v [f32],
@@ -90,13 +90,13 @@ impl<K: Workers, const T: usize> Memory<'_, K, T> {
     /// Where node i keeps its part of the gradient of operand x.
     pub fn part(&self, i: u32, x: u32) -> Span {
         let units = self.units(x);
-        let saved = matches!(self.plan.lives.saves(i as usize), Saved::Normalised);
+        let saved = matches!(self.plan.lifetimes.saves(i as usize), Saved::Normalised);
         self.span_at(self.plan.slot(i, EXTRA).wrapping_add(if saved { units } else { 0 }), units)
     }
 
     /// Whether the backward pass goes through node i.
     pub fn is_trained(&self, i: u32) -> bool {
-        self.plan.want().backward() && self.plan.lives.wanted(i as usize)
+        self.plan.want().backward() && self.plan.lifetimes.wanted(i as usize)
     }
 
     /// The elements of a span.

@@ -2,7 +2,7 @@
 //!
 //! The protocol is in the types: [`Executor::begin`] gives a [`Batch`] that takes the inputs, [`Batch::forward`] a [`Forward`] that does the
 //! work, [`Forward::run`] the [`Outputs`]; those take the gradients of the outputs and give a [`Backward`], and [`Backward::run`] the
-//! [`Gradients`] of the inputs. An operation is one file with both directions.
+//! [`Gradients`] of the inputs. Each file has both directions of its operations.
 mod backward;
 mod conv;
 mod dense;

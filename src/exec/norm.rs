@@ -135,7 +135,7 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
 }
 
 impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
-    /// Updates the running statistics of all batch norms, at the end of a pass that is for training: one that ends before leaves them.
+    /// Updates the running statistics of all batch norms at the end of a training pass.
     #[inline(never)]
     pub(super) fn update_running(&mut self) {
         let Mode::Training { running, .. } = &mut self.mode else { return };

@@ -14,7 +14,7 @@ pub struct Outputs<'e, 'a, K, const R: usize, const T: usize> {
     passed: Passed,
 }
 
-/// The update of parameters that is none.
+/// The type of an update function that is never called.
 type NoUpdate = fn(usize, &mut [f32], &[f32]);
 
 impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T> {
@@ -62,8 +62,8 @@ impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T
         self.begin(Sink::Buffer(parameters, gradient), wanted, false)
     }
 
-    /// The same, where each gradient is used at once and stored nowhere: `update(index of the first, parameters, their gradients)` is called
-    /// for some parameters after the other, of each once.
+    /// The same without a buffer for gradients: `update(index of the first, parameters, their gradients)` is called for consecutive parts of
+    /// the parameters, once for each parameter.
     ///
     /// # Errors
     /// As [`Outputs::backward`].
@@ -75,8 +75,8 @@ impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T
         self.begin(Sink::Update(parameters, update, None), true, true)
     }
 
-    /// The same, where a step's rule takes the gradients, and `state` is what its optimiser keeps. No gradient is stored, and under plain descent
-    /// on one point in tiles of one, those of dense layers are used where they arise.
+    /// The same with the update rule of an optimiser, whose state is `state`. Gradients are not stored; SGD with batch size 1 in tiles of one point
+    /// does not even compute those of dense layers separately.
     ///
     /// # Numerics
     /// Bit for bit [`Outputs::backward`] and [`Step::apply`], where no parameter is -0.0: none is drawn, and no step makes one.
@@ -103,7 +103,7 @@ impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T
         self.begin(Sink::Update(parameters, update, plain), true, plain.is_none())
     }
 
-    // Out of line: what it needs of a small stack is not there in the pass.
+    // Out of line: a small stack does not hold it during the pass.
     #[inline(never)]
     fn begin<'p, F: FnMut(usize, &mut [f32], &[f32])>(
         mut self,

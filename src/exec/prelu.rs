@@ -7,7 +7,7 @@ use crate::layer::{prelu_backward_input, prelu_in_place, prelu_term};
 use crate::network::Workers;
 
 impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
-    /// Slopes are looked at, too: one that met no negative value would hide.
+    /// Slopes are checked, too: a bad slope has no effect if no value is negative.
     #[inline(never)]
     pub(super) fn prelu(&mut self, node: &Node) -> bool {
         let (isa, from, to) = (self.room.isa, self.memory.span(node.x), self.memory.span(self.node()));

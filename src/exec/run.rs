@@ -33,7 +33,7 @@ pub struct Buffers<'a> {
 }
 
 impl<'a> Buffers<'a> {
-    /// The two that a plan of outputs alone needs.
+    /// The buffers of a plan for outputs alone.
     pub const fn of_outputs(values: &'a mut [f32], scratch: &'a mut [f32]) -> Self {
         Self { values, tape: &mut [], statistics: &mut [], scratch, gathered: &mut [] }
     }
@@ -63,7 +63,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Executor<'a, K, R, T> {
         }
         const TOO_LARGE: Error = Error::Refused(Refusal::TooLarge);
         let tile = T as u32;
-        // One point at a time may be for steps of plain descent alone, which need the least.
+        // SGD with batch size 1 needs the least; other updates check their scratch when they begin.
         let alone = options.batch == 1 && T == 1 && plan.want() == Want::ParameterGradient;
         let scratch = if alone { plan.descent_scratch[0] } else { plan.scratch_len };
         least(Buffer::Scratch, buffers.scratch.len(), scratch)?;
@@ -100,7 +100,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Executor<'a, K, R, T> {
         self.begin_at(0, count)
     }
 
-    /// The same for points from `first` on of a batch that is cut in calls: dropout depends on the number of a point in the whole batch.
+    /// The same for the points from `first` on of a batch that is divided into several calls: dropout depends on a point's index in the batch.
     ///
     /// # Errors
     /// As [`Executor::begin`].

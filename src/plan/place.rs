@@ -1,19 +1,19 @@
 use super::Want;
-use super::lives::{Life, Lives};
+use super::lifetimes::{Lifetime, Lifetimes};
 use crate::error::{Buffer, Error, Refusal};
 use crate::graph::Graph;
 
-/// What a graph keeps of each point, in units.
+/// Memory of a graph per point, in units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Memory {
     /// Of the slots.
     pub units: u64,
-    /// The least that any slots can do with: the largest sum of what exists at the same time.
+    /// The lower bound for any slots: the largest sum of everything that exists at the same time.
     pub bound: u64,
 }
 
-/// What is stored in one place, one after the other: [`place`] needs memory for one of these for each slot.
+/// Everything that uses the same memory one after the other: scratch of [`place`], one element per slot.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Storage {
@@ -37,9 +37,9 @@ impl Storage {
 /// Which end of the memory a storage is put at.
 #[derive(Clone, Copy)]
 enum Ends {
-    /// What is saved for the backward pass at the beginning, all else at the one and the other in turn, which is exact for chains.
+    /// What is saved for the backward pass at the beginning, everything else at both ends in turn, which is exact for chains.
     Turns,
-    /// What is needed for long at the beginning, all else at the end.
+    /// Long lifetimes at the beginning, everything else at the end.
     ByLength,
     /// Always at the beginning.
     First,
@@ -56,12 +56,12 @@ const LONG: usize = 1024;
 /// Steps between the bound and what the last resort takes.
 const STEPS: u64 = 16;
 
-/// Proposes slots for everything that is wanted of a graph, in units of a point: where each value begins, and with gradients what its
-/// operation saves and its gradient. What may take the place of something that is not needed again does so.
+/// Proposes slots in units of a point: where each value begins and, for gradients, also what its operation saves and its gradient. Memory of
+/// what is no longer needed is reused in place where the operation allows it.
 ///
-/// First in order of time at both ends of a memory as large as the bound; if that fails, of a larger one; at last the largest first, at the
-/// lowest free place. More than 1024 storages with gradients are placed in time that grows with their number alone: all values beside
-/// each other, then as many gradients of the widest kind as exist at once; their bound is what exists when the losses are taken.
+/// It first places everything in order of time at both ends of a memory as large as the bound; if that fails, of a larger memory; and as a last
+/// resort the largest first, each at the lowest free position. More than 1024 storages with gradients are placed in linear time: all values
+/// side by side, then as many gradients of the largest size as exist at once; their bound is what exists when the loss is computed.
 ///
 /// # Shapes
 /// `slots` and `storages` have `want.slots()` elements for each node; `storages` is scratch.
@@ -69,15 +69,15 @@ const STEPS: u64 = 16;
 /// # Errors
 /// [`Error::TooShort`] with fewer slots or storages; [`Error::Refused`] with [`Refusal::TooLarge`] past 2^32 - 1 units.
 pub const fn place(graph: &Graph, want: Want, storages: &mut [Storage], slots: &mut [u32]) -> Result<Memory, Error> {
-    let lives = Lives::new(graph, want);
+    let lifetimes = Lifetimes::new(graph, want);
     let have = if slots.len() < storages.len() { slots.len() } else { storages.len() };
-    let Some((storages, _)) = storages.split_at_mut_checked(lives.len()) else {
-        return Err(Error::TooShort { buffer: Buffer::Slots, need: lives.len() as u64, have: have as u64 });
+    let Some((storages, _)) = storages.split_at_mut_checked(lifetimes.len()) else {
+        return Err(Error::TooShort { buffer: Buffer::Slots, need: lifetimes.len() as u64, have: have as u64 });
     };
-    if slots.len() < lives.len() {
-        return Err(Error::TooShort { buffer: Buffer::Slots, need: lives.len() as u64, have: have as u64 });
+    if slots.len() < lifetimes.len() {
+        return Err(Error::TooShort { buffer: Buffer::Slots, need: lifetimes.len() as u64, have: have as u64 });
     }
-    let len = collect(&lives, storages, slots);
+    let len = collect(&lifetimes, storages, slots);
     let Some((storages, _)) = storages.split_at_mut_checked(len) else {
         return Err(Error::TooShort { buffer: Buffer::Slots, need: len as u64, have: have as u64 });
     };
@@ -105,21 +105,21 @@ pub const fn place(graph: &Graph, want: Want, storages: &mut [Storage], slots: &
     if !fits || units > u32::MAX as u64 {
         return Err(Error::Refused(Refusal::TooLarge));
     }
-    write(&lives, storages, slots);
+    write(&lifetimes, storages, slots);
     Ok(Memory { units, bound })
 }
 
 /// The storages of a graph in order of time; how many there are.
-const fn collect(lives: &Lives, storages: &mut [Storage], slots: &mut [u32]) -> usize {
+const fn collect(lifetimes: &Lifetimes, storages: &mut [Storage], slots: &mut [u32]) -> usize {
     let (mut len, mut i) = (0, 0);
     // Forward in the order of the nodes, backward in the opposite one, so that sorting has little to do.
-    while i < lives.len() {
-        len = add(lives, storages, len, i, true);
+    while i < lifetimes.len() {
+        len = add(lifetimes, storages, len, i, true);
         i = i.wrapping_add(1);
     }
     while i > 0 {
         i = i.wrapping_sub(1);
-        len = add(lives, storages, len, i, false);
+        len = add(lifetimes, storages, len, i, false);
     }
     i = 1;
     while i < len {
@@ -141,11 +141,11 @@ const fn collect(lives: &Lives, storages: &mut [Storage], slots: &mut [u32]) -> 
         put(slots, at(storages, i).id as usize, i as u32);
         i = i.wrapping_add(1);
     }
-    // What takes the place of something lengthens its life, and may have more units.
+    // Whoever reuses a storage extends its lifetime, and may have more units.
     i = 0;
-    while i < lives.len() {
-        if let Some(Life { home: Some(home), to, units, .. }) = lives.life(i) {
-            let root = root(lives, home);
+    while i < lifetimes.len() {
+        if let Some(Lifetime { home: Some(home), to, units, .. }) = lifetimes.life(i) {
+            let root = root(lifetimes, home);
             let index = if root < slots.len() { slots[root] as usize } else { len };
             let mut storage = at(storages, index);
             storage.to = if storage.to < to as u32 { to as u32 } else { storage.to };
@@ -157,10 +157,12 @@ const fn collect(lives: &Lives, storages: &mut [Storage], slots: &mut [u32]) -> 
     len
 }
 
-/// Appends the storage of a slot that takes nothing's place and begins in this pass.
-const fn add(lives: &Lives, storages: &mut [Storage], len: usize, slot: usize, forward: bool) -> usize {
-    match lives.life(slot) {
-        Some(Life { units, from, to, home: None }) if (from < lives.graph.len()) == forward && len < storages.len() => {
+/// Appends the storage of a slot that reuses no other one and begins in this pass.
+const fn add(lifetimes: &Lifetimes, storages: &mut [Storage], len: usize, slot: usize, forward: bool) -> usize {
+    match lifetimes.life(slot) {
+        Some(Lifetime { units, from, to, home: None })
+            if (from < lifetimes.graph.len()) == forward && len < storages.len() =>
+        {
             let (from, to) = (from as u32, to as u32);
             storages[len] = Storage { units, id: slot as u32, from, to, place: NONE };
             len.wrapping_add(1)
@@ -170,9 +172,9 @@ const fn add(lives: &Lives, storages: &mut [Storage], len: usize, slot: usize, f
 }
 
 /// The slot whose storage this one is a part of.
-const fn root(lives: &Lives, slot: usize) -> usize {
+const fn root(lifetimes: &Lifetimes, slot: usize) -> usize {
     let mut slot = slot;
-    while let Some(Life { home: Some(home), .. }) = lives.life(slot) {
+    while let Some(Lifetime { home: Some(home), .. }) = lifetimes.life(slot) {
         slot = home;
     }
     slot
@@ -198,10 +200,10 @@ const fn put(slots: &mut [u32], i: usize, slot: u32) {
     }
 }
 
-/// Writes where each slot begins; 0 where it is for nothing.
-const fn write(lives: &Lives, storages: &[Storage], slots: &mut [u32]) {
+/// Writes where each slot begins; 0 for slots that are not used.
+const fn write(lifetimes: &Lifetimes, storages: &[Storage], slots: &mut [u32]) {
     let mut i = 0;
-    while i < lives.len() && i < slots.len() {
+    while i < lifetimes.len() && i < slots.len() {
         slots[i] = 0;
         i = i.wrapping_add(1);
     }
@@ -211,9 +213,9 @@ const fn write(lives: &Lives, storages: &[Storage], slots: &mut [u32]) {
         i = i.wrapping_add(1);
     }
     i = 0;
-    while i < lives.len() && i < slots.len() {
-        if let Some(Life { home: Some(home), .. }) = lives.life(i) {
-            let root = root(lives, home);
+    while i < lifetimes.len() && i < slots.len() {
+        if let Some(Lifetime { home: Some(home), .. }) = lifetimes.life(i) {
+            let root = root(lifetimes, home);
             put(slots, i, if root < slots.len() { slots[root] } else { 0 });
         }
         i = i.wrapping_add(1);
@@ -227,14 +229,14 @@ const fn bound(storages: &[Storage]) -> u64 {
         let now = storages[i].from;
         let (mut sum, mut j, mut living) = (0u64, oldest, false);
         while j <= i {
-            let lives = storages[j].to >= now;
-            if lives {
+            let needed = storages[j].to >= now;
+            if needed {
                 sum = sum.saturating_add(storages[j].units);
             } else if !living {
                 // Nothing that old is needed any more.
                 oldest = j;
             }
-            living |= lives;
+            living |= needed;
             j = j.wrapping_add(1);
         }
         if sum > most {

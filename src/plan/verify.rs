@@ -1,4 +1,4 @@
-use super::lives::{Life, Lives, VALUE};
+use super::lifetimes::{Lifetime, Lifetimes, VALUE};
 use super::{Memory, Storage, Want, place};
 use crate::error::{Buffer, Error, Refusal};
 use crate::graph::{BackwardFacts, Facts, Graph};
@@ -7,7 +7,7 @@ use crate::graph::{BackwardFacts, Facts, Graph};
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Plan<'a> {
-    pub(crate) lives: Lives<'a>,
+    pub(crate) lifetimes: Lifetimes<'a>,
     slots: &'a [u32],
     /// Units of a point in all slots.
     pub units: u64,
@@ -19,13 +19,13 @@ pub struct Plan<'a> {
     pub scratch_len: u64,
     /// The longest scratch that makes a pass faster.
     pub scratch_best: u64,
-    /// The same two for steps of plain descent on one point in tiles of one, where no gradient of a dense layer's parameters is stored.
+    /// Scratch of SGD steps with batch size 1 in tiles of one point, least and most useful: parameter gradients of dense layers are not stored.
     pub descent_scratch: [u64; 2],
     /// Multiply-adds of one point in the forward pass.
     pub multiply_adds: u64,
 }
 
-/// What a plan has verified of a graph and its slots: their hash, and the lengths.
+/// The result of verifying a graph and its slots: their hash and all lengths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Verified {
@@ -40,7 +40,7 @@ pub struct Verified {
 }
 
 impl<'a> Plan<'a> {
-    /// Verifies that nothing is written over what is still needed.
+    /// Verifies that nothing that is still needed is overwritten.
     ///
     /// # Shapes
     /// `slots` as of [`place`](super::place): `want.slots()` for each node.
@@ -60,7 +60,7 @@ impl<'a> Plan<'a> {
         if plan.is_too_large() { Err(Error::Refused(Refusal::TooLarge)) } else { Ok(plan) }
     }
 
-    /// Places all slots, as [`place`](super::place) says, which need not be verified then.
+    /// Places all slots with [`place`](super::place); they need no verification.
     ///
     /// # Errors
     /// As [`Plan::new`].
@@ -84,7 +84,7 @@ impl<'a> Plan<'a> {
 
     const fn empty(graph: &Graph<'a>, want: Want, slots: &'a [u32]) -> Self {
         Self {
-            lives: Lives::new(graph, want),
+            lifetimes: Lifetimes::new(graph, want),
             slots,
             units: 0,
             parameters_len: 0,
@@ -100,17 +100,17 @@ impl<'a> Plan<'a> {
         self.units > u32::MAX as u64 || self.parameters_len > u32::MAX as u64
     }
 
-    /// The lengths, but for those of the slots. In place and out of line, as what follows: small stacks hold one plan.
+    /// Computes all lengths but those of the slots. In place and out of line: a small stack holds one plan.
     #[inline(never)]
     const fn add_lengths(&mut self) -> Result<(), Error> {
-        let (need, have) = (self.lives.len(), self.slots.len());
+        let (need, have) = (self.lifetimes.len(), self.slots.len());
         if have < need {
             return Err(Error::TooShort { buffer: Buffer::Slots, need: need as u64, have: have as u64 });
         }
         let mut i = 0;
-        while i < self.lives.graph.len() {
+        while i < self.lifetimes.graph.len() {
             // A checked graph has facts for each node.
-            let Some(facts) = self.lives.graph.facts(i as u32) else {
+            let Some(facts) = self.lifetimes.graph.facts(i as u32) else {
                 return Err(Error::Refused(Refusal::Operation));
             };
             let (Some(parameters), Some(multiply_adds)) = (
@@ -134,9 +134,9 @@ impl<'a> Plan<'a> {
         let mut descent = facts.scratch;
         let backward = self.backward_facts(i, 1);
         if let Some(BackwardFacts { scratch: [operands, parameters, most], descends, .. }) = backward {
-            let asked = if self.lives.want.parameters() { larger(operands, parameters) } else { operands };
+            let asked = if self.lifetimes.want.parameters() { larger(operands, parameters) } else { operands };
             least = larger(least, asked);
-            best = larger(best, if self.lives.want.parameters() { most } else { 0 });
+            best = larger(best, if self.lifetimes.want.parameters() { most } else { 0 });
             if !descends {
                 descent = [larger(descent[0], asked), larger(descent[1], best)];
             }
@@ -147,35 +147,35 @@ impl<'a> Plan<'a> {
             [larger(self.descent_scratch[0], descent[0]), larger(self.descent_scratch[1], descent[1])];
     }
 
-    /// Finds what all slots take, and two that are needed at the same time and have units in common.
+    /// The units of all slots, or the first two that overlap while both are needed.
     #[inline(never)]
     const fn nothing_overlaps(&self) -> Result<u64, Error> {
-        let lives = &self.lives;
+        let lifetimes = &self.lifetimes;
         let (mut units, mut s, mut oldest) = (0, 0, 0);
-        while s < lives.len() {
-            let Some(life) = lives.life(s) else {
+        while s < lifetimes.len() {
+            let Some(life) = lifetimes.life(s) else {
                 s = s.wrapping_add(1);
                 continue;
             };
             let begin = self.slot_at(s);
             let end = begin.saturating_add(life.units);
             units = larger(units, end);
-            if !lives.want.backward() {
+            if !lifetimes.want.backward() {
                 // Values alone begin in their order: none that old is needed any more.
-                while oldest < s && (lives.graph.last_use(oldest) as usize) < s {
+                while oldest < s && (lifetimes.graph.last_use(oldest) as usize) < s {
                     oldest = oldest.wrapping_add(1);
                 }
             }
             let mut t = oldest;
             while t < s {
                 let other = self.slot_at(t);
-                // What is quick to see first.
-                if other < end && begin < other.saturating_add(lives.most_units(t)) {
-                    if let Some(earlier) = lives.life(t) {
+                // The cheap test first.
+                if other < end && begin < other.saturating_add(lifetimes.most_units(t)) {
+                    if let Some(earlier) = lifetimes.life(t) {
                         let shared = begin < other.saturating_add(earlier.units);
                         let together = life.from <= earlier.to && earlier.from <= life.to;
                         if shared && together && !(other == begin && takes_place(&life, s, &earlier, t)) {
-                            let node = lives.node_of(s) as u32;
+                            let node = lifetimes.node_of(s) as u32;
                             return Err(Error::Node { node, refusal: Refusal::Slot });
                         }
                     }
@@ -192,23 +192,23 @@ impl<'a> Plan<'a> {
         if slot < self.slots.len() { self.slots[slot] as u64 } else { u32::MAX as u64 }
     }
 
-    /// What was verified, for [`Plan::again`].
+    /// The result of the verification, for [`Plan::again`].
     pub const fn verified(&self) -> Verified {
         let Self {
             units, parameters_len, running_len, scratch_len, scratch_best, descent_scratch, multiply_adds, ..
         } = *self;
-        let hash = hash(&self.lives, self.slots);
+        let hash = hash(&self.lifetimes, self.slots);
         Verified { hash, units, parameters_len, running_len, scratch_len, scratch_best, descent_scratch, multiply_adds }
     }
 
-    /// The plan of a graph and slots that were verified before, which takes time that grows with the nodes alone.
+    /// The plan of a graph and slots that were verified before, in time linear in the number of nodes.
     ///
     /// # Errors
     /// [`Error::TooShort`] with fewer slots; [`Refusal::Plan`] where the graph, what is wanted or the slots are not those.
     pub const fn again(graph: &Graph<'a>, want: Want, slots: &'a [u32], verified: &Verified) -> Result<Self, Error> {
-        let lives = Lives::new(graph, want);
-        if slots.len() < lives.len() {
-            let (need, have) = (lives.len() as u64, slots.len() as u64);
+        let lifetimes = Lifetimes::new(graph, want);
+        if slots.len() < lifetimes.len() {
+            let (need, have) = (lifetimes.len() as u64, slots.len() as u64);
             return Err(Error::TooShort { buffer: Buffer::Slots, need, have });
         }
         let Verified {
@@ -221,12 +221,12 @@ impl<'a> Plan<'a> {
             descent_scratch,
             multiply_adds,
         } = *verified;
-        let [c, d] = hash(&lives, slots);
+        let [c, d] = hash(&lifetimes, slots);
         if a != c || b != d {
             return Err(Error::Refused(Refusal::Plan));
         }
         Ok(Self {
-            lives,
+            lifetimes,
             slots,
             units,
             parameters_len,
@@ -240,12 +240,12 @@ impl<'a> Plan<'a> {
 
     /// The graph.
     pub const fn graph(&self) -> &Graph<'a> {
-        &self.lives.graph
+        &self.lifetimes.graph
     }
 
     /// What is wanted of it.
     pub const fn want(&self) -> Want {
-        self.lives.want
+        self.lifetimes.want
     }
 
     /// Where each slot begins, in units of a point.
@@ -255,7 +255,7 @@ impl<'a> Plan<'a> {
 
     /// Where a slot of node i begins.
     pub(crate) fn slot(&self, i: u32, kind: usize) -> usize {
-        self.slots.get(self.lives.slot(i as usize, kind)).map_or(0, |slot| *slot as usize)
+        self.slots.get(self.lifetimes.slot(i as usize, kind)).map_or(0, |slot| *slot as usize)
     }
 
     /// Where value i begins, in units of a point.
@@ -265,11 +265,11 @@ impl<'a> Plan<'a> {
 
     /// What the backward pass through node i needs; None where there is none.
     pub(crate) const fn backward_facts(&self, i: usize, tile: u32) -> Option<BackwardFacts> {
-        let node = self.lives.graph.at(i);
-        if !self.lives.want.backward() || i < self.lives.bottom {
+        let node = self.lifetimes.graph.at(i);
+        if !self.lifetimes.want.backward() || i < self.lifetimes.bottom {
             return None;
         }
-        Some(node.op.backward(self.lives.graph.shape(node.x as usize), tile))
+        Some(node.op.backward(self.lifetimes.graph.shape(node.x as usize), tile))
     }
 
     /// f32 elements of the slots of `batch` points in tiles of `tile`; None past 2^64 - 1 or without a tile.
@@ -282,8 +282,8 @@ impl<'a> Plan<'a> {
 
     /// Bytes of tape for each tile: a bit for each element of a rectifier, a byte for each maximum.
     pub const fn tape_tile_len(&self, tile: u32) -> u64 {
-        let (mut len, mut i) = (0u64, self.lives.bottom);
-        while let (true, Some(facts)) = (i < self.lives.graph.len(), self.backward_facts(i, tile)) {
+        let (mut len, mut i) = (0u64, self.lifetimes.bottom);
+        while let (true, Some(facts)) = (i < self.lifetimes.graph.len(), self.backward_facts(i, tile)) {
             // Nothing saturates: at most 2^24 nodes of fewer than 2^32 units.
             len = len.saturating_add(facts.tape);
             i = i.wrapping_add(1);
@@ -299,9 +299,9 @@ impl<'a> Plan<'a> {
 
     /// f32 elements that hold the operands of a parameter gradient for one tile; more tiles are faster on several threads.
     pub const fn gathered_len(&self, tile: u32) -> u64 {
-        let (mut len, mut i) = (0u64, self.lives.bottom);
-        while let (true, Some(facts)) = (i < self.lives.graph.len(), self.backward_facts(i, tile)) {
-            len = larger(len, if self.lives.want.parameters() { facts.gathered } else { 0 });
+        let (mut len, mut i) = (0u64, self.lifetimes.bottom);
+        while let (true, Some(facts)) = (i < self.lifetimes.graph.len(), self.backward_facts(i, tile)) {
+            len = larger(len, if self.lifetimes.want.parameters() { facts.gathered } else { 0 });
             i = i.wrapping_add(1);
         }
         len
@@ -310,16 +310,16 @@ impl<'a> Plan<'a> {
     /// f32 elements of the statistics of batch norms: three for each channel, where there is a backward pass.
     pub const fn statistics_len(&self) -> u64 {
         // Nothing saturates: at most 2^24 nodes of fewer than 2^32 channels.
-        if self.lives.want.backward() { (self.running_len / 2).saturating_mul(3) } else { 0 }
+        if self.lifetimes.want.backward() { (self.running_len / 2).saturating_mul(3) } else { 0 }
     }
 }
 
-/// A hash of the words of the nodes, what is wanted, and the slots: against mistakes, not against malice.
-const fn hash(lives: &Lives, slots: &[u32]) -> [u32; 2] {
-    let mut hash = [lives.want as u32, lives.graph.len() as u32];
+/// A hash of the nodes' words, the `Want` and the slots. It finds mistakes, not malice.
+const fn hash(lifetimes: &Lifetimes, slots: &[u32]) -> [u32; 2] {
+    let mut hash = [lifetimes.want as u32, lifetimes.graph.len() as u32];
     let mut i = 0;
-    while i < lives.graph.len() {
-        let words = lives.graph.at(i).to_words();
+    while i < lifetimes.graph.len() {
+        let words = lifetimes.graph.at(i).to_words();
         let mut word = 0;
         while word < words.len() {
             hash = mixed(hash, words[word]);
@@ -328,14 +328,14 @@ const fn hash(lives: &Lives, slots: &[u32]) -> [u32; 2] {
         i = i.wrapping_add(1);
     }
     i = 0;
-    while i < lives.len() && i < slots.len() {
+    while i < lifetimes.len() && i < slots.len() {
         hash = mixed(hash, slots[i]);
         i = i.wrapping_add(1);
     }
     hash
 }
 
-/// Two multiplications by odd numbers, each of which loses nothing.
+/// Multiplications by odd numbers, which are invertible.
 const fn mixed([a, b]: [u32; 2], word: u32) -> [u32; 2] {
     let a = (a ^ word).wrapping_mul(0x9e37_79b1);
     let b = (b ^ (a >> 15) ^ word).wrapping_mul(0x85eb_ca77);
@@ -346,8 +346,8 @@ const fn larger(a: u64, b: u64) -> u64 {
     if a > b { a } else { b }
 }
 
-/// Whether one of two takes the place of the other.
-const fn takes_place(life: &Life, s: usize, other: &Life, t: usize) -> bool {
+/// Whether one of two reuses the memory of the other.
+const fn takes_place(life: &Lifetime, s: usize, other: &Lifetime, t: usize) -> bool {
     match (life.home, other.home) {
         (Some(home), _) if home == t => true,
         (_, Some(home)) => home == s,

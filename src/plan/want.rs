@@ -1,4 +1,4 @@
-/// What is wanted of a graph; it decides what a forward pass keeps.
+/// What a graph is planned for; it decides what the forward pass saves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Want {
@@ -8,7 +8,7 @@ pub enum Want {
     InputGradient,
     /// The gradients of the parameters and of the inputs.
     Gradients,
-    /// The gradients of the parameters: the backward pass ends at the first node that has some.
+    /// The gradients of the parameters: the backward pass ends at the first node with parameters.
     ParameterGradient,
 }
 

@@ -394,7 +394,7 @@ fn pass<'e, 'a, const R: usize, const T: usize>(
     begun.forward(parameters, mode)?.run().map_err(|error| if training { diverged(error) } else { error.into() })
 }
 
-/// The gradient of the sum of all outputs stands with them.
+/// Writes the gradient of the sum of all outputs.
 fn add_outputs<const R: usize, const T: usize>(
     outputs: &mut Outputs<'_, '_, Threads, R, T>,
     output: u32,
@@ -436,7 +436,7 @@ fn diverged(error: shatterscope::Error) -> Failure {
     }
 }
 
-/// Losses and correct answers; the gradient of their sum over n stands with the outputs, where there is a backward pass.
+/// Losses and correct answers; writes the gradient of their sum divided by n to the outputs if there is a backward pass.
 fn lose<const R: usize, const T: usize>(
     outputs: &mut Outputs<'_, '_, Threads, R, T>,
     output: u32,

@@ -56,7 +56,7 @@ impl Session {
         Nodes { count: self.train.nodes, digest: self.train.digest, want: Want::ParameterGradient }
     }
 
-    /// Checks the nodes and slots that have come, lays out the arena and draws the weights; then where the training stands.
+    /// Checks the nodes and slots that have arrived, lays out the arena and draws the weights; returns the state of the training.
     #[inline(never)]
     pub fn begin<const T: usize>(&mut self, arena: &mut [f32]) -> Result<Ready, Refused> {
         if !self.is_ready() {

@@ -164,7 +164,7 @@ fn step<const R: usize, const T: usize, M: Machine>(
     Ok(done)
 }
 
-/// The losses, whose gradient stands in the outputs then. Out of line: what they keep on the stack is not there in the passes.
+/// Computes the losses and writes their gradients to the outputs. Out of line: a small stack does not hold it during the passes.
 #[inline(never)]
 fn lose<const R: usize, const T: usize>(
     outputs: &mut Outputs<Serial, R, T>,

@@ -1,30 +1,31 @@
 use super::Want;
 use crate::graph::{Graph, Node, Saved};
 
-/// A value, what an operation saves, or a gradient: how many units, and when it is needed.
+/// The size and lifetime of a value, of what an operation saves, or of a gradient.
 ///
-/// In a graph of n nodes, node i computes its value at time i, the gradients of the outputs come at time n, and node i hands gradients to its
-/// operands at time 2n - i.
+/// In a graph of n nodes, node i computes its value at time i, the gradients of the outputs are written at time n, and node i computes the
+/// gradients of its operands at time 2n - i.
 #[derive(Clone, Copy)]
-pub(crate) struct Life {
+pub(crate) struct Lifetime {
     pub units: u64,
     /// The first and the last time at which it is needed.
     pub from: usize,
     pub to: usize,
-    /// What it takes the place of: something that is not needed any more.
+    /// The slot whose memory it reuses, because that is no longer needed.
     pub home: Option<usize>,
 }
 
-/// What a node's slots are for.
+/// The value of a node.
 pub(crate) const VALUE: usize = 0;
-/// What is saved of the forward pass for the backward pass, or the part of an operand's gradient that is to be added to others.
+/// What is saved for the backward pass, or the part of an operand's gradient that is added to other parts.
 pub(crate) const EXTRA: usize = 1;
+/// The gradient of the value.
 pub(crate) const GRADIENT: usize = 2;
 
-/// The lives of everything that a graph keeps in slots. Slot `want.slots() * node + kind`.
+/// The lifetimes of everything that a graph keeps in slots. Slot `want.slots() * node + kind`.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub(crate) struct Lives<'a> {
+pub(crate) struct Lifetimes<'a> {
     pub graph: Graph<'a>,
     pub want: Want,
     /// The first node whose value has a gradient; the number of nodes where there is none.
@@ -33,7 +34,7 @@ pub(crate) struct Lives<'a> {
     pub outputs: usize,
 }
 
-impl<'a> Lives<'a> {
+impl<'a> Lifetimes<'a> {
     pub const fn new(graph: &Graph<'a>, want: Want) -> Self {
         let mut bottom = 0;
         if !want.inputs() {
@@ -65,7 +66,7 @@ impl<'a> Lives<'a> {
         i.wrapping_mul(self.want.slots()).wrapping_add(kind)
     }
 
-    /// The most units that a slot can have, which is quick to say.
+    /// An upper bound of the units of a slot, which is cheap to compute.
     pub const fn most_units(&self, slot: usize) -> u64 {
         let i = self.node_of(slot);
         if slot == self.slot(i, EXTRA) && self.want.backward() {
@@ -74,11 +75,11 @@ impl<'a> Lives<'a> {
         self.units(i)
     }
 
-    /// The life of what a slot is for; None where it is for nothing.
-    pub const fn life(&self, slot: usize) -> Option<Life> {
+    /// The lifetime of a slot's content; None for a slot that is not used.
+    pub const fn life(&self, slot: usize) -> Option<Lifetime> {
         let i = self.node_of(slot);
         match slot.wrapping_sub(self.slot(i, VALUE)) {
-            VALUE => Some(Life {
+            VALUE => Some(Lifetime {
                 units: self.units(i),
                 from: i,
                 to: self.value_until(i),
@@ -100,7 +101,7 @@ impl<'a> Lives<'a> {
         }
     }
 
-    /// The time at which node i hands gradients to its operands.
+    /// The time at which node i computes the gradients of its operands.
     const fn back(&self, i: usize) -> usize {
         // Nothing wraps: at most 2^24 nodes.
         self.graph.len().wrapping_mul(2).wrapping_sub(i)
@@ -112,7 +113,7 @@ impl<'a> Lives<'a> {
     }
 
     /// What node i saves for its backward pass.
-    // Out of line, as all that gradients need: inference on a small stack has none of it.
+    // Out of line, like everything for gradients: inference on a small stack does not pay for it.
     #[inline(never)]
     pub const fn saves(&self, i: usize) -> Saved {
         let node = self.graph.at(i);
@@ -135,7 +136,7 @@ impl<'a> Lives<'a> {
     #[inline(never)]
     const fn saved_until(&self, i: usize, last: usize) -> usize {
         let mut j = if i < self.bottom { self.bottom } else { i.wrapping_add(1) };
-        // The first that saves it needs it longest.
+        // The first node that saves it needs it longest.
         while j <= last && j < self.graph.len() {
             let node = self.graph.at(j);
             let uses = node.x as usize == i || node.y as usize == i;
@@ -147,7 +148,7 @@ impl<'a> Lives<'a> {
         last
     }
 
-    /// The operand that node i may write its value over: one that nothing needs afterwards, of an operation that may work in place.
+    /// The operand that node i may overwrite with its value: it is not needed afterwards, and the operation can work in place.
     pub const fn overwritten(&self, i: usize) -> Option<usize> {
         let node = self.graph.at(i);
         let backward = self.want.backward();
@@ -174,23 +175,23 @@ impl<'a> Lives<'a> {
     }
 
     #[inline(never)]
-    const fn extra(&self, i: usize) -> Option<Life> {
+    const fn extra(&self, i: usize) -> Option<Lifetime> {
         let node = self.graph.at(i);
         let x = node.x as usize;
         let units = self.units(x);
-        let part = self.hands_a_part(i);
+        let part = self.adds_a_part(i);
         if matches!(self.saves(i), Saved::Normalised) {
             if self.value_until(x) == i {
-                return Some(Life { units, from: i, to: self.back(i), home: Some(self.slot(x, VALUE)) });
+                return Some(Lifetime { units, from: i, to: self.back(i), home: Some(self.slot(x, VALUE)) });
             }
             let units = if part { units.saturating_mul(2) } else { units };
-            return Some(Life { units, from: i, to: self.back(i), home: None });
+            return Some(Lifetime { units, from: i, to: self.back(i), home: None });
         }
-        if part { Some(Life { units, from: self.back(i), to: self.back(i), home: None }) } else { None }
+        if part { Some(Lifetime { units, from: self.back(i), to: self.back(i), home: None }) } else { None }
     }
 
-    /// Whether the gradient that node i hands to its operand is kept by itself, to be added to what later nodes handed to it.
-    pub const fn hands_a_part(&self, i: usize) -> bool {
+    /// Whether node i computes its part of the operand's gradient in memory of its own, before it is added to the parts of later nodes.
+    pub const fn adds_a_part(&self, i: usize) -> bool {
         let node = self.graph.at(i);
         let x = node.x as usize;
         self.want.backward()
@@ -201,22 +202,22 @@ impl<'a> Lives<'a> {
     }
 
     #[inline(never)]
-    const fn gradient(&self, i: usize) -> Option<Life> {
+    const fn gradient(&self, i: usize) -> Option<Lifetime> {
         if !self.wanted(i) {
             return None;
         }
         let node = self.graph.at(i);
         let last = node.last_use as usize;
         let to = if node.is_input() { self.back(0) } else { self.back(i) };
-        let home = match self.handed_in_place(last) {
+        let home = match self.propagated_in_place(last) {
             Some(operand) if operand == i => Some(self.slot(last, GRADIENT)),
             _ => None,
         };
-        Some(Life { units: self.units(i), from: self.back(last), to, home })
+        Some(Lifetime { units: self.units(i), from: self.back(last), to, home })
     }
 
-    /// The operand of node i whose gradient may be written over that of the node.
-    const fn handed_in_place(&self, i: usize) -> Option<usize> {
+    /// The operand of node i whose gradient may overwrite the gradient of the node.
+    const fn propagated_in_place(&self, i: usize) -> Option<usize> {
         if i >= self.graph.len() {
             return None;
         }
@@ -232,7 +233,7 @@ impl<'a> Lives<'a> {
     }
 }
 
-/// Whether both operands of an operation of two are one value.
+/// Whether both operands of a binary operation are the same value.
 const fn reads_twice(node: &Node) -> bool {
     node.x == node.y && node.op.is_binary()
 }
