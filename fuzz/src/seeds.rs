@@ -4,11 +4,15 @@ use crate::serve::greeting;
 use shatterscope::Pass;
 use shatterscope::contract::Digest;
 use shatterscope::network::Schedule;
+use shatterscope::plan::Want;
+use shatterscope::train::{Layer, Settings, Start};
 use shatterscope::wire::{
-    Broken, Done, Frame, Get, Load, Message, Part, Predict, Put, Ready, Run, Store, Taught, Why, words_digest,
+    Broken, Done, Frame, Get, Load, Message, Part, Predict, Put, Ready, Run, Stage, Store, Taught, Teach, Trace,
+    Traced, Train, Why, With, examples_digest, words_digest,
 };
 use shatterscope_host::compare::suite;
 use shatterscope_host::device::fit::request;
+use shatterscope_host::predict::Placed;
 use shatterscope_host::tensors::Bundle;
 
 /// Inputs to start from: good ones, of every kind.
@@ -148,6 +152,8 @@ fn bodies() -> Vec<Vec<u8>> {
         Message::Refused { why: Why::Frame, need: Broken::Checksum as u64, have: 0 },
         Message::Cancel,
     ];
+    let placed = trained();
+    let placed_words: Vec<u8> = placed.words().into_iter().flat_map(u32::to_le_bytes).collect();
     let nodes: Vec<u32> =
         crate::graph::seeds()[1].as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
     let words = [nodes.as_slice(), &SLOTS].concat();
@@ -163,8 +169,30 @@ fn bodies() -> Vec<Vec<u8>> {
         .chain([load, Message::Put(Put { session: 3, step: 0, store: Store::Inputs, first: 0, bytes: &[0; 32] })])
         .chain([Message::Predict(Predict { session: 3, count: 1, inputs })])
         .chain([Message::Get(Get { session: 3, store: Store::Outputs, first: 0, count: 15 })]);
-    let messages = others.into_iter().chain(runs().into_iter().map(Message::Run)).chain(inference);
+    let with = With { batch: 2, settings: Settings::default(), start: Start::He, seed: 1, run: 0, step: 0, ram: 0 };
+    let digest = words_digest(placed.words());
+    let train = Message::Train(Train { session: 4, nodes: placed.nodes.len() as u32, digest, tag: 5, with });
+    let of_training = |step, store, first, bytes| Message::Put(Put { session: 4, step, store, first, bytes });
+    let put = |(i, bytes): (u32, _)| of_training(0, Store::Nodes, 54 * i, bytes);
+    let step = |step| Teach { session: 4, step, rate: 0.5, count: 1, examples: examples_digest([0.0; 4], [1]) };
+    let what = Traced::Values { stage: Stage::Backward, node: 2 };
+    let training = [train]
+        .into_iter()
+        .chain((0..).zip(placed_words.chunks(216)).map(put))
+        .chain([train, of_training(0, Store::Inputs, 0, &[0; 16]), of_training(0, Store::Labels, 0, &[1, 0, 0, 0])])
+        .chain([Message::Teach(step(0)), of_training(1, Store::Inputs, 0, &[0; 16])])
+        .chain([Message::Trace(Trace { step: step(1), what: Traced::Digests })])
+        .chain([Message::Trace(Trace { step: step(2), what })])
+        .chain([Message::Get(Get { session: 4, store: Store::Parameters, first: 0, count: 23 })]);
+    let messages = others.into_iter().chain(runs().into_iter().map(Message::Run)).chain(inference).chain(training);
     messages.zip(1..).map(|(message, request)| written(&Frame { request, sequence: 0, message })).collect()
+}
+
+/// A graph with slots for a training.
+fn trained() -> Placed {
+    let dense = |inputs, outputs| Layer::Dense { inputs, outputs, bias: true };
+    let layers = [dense(4, 3), Layer::Relu { units: 3 }, dense(3, 2)];
+    Placed::of_layers(&layers, Want::ParameterGradient).expect("the layers follow each other")
 }
 
 /// Slots for the second graph of the seeds: each value in a place of its own.
