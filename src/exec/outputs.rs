@@ -83,6 +83,8 @@ impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T
     ///
     /// # Errors
     /// As [`Outputs::backward`].
+    // No alias can name the type of the update.
+    #[expect(clippy::type_complexity)]
     pub fn descend<'p>(
         self,
         parameters: &'p mut [f32],

@@ -170,14 +170,15 @@ impl<'a> Plan<'a> {
             while t < s {
                 let other = self.slot_at(t);
                 // The cheap test first.
-                if other < end && begin < other.saturating_add(lifetimes.most_units(t)) {
-                    if let Some(earlier) = lifetimes.life(t) {
-                        let shared = begin < other.saturating_add(earlier.units);
-                        let together = life.from <= earlier.to && earlier.from <= life.to;
-                        if shared && together && !(other == begin && takes_place(&life, s, &earlier, t)) {
-                            let node = lifetimes.node_of(s) as u32;
-                            return Err(Error::Node { node, refusal: Refusal::Slot });
-                        }
+                if other < end
+                    && begin < other.saturating_add(lifetimes.most_units(t))
+                    && let Some(earlier) = lifetimes.life(t)
+                {
+                    let shared = begin < other.saturating_add(earlier.units);
+                    let together = life.from <= earlier.to && earlier.from <= life.to;
+                    if shared && together && !(other == begin && takes_place(&life, s, &earlier, t)) {
+                        let node = lifetimes.node_of(s) as u32;
+                        return Err(Error::Node { node, refusal: Refusal::Slot });
                     }
                 }
                 t = t.wrapping_add(1);
