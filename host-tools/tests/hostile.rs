@@ -413,6 +413,41 @@ fn a_training_ends_in_time_and_without_a_result() {
     ended("deaf", "has not read", || link.put(Standing { session: 1, step: 0 }, put));
 }
 
+/// The firmware itself, asked for steps on a number of examples that its memory was not planned for, and for graphs that would keep it busy.
+#[test]
+fn a_hostile_training_is_refused() {
+    let placed =
+        Placed::of_layers(&[Layer::Dense { inputs: 8, outputs: 2, bias: true }], Want::ParameterGradient).unwrap();
+    let words = placed.words();
+    let with = With { batch: 3, settings: Settings::default(), start: Start::He, seed: 1, run: 0, step: 0, ram: 0 };
+    let (nodes, digest) = (placed.nodes.len() as u32, words_digest(words.iter().copied()));
+    let train = Train { session: 1, nodes, digest, tag: 0, with };
+    let nodes = Words { store: Store::Nodes, words: &words };
+    let mut link = Link::open(Simulated::new(Made::default(), Box::new(|_, _| Fate::Pass)), LIMIT).unwrap();
+    link.ready(&train, nodes).unwrap();
+    let mut teach = |count: u32| {
+        let step = Teach { session: 1, step: 0, rate: 0.5, count, examples: 0 };
+        let inputs = Words { store: Store::Inputs, words: &[0; 24] };
+        link.teach(&step, inputs, Words { store: Store::Labels, words: &[0; 3] })
+    };
+    ended("no examples", "there must be between 1 and 16777216 examples", || teach(0));
+    ended("an example more", "the run needs 128 B of memory, 96 B are there", || teach(4));
+    ended("4 billion examples", "the run needs 137438953440 B of memory, 96 B are there", || teach(u32::MAX));
+    // More nodes than a device verifies, whether they arrive or not.
+    let many = Train { session: 2, nodes: 1025, ..train };
+    ended("1025 nodes", "the graph has 1025 nodes, and the device takes at most 1024", || link.ready(&many, nodes));
+    let most = Train { session: 3, nodes: u32::MAX, ..train };
+    ended("4 billion nodes", "takes at most 1024", || link.ready(&most, nodes));
+    // A plan for something else is no plan for a training, and two outputs have no loss.
+    let output = Placed::of_layers(&[Layer::Dense { inputs: 8, outputs: 2, bias: true }], Want::Output).unwrap();
+    let words = [output.words(), vec![0; 4]].concat();
+    let other = Train { session: 4, digest: words_digest(words.iter().copied()), ..train };
+    ended("slots of a plan for outputs", "overlaps another one", || {
+        link.ready(&other, Words { store: Store::Nodes, words: &words })
+    });
+    assert_eq!(link.ready(&Train { session: 5, ..train }, nodes).unwrap().step, 0);
+}
+
 /// The firmware itself, asked for inference on a number of points that its memory was not planned for. Hashing the inputs of 2^32 - 1 points
 /// would take minutes: the count is compared first.
 #[test]

@@ -157,7 +157,7 @@ pub enum Why {
     Operation,
     /// A setting of training is out of its range.
     Setting(Setting),
-    /// The layers cannot be read: of devices that speak version 1 of the format.
+    /// The graph has more nodes than a device takes: `need` is their number, `have` the most.
     Layers,
     /// No training of this number is going on.
     Session,

@@ -4,6 +4,10 @@ use shatterscope::graph::{Graph, NODE_WORDS};
 use shatterscope::plan::{Plan, Want};
 use shatterscope::wire::{Why, words_digest};
 
+/// The most nodes of a graph on a device: verifying slots with gradients takes time that grows with the square of their number, and a hostile
+/// host must not keep a device busy.
+const MOST_NODES: u32 = 1024;
+
 /// The words of so many nodes, then those of their slots.
 #[derive(Clone, Copy)]
 pub(crate) struct Nodes {
@@ -28,6 +32,9 @@ impl Nodes {
     // Where it is called: small stacks hold one plan.
     #[inline(always)]
     pub fn plan<'a>(&self, arena: &'a [f32]) -> Result<Plan<'a>, Refused> {
+        if self.count > MOST_NODES {
+            return Err(Refused::Why(Why::Layers, self.count.into(), MOST_NODES.into()));
+        }
         let have = arena.len() as u64;
         let Some(words) = arena.get(..self.words()) else {
             return Err(Refused::Why(Why::Memory, 4 * self.words() as u64, 4 * have));

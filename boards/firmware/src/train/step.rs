@@ -2,6 +2,7 @@ use super::trace::Trace;
 use super::{Pieces, Refused, Session};
 use crate::answer::Answer;
 use crate::device::{Gone, Machine};
+use shatterscope::Setting;
 use shatterscope::exec::{Executor, Mode, Options, Outputs};
 use shatterscope::graph::{Graph, NODE_WORDS};
 use shatterscope::kernel::Isa;
@@ -73,8 +74,12 @@ impl Session {
         trace: Option<&mut Trace<M>>,
     ) -> Result<(f32, u32, Option<u64>), Refused> {
         // Before the inputs are hashed: a count that was never planned would keep the device busy for hours.
-        if teach.count == 0 || teach.count > self.train.with.batch {
-            return Err(Refused::Why(Why::Memory, teach.count.into(), self.train.with.batch.into()));
+        if teach.count == 0 {
+            return Err(Refused::Why(Why::Setting(Setting::Batch), 0, 0));
+        }
+        if teach.count > self.train.with.batch {
+            let bytes = |points: u32| u64::from(points).saturating_mul(u64::from(self.input.0).saturating_mul(4));
+            return Err(Refused::Why(Why::Memory, bytes(teach.count), bytes(self.train.with.batch)));
         }
         let mut powers = self.powers;
         let rule = self.train.with.settings.step(teach.rate, &mut powers)?;

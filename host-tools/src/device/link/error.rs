@@ -194,7 +194,7 @@ fn refused(f: &mut fmt::Formatter<'_>, why: Why, need: u64, have: u64) -> fmt::R
         Why::Cancelled => f.write_str("the run was cancelled"),
         Why::Frame => write!(f, "the device cannot read a request ({:?})", Broken::of_code(need)),
         Why::Setting(setting) => write!(f, "the device refuses: {}", shatterscope::Error::Setting(setting)),
-        Why::Layers => write!(f, "the device cannot read the layers: it trains at most {have}"),
+        Why::Layers => write!(f, "the graph has {need} nodes, and the device takes at most {have}"),
         Why::Session => f.write_str("the device knows nothing of this training: it was begun anew"),
         Why::Step => write!(f, "the device has done {have} steps, and step {need} was asked for"),
         Why::Examples => f.write_str("the examples did not arrive whole"),
