@@ -186,7 +186,7 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
         if self.is_first(node.x) { self.memory.gradient(node.x) } else { self.memory.part(self.left, node.x) }
     }
 
-    /// Whether the node at hand is the first on the way back to give this operand a gradient.
+    /// Whether this node is the first in the backward pass that writes the gradient of this operand.
     fn is_first(&self, x: u32) -> bool {
         self.memory.plan.graph().last_use(x as usize) == self.left
     }

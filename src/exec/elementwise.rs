@@ -5,7 +5,7 @@ use crate::kernel::{all_finite, crelu_backward, crelu_forward, relu_backward, re
 use crate::layer::{Dropout, crelu_values, dropout_backward, dropout_forward, join_forward, relu_values};
 use crate::network::Workers;
 
-/// Bytes that hold a bit for each of so many elements of a tile.
+/// Bytes of tape with one bit per element of a tile.
 fn bytes(elements: usize) -> usize {
     elements.div_ceil(8)
 }

@@ -122,7 +122,7 @@ impl Case {
             points,
             mode: [Mode::Training { step: 3 }, Mode::Probing, Mode::Inference][draw.1 as usize % 3],
             parameters: values(parameters as usize, salt(0)).iter().map(|x| x * 0.4).collect(),
-            // Means and variances stand in runs; every one is above zero to serve as either.
+            // Means and variances alternate in runs; all are above zero, so that each can be either.
             running: values(2 * channels, salt(1)).iter().map(|x| x + 1.5).collect(),
             inputs: graph.inputs().map(|i| values(units(i) * points, salt(2 + i))).collect(),
             seeds: graph.outputs().map(|i| (i, values(units(i) * points, salt(4 + i)))).collect(),
@@ -528,7 +528,7 @@ fn graphs_have_the_bits_of_the_plain_loops() {
     assert!(several > 300 && both > 100 && twice > 50 && shared > 50);
 }
 
-/// Whose number stands in a unit of memory.
+/// The slot that owns a unit of memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Owner {
     Nothing,

@@ -132,7 +132,7 @@ impl Task {
         Self {
             layers: layers.to_vec(),
             parameters: values(plan.parameters_len as usize, 1).iter().map(|x| x * 0.4).collect(),
-            // Means and variances stand in runs; every one is above zero to serve as either.
+            // Means and variances alternate in runs; all are above zero, so that each can be either.
             running: values(plan.running_len as usize, 2)
                 .iter()
                 .enumerate()

@@ -22,7 +22,7 @@ impl Session {
         }
     }
 
-    /// Where inputs stand in the tiles of a training.
+    /// The positions of inputs in the tiles of a training.
     pub(super) fn input_map(&self, tile: usize) -> Input {
         let (units, slot) = self.input;
         let batch = self.train.with.batch as usize;
