@@ -1,14 +1,15 @@
 //! Random graphs with several uses of values, two inputs and several outputs, against a walk of the graph in plain loops; and their slots,
 //! unit by unit, independently of the plan.
 use super::machine::{Mode, Planned, Room, bits, by_point, load, seed, values};
+use super::naive::Norm;
 use super::workers::Order;
 use shatterscope::exec::{self, Executor, Options};
 use shatterscope::graph::{Builder, Graph, Node, Op, Shape, Value};
 use shatterscope::kernel::Isa;
-use shatterscope::layer::{self, Affine, Conv, Dropout, Pool, Running, Shortcut, Window};
-use shatterscope::math::Math;
+use shatterscope::layer::{self, Affine, Conv, Dropout, Pool, Shortcut, Window};
 use shatterscope::plan::{Plan, Storage, Want};
 use shatterscope::random::philox4x32_10;
+use shatterscope::{Error, Refusal};
 
 const WANTS: [Want; 3] = [Want::InputGradient, Want::Gradients, Want::ParameterGradient];
 /// Key of dropout.
@@ -257,31 +258,10 @@ impl<'c> Walk<'c> {
                 layer::crelu_forward::<1>(image.plane() as usize * points, as_units(&mut y), &mut self.tapes[i]);
             }
             Op::BatchNorm { eps, momentum } => {
-                let (channels, plane) = (image.channels as usize, image.plane() as usize * points);
+                let norm =
+                    Norm { channels: image.channels as usize, plane: image.plane() as usize, points, eps, momentum };
                 let mut z = x.clone();
-                let running = &mut self.running[2 * channel..];
-                for c in 0..channels {
-                    let z = &mut z[c * plane..(c + 1) * plane];
-                    let y = &mut y[c * plane..(c + 1) * plane];
-                    let affine = Some(Affine { gamma: w[c], beta: b[c] });
-                    let mut remembered = Running { mean: running[c], variance: running[channels + c] };
-                    let moments = if case.mode == Mode::Inference {
-                        let moments = remembered.moments(eps, Math::Libm);
-                        y.copy_from_slice(z);
-                        layer::batch_norm_inference(y, moments, affine);
-                        z.iter_mut().for_each(|z| *z = (*z - moments.mean) * moments.inv);
-                        moments
-                    } else {
-                        let moments = layer::channel_norm_moments(z, points, eps, Math::Libm);
-                        layer::batch_norm_forward(z, moments, affine, y);
-                        moments
-                    };
-                    if let Mode::Training { .. } = case.mode {
-                        remembered.update(moments, plane, momentum);
-                        (running[c], running[channels + c]) = (remembered.mean, remembered.variance);
-                    }
-                    self.inverse[i].push(moments.inv);
-                }
+                self.inverse[i] = norm.forward(case.mode, (w, b), &mut self.running[2 * channel..], (&mut z, &mut y));
                 self.normalised[i] = z;
             }
             Op::AveragePool { window } => {
@@ -757,12 +737,22 @@ fn nothing_that_is_needed_is_overwritten() {
             assert_eq!((placed.verified(), placed.slots(), memory), (plan.verified(), plan.slots(), planned.memory));
             let again = Plan::again(plan.graph(), want, placed.slots(), &plan.verified()).unwrap();
             assert_eq!(again.verified(), plan.verified());
+            for other in WANTS.into_iter().filter(|&other| other != want) {
+                assert!(
+                    Plan::again(plan.graph(), other, placed.slots(), &plan.verified()).is_err(),
+                    "graph {number}, {want:?} as {other:?}"
+                );
+            }
             ratios.push(plan.units as f64 / planned.memory.bound as f64);
             // Whatever slots a plan accepts, they serve.
             for _ in 0..4 {
                 let mut slots = plan.slots().to_vec();
                 let at = draw.below(slots.len() as u32) as usize;
                 slots[at] = draw.below(plan.units as u32 + 8);
+                if slots[at] != plan.slots()[at] {
+                    let again = Plan::again(plan.graph(), want, &slots, &plan.verified());
+                    assert_eq!(again.err(), Some(Error::Refused(Refusal::Plan)), "graph {number}, {want:?}, slot {at}");
+                }
                 match Plan::new(plan.graph(), want, &slots) {
                     Ok(_) => {
                         accepted += 1;

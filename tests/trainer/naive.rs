@@ -14,6 +14,51 @@ struct Kept {
     inverse: Vec<f32>,
 }
 
+/// A batch norm of some points.
+pub struct Norm {
+    pub channels: usize,
+    /// Values of a channel, of one point.
+    pub plane: usize,
+    pub points: usize,
+    pub eps: f32,
+    pub momentum: f32,
+}
+
+impl Norm {
+    /// Leaves xhat in `z` and the values in `y`; returns the inverse deviations.
+    pub fn forward(
+        &self,
+        mode: Mode,
+        (gamma, beta): (&[f32], &[f32]),
+        running: &mut [f32],
+        (z, y): (&mut [f32], &mut [f32]),
+    ) -> Vec<f32> {
+        let plane = self.plane * self.points;
+        let channel = |c: usize| {
+            let (z, y) = (&mut z[c * plane..(c + 1) * plane], &mut y[c * plane..(c + 1) * plane]);
+            let affine = Some(Affine { gamma: gamma[c], beta: beta[c] });
+            let mut remembered = Running { mean: running[c], variance: running[self.channels + c] };
+            let moments = if mode == Mode::Inference {
+                let moments = remembered.moments(self.eps, Math::Libm);
+                y.copy_from_slice(z);
+                layer::batch_norm_inference(y, moments, affine);
+                z.iter_mut().for_each(|z| *z = (*z - moments.mean) * moments.inv);
+                moments
+            } else {
+                let moments = layer::channel_norm_moments(z, self.points, self.eps, Math::Libm);
+                layer::batch_norm_forward(z, moments, affine, y);
+                moments
+            };
+            if let Mode::Training { .. } = mode {
+                remembered.update(moments, plane, self.momentum);
+                (running[c], running[self.channels + c]) = (remembered.mean, remembered.variance);
+            }
+            moments.inv
+        };
+        (0..self.channels).map(channel).collect()
+    }
+}
+
 fn turned(x: &[f32], rows: usize) -> Vec<f32> {
     let columns = x.len() / rows.max(1);
     (0..columns).flat_map(|c| (0..rows).map(move |r| x[r * columns + c])).collect()
@@ -103,29 +148,8 @@ fn forward(
             layer::crelu_forward::<1>(image.plane() as usize * points, as_units(x), &mut kept.tape);
         }
         Layer::BatchNorm { image, eps, momentum } => {
-            let (channels, plane) = (image.channels as usize, image.plane() as usize * points);
-            for c in 0..channels {
-                let z = &mut kept.x[c * plane..(c + 1) * plane];
-                let affine = Some(Affine { gamma: w[c], beta: b[c] });
-                let mut remembered = Running { mean: running[c], variance: running[channels + c] };
-                let y = &mut y[c * plane..(c + 1) * plane];
-                let moments = if task.mode == Mode::Inference {
-                    let moments = remembered.moments(eps, Math::Libm);
-                    y.copy_from_slice(z);
-                    layer::batch_norm_inference(y, moments, affine);
-                    z.iter_mut().for_each(|z| *z = (*z - moments.mean) * moments.inv);
-                    moments
-                } else {
-                    let moments = layer::channel_norm_moments(z, points, eps, Math::Libm);
-                    layer::batch_norm_forward(z, moments, affine, y);
-                    moments
-                };
-                if let Mode::Training { .. } = task.mode {
-                    remembered.update(moments, plane, momentum);
-                    (running[c], running[channels + c]) = (remembered.mean, remembered.variance);
-                }
-                kept.inverse.push(moments.inv);
-            }
+            let norm = Norm { channels: image.channels as usize, plane: image.plane() as usize, points, eps, momentum };
+            kept.inverse = norm.forward(task.mode, (w, b), running, (&mut kept.x, &mut y));
             *x = y;
         }
         Layer::AveragePool { pool } => {
