@@ -49,8 +49,8 @@ impl<'a> Builder<'a> {
         self.address = address;
     }
 
-    /// The first error that arose.
-    pub(crate) const fn error(&self) -> Option<Error> {
+    /// The first error that arose: after it, nodes are not appended, and the shapes of later values mean nothing.
+    pub const fn error(&self) -> Option<Error> {
         self.error
     }
 

@@ -30,6 +30,7 @@ fn built() {
     let x = g.average_pool(x, window);
     let x = g.crelu(x);
     let x = g.dense(x, black_box(10), true);
+    black_box((g.error(), g.shape(x)));
     black_box(g.finish(slice(&[x])).is_ok());
     let mut nodes = [Node::EMPTY; 20];
     let layers = [Layer::Relu { units: 3 }];
