@@ -249,7 +249,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         limits: Limits,
         batch: &Batch,
     ) -> Result<Outcome> {
-        let Model { layers, parameters, running, state, powers, step, .. } = model;
+        let Model { parameters, running, state, powers, step, .. } = model;
         let isa = self.options.isa;
         executor!(self, STEP, plan, executor, output);
         let mode = Mode::Training { seed: self.seed, step: *step, running };
@@ -257,7 +257,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         let mut outcome = lose(&mut outputs, output, batch, batch.count as u32)?;
         let rule = settings.step(rate, powers)?;
         let each = settings.optimiser.state_len(1) as usize;
-        let mut squares = Squares::new(layers);
+        let mut squares = Squares::new(plan.graph());
         let mut failed = Ok(());
         if limits.norm > 0.0 {
             self.gradient.clear();

@@ -1,15 +1,15 @@
 //! The sum of the squares of a gradient, in one order.
-use shatterscope::train::Layer;
+use shatterscope::graph::Graph;
 
 const LANES: usize = 16;
 
-/// Adds the squares of a gradient that arrives part by part: layers from the last to the first, the parameters of each ascending.
+/// Adds the squares of a gradient that arrives part by part: nodes from the last to the first, the parameters of each ascending.
 ///
 /// # Numerics
-/// Binary64. Parameter i of a layer is added to lane i mod 16 of that layer; the lanes are folded as RED16 folds its own, and the layers'
-/// sums are added as they arrive. However a layer is cut into parts, and on however many threads, the sum has the same bits.
+/// Binary64. Parameter i of a node is added to lane i mod 16 of that node; the lanes are folded as RED16 folds its own, and the nodes'
+/// sums are added as they arrive. However a node is cut into parts, and on however many threads, the sum has the same bits.
 pub(super) struct Squares {
-    /// Where the parameters of each layer begin, ascending.
+    /// Where the parameters of each node begin, ascending.
     starts: Vec<usize>,
     start: usize,
     lanes: [f64; LANES],
@@ -17,12 +17,13 @@ pub(super) struct Squares {
 }
 
 impl Squares {
-    pub(super) fn new(layers: &[Layer]) -> Self {
+    pub(super) fn new(graph: &Graph) -> Self {
         let mut starts = vec![0];
-        for layer in layers {
-            let (weights, others) = layer.parameters().unwrap_or_default();
-            let end = starts[starts.len() - 1] + (weights + others) as usize;
-            if weights + others > 0 {
+        let mut end = 0;
+        for facts in (0..graph.len() as u32).filter_map(|i| graph.facts(i)) {
+            let len = facts.parameters_len() as usize;
+            if len > 0 {
+                end += len;
                 starts.push(end);
             }
         }
@@ -79,19 +80,26 @@ fn add((lane, g): (&mut f64, &f32)) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shatterscope::graph::{Builder, Node, Shape};
 
     #[test]
     fn parts_and_wholes_give_the_same_bits() {
-        let dense = |inputs, outputs| Layer::Dense { inputs, outputs, bias: true };
-        let layers = [dense(7, 5), Layer::Relu { units: 5 }, dense(5, 9), dense(9, 3)];
+        let mut nodes = [Node::EMPTY; 5];
+        let mut builder = Builder::new(&mut nodes);
+        let x = builder.input(Shape::vector(7));
+        let x = builder.dense(x, 5, true);
+        let x = builder.relu(x);
+        let x = builder.dense(x, 9, true);
+        let x = builder.dense(x, 3, true);
+        let graph = builder.finish(&[x]).unwrap();
         let gradient: Vec<f32> = (0..124u32).map(|i| (i.wrapping_mul(2_654_435_769) >> 8) as f32 * 1e-3).collect();
         let starts = [0, 40, 94, 124];
-        let mut whole = Squares::new(&layers);
+        let mut whole = Squares::new(&graph);
         assert_eq!(whole.starts, starts);
         whole.add_all(&gradient);
         let whole = whole.norm();
         for part in [1, 3, 16, 17, 100] {
-            let mut parts = Squares::new(&layers);
+            let mut parts = Squares::new(&graph);
             for ends in starts.windows(2).rev() {
                 for first in (ends[0]..ends[1]).step_by(part) {
                     parts.add(first, &gradient[first..ends[1].min(first + part)]);

@@ -190,8 +190,8 @@ impl Spec {
         // Means of zero, variances of one.
         let mut running = vec![0.0; plan.running_len as usize];
         let mut at = 0;
-        for layer in &layers {
-            let channels = layer.statistics() as usize;
+        for facts in (0..graph.len() as u32).filter_map(|i| graph.facts(i)) {
+            let channels = facts.running as usize;
             running[at + channels..at + 2 * channels].fill(1.0);
             at += 2 * channels;
         }
