@@ -3,7 +3,6 @@ use core::hint::black_box;
 use shatterscope::Error;
 use shatterscope::graph::{Builder, Facts, Graph, Node, Op, Shape};
 use shatterscope::layer::Window;
-use shatterscope::train::{Layer, to_graph};
 
 pub fn everything() {
     built();
@@ -32,9 +31,6 @@ fn built() {
     let x = g.dense(x, black_box(10), true);
     black_box((g.error(), g.shape(x)));
     black_box(g.finish(slice(&[x])).is_ok());
-    let mut nodes = [Node::EMPTY; 20];
-    let layers = [Layer::Relu { units: 3 }];
-    black_box(to_graph(slice(&layers), buffer(&mut nodes)).is_ok());
     if let Ok(graph) = Graph::new(slice(&nodes)) {
         black_box((graph.len(), graph.is_empty(), graph.node(black_box(1)), graph.facts(black_box(1))));
         graph.outputs().for_each(|output| {

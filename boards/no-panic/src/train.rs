@@ -1,14 +1,14 @@
-//! Networks that learn; losses, optimisers, clipping, learning rates, the order of examples.
+//! How networks that learn begin; losses, optimisers, clipping, learning rates, the order of examples.
 use crate::{buffer, slice};
 use core::hint::black_box;
-use shatterscope::graph::Node;
-use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
+use shatterscope::graph::{Builder, Node, Shape};
+use shatterscope::layer::{Image, Window};
 use shatterscope::math::Math;
 use shatterscope::train::*;
 use shatterscope::wire::{With, training_tag};
 
 pub fn everything() {
-    networks();
+    beginnings();
     losses();
     optimisers();
     clips();
@@ -17,36 +17,22 @@ pub fn everything() {
     black_box(partner(black_box(7), black_box(1), black_box(5)));
 }
 
-fn networks() {
-    let image: Image = black_box(Image { channels: 2, height: 3, width: 3 });
-    let window: Window = black_box(Window::half_padded(3, 1));
-    let (conv, pool) = (Conv { input: image, channels: 2, window }, Pool { input: image, window });
-    let layers: [Layer; 11] = black_box([
-        Layer::Dense { inputs: 1, outputs: 1, bias: true },
-        Layer::Conv { conv, bias: true },
-        Layer::Relu { units: 1 },
-        Layer::Prelu { image, slope: 0.5 },
-        Layer::Crelu { image },
-        Layer::BatchNorm { image, eps: 1e-5, momentum: 0.1 },
-        Layer::AveragePool { pool },
-        Layer::MaxPool { pool },
-        Layer::Dropout { units: 1, rate: 0.5 },
-        Layer::Fork { image },
-        Layer::Join { shortcut: Shortcut { input: image, channels: 2, stride: 1 }, a: 1.0, b: 0.5 },
-    ]);
-    let layers = slice(&layers);
-    for layer in layers {
-        black_box((layer.input(), layer.output(), layer.parameters(), layer.statistics()));
-    }
-    let mut nodes = [Node::EMPTY; 23];
-    let Ok(graph) = black_box(to_graph(layers, buffer(&mut nodes))) else { return };
+fn beginnings() {
+    let mut nodes = [Node::EMPTY; 4];
+    let mut builder = Builder::new(buffer(&mut nodes));
+    let x = builder.input(black_box(Shape { channels: 2, height: 3, width: 3 }));
+    let x = builder.conv(x, black_box(2), black_box(Window::half_padded(3, 1)), true);
+    let x = builder.relu(x);
+    let x = builder.dense(x, black_box(3), true);
+    let Ok(graph) = black_box(builder.finish(slice(&[x]))) else { return };
     let init: Init = black_box(Init { start: Start::LooksLinearPairs, seed: 1, run: 2 });
     black_box(init.scratch_len(&graph));
     let mut parameters = [0.0; 16];
     let _ = black_box(init.fill(&graph, buffer(&mut parameters), buffer(&mut [0.0; 8])));
     let settings = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm };
     let with = With { batch: 1, settings, start: Start::He, seed: 1, run: 0, step: 0, ram: 0 };
-    black_box(training_tag(layers, &black_box(with)));
+    let images = [Image { channels: 2, height: 3, width: 3 }; 2];
+    black_box(training_tag(slice(&images), &black_box(with)));
 }
 
 fn losses() {
