@@ -8,7 +8,8 @@ use shatterscope::math::Math;
 use shatterscope::network::{Derivative, Family, Init, Network, Norm, Options, Schedule, Spec, Statistics};
 use shatterscope::plan::{Plan, Storage, Want, place};
 use shatterscope::random::philox4x32_10;
-use shatterscope::train::{Decay, Layer, Optimiser, Settings, to_graph};
+use shatterscope::train::{Decay, Optimiser, Settings};
+use shatterscope_layers::{Layer, to_graph};
 use std::fmt::Write;
 
 /// Numbers that follow each other.

@@ -10,6 +10,7 @@ use shatterscope::network::Serial;
 use shatterscope::plan::{Plan, Storage, Want, place};
 use shatterscope::train::slots::{Content, Progress, SlotError, Slots, slot_len};
 use shatterscope::train::*;
+use shatterscope_layers::{Layer, to_graph};
 
 /// Flash whose bits go from 1 to 0 until they are erased, in words that may be written once; its power may fail.
 #[derive(Clone)]

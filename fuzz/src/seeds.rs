@@ -5,7 +5,7 @@ use shatterscope::Pass;
 use shatterscope::contract::Digest;
 use shatterscope::network::Schedule;
 use shatterscope::plan::Want;
-use shatterscope::train::{Layer, Settings, Start};
+use shatterscope::train::{Settings, Start};
 use shatterscope::wire::{
     Broken, Done, Frame, Get, Load, Message, Part, Predict, Put, Ready, Run, Stage, Store, Taught, Teach, Trace,
     Traced, Train, Why, With, examples_digest, words_digest,
@@ -14,6 +14,7 @@ use shatterscope_host::compare::suite;
 use shatterscope_host::device::fit::request;
 use shatterscope_host::predict::Placed;
 use shatterscope_host::tensors::Bundle;
+use shatterscope_layers::Layer;
 
 /// Inputs to start from: good ones, of every kind.
 pub fn seeds(target: &str) -> Vec<Vec<u8>> {

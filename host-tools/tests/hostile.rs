@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use shatterscope::contract::Digest;
 use shatterscope::network::Network;
 use shatterscope::plan::Want;
-use shatterscope::train::{Layer, RateState, Settings, Start};
+use shatterscope::train::{RateState, Settings, Start};
 use shatterscope::wire::{
     Done, Facts, Load, Message, Part, Predict, Ready, Run, Save, Saved, Stage, Store, Taught, Teach, Trace, Traced,
     Train, Why, With, words_digest,
@@ -14,6 +14,7 @@ use shatterscope_host::device::fit::request;
 use shatterscope_host::device::link::{Link, LinkError, Standing, Words};
 use shatterscope_host::predict::Placed;
 use shatterscope_host::spec::Overrides;
+use shatterscope_layers::Layer;
 use shatterscope_simulated::hostile::{Answer, FACTS, Peer, Say, frame, hello};
 use shatterscope_simulated::{Fate, Made, Simulated};
 use std::time::{Duration, Instant};

@@ -183,7 +183,7 @@ fn stacks_have_the_paper_s_depths() {
         beta: 0.1,
         ..spec(Kind::Stack).net
     };
-    use shatterscope::train::Layer;
+    use shatterscope_layers::Layer;
     for depth in [2u32, 4, 10, 24, 50] {
         let [twos, threes] = [2, 3].map(|each| (depth - 2).div_ceil(each));
         for (skips, blocks) in [(Skips::None, 0), (Skips::Resnet, twos), (Skips::Bottleneck, threes)] {

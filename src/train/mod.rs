@@ -6,9 +6,7 @@
 //! bit for bit. Nothing looks for NaN or infinity but where it says so: the caller's sticky check of logits and losses
 //! finds them.
 mod clip;
-mod graph;
 mod init;
-mod layer;
 mod loss;
 mod optimiser;
 mod order;
@@ -17,9 +15,7 @@ mod rate;
 pub mod slots;
 
 pub use clip::{Clip, GradientNorm, Largest, clip_by_norm, clip_by_value, clip_value};
-pub use graph::to_graph;
 pub use init::{Init, Start};
-pub use layer::Layer;
 pub use loss::{MeanLoss, correct_count, cross_entropy, predict, squared_error};
 pub use optimiser::{Adam, Decay, Momentum, Optimiser, Powers, Settings, Sgd, Step};
 pub use order::{partner, shuffle};

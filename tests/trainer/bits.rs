@@ -4,7 +4,7 @@ use super::workers::Order;
 use super::{naive, networks};
 use shatterscope::kernel::Isa;
 use shatterscope::plan::Want;
-use shatterscope::train::Layer;
+use shatterscope_layers::Layer;
 
 /// `f::<R, T>(..)` for every tile.
 macro_rules! tiles {

@@ -6,7 +6,8 @@ use shatterscope::kernel::Isa;
 use shatterscope::layer::{Conv, Image, Window};
 use shatterscope::math::Math;
 use shatterscope::plan::Want;
-use shatterscope::train::{Decay, Init, Layer, Optimiser, Powers, Settings, Start, cross_entropy};
+use shatterscope::train::{Decay, Init, Optimiser, Powers, Settings, Start, cross_entropy};
+use shatterscope_layers::Layer;
 
 fn convolutions() -> Vec<Layer> {
     let image = Image { channels: 3, height: 7, width: 6 };

@@ -6,8 +6,8 @@ use shatterscope::exec::{self, Buffers, Executor, Options};
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Image, Window};
 use shatterscope::plan::{Plan, Want};
-use shatterscope::train::Layer;
 use shatterscope::{Buffer, Error, Fault, Pass};
+use shatterscope_layers::Layer;
 
 const POINTS: usize = 6;
 const OPTIONS: Options = Options { batch: POINTS as u32, isa: Isa::Portable };

@@ -7,8 +7,9 @@ use shatterscope::math::Math;
 use shatterscope::network::{self, Block, Dense, Family, Role, Seeded, Spec, Weights};
 use shatterscope::plan::Want;
 use shatterscope::random::{Normal, Purpose, Stream};
-use shatterscope::train::{Init, Layer, Start, to_graph};
+use shatterscope::train::{Init, Start};
 use shatterscope::{Buffer, Error, Refusal};
+use shatterscope_layers::{Layer, to_graph};
 
 fn drawn(layers: &[Layer], init: Init) -> Vec<f32> {
     let planned = Planned::new(layers, Want::Output).unwrap();

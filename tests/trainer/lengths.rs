@@ -8,8 +8,9 @@ use shatterscope::graph::Node;
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::plan::{Plan, Storage, Want, place};
-use shatterscope::train::{Init, Layer, Start, to_graph};
+use shatterscope::train::{Init, Start};
 use shatterscope::{Buffer, Error, Refusal};
+use shatterscope_layers::{Layer, to_graph};
 
 const WANTS: [Want; 4] = [Want::Output, Want::InputGradient, Want::Gradients, Want::ParameterGradient];
 
@@ -293,7 +294,8 @@ proptest! {
         }).collect();
         let mut nodes = vec![Node::EMPTY; 3 * layers.len() + 1];
         let Ok(graph) = to_graph(&layers, &mut nodes) else { return Ok(()) };
-        prop_assert_eq!(graph.node(graph.len() as u32 - 1).unwrap().shape.units(), layers.last().unwrap().output());
+        let last = graph.node(graph.len() as u32 - 1).unwrap();
+        prop_assert_eq!(last.shape.units(), layers.last().unwrap().facts().unwrap().shape.units());
         for start in [Start::He, Start::Orthogonal, Start::LooksLinear, Start::LooksLinearPairs] {
             let init = Init { start, seed: 1, run: 0 };
             init.scratch_len(&graph);
@@ -303,7 +305,7 @@ proptest! {
             let (weights, others) = layer.parameters().unwrap();
             u128::from(weights) + u128::from(others)
         }).sum();
-        let channels: u128 = layers.iter().map(|layer| u128::from(layer.statistics())).sum();
+        let channels: u128 = layers.iter().map(|layer| u128::from(layer.facts().unwrap().running)).sum();
         for want in WANTS {
             let len = graph.len() * want.slots();
             let (mut slots, mut storages) = (vec![0; len], vec![Storage::EMPTY; len]);

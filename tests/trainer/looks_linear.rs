@@ -6,7 +6,8 @@ use super::workers::Order;
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Conv, Image, Pool, Window};
 use shatterscope::plan::Want;
-use shatterscope::train::{Init, Layer, Start};
+use shatterscope::train::{Init, Start};
+use shatterscope_layers::Layer;
 use shatterscope_reference::{self as reference, Network, Statistics};
 
 /// Seeds of the outputs are the same for all points.

@@ -4,8 +4,8 @@ use shatterscope::exec::{self, Batch, Buffers, Executor, Options, Outputs};
 use shatterscope::graph::{Graph, Node};
 use shatterscope::kernel::Isa;
 use shatterscope::plan::{Memory, Plan, Storage, Want, place};
-use shatterscope::train::{Layer, to_graph};
 use shatterscope::{Error, Refusal};
+use shatterscope_layers::{Layer, to_graph};
 
 /// What a forward pass is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 use super::machine::{How, Mode, Outcome, Task, bits};
 use shatterscope::layer::{self, Affine, Dropout, Running};
 use shatterscope::math::Math;
-use shatterscope::train::Layer;
+use shatterscope_layers::Layer;
 
 /// What a layer keeps for the way back.
 #[derive(Default)]
@@ -83,7 +83,7 @@ pub fn run(task: &Task, how: How) -> Outcome {
         starts.push((at, at + weights, at + weights + others));
         at += weights + others;
         let statistics = &mut running[2 * channel..];
-        channel += layer.statistics() as usize;
+        channel += layer.facts().unwrap().running as usize;
         kept.push(forward(task, i, layer, (w, b), statistics, points, &mut x, &mut forks));
     }
     let outputs = x;
@@ -124,7 +124,7 @@ fn forward(
     forks: &mut Vec<Vec<f32>>,
 ) -> Kept {
     let mut kept = Kept { x: x.clone(), ..Kept::default() };
-    let mut y = vec![f32::NAN; layer.output().unwrap() as usize * points];
+    let mut y = vec![f32::NAN; layer.facts().unwrap().shape.units().unwrap() as usize * points];
     match *layer {
         Layer::Dense { inputs, outputs, .. } => {
             layer::dense_forward(w, b, (outputs as usize, inputs as usize, points), x, &mut y).unwrap();
@@ -187,7 +187,7 @@ fn backward(
     g: &mut Vec<f32>,
     skips: &mut Vec<(f32, Vec<f32>)>,
 ) {
-    let mut to = vec![f32::NAN; layer.input().unwrap() as usize * points];
+    let mut to = vec![f32::NAN; layer.input().unwrap().units().unwrap() as usize * points];
     match *layer {
         Layer::Dense { inputs, outputs, .. } => {
             let shape = (outputs as usize, inputs as usize, points);

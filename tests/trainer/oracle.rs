@@ -4,7 +4,7 @@ use super::networks;
 use super::workers::Order;
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Conv, Dropout, Image, Pool, Window};
-use shatterscope::train::Layer;
+use shatterscope_layers::Layer;
 use shatterscope_reference::{self as reference, Chosen, Gradients, Network, Pass, Plane, Statistics, Windows};
 
 /// Of the largest.

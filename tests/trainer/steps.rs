@@ -7,8 +7,9 @@ use shatterscope::kernel::Isa;
 use shatterscope::layer::{Image, Window};
 use shatterscope::math::Math;
 use shatterscope::plan::{Plan, Want};
-use shatterscope::train::{Decay, Layer, Optimiser, Powers, Settings};
+use shatterscope::train::{Decay, Optimiser, Powers, Settings};
 use shatterscope::{Buffer, Error, Fault, Pass};
+use shatterscope_layers::Layer;
 
 const SGD: Settings = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm };
 const DECAYED: Settings = Settings { decay: Decay::L2(0.0), ..SGD };

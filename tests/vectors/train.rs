@@ -5,9 +5,10 @@ use shatterscope::graph::Node;
 use shatterscope::layer::{Conv, Image, Window};
 use shatterscope::math::Math;
 use shatterscope::train::{
-    Decay, Decrease, Init, Layer, MeanLoss, Optimiser, Powers, Rate, Settings, Start, clip_by_norm, clip_by_value,
-    cross_entropy, partner, predict, shuffle, squared_error, to_graph,
+    Decay, Decrease, Init, MeanLoss, Optimiser, Powers, Rate, Settings, Start, clip_by_norm, clip_by_value,
+    cross_entropy, partner, predict, shuffle, squared_error,
 };
+use shatterscope_layers::{Layer, to_graph};
 
 fn numbers(value: &Value) -> Vec<u32> {
     value.as_array().unwrap().iter().map(|number| uint(number) as u32).collect()

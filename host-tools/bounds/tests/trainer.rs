@@ -5,8 +5,9 @@ use shatterscope::kernel::Isa;
 use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::network::Serial;
 use shatterscope::plan::{Plan, Storage, Want, place};
-use shatterscope::train::{Init, Layer, Start, to_graph};
+use shatterscope::train::{Init, Start};
 use shatterscope_bounds::{available, bits, values};
+use shatterscope_layers::{Layer, to_graph};
 
 fn layers() -> Vec<Layer> {
     let image = |channels, height, width| Image { channels, height, width };

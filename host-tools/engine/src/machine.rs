@@ -7,8 +7,9 @@ use shatterscope::exec::{self, Buffers, Executor, Mode, Options, Outputs};
 use shatterscope::kernel::Isa;
 use shatterscope::math::Math;
 use shatterscope::plan::Want;
-use shatterscope::train::{Layer, MeanLoss, Settings, clip_by_norm, clip_by_value, correct_count, cross_entropy};
+use shatterscope::train::{MeanLoss, Settings, clip_by_norm, clip_by_value, correct_count, cross_entropy};
 use shatterscope::{Fault, Pass};
+use shatterscope_layers::Layer;
 
 /// Tiles whose convolution operands are gathered beside each other, at least; each thread gathers one.
 const GATHERED: u64 = 2;

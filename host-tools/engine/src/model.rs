@@ -1,5 +1,6 @@
 use shatterscope::contract::Digest;
-use shatterscope::train::{Layer, Powers, RateState};
+use shatterscope::train::{Powers, RateState};
+use shatterscope_layers::Layer;
 
 /// What a step changes: all that the next one depends on, besides the spec and the data.
 #[derive(Clone, Debug, PartialEq)]

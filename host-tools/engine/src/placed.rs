@@ -2,7 +2,7 @@
 use crate::{Failure, Result};
 use shatterscope::graph::{Graph, Node};
 use shatterscope::plan::{Memory, Plan, Storage, Verified, Want};
-use shatterscope::train::{Layer, to_graph};
+use shatterscope_layers::{Layer, to_graph};
 
 /// A graph with the slots of its values, and of its gradients where they are wanted.
 #[derive(Clone, Debug)]

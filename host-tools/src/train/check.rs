@@ -5,8 +5,9 @@ use crate::limits::{self, MOST_DEPTH, MOST_WIDTH, at_most, size};
 use crate::{Failure, Result};
 use shatterscope::layer::Image;
 use shatterscope::plan::Want;
-use shatterscope::train::{Layer, MAX_STEPS};
+use shatterscope::train::MAX_STEPS;
 use shatterscope_engine::Placed;
+use shatterscope_layers::Layer;
 
 /// Refuses a number that is out of its range.
 fn ranged(option: &str, value: f32, fits: bool, range: &str) -> Result<()> {

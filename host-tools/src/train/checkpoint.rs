@@ -6,7 +6,8 @@ use crate::files::{find, write_all};
 use crate::tensors::Bundle;
 use crate::{Failure, Result};
 use serde::{Deserialize, Serialize};
-use shatterscope::train::{Layer, Powers, RateState};
+use shatterscope::train::{Powers, RateState};
+use shatterscope_layers::Layer;
 use std::path::Path;
 
 /// The file's name in a folder of results.

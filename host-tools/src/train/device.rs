@@ -7,11 +7,11 @@ use crate::{Failure, Result};
 use serde::Serialize;
 use shatterscope::contract::canonical_bits;
 use shatterscope::plan::Want;
-use shatterscope::train::Layer;
 use shatterscope::wire::{
     self, Ready, Save, Store, Teach, Traced, Train, With, examples_digest, training_tag, words_digest,
 };
 use shatterscope_engine::Placed;
+use shatterscope_layers::Layer;
 
 /// What a training takes on a device.
 #[derive(Clone, Debug, Serialize)]

@@ -1,4 +1,4 @@
-//! The networks that can be asked for by name, as lists of the core's layers.
+//! The networks that can be asked for by name, as lists of layers.
 use super::check::too_large;
 use crate::{Failure, Result};
 use clap::ValueEnum;
@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use shatterscope::graph::Node;
 use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::plan::{Plan, Storage, Want};
-use shatterscope::train::{Layer, Start, to_graph};
+use shatterscope::train::Start;
 use shatterscope::{Error, Refusal};
+use shatterscope_layers::{Layer, to_graph};
 
 /// What a network is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]

@@ -20,7 +20,7 @@ use crate::tensors::Bundle;
 use crate::{Failure, Result};
 use serde_json::{Value, json};
 use shatterscope::layer::{Image, Pool};
-use shatterscope::train::Layer;
+use shatterscope_layers::Layer;
 use std::path::{Path, PathBuf};
 
 /// The file of the start.
