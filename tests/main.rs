@@ -10,6 +10,7 @@ mod graph;
 mod images;
 mod invariance;
 mod kernels;
+mod points;
 #[cfg(feature = "flash")]
 mod slots;
 mod soft_float;

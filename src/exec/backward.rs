@@ -1,3 +1,4 @@
+use super::at::At;
 use super::forward::Passed;
 use super::memory::{Memory, Span};
 use super::run::Room;
@@ -16,10 +17,8 @@ pub struct Backward<'e, 'a, 'p, K, F, const R: usize, const T: usize> {
     pub(super) sink: Sink<'p, F>,
     /// Nodes that are left.
     left: u32,
-    /// Parameters, channels of batch norms and bytes of the tape of those nodes.
-    parameters: usize,
-    channels: usize,
-    taped: usize,
+    /// Where what belongs to those nodes ends.
+    pub(super) at: At,
     /// The end of the parameters of the node that was processed last.
     last: usize,
     /// The value whose gradient has not been checked for NaN and infinity since it was written; [`ALL`] if any may be.
@@ -43,10 +42,13 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
         let plan = memory.plan;
         Self {
             left: plan.graph().len() as u32,
-            parameters: plan.parameters_len as usize,
+            at: At {
+                parameters: plan.parameters_len as usize,
+                channels: plan.running_len as usize / 2,
+                kept: plan.statistics_len() as usize - room.shared,
+                taped: memory.tape_tile_len,
+            },
             last: plan.parameters_len as usize,
-            channels: plan.running_len as usize / 2,
-            taped: memory.tape_tile_len,
             // The caller's gradient of the only output, which is the last node.
             unchecked: if plan.lifetimes.outputs == 1 { plan.graph().len() as u32 - 1 } else { ALL },
             memory,
@@ -55,6 +57,17 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
             sink,
             error: None,
         }
+    }
+
+    /// A pass that stands at a node, of which it processes no other.
+    pub(super) const fn at_node(
+        memory: &'e mut Memory<'a, K, T>,
+        room: &'e mut Room<'a>,
+        sink: Sink<'p, F>,
+        node: u32,
+        at: At,
+    ) -> Self {
+        Self { memory, room, passed: Passed::Probing, sink, left: node, at, last: 0, unchecked: NONE, error: None }
     }
 
     /// The node that comes next; None at the end.
@@ -72,7 +85,7 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
 
     /// The current parameters of the node that was processed last.
     pub fn parameters(&self) -> &[f32] {
-        self.sink.parameters().get(self.parameters..self.last).unwrap_or_default()
+        self.sink.parameters().get(self.at.parameters..self.last).unwrap_or_default()
     }
 
     /// Processes the next node; returns whether there was one.
@@ -92,7 +105,7 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
         }
         let Some(i) = self.node() else { return Ok(false) };
         let Some(node) = self.memory.node(i) else { return Ok(false) };
-        (self.left, self.last) = (i, self.parameters);
+        (self.left, self.last) = (i, self.at.parameters);
         let finite = self.propagate(&node);
         if self.unchecked == i {
             // The operation has checked what it wrote.
@@ -118,7 +131,7 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
     }
 
     /// Whether all gradients that were written are finite.
-    fn propagate(&mut self, node: &Node) -> bool {
+    pub(super) fn propagate(&mut self, node: &Node) -> bool {
         match node.op {
             Op::Input { .. } => true,
             Op::Reshape { .. } => self.pass_on(node),
@@ -127,7 +140,7 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
             Op::Relu => self.relu(node),
             Op::Prelu { .. } => self.prelu(node),
             Op::Crelu => self.crelu(node),
-            Op::BatchNorm { .. } => self.batch_norm(node),
+            Op::BatchNorm { .. } | Op::Normalise { .. } | Op::Centre => self.norm(node),
             Op::AveragePool { window } => self.average_pool(node, window),
             Op::MaxPool { window } => self.max_pool(node, window),
             Op::Dropout { rate } => self.dropout(node, rate),
@@ -143,20 +156,14 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
 
     /// Where the parameters of the node at hand begin, of which there are so many.
     pub(super) fn take(&mut self, len: usize) -> usize {
-        self.parameters = self.parameters.saturating_sub(len);
-        self.parameters
-    }
-
-    /// Where the statistics of its so many channels begin.
-    pub(super) fn take_channels(&mut self, channels: usize) -> usize {
-        self.channels = self.channels.saturating_sub(channels);
-        self.channels
+        self.at.parameters = self.at.parameters.saturating_sub(len);
+        self.at.parameters
     }
 
     /// Where its tape of so many bytes a tile begins.
     pub(super) fn take_tape(&mut self, bytes: usize) -> usize {
-        self.taped = self.taped.saturating_sub(bytes);
-        self.taped
+        self.at.taped = self.at.taped.saturating_sub(bytes);
+        self.at.taped
     }
 
     /// Whether a gradient of this operand is wanted.
@@ -245,7 +252,8 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
         let last = self.wants(node.x) && node.x != node.y && at(node.x) == at(self.left);
         let (first, second) = if last { ((node.y, b), (node.x, a)) } else { ((node.x, a), (node.y, b)) };
         // The first of two gradients of one value is stored, the second added.
-        self.scale_into(first, true) && self.scale_into(second, node.x != node.y)
+        // Both are written, whatever came of the first.
+        self.scale_into(first, true) & self.scale_into(second, node.x != node.y)
     }
 
     fn scale_into(&mut self, (x, a): (u32, f32), may_be_first: bool) -> bool {

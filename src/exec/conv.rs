@@ -16,7 +16,7 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
         let outputs = node.shape.channels as usize;
         let conv = Conv { input: shape.image(), channels: node.shape.channels, window };
         let weights = self.take(conv.weights().unwrap_or(0) as usize);
-        let biases = self.take(if bias { outputs } else { 0 });
+        let biases = self.take_biases(if bias { outputs } else { 0 });
         let (isa, scratch) = (self.room.isa, &mut *self.room.scratch);
         let (from, to) = (self.memory.span(node.x), self.memory.span(i));
         let each = weights.len() / outputs.max(1);

@@ -13,7 +13,7 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
         let (i, shape) = self.at_hand(node);
         let (inputs, outputs) = (shape.units().unwrap_or(0) as usize, node.shape.channels as usize);
         let weights = self.take(inputs.wrapping_mul(outputs));
-        let biases = self.take(if bias { outputs } else { 0 });
+        let biases = self.take_biases(if bias { outputs } else { 0 });
         let isa = self.room.isa;
         let matrix = Matrix { data: weights, stride: inputs, transposed: false };
         let (from, to) = (self.memory.span(node.x), self.memory.span(i));

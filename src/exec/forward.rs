@@ -1,3 +1,4 @@
+use super::at::At;
 use super::memory::Memory;
 use super::outputs::Outputs;
 use super::run::Room;
@@ -45,9 +46,10 @@ pub struct Forward<'e, 'a, 'p, K, const R: usize, const T: usize> {
     node: u32,
     /// Parameters of the nodes to come.
     parameters: &'p [f32],
-    /// Channels of batch norms, and bytes of the tape, that nodes have used.
-    channels: usize,
-    taped: usize,
+    /// Without biases: for tangents.
+    pub(super) linear: bool,
+    /// Where what belongs to the next node begins.
+    pub(super) at: At,
     /// What ended the pass.
     error: Option<Error>,
 }
@@ -60,7 +62,7 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
         parameters: &'p [f32],
         mode: Mode<'p>,
     ) -> Self {
-        Self { memory, room, mode, node, parameters, channels: 0, taped: 0, error: None }
+        Self { memory, room, mode, node, parameters, linear: false, at: At::START, error: None }
     }
 
     /// The node that comes next; the number of nodes at the end.
@@ -116,7 +118,7 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
     }
 
     /// Whether all that came out is finite.
-    fn compute(&mut self, node: &Node) -> bool {
+    pub(super) fn compute(&mut self, node: &Node) -> bool {
         let (i, x, isa) = (self.node, node.x, self.room.isa);
         match node.op {
             Op::Input { .. } => true,
@@ -130,7 +132,7 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
             Op::Relu => self.relu(node),
             Op::Prelu { .. } => self.prelu(node),
             Op::Crelu => self.crelu(node),
-            Op::BatchNorm { eps, .. } => self.batch_norm(node, eps),
+            Op::BatchNorm { .. } | Op::Normalise { .. } | Op::Centre => self.norm(node),
             Op::AveragePool { window } => self.average_pool(node, window),
             Op::MaxPool { window } => self.max_pool(node, window),
             Op::Dropout { rate } => self.dropout(node, rate),
@@ -152,14 +154,14 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
     pub(super) fn take(&mut self, len: usize) -> &'p [f32] {
         let (own, rest) = self.parameters.split_at_checked(len).unwrap_or_default();
         self.parameters = rest;
+        self.at.parameters = self.at.parameters.wrapping_add(len);
         own
     }
 
-    /// Where the statistics of so many channels begin.
-    pub(super) fn take_channels(&mut self, channels: usize) -> usize {
-        let at = self.channels;
-        self.channels = at.wrapping_add(channels);
-        at
+    /// The next so many biases; none for tangents.
+    pub(super) fn take_biases(&mut self, len: usize) -> &'p [f32] {
+        let own = self.take(len);
+        if self.linear { &[] } else { own }
     }
 
     /// Where the tape of the node at hand begins, of so many bytes a tile; None where nothing goes back through it.
@@ -167,8 +169,8 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
         if !self.memory.is_trained(self.node) {
             return None;
         }
-        let at = self.taped;
-        self.taped = at.wrapping_add(bytes);
+        let at = self.at.taped;
+        self.at.taped = at.wrapping_add(bytes);
         Some(at)
     }
 }

@@ -74,12 +74,14 @@ impl<K: Workers, const T: usize> Memory<'_, K, T> {
 
     /// Where value i is stored.
     pub fn span(&self, i: u32) -> Span {
-        self.span_at(self.plan.slot(i, VALUE), self.units(i))
+        let (slot, units) = self.plan.spot(i, VALUE);
+        self.span_at(slot, units)
     }
 
     /// Where the gradient of value i is stored.
     pub fn gradient(&self, i: u32) -> Span {
-        self.span_at(self.plan.slot(i, GRADIENT), self.units(i))
+        let (slot, units) = self.plan.spot(i, GRADIENT);
+        self.span_at(slot, units)
     }
 
     /// Where node i saves its operand x, normalised.

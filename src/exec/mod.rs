@@ -3,21 +3,27 @@
 //! The protocol is in the types: [`Executor::begin`] gives a [`Batch`] that takes the inputs, [`Batch::forward`] a [`Forward`] that does the
 //! work, [`Forward::run`] the [`Outputs`]; those take the gradients of the outputs and give a [`Backward`], and [`Backward::run`] the
 //! [`Gradients`] of the inputs. Each file has both directions of its operations.
+mod at;
 mod backward;
 mod conv;
 mod dense;
+mod drawn;
 mod elementwise;
 mod forward;
 mod gather;
 mod memory;
 mod norm;
 mod outputs;
+mod points;
 mod pool;
 mod prelu;
 mod run;
 mod sink;
+mod source;
 
 pub use backward::{Backward, Gradients};
 pub use forward::{Forward, Mode};
 pub use outputs::Outputs;
+pub use points::Run;
 pub use run::{Batch, Buffers, Executor, Options};
+pub use source::Source;

@@ -15,7 +15,7 @@ pub struct Outputs<'e, 'a, K, const R: usize, const T: usize> {
 }
 
 /// The type of an update function that is never called.
-type NoUpdate = fn(usize, &mut [f32], &[f32]);
+pub(super) type NoUpdate = fn(usize, &mut [f32], &[f32]);
 
 impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T> {
     pub(super) const fn new(memory: &'e mut Memory<'a, K, T>, room: &'e mut Room<'a>, passed: Passed) -> Self {

@@ -2,8 +2,9 @@ use super::forward::{Forward, Mode};
 use super::memory::Memory;
 use crate::error::{Buffer, Error, Refusal};
 use crate::kernel::{Isa, all_finite};
+use crate::math::Math;
 use crate::network::{Workers, cut};
-use crate::plan::{Plan, Want};
+use crate::plan::{Plan, Sums, Want};
 
 /// How a graph is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +90,10 @@ impl<'a, K: Workers, const R: usize, const T: usize> Executor<'a, K, R, T> {
             tiles: 0,
             first: 0,
         };
-        Ok(Self { batch: options.batch, memory, room: Room { statistics, scratch, gathered, isa: options.isa } })
+        let shared = plan.statistics[0] as usize;
+        let room =
+            Room { statistics, shared, sums: Sums::Batch, scratch, gathered, isa: options.isa, math: Math::Libm };
+        Ok(Self { batch: options.batch, memory, room })
     }
 
     /// Begins a batch of `count` points, at most as many as were planned.
@@ -119,9 +123,13 @@ impl<'a, K: Workers, const R: usize, const T: usize> Executor<'a, K, R, T> {
 #[derive(Debug)]
 pub(super) struct Room<'a> {
     pub statistics: &'a mut [f32],
+    /// Statistics that norms use one after the other, at the beginning.
+    pub shared: usize,
+    pub sums: Sums,
     pub scratch: &'a mut [f32],
     pub gathered: &'a mut [f32],
     pub isa: Isa,
+    pub math: Math,
 }
 
 /// A batch whose inputs are to be written.

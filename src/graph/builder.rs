@@ -144,6 +144,16 @@ impl<'a> Builder<'a> {
         self.unary(Op::BatchNorm { eps, momentum }, x)
     }
 
+    /// [`Op::Normalise`]
+    pub const fn normalise(&mut self, x: Value, eps: f32) -> Value {
+        self.unary(Op::Normalise { eps }, x)
+    }
+
+    /// [`Op::Centre`]
+    pub const fn centre(&mut self, x: Value) -> Value {
+        self.unary(Op::Centre, x)
+    }
+
     /// [`Op::AveragePool`]
     pub const fn average_pool(&mut self, x: Value, window: Window) -> Value {
         self.unary(Op::AveragePool { window }, x)

@@ -4,6 +4,7 @@
 //! of [`plan`](crate::plan).
 mod builder;
 mod facts;
+mod family;
 mod node;
 mod op;
 mod shape;
@@ -13,6 +14,6 @@ pub use builder::{Builder, Value};
 pub(crate) use facts::finite;
 pub use facts::{BackwardFacts, Facts, Saved};
 pub use node::{Graph, Node};
-pub use op::Op;
+pub use op::{Norm, Op};
 pub use shape::Shape;
 pub use words::{NODE_WORDS, NodeWords};

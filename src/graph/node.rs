@@ -1,5 +1,6 @@
 use super::{Facts, NodeWords, Op, Shape, words};
 use crate::error::{Error, Refusal};
+use crate::network::Spec;
 
 /// Node i of a graph, which computes value i.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,13 +44,18 @@ pub struct Graph<'a> {
 enum Nodes<'a> {
     List(&'a [Node]),
     Words(&'a [NodeWords]),
+    /// In closed form, and how many there are.
+    Family(&'a Spec, usize),
 }
 
+// Devices train graphs in words: what is in another form is looked up out of line.
 impl Nodes<'_> {
+    #[inline(always)]
     const fn len(&self) -> usize {
         match self {
             Nodes::List(nodes) => nodes.len(),
             Nodes::Words(words) => words.len(),
+            Nodes::Family(_, len) => *len,
         }
     }
 
@@ -66,8 +72,17 @@ impl Nodes<'_> {
     const fn get(&self, i: usize) -> Option<Node> {
         // No panic: i is below the length, here and below; `get` is not const.
         match self {
-            Nodes::List(nodes) if i < nodes.len() => Some(nodes[i]),
             Nodes::Words(words) if i < words.len() => Node::of_checked(&words[i]),
+            Nodes::Words(_) => None,
+            _ => self.other(i),
+        }
+    }
+
+    #[inline(never)]
+    const fn other(&self, i: usize) -> Option<Node> {
+        match self {
+            Nodes::List(nodes) if i < nodes.len() => Some(nodes[i]),
+            Nodes::Family(spec, len) if i < *len => Some(spec.node(i)),
             _ => None,
         }
     }
@@ -76,8 +91,17 @@ impl Nodes<'_> {
     #[inline(always)]
     const fn shape(&self, i: usize) -> Shape {
         match self {
-            Nodes::List(nodes) if i < nodes.len() => nodes[i].shape,
             Nodes::Words(words) if i < words.len() => words::shape_of(&words[i]),
+            Nodes::Words(_) => Shape::vector(0),
+            _ => self.other_shape(i),
+        }
+    }
+
+    #[inline(never)]
+    const fn other_shape(&self, i: usize) -> Shape {
+        match self {
+            Nodes::List(nodes) if i < nodes.len() => nodes[i].shape,
+            Nodes::Family(spec, _) => Shape::vector(spec.units(i)),
             _ => Shape::vector(0),
         }
     }
@@ -86,8 +110,17 @@ impl Nodes<'_> {
     #[inline(always)]
     const fn last_use(&self, i: usize) -> u32 {
         match self {
-            Nodes::List(nodes) if i < nodes.len() => nodes[i].last_use,
             Nodes::Words(words) if i < words.len() => words::last_use_of(&words[i]),
+            Nodes::Words(_) => 0,
+            _ => self.other_last_use(i),
+        }
+    }
+
+    #[inline(never)]
+    const fn other_last_use(&self, i: usize) -> u32 {
+        match self {
+            Nodes::List(nodes) if i < nodes.len() => nodes[i].last_use,
+            Nodes::Family(spec, _) => spec.last_use(i),
             _ => 0,
         }
     }
@@ -114,6 +147,35 @@ impl<'a> Graph<'a> {
     /// As [`Graph::new`], and [`Refusal::Operation`] for words that are no node.
     pub const fn from_words(words: &'a [NodeWords]) -> Result<Self, Error> {
         Self::checked(Nodes::Words(words))
+    }
+
+    /// A network of the paper's families, in closed form: neither memory nor this check depends on its depth.
+    ///
+    /// # Errors
+    /// As [`Spec::check`].
+    pub const fn family(spec: &'a Spec) -> Result<Self, Error> {
+        match spec.check() {
+            Ok(()) => Ok(Self { nodes: Nodes::Family(spec, spec.nodes_len()) }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The spec of a family in closed form.
+    pub(crate) const fn spec(&self) -> Option<&'a Spec> {
+        match self.nodes {
+            Nodes::Family(spec, _) => Some(spec),
+            _ => None,
+        }
+    }
+
+    /// The node to look at after node i, and how many nodes i stands for: of blocks that are alike only the first is looked at.
+    #[inline(always)]
+    pub(crate) const fn next_kind(&self, i: usize) -> (usize, u64) {
+        match self.nodes {
+            Nodes::Family(spec, _) => spec.next_kind(i),
+            // Nothing wraps: fewer than 2^26 nodes.
+            _ => (i.wrapping_add(1), 1),
+        }
     }
 
     const fn checked(nodes: Nodes<'a>) -> Result<Self, Error> {
@@ -164,6 +226,7 @@ impl<'a> Graph<'a> {
             // No panic: i is below the length.
             Nodes::List(nodes) if i < nodes.len() => nodes[i].is_input(),
             Nodes::Words(words) if i < words.len() => words::is_input(&words[i]),
+            Nodes::Family(..) => i == 0,
             _ => false,
         }
     }

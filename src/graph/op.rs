@@ -2,6 +2,16 @@ use super::{BackwardFacts, Facts, Shape};
 use crate::error::{Error, Refusal};
 use crate::layer::{self, Window};
 
+/// What an operation with statistics over the batch does with them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Norm {
+    /// Added to the variance under the root; without one only the mean is taken away.
+    pub eps: Option<f32>,
+    /// The momentum of its running statistics, where it has some, and a scale and a shift for each channel.
+    pub affine: Option<f32>,
+}
+
 /// An operation. What it needs and what it costs is in its [`Facts`]; its loops are in [`layer`](crate::layer).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -48,6 +58,13 @@ pub enum Op {
         /// Weight of a new batch in the running statistics.
         momentum: f32,
     },
+    /// Batch norm without parameters, over the points of the batch in inference, too.
+    Normalise {
+        /// Added to the variance under the root.
+        eps: f32,
+    },
+    /// Minus the mean over points and positions of each channel.
+    Centre,
     /// The mean under a window.
     AveragePool {
         /// The window, without padding.
@@ -91,6 +108,8 @@ impl Op {
             Op::Prelu { .. } => "prelu",
             Op::Crelu => "crelu",
             Op::BatchNorm { .. } => "batch-norm",
+            Op::Normalise { .. } => "normalise",
+            Op::Centre => "centre",
             Op::AveragePool { .. } => "average-pool",
             Op::MaxPool { .. } => "max-pool",
             Op::Dropout { .. } => "dropout",
@@ -109,6 +128,24 @@ impl Op {
         matches!(self, Op::Add { .. })
     }
 
+    /// Whether a dense layer has a bias; None for other operations.
+    pub(crate) const fn dense(&self) -> Option<bool> {
+        match *self {
+            Op::Dense { bias, .. } => Some(bias),
+            _ => None,
+        }
+    }
+
+    /// What it normalises by; None for operations without statistics.
+    pub const fn norm(&self) -> Option<Norm> {
+        match *self {
+            Op::BatchNorm { eps, momentum } => Some(Norm { eps: Some(eps), affine: Some(momentum) }),
+            Op::Normalise { eps } => Some(Norm { eps: Some(eps), affine: None }),
+            Op::Centre => Some(Norm { eps: None, affine: None }),
+            _ => None,
+        }
+    }
+
     /// What the operation makes of operands of these shapes, and what it needs for that. An operation with one operand gets it twice.
     ///
     /// # Errors
@@ -123,6 +160,8 @@ impl Op {
             Op::Prelu { slope } => layer::prelu::facts(x, slope),
             Op::Crelu => layer::crelu::facts(x),
             Op::BatchNorm { eps, momentum } => layer::channel_norm::facts(x, eps, momentum),
+            Op::Normalise { eps } => layer::channel_norm::normalise_facts(x, eps),
+            Op::Centre => Facts::in_place(x),
             Op::AveragePool { window } => layer::pool::average_facts(x, window),
             Op::MaxPool { window } => layer::pool::max_facts(x, window),
             Op::Dropout { rate } => layer::dropout::facts(x, rate),
@@ -143,6 +182,8 @@ impl Op {
             Op::Prelu { .. } => layer::prelu::backward(x, tile),
             Op::Crelu => BackwardFacts::rectifier(x, tile, true),
             Op::BatchNorm { .. } => layer::channel_norm::backward(x, tile),
+            Op::Normalise { .. } => layer::channel_norm::NORMALISE_BACKWARD,
+            Op::Centre => BackwardFacts::IN_PLACE,
             Op::AveragePool { .. } | Op::Shortcut { .. } => BackwardFacts::NOTHING,
             Op::MaxPool { window } => layer::pool::max_backward(x, window, tile),
         }

@@ -30,6 +30,8 @@ const fn of_op(op: &Op) -> (u32, bool, [u32; 5]) {
         Op::Dropout { rate } => (11, false, [rate.to_bits(), 0, 0, 0, 0]),
         Op::Shortcut { channels, stride } => (12, false, [*channels, *stride, 0, 0, 0]),
         Op::Add { a, b } => (13, false, [a.to_bits(), b.to_bits(), 0, 0, 0]),
+        Op::Normalise { eps } => (14, false, [eps.to_bits(), 0, 0, 0, 0]),
+        Op::Centre => (15, false, [0; 5]),
     }
 }
 
@@ -69,6 +71,8 @@ const fn op_of(words: &NodeWords) -> Option<Op> {
         11 => Op::Dropout { rate: f32::from_bits(first) },
         12 => Op::Shortcut { channels: first, stride: second },
         13 => Op::Add { a: f32::from_bits(first), b: f32::from_bits(second) },
+        14 => Op::Normalise { eps: f32::from_bits(first) },
+        15 => Op::Centre,
         _ => return None,
     })
 }

@@ -266,6 +266,38 @@ pub(crate) fn max_pool_values(pool: &Pool, points: usize, x: &[f32], y: &mut [f3
     Ok(())
 }
 
+/// The tangents of what is largest, from `(x, t)` to `y`: those of [`max_pool_tangent`] without a tape.
+///
+/// # Errors
+/// As [`max_pool_forward`].
+pub(crate) fn max_pool_tangents(
+    pool: &Pool,
+    points: usize,
+    (x, t): (&[f32], &[f32]),
+    y: &mut [f32],
+) -> Result<(), Error> {
+    let shape = Lengths::of(pool, points, can_choose(pool))?;
+    long_enough(Buffer::Inputs, x.len().min(t.len()), shape.input)?;
+    long_enough(Buffer::Outputs, y.len(), shape.output)?;
+    for c in 0..shape.channels {
+        let (x, t) = (part(x, c, shape.planes.0), part(t, c, shape.planes.0));
+        let y = part_mut(y, c, shape.planes.1);
+        for place in shape.places.all() {
+            for (p, y) in part_mut(y, shape.places.index(place), points).iter_mut().enumerate() {
+                let mut largest = None;
+                for position in shape.places.taps().filter_map(|tap| shape.places.sees(place, tap)) {
+                    let at = index(position, points, p);
+                    let (Some(x), Some(t)) = (x.get(at), t.get(at)) else { continue };
+                    if largest.is_none_or(|largest| *x > largest) {
+                        (largest, *y) = (Some(*x), *t);
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The backward pass of a max pool in a graph.
 pub(crate) const fn max_backward(x: Shape, window: Window, tile: u32) -> BackwardFacts {
     let tape = match (Pool { input: x.image(), window }).output() {

@@ -42,9 +42,9 @@ pub struct Seen<'a> {
     /// Units of each point.
     pub units: u32,
     /// `[tile][unit][T]`
-    pub(super) data: &'a [f32],
-    pub(super) tile_len: usize,
-    pub(super) tile: usize,
+    pub(crate) data: &'a [f32],
+    pub(crate) tile_len: usize,
+    pub(crate) tile: usize,
 }
 
 impl Seen<'_> {

@@ -24,6 +24,8 @@ pub struct Seeded {
     first_weight_std: f32,
     first_bias_std: f32,
     readout_std: f32,
+    /// Number of the last layer.
+    readout: u32,
     isa: Isa,
 }
 
@@ -48,6 +50,7 @@ impl Seeded {
             first_weight_std: spec.first_weight_std,
             first_bias_std: spec.first_bias_std,
             readout_std: spec.resolved_readout_std(),
+            readout: spec.depth.saturating_add(1),
             isa: Isa::Portable,
         }
     }
@@ -55,6 +58,16 @@ impl Seeded {
     /// The same, drawn by other instructions.
     pub fn with_isa(self, isa: Isa) -> Self {
         Self { isa, ..self }
+    }
+
+    /// The affine map of a layer: the first is the stem, the last one the readout.
+    pub(crate) fn dense(&self, layer: u32, (fan_in, fan_out): (u32, u32), bias: bool) -> Dense {
+        let role = match layer {
+            1 => Role::Stem,
+            layer if layer == self.readout => Role::Readout,
+            _ => Role::Hidden,
+        };
+        Dense { role, layer, fan_in, fan_out, bias }
     }
 
     fn stream(&self, purpose: Purpose, layer: u32) -> Stream {

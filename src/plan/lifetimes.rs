@@ -1,5 +1,5 @@
 use super::Want;
-use crate::graph::{Graph, Node, Saved};
+use crate::graph::{BackwardFacts, Graph, Node, Saved, Shape};
 
 /// The size and lifetime of a value, of what an operation saves, or of a gradient.
 ///
@@ -36,6 +36,10 @@ pub(crate) struct Lifetimes<'a> {
 
 impl<'a> Lifetimes<'a> {
     pub const fn new(graph: &Graph<'a>, want: Want) -> Self {
+        if graph.spec().is_some() {
+            // A chain with one output, in closed form: only gradients of its input are wanted.
+            return Self { graph: *graph, want, bottom: 0, outputs: 1 };
+        }
         let mut bottom = 0;
         if !want.inputs() {
             while bottom < graph.len() && !(want.parameters() && learns(graph, bottom)) {
@@ -112,6 +116,13 @@ impl<'a> Lifetimes<'a> {
         i >= self.bottom
     }
 
+    /// What the backward pass of a node needs, where the statistics of norms are what is wanted.
+    #[inline(always)]
+    pub const fn backward(&self, node: &Node, tile: u32) -> BackwardFacts {
+        let x = self.graph.shape(node.x as usize);
+        if self.want.detached() { detached(node, x, tile) } else { node.op.backward(x, tile) }
+    }
+
     /// What node i saves for its backward pass.
     // Out of line, like everything for gradients: inference on a small stack does not pay for it.
     #[inline(never)]
@@ -120,7 +131,7 @@ impl<'a> Lifetimes<'a> {
         if !self.want.backward() || i < self.bottom || node.is_input() {
             return Saved::Nothing;
         }
-        let facts = node.op.backward(self.graph.shape(node.x as usize), 1);
+        let facts = self.backward(&node, 1);
         if self.want.parameters() && !matches!(facts.saved_for_parameters, Saved::Nothing) {
             return facts.saved_for_parameters;
         }
@@ -171,7 +182,7 @@ impl<'a> Lifetimes<'a> {
     #[inline(never)]
     const fn grows(&self, i: usize) -> bool {
         let node = self.graph.at(i);
-        node.op.backward(self.graph.shape(node.x as usize), 1).grows
+        self.backward(&node, 1).grows
     }
 
     #[inline(never)]
@@ -198,7 +209,7 @@ impl<'a> Lifetimes<'a> {
             && !node.is_input()
             && self.wanted(x)
             && self.graph.last_use(x) as usize != i
-            && !node.op.backward(self.graph.shape(x), 1).in_place
+            && !self.backward(&node, 1).in_place
     }
 
     #[inline(never)]
@@ -223,7 +234,7 @@ impl<'a> Lifetimes<'a> {
         }
         let node = self.graph.at(i);
         let (x, y) = (node.x as usize, node.y as usize);
-        if reads_twice(&node) || !node.op.backward(self.graph.shape(x), 1).in_place {
+        if reads_twice(&node) || !self.backward(&node, 1).in_place {
             return None;
         }
         if self.wanted(y) && self.graph.last_use(y) as usize == i {
@@ -231,6 +242,13 @@ impl<'a> Lifetimes<'a> {
         }
         if self.wanted(x) && self.graph.last_use(x) as usize == i { Some(x) } else { None }
     }
+}
+
+/// With the statistics of norms as constants, nothing is normalised again.
+#[inline(never)]
+const fn detached(node: &Node, x: Shape, tile: u32) -> BackwardFacts {
+    let facts = node.op.backward(x, tile);
+    if matches!(facts.saved, Saved::Normalised) { BackwardFacts::IN_PLACE } else { facts }
 }
 
 /// Whether both operands of a binary operation are the same value.

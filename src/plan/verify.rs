@@ -1,14 +1,16 @@
-use super::lifetimes::{Lifetime, Lifetimes, VALUE};
+use super::lifetimes::{EXTRA, GRADIENT, Lifetime, Lifetimes, VALUE};
+use super::sums::Sums;
 use super::{Memory, Storage, Want, place};
 use crate::error::{Buffer, Error, Refusal};
 use crate::graph::{BackwardFacts, Facts, Graph};
+use crate::network::Spec;
 
 /// A graph with verified slots, and the lengths of what its passes need.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Plan<'a> {
     pub(crate) lifetimes: Lifetimes<'a>,
-    slots: &'a [u32],
+    slots: Slots<'a>,
     /// Units of a point in all slots.
     pub units: u64,
     /// Parameters of all nodes, in their order.
@@ -23,6 +25,17 @@ pub struct Plan<'a> {
     pub descent_scratch: [u64; 2],
     /// Multiply-adds of one point in the forward pass.
     pub multiply_adds: u64,
+    /// f32 elements of the statistics of norms, of a batch that is in memory as a whole: those that norms share, and all.
+    pub(crate) statistics: [u32; 2],
+}
+
+/// Where everything begins.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+enum Slots<'a> {
+    List(&'a [u32]),
+    /// In closed form.
+    Family(&'a Spec),
 }
 
 /// The result of verifying a graph and its slots: their hash and all lengths.
@@ -37,6 +50,7 @@ pub struct Verified {
     scratch_best: u64,
     descent_scratch: [u64; 2],
     multiply_adds: u64,
+    statistics: [u32; 2],
 }
 
 impl<'a> Plan<'a> {
@@ -82,10 +96,31 @@ impl<'a> Plan<'a> {
         if plan.is_too_large() { Err(Error::Refused(Refusal::TooLarge)) } else { Ok((plan, memory)) }
     }
 
+    /// The plan of a network of the paper's families in closed form, for its outputs and the gradients of its input.
+    ///
+    /// # Errors
+    /// As [`Spec::check`]; [`Refusal::Want`] for gradients of parameters; [`Refusal::TooLarge`] past 2^32 - 1 units.
+    pub const fn family(spec: &'a Spec, want: Want) -> Result<Self, Error> {
+        let graph = match Graph::family(spec) {
+            Ok(graph) => graph,
+            Err(error) => return Err(error),
+        };
+        if want.parameters() {
+            return Err(Error::Refused(Refusal::Want));
+        }
+        let mut plan = Self { slots: Slots::Family(spec), ..Self::empty(&graph, want, &[]) };
+        if let Err(error) = plan.add_lengths() {
+            return Err(error);
+        }
+        plan.units = spec.slots_len(want.backward() && !want.detached());
+        // Parameters are drawn where they are needed: there may be any number.
+        if plan.units > u32::MAX as u64 { Err(Error::Refused(Refusal::TooLarge)) } else { Ok(plan) }
+    }
+
     const fn empty(graph: &Graph<'a>, want: Want, slots: &'a [u32]) -> Self {
         Self {
             lifetimes: Lifetimes::new(graph, want),
-            slots,
+            slots: Slots::List(slots),
             units: 0,
             parameters_len: 0,
             running_len: 0,
@@ -93,6 +128,7 @@ impl<'a> Plan<'a> {
             scratch_best: 0,
             descent_scratch: [0, 0],
             multiply_adds: 0,
+            statistics: [0, 0],
         }
     }
 
@@ -103,9 +139,11 @@ impl<'a> Plan<'a> {
     /// Computes all lengths but those of the slots. In place and out of line: a small stack holds one plan.
     #[inline(never)]
     const fn add_lengths(&mut self) -> Result<(), Error> {
-        let (need, have) = (self.lifetimes.len(), self.slots.len());
-        if have < need {
-            return Err(Error::TooShort { buffer: Buffer::Slots, need: need as u64, have: have as u64 });
+        if let Slots::List(slots) = self.slots
+            && slots.len() < self.lifetimes.len()
+        {
+            let (need, have) = (self.lifetimes.len() as u64, slots.len() as u64);
+            return Err(Error::TooShort { buffer: Buffer::Slots, need, have });
         }
         let mut i = 0;
         while i < self.lifetimes.graph.len() {
@@ -113,9 +151,10 @@ impl<'a> Plan<'a> {
             let Some(facts) = self.lifetimes.graph.facts(i as u32) else {
                 return Err(Error::Refused(Refusal::Operation));
             };
+            let (next, times) = self.lifetimes.graph.next_kind(i);
             let (Some(parameters), Some(multiply_adds)) = (
-                self.parameters_len.checked_add(facts.parameters_len()),
-                self.multiply_adds.checked_add(facts.multiply_adds),
+                sum_of(self.parameters_len, facts.parameters_len(), times),
+                sum_of(self.multiply_adds, facts.multiply_adds, times),
             ) else {
                 return Err(Error::Refused(Refusal::TooLarge));
             };
@@ -123,8 +162,13 @@ impl<'a> Plan<'a> {
             // Nothing saturates: at most 2^24 nodes of fewer than 2^32 channels.
             self.running_len = self.running_len.saturating_add(2 * facts.running as u64);
             self.add_scratch(i, &facts);
-            i = i.wrapping_add(1);
+            i = next;
         }
+        let (shared, all) = self.rows(Sums::Batch);
+        if all > u32::MAX as u64 {
+            return Err(Error::Refused(Refusal::TooLarge));
+        }
+        self.statistics = [shared as u32, all as u32];
         Ok(())
     }
 
@@ -189,17 +233,38 @@ impl<'a> Plan<'a> {
     }
 
     const fn slot_at(&self, slot: usize) -> u64 {
-        // No panic: the index was compared; `get` is not const.
-        if slot < self.slots.len() { self.slots[slot] as u64 } else { u32::MAX as u64 }
+        match self.slots {
+            // No panic: the index was compared; `get` is not const.
+            Slots::List(slots) if slot < slots.len() => slots[slot] as u64,
+            _ => u32::MAX as u64,
+        }
     }
 
     /// The result of the verification, for [`Plan::again`].
     pub const fn verified(&self) -> Verified {
         let Self {
-            units, parameters_len, running_len, scratch_len, scratch_best, descent_scratch, multiply_adds, ..
+            units,
+            parameters_len,
+            running_len,
+            scratch_len,
+            scratch_best,
+            descent_scratch,
+            multiply_adds,
+            statistics,
+            ..
         } = *self;
-        let hash = hash(&self.lifetimes, self.slots);
-        Verified { hash, units, parameters_len, running_len, scratch_len, scratch_best, descent_scratch, multiply_adds }
+        let hash = hash(&self.lifetimes, self.slots());
+        Verified {
+            hash,
+            units,
+            parameters_len,
+            running_len,
+            scratch_len,
+            scratch_best,
+            descent_scratch,
+            multiply_adds,
+            statistics,
+        }
     }
 
     /// The plan of a graph and slots that were verified before, in time linear in the number of nodes.
@@ -221,6 +286,7 @@ impl<'a> Plan<'a> {
             scratch_best,
             descent_scratch,
             multiply_adds,
+            statistics,
         } = *verified;
         let [c, d] = hash(&lifetimes, slots);
         if a != c || b != d {
@@ -228,7 +294,7 @@ impl<'a> Plan<'a> {
         }
         Ok(Self {
             lifetimes,
-            slots,
+            slots: Slots::List(slots),
             units,
             parameters_len,
             running_len,
@@ -236,6 +302,7 @@ impl<'a> Plan<'a> {
             scratch_best,
             descent_scratch,
             multiply_adds,
+            statistics,
         })
     }
 
@@ -244,19 +311,54 @@ impl<'a> Plan<'a> {
         &self.lifetimes.graph
     }
 
+    /// Number of inputs, which are the first nodes.
+    pub(crate) fn inputs(&self) -> u32 {
+        if let Slots::Family(_) = self.slots {
+            return 1;
+        }
+        (0..).take_while(|i| self.lifetimes.graph.is_input(*i)).count() as u32
+    }
+
     /// What is wanted of it.
     pub const fn want(&self) -> Want {
         self.lifetimes.want
     }
 
-    /// Where each slot begins, in units of a point.
+    /// Where value i begins, or its gradient, and its units.
+    #[inline(always)]
+    pub(crate) fn spot(&self, i: u32, kind: usize) -> (usize, usize) {
+        match self.slots {
+            Slots::List(slots) => {
+                let slot = slots.get(self.lifetimes.slot(i as usize, kind)).map_or(0, |slot| *slot as usize);
+                (slot, self.lifetimes.graph.units(i as usize))
+            }
+            Slots::Family(spec) => {
+                let (slot, units) = spec.spot(i as usize, kind == GRADIENT);
+                (slot, units as usize)
+            }
+        }
+    }
+
+    /// Where each slot begins, in units of a point; none where that is computed.
     pub const fn slots(&self) -> &'a [u32] {
-        self.slots
+        match self.slots {
+            Slots::List(slots) => slots,
+            Slots::Family(_) => &[],
+        }
     }
 
     /// Where a slot of node i begins.
     pub(crate) fn slot(&self, i: u32, kind: usize) -> usize {
-        self.slots.get(self.lifetimes.slot(i as usize, kind)).map_or(0, |slot| *slot as usize)
+        match self.slots {
+            Slots::List(slots) => slots.get(self.lifetimes.slot(i as usize, kind)).map_or(0, |slot| *slot as usize),
+            Slots::Family(spec) if kind == EXTRA => spec.saved_slot(i as usize),
+            Slots::Family(spec) => spec.spot(i as usize, kind == GRADIENT).0,
+        }
+    }
+
+    /// Where value i begins, what its node saves, and its gradient, in units of a point; of plans without gradients the first alone counts.
+    pub fn slots_of(&self, i: u32) -> [usize; 3] {
+        [VALUE, EXTRA, GRADIENT].map(|kind| self.slot(i, kind))
     }
 
     /// Where value i begins, in units of a point.
@@ -270,7 +372,7 @@ impl<'a> Plan<'a> {
         if !self.lifetimes.want.backward() || i < self.lifetimes.bottom {
             return None;
         }
-        Some(node.op.backward(self.lifetimes.graph.shape(node.x as usize), tile))
+        Some(self.lifetimes.backward(&node, tile))
     }
 
     /// f32 elements of the slots of `batch` points in tiles of `tile`; None past 2^64 - 1 or without a tile.
@@ -286,8 +388,9 @@ impl<'a> Plan<'a> {
         let (mut len, mut i) = (0u64, self.lifetimes.bottom);
         while let (true, Some(facts)) = (i < self.lifetimes.graph.len(), self.backward_facts(i, tile)) {
             // Nothing saturates: at most 2^24 nodes of fewer than 2^32 units.
-            len = len.saturating_add(facts.tape);
-            i = i.wrapping_add(1);
+            let (next, times) = self.lifetimes.graph.next_kind(i);
+            len = len.saturating_add(facts.tape.saturating_mul(times));
+            i = next;
         }
         len
     }
@@ -303,15 +406,41 @@ impl<'a> Plan<'a> {
         let (mut len, mut i) = (0u64, self.lifetimes.bottom);
         while let (true, Some(facts)) = (i < self.lifetimes.graph.len(), self.backward_facts(i, tile)) {
             len = larger(len, if self.lifetimes.want.parameters() { facts.gathered } else { 0 });
-            i = i.wrapping_add(1);
+            i = self.lifetimes.graph.next_kind(i).0;
         }
         len
     }
 
-    /// f32 elements of the statistics of batch norms: three for each channel, where there is a backward pass.
+    /// f32 elements of the statistics of norms, of a batch that is in memory as a whole.
     pub const fn statistics_len(&self) -> u64 {
-        // Nothing saturates: at most 2^24 nodes of fewer than 2^32 channels.
-        if self.lifetimes.want.backward() { (self.running_len / 2).saturating_mul(3) } else { 0 }
+        self.statistics[1] as u64
+    }
+
+    /// f32 elements of statistics at the beginning that norms use one after the other, and of all statistics.
+    pub(crate) const fn rows(&self, sums: Sums) -> (u64, u64) {
+        let graph = &self.lifetimes.graph;
+        let (mut header, mut kept, mut i) = (0, 0u64, 0);
+        while i < graph.len() {
+            let (next, times) = graph.next_kind(i);
+            if let Some(norm) = graph.at(i).op.norm() {
+                let channels = graph.shape(i).channels as u64;
+                // Nothing saturates: at most 2^24 nodes of fewer than 2^32 channels.
+                header = larger(header, channels.saturating_mul(sums.shared(&norm)));
+                kept = kept.saturating_add(
+                    channels.saturating_mul(sums.kept(&norm, self.lifetimes.want)).saturating_mul(times),
+                );
+            }
+            i = next;
+        }
+        (header, header.saturating_add(kept))
+    }
+}
+
+/// `sum + term * times`
+const fn sum_of(sum: u64, term: u64, times: u64) -> Option<u64> {
+    match term.checked_mul(times) {
+        Some(terms) => sum.checked_add(terms),
+        None => None,
     }
 }
 

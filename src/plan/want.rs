@@ -1,9 +1,14 @@
 /// What a graph is planned for; it decides what the forward pass saves.
+// In this order each question below is one comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Want {
     /// The outputs.
     Output,
+    /// The outputs, and their derivative along one direction: tangents lie beside the values.
+    Tangent,
+    /// The gradients of the inputs with the statistics of norms held constant: nothing is normalised again on the way back.
+    DetachedGradient,
     /// The gradients of the inputs.
     InputGradient,
     /// The gradients of the parameters and of the inputs.
@@ -20,16 +25,21 @@ impl Want {
 
     /// Whether there is a backward pass.
     pub const fn backward(self) -> bool {
-        !matches!(self, Want::Output)
+        self as u8 > Want::Tangent as u8
     }
 
     /// Whether parameters get gradients.
     pub const fn parameters(self) -> bool {
-        matches!(self, Want::Gradients | Want::ParameterGradient)
+        self as u8 >= Want::Gradients as u8
     }
 
     /// Whether inputs get gradients.
     pub const fn inputs(self) -> bool {
-        matches!(self, Want::Gradients | Want::InputGradient)
+        matches!(self, Want::DetachedGradient | Want::InputGradient | Want::Gradients)
+    }
+
+    /// Whether the statistics of norms are constants in the backward pass.
+    pub const fn detached(self) -> bool {
+        matches!(self, Want::DetachedGradient)
     }
 }

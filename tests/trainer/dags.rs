@@ -7,24 +7,25 @@ use shatterscope::exec::{self, Executor, Options};
 use shatterscope::graph::{Builder, Graph, Node, Op, Shape, Value};
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{self, Affine, Conv, Dropout, Pool, Shortcut, Window};
+use shatterscope::math::Math;
 use shatterscope::plan::{Plan, Storage, Want};
 use shatterscope::random::philox4x32_10;
 use shatterscope::{Error, Refusal};
 
-const WANTS: [Want; 3] = [Want::InputGradient, Want::Gradients, Want::ParameterGradient];
+const WANTS: [Want; 4] = [Want::InputGradient, Want::DetachedGradient, Want::Gradients, Want::ParameterGradient];
 /// Key of dropout.
 const KEY: u64 = 7;
 
 /// Numbers that follow each other.
-struct Draw(u32, u32);
+pub(super) struct Draw(pub u32, pub u32);
 
 impl Draw {
-    fn below(&mut self, n: u32) -> u32 {
+    pub fn below(&mut self, n: u32) -> u32 {
         self.0 += 1;
         ((u64::from(philox4x32_10([self.0, self.1, 0, 0], [20, 26])[0]) * u64::from(n)) >> 32) as u32
     }
 
-    fn of<V: Copy, const N: usize>(&mut self, all: [V; N]) -> V {
+    pub fn of<V: Copy, const N: usize>(&mut self, all: [V; N]) -> V {
         all[self.below(N as u32) as usize]
     }
 }
@@ -50,7 +51,7 @@ fn drawn(draw: &mut Draw, most: u32, norms: bool) -> Vec<Node> {
         let at = g.shape(x);
         let like = |y: &Value| g.shape(*y) == at;
         let mut used = vec![x];
-        let value = match draw.below(15) {
+        let value = match draw.below(17) {
             0 | 1 => g.dense(x, 1 + draw.below(7), i % 2 == 0),
             2 => g.relu(x),
             3 => g.prelu(x, 0.25),
@@ -75,6 +76,8 @@ fn drawn(draw: &mut Draw, most: u32, norms: bool) -> Vec<Node> {
                 g.max_pool(x, under(draw, at, padding))
             }
             14 => g.shortcut(x, at.channels + draw.below(2), 1 + draw.below(2)),
+            15 if norms => g.normalise(x, 1e-3),
+            16 if norms => g.centre(x),
             _ => g.reshape(x, Shape::vector(at.units().unwrap())),
         };
         if !all.contains(&value) {
@@ -97,20 +100,20 @@ fn under(draw: &mut Draw, at: Shape, padding: u32) -> Window {
 }
 
 /// A graph with all that it is run with, by points.
-struct Case {
-    nodes: Vec<Node>,
-    points: usize,
-    mode: Mode,
-    parameters: Vec<f32>,
-    running: Vec<f32>,
+pub(super) struct Case {
+    pub nodes: Vec<Node>,
+    pub points: usize,
+    pub mode: Mode,
+    pub parameters: Vec<f32>,
+    pub running: Vec<f32>,
     /// Of each input.
-    inputs: Vec<Vec<f32>>,
+    pub inputs: Vec<Vec<f32>>,
     /// (node, gradient) of each output.
-    seeds: Vec<(u32, Vec<f32>)>,
+    pub seeds: Vec<(u32, Vec<f32>)>,
 }
 
 impl Case {
-    fn new(draw: &mut Draw, norms: bool) -> Self {
+    pub fn new(draw: &mut Draw, norms: bool) -> Self {
         let nodes = drawn(draw, 16, norms);
         let graph = Graph::new(&nodes).unwrap();
         let points = 1 + draw.below(21) as usize;
@@ -145,8 +148,11 @@ impl Case {
 
     /// Whether points know of each other.
     fn joins_points(&self) -> bool {
-        let norm = |node: &Node| matches!(node.op, Op::BatchNorm { .. });
-        self.mode != Mode::Inference && self.nodes.iter().any(norm)
+        let norm = |node: &Node| match node.op {
+            Op::BatchNorm { .. } => self.mode != Mode::Inference,
+            op => op.norm().is_some(),
+        };
+        self.nodes.iter().any(norm)
     }
 
     fn dropout(&self, node: &Node, rate: f32) -> Option<Dropout> {
@@ -157,43 +163,46 @@ impl Case {
 
 /// What came of it, in bits.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Outcome {
-    outputs: Vec<Vec<u32>>,
+pub(super) struct Outcome {
+    pub outputs: Vec<Vec<u32>>,
     /// Of each input, None under a plan without them.
-    inputs: Vec<Option<Vec<u32>>>,
+    pub inputs: Vec<Option<Vec<u32>>>,
     /// Gradients of the parameters.
     gradient: Vec<u32>,
     running: Vec<u32>,
 }
 
 /// `[unit][point]` as `[point][unit]`, or the other way round.
-fn turned(x: &[f32], rows: usize) -> Vec<f32> {
+pub(super) fn turned(x: &[f32], rows: usize) -> Vec<f32> {
     let columns = x.len() / rows;
     (0..columns).flat_map(|c| (0..rows).map(move |r| x[r * columns + c])).collect()
 }
 
-fn as_units(x: &mut [f32]) -> &mut [[f32; 1]] {
+pub(super) fn as_units(x: &mut [f32]) -> &mut [[f32; 1]] {
     x.as_chunks_mut::<1>().0
 }
 
 /// The definition: values and gradients of all nodes, `[unit][point]` of all points at once.
-struct Walk<'c> {
+pub(super) struct Walk<'c> {
     case: &'c Case,
-    values: Vec<Vec<f32>>,
+    /// Whether the statistics of norms are constants on the way back.
+    detached: bool,
+    pub values: Vec<Vec<f32>>,
     gradients: Vec<Option<Vec<f32>>>,
     /// Of each node: bits or indices of maxima; the normalised operand; inverse deviations.
-    tapes: Vec<Vec<u8>>,
-    normalised: Vec<Vec<f32>>,
-    inverse: Vec<Vec<f32>>,
+    pub tapes: Vec<Vec<u8>>,
+    pub normalised: Vec<Vec<f32>>,
+    pub inverse: Vec<Vec<f32>>,
     running: Vec<f32>,
 }
 
 impl<'c> Walk<'c> {
-    /// All outcomes, with gradients of inputs and parameters.
-    fn run(case: &'c Case) -> Outcome {
+    /// The values of all nodes, and where the weights of each begin and end, and its other parameters end.
+    pub fn values(case: &'c Case, detached: bool) -> (Self, Vec<(usize, usize, usize)>) {
         let n = case.nodes.len();
         let mut walk = Self {
             case,
+            detached,
             values: Vec::new(),
             gradients: vec![None; n],
             tapes: vec![Vec::new(); n],
@@ -211,7 +220,14 @@ impl<'c> Walk<'c> {
             walk.values.push(value);
             (at, channel) = (at + weights + others, channel + facts.running as usize);
         }
-        let mut gradient = vec![0.0; at];
+        (walk, spans)
+    }
+
+    /// All outcomes, with gradients of inputs and parameters.
+    pub fn run(case: &'c Case, detached: bool) -> Outcome {
+        let (mut walk, spans) = Self::values(case, detached);
+        let (n, graph) = (case.nodes.len(), Graph::new(&case.nodes).unwrap());
+        let mut gradient = vec![0.0; case.parameters.len()];
         for (i, of_output) in &case.seeds {
             walk.gradients[*i as usize] = Some(turned(of_output, case.points));
         }
@@ -263,6 +279,18 @@ impl<'c> Walk<'c> {
                 let mut z = x.clone();
                 self.inverse[i] = norm.forward(case.mode, (w, b), &mut self.running[2 * channel..], (&mut z, &mut y));
                 self.normalised[i] = z;
+            }
+            Op::Normalise { .. } | Op::Centre => {
+                let eps = if let Op::Normalise { eps } = node.op { Some(eps) } else { None };
+                y.copy_from_slice(x);
+                let plane = image.plane() as usize * points;
+                for y in y.chunks_mut(plane) {
+                    let moments = layer::channel_norm_moments(y, points, eps.unwrap_or(1.0), Math::Libm);
+                    y.iter_mut().for_each(|y| {
+                        *y = if eps.is_some() { (*y - moments.mean) * moments.inv } else { *y - moments.mean };
+                    });
+                    self.inverse[i].push(moments.inv);
+                }
             }
             Op::AveragePool { window } => {
                 layer::average_pool_forward(&Pool { input: image, window }, points, x, &mut y).unwrap();
@@ -329,11 +357,30 @@ impl<'c> Walk<'c> {
                 for (c, (g, (xhat, (of_gamma, of_beta)))) in g.chunks_mut(plane).zip(own).enumerate() {
                     layer::channel_norm_backward_parameters(g, xhat, points, of_gamma, of_beta);
                     let (inverse, affine) = (self.inverse[i][c], Some(Affine { gamma: w[c], beta: 0.0 }));
-                    if case.mode == Mode::Inference {
+                    if case.mode == Mode::Inference || self.detached {
                         layer::batch_norm_backward_detached(g, inverse, affine);
                     } else {
                         layer::channel_norm_backward_full(g, xhat, points, inverse, affine);
                     }
+                }
+                to = g;
+            }
+            Op::Normalise { .. } => {
+                let plane = image.plane() as usize * points;
+                let own = self.values[i].chunks(plane).zip(&self.inverse[i]);
+                for (g, (xhat, inverse)) in g.chunks_mut(plane).zip(own) {
+                    if self.detached {
+                        layer::batch_norm_backward_detached(g, *inverse, None);
+                    } else {
+                        layer::channel_norm_backward_full(g, xhat, points, *inverse, None);
+                    }
+                }
+                to = g;
+            }
+            Op::Centre => {
+                for g in g.chunks_mut(image.plane() as usize * points) {
+                    let mean = layer::channel_norm_moments(g, points, 1.0, Math::Libm).mean;
+                    g.iter_mut().for_each(|g| *g -= if self.detached { 0.0 } else { mean });
                 }
                 to = g;
             }
@@ -459,7 +506,7 @@ fn graphs_have_the_bits_of_the_plain_loops() {
     for number in 0..400 {
         let mut draw = Draw(0, number);
         let case = Case::new(&mut draw, number % 4 > 0);
-        let expected = Walk::run(&case);
+        let [expected, detached] = [false, true].map(|detached| Walk::run(&case, detached));
         let n = case.nodes.len();
         let uses = |i: u32| case.nodes.iter().filter(|node| !node.is_input() && (node.x == i || node.y == i)).count();
         several += usize::from((0..n as u32).any(|i| uses(i) > 1));
@@ -473,6 +520,7 @@ fn graphs_have_the_bits_of_the_plain_loops() {
             let graph = planned.graph();
             let apart = apart(&case.nodes, want);
             let plans = [planned.plan(), Plan::new(&graph, want, &apart).unwrap()];
+            let expected = if want.detached() { &detached } else { &expected };
             let expected = Outcome {
                 inputs: expected.inputs.iter().map(|g| g.clone().filter(|_| want.inputs())).collect(),
                 gradient: if want.parameters() { expected.gradient.clone() } else { Vec::new() },
@@ -510,7 +558,7 @@ fn graphs_have_the_bits_of_the_plain_loops() {
 
 /// The slot that owns a unit of memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Owner {
+pub(super) enum Owner {
     Nothing,
     Value(usize),
     Saved(usize),
@@ -529,11 +577,21 @@ struct Units<'u> {
 }
 
 /// What it met that it did not look for.
-type Overwritten = (Owner, Owner);
+pub(super) type Overwritten = (Owner, Owner);
 
 impl Units<'_> {
     fn units(&self, i: usize) -> usize {
         self.nodes[i].shape.units().unwrap() as usize
+    }
+
+    /// Whether a node saves its operand normalised.
+    fn saves(&self, i: usize) -> bool {
+        !self.want.detached()
+            && match self.nodes[i].op {
+                Op::BatchNorm { .. } => true,
+                Op::Normalise { .. } => self.wanted(self.nodes[i].x as usize),
+                _ => false,
+            }
     }
 
     /// Where it is stored.
@@ -546,7 +604,7 @@ impl Units<'_> {
             Owner::Saved(i) => (slot(i, 1), of_operand(i)),
             // Behind what a norm saves.
             Owner::Part(i) => {
-                let norm = matches!(self.nodes[i].op, Op::BatchNorm { .. });
+                let norm = self.saves(i);
                 (slot(i, 1) + if norm { of_operand(i) } else { 0 }, of_operand(i))
             }
             Owner::Gradient(i) => (slot(i, 2), self.units(i)),
@@ -589,13 +647,20 @@ impl Units<'_> {
         let ([x, y], op) = (self.operands(i), self.nodes[i].op);
         match op {
             Op::Input { .. } => self.write(Owner::Value(i)),
-            Op::Reshape { .. } | Op::Relu | Op::Prelu { .. } | Op::Dropout { .. } | Op::Crelu => {
-                self.take_place(Owner::Value(x), Owner::Value(i))?;
-            }
-            Op::BatchNorm { .. } => {
+            Op::BatchNorm { .. } | Op::Normalise { .. } if self.saves(i) => {
                 self.take_place(Owner::Value(x), Owner::Saved(i))?;
                 self.write(Owner::Value(i));
                 self.read(Owner::Saved(i))?;
+            }
+            Op::Reshape { .. }
+            | Op::Relu
+            | Op::Prelu { .. }
+            | Op::Dropout { .. }
+            | Op::Crelu
+            | Op::Centre
+            | Op::BatchNorm { .. }
+            | Op::Normalise { .. } => {
+                self.take_place(Owner::Value(x), Owner::Value(i))?;
             }
             Op::Add { .. } => {
                 // One of both may be written over.
@@ -621,7 +686,7 @@ impl Units<'_> {
         match self.nodes[i].op {
             Op::Dense { .. } | Op::Conv { .. } if self.want.parameters() => self.read(Owner::Value(x)),
             Op::Prelu { .. } if self.want.parameters() || self.wanted(x) => self.read(Owner::Value(x)),
-            Op::BatchNorm { .. } => self.read(Owner::Saved(i)),
+            Op::BatchNorm { .. } | Op::Normalise { .. } if self.saves(i) => self.read(Owner::Saved(i)),
             _ => Ok(()),
         }
     }
@@ -651,7 +716,21 @@ impl Units<'_> {
                 }
             }
             _ if !self.wanted(x) => {}
-            Op::Reshape { .. } | Op::Relu | Op::Dropout { .. } | Op::Crelu => {
+            Op::BatchNorm { .. } if !self.want.detached() => {
+                let first = first(x);
+                self.write(if first { Owner::Gradient(x) } else { Owner::Part(i) });
+                if !first {
+                    self.read(Owner::Gradient(x))?;
+                }
+                self.backward_operands(i)?;
+            }
+            Op::Reshape { .. }
+            | Op::Relu
+            | Op::Dropout { .. }
+            | Op::Crelu
+            | Op::Centre
+            | Op::BatchNorm { .. }
+            | Op::Normalise { .. } => {
                 if first(x) {
                     self.take_place(Owner::Gradient(i), Owner::Gradient(x))?;
                 } else {
@@ -689,7 +768,7 @@ impl Units<'_> {
     }
 }
 
-fn simulated(nodes: &[Node], slots: &[u32], want: Want) -> Result<usize, Overwritten> {
+pub(super) fn simulated(nodes: &[Node], slots: &[u32], want: Want) -> Result<usize, Overwritten> {
     let learns =
         |node: &Node| matches!(node.op, Op::Dense { .. } | Op::Conv { .. } | Op::Prelu { .. } | Op::BatchNorm { .. });
     let bottom = if want.inputs() { 0 } else { nodes.iter().position(learns).unwrap_or(nodes.len()) };

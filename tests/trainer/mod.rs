@@ -12,5 +12,6 @@ mod machine;
 mod naive;
 mod networks;
 mod oracle;
+mod runs;
 mod steps;
 mod workers;

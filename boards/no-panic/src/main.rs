@@ -11,6 +11,7 @@ mod exec;
 mod graph;
 mod layer;
 mod network;
+mod points;
 mod probe;
 mod slots;
 mod train;
@@ -28,6 +29,7 @@ extern "C" fn _start() -> ! {
     graph::everything();
     layer::everything();
     network::everything();
+    points::everything();
     probe::everything();
     slots::everything();
     train::everything();

@@ -1,0 +1,149 @@
+//! Products with weights that are drawn a panel at a time.
+use super::memory::{Memory, Span};
+use super::run::Room;
+use crate::kernel::{Isa, all_finite, chain};
+use crate::network::{Block, Dense, Seeded, Wanted, Weights, Workers};
+
+/// How far a product has come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Drawing {
+    row: u32,
+    column: u32,
+    /// Whether a panel gave NaN or infinity.
+    bad: bool,
+    /// Inputs whose weights are needed.
+    wanted: Wanted,
+    /// Multiply-adds of all products.
+    pub done: u64,
+}
+
+impl Drawing {
+    pub const START: Self = Self { row: 0, column: 0, bad: false, wanted: Wanted::ALL, done: 0 };
+
+    /// Forgets a product that was not finished.
+    pub fn restart(&mut self) {
+        (self.row, self.column) = (0, 0);
+    }
+
+    /// Whether no panel of the product at hand has been drawn.
+    pub fn is_new(&self) -> bool {
+        self.row == 0 && self.column == 0
+    }
+}
+
+/// A product of drawn weights with values, and with the tangents beside them.
+pub(super) struct Product<'s> {
+    pub seeded: &'s Seeded,
+    pub dense: Dense,
+    pub transposed: bool,
+    pub from: Span,
+    pub to: Span,
+}
+
+impl Product<'_> {
+    /// Draws and multiplies one panel; None while there are more, then whether all results are finite.
+    pub fn step<'a, K: Workers, const R: usize, const T: usize>(
+        &self,
+        (memory, tangents): (&mut Memory<'a, K, T>, &mut &'a mut [f32]),
+        room: &mut Room<'_>,
+        drawing: &mut Drawing,
+    ) -> Option<bool> {
+        let Self { seeded, ref dense, transposed, from, to } = *self;
+        let (rows, columns) = if transposed { (dense.fan_in, dense.fan_out) } else { (dense.fan_out, dense.fan_in) };
+        let two = !tangents.is_empty();
+        let biased = dense.bias && !transposed;
+        if drawing.is_new() {
+            drawing.bad = false;
+            if biased {
+                self.begin(memory);
+            }
+            // Where weights are drawn in registers, one more or less costs next to nothing.
+            if !room.isa.has_words() {
+                drawing.wanted = self.find_wanted(columns, memory, tangents);
+            }
+        }
+        let panel = &mut *room.scratch;
+        // The panel was found long enough before the run.
+        let Ok(block) = seeded.block(dense, transposed, (drawing.row, drawing.column), panel.len(), R as u32) else {
+            return Some(false);
+        };
+        seeded.fill_wanted::<R>(dense, &block, panel, &drawing.wanted);
+        let panel = panel.get(..block.len()).unwrap_or_default();
+        let ends = block.columns.end >= columns;
+        let first = block.columns.start == 0;
+        let part = Part { isa: room.isa, panel, block: &block, ends, from, to };
+        drawing.bad |= part.run::<K, R, T>(memory, first && !biased);
+        if two {
+            // In the slots of the values.
+            core::mem::swap(&mut memory.values, tangents);
+            drawing.bad |= part.run::<K, R, T>(memory, first);
+            core::mem::swap(&mut memory.values, tangents);
+        }
+        let products = block.len() as u64 * memory.count as u64;
+        drawing.done = drawing.done.saturating_add(if two { 2 * products } else { products });
+        (drawing.row, drawing.column) = if ends { (block.rows.end, 0) } else { (block.rows.start, block.columns.end) };
+        if drawing.row < rows {
+            return None;
+        }
+        (drawing.row, drawing.column) = (0, 0);
+        Some(!drawing.bad)
+    }
+
+    /// Every chain begins with its bias.
+    #[inline(never)]
+    fn begin<K: Workers, const T: usize>(&self, memory: &mut Memory<'_, K, T>) {
+        for row in 0..self.dense.fan_out {
+            let bias = self.seeded.bias(&self.dense, row);
+            for tile in memory.get_mut(self.to).chunks_exact_mut(self.to.tile_len.max(1)) {
+                if let Some(lanes) = tile.as_chunks_mut::<T>().0.get_mut(row as usize) {
+                    *lanes = [bias; T];
+                }
+            }
+        }
+    }
+
+    /// Which of the inputs are zero at all points in memory, as values and as tangents.
+    #[inline(never)]
+    fn find_wanted<K: Workers, const T: usize>(
+        &self,
+        inputs: u32,
+        memory: &Memory<'_, K, T>,
+        tangents: &[f32],
+    ) -> Wanted {
+        let Span { start, len, tile_len } = self.from;
+        let values = memory.get(self.from);
+        let tangents = tangents.get(start..).and_then(|t| t.get(..len)).unwrap_or_default();
+        let all_zero = |x: &[f32], unit: u32| {
+            let mut lanes = x.get(unit as usize * T..).unwrap_or_default().chunks(tile_len.max(1));
+            lanes.all(|lanes| lanes.iter().take(T).all(|x| x.to_bits() << 1 == 0))
+        };
+        Wanted::unless(inputs, |unit| all_zero(values, unit) && all_zero(tangents, unit))
+    }
+}
+
+/// One panel of a product.
+struct Part<'p> {
+    isa: Isa,
+    panel: &'p [f32],
+    block: &'p Block,
+    /// The chains of these rows end here.
+    ends: bool,
+    from: Span,
+    to: Span,
+}
+
+impl Part<'_> {
+    /// Continues the chains of the panel's rows in every tile; whether one ended in NaN or infinity.
+    fn run<K: Workers, const R: usize, const T: usize>(&self, memory: &mut Memory<'_, K, T>, from_zero: bool) -> bool {
+        let (columns, rows) = (&self.block.columns, &self.block.rows);
+        !memory.across(self.from, self.to, |_, x, y| {
+            let x = x.as_chunks::<T>().0.get(columns.start as usize..columns.end as usize).unwrap_or_default();
+            let y = y.as_chunks_mut::<T>().0.get_mut(rows.start as usize..rows.end as usize).unwrap_or_default();
+            if from_zero {
+                y.as_flattened_mut().fill(0.0);
+            }
+            chain::<R, T>(self.isa, self.panel, x, y);
+            !self.ends || all_finite(self.isa, y.as_flattened())
+        })
+    }
+}

@@ -1,0 +1,246 @@
+use super::super::at::At;
+use super::super::forward::{Forward, Mode};
+use super::super::memory::Span;
+use super::{Channels, Rows, affine_of, value};
+use crate::graph::{Node, Norm};
+use crate::kernel::{ABREAST, all_finite, red16_abreast, shift_and_scale, term};
+use crate::layer::{Affine, inverse_deviation};
+use crate::network::Workers;
+use crate::plan::{Sums, Want};
+
+/// Scales and shifts of all channels.
+type Parameters<'p> = Option<(&'p [f32], &'p [f32])>;
+
+impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T> {
+    pub(in super::super) fn norm(&mut self, node: &Node) -> bool {
+        let Some(norm) = node.op.norm() else { return false };
+        let (at, parameters) = self.take_norm(node, norm);
+        if norm.affine.is_some() && self.memory.plan.want() == Want::Output {
+            return self.norm_of_running(node, norm, (parameters, at.channels));
+        }
+        if !self.find_statistics(node, norm, (at.channels, at.kept)) {
+            return false;
+        }
+        if self.saves_normalised(node, norm) {
+            self.normalise_and_save(node, norm, parameters, at.kept)
+        } else {
+            self.normalise(node, norm, parameters, at.kept)
+        }
+    }
+
+    /// Whether the normalised operand is saved, as the plan has it: where the backward pass goes through the statistics.
+    fn saves_normalised(&self, node: &Node, norm: Norm) -> bool {
+        let through = norm.affine.is_some() || self.memory.is_trained(node.x);
+        through && norm.eps.is_some() && self.memory.is_trained(self.node()) && !self.memory.plan.want().detached()
+    }
+
+    /// Where what belongs to a norm begins, and its scales and shifts.
+    fn take_norm(&mut self, node: &Node, norm: Norm) -> (At, Parameters<'p>) {
+        let channels = node.shape.channels as usize;
+        let (at, mut parameters) = (self.at, None);
+        if norm.affine.is_some() {
+            parameters = Some((self.take(channels), self.take(channels)));
+            self.at.channels = at.channels.wrapping_add(channels);
+        }
+        let rows = self.room.sums.kept(&norm, self.memory.plan.want()) as usize;
+        self.at.kept = at.kept.wrapping_add(channels.wrapping_mul(rows));
+        (at, parameters)
+    }
+
+    /// Without scale and shift, which are handed out: for tangents.
+    pub(in super::super) fn normalise_alone(&mut self, node: &Node, norm: Norm) -> (bool, Parameters<'p>) {
+        let (at, parameters) = self.take_norm(node, norm);
+        let finite = self.find_statistics(node, norm, (at.channels, at.kept));
+        (finite && self.normalise(node, norm, None, at.kept), parameters)
+    }
+
+    /// With its running statistics: `y = (((x - mean) * inv) * gamma) + beta`.
+    #[inline(never)]
+    fn norm_of_running(&mut self, node: &Node, norm: Norm, (parameters, at): (Parameters, usize)) -> bool {
+        let (i, isa, math) = (self.node(), self.room.isa, self.room.math);
+        let channels = node.shape.channels as usize;
+        let plane = (node.shape.plane() as usize).wrapping_mul(T);
+        let Mode::Inference { running } = &self.mode else { return false };
+        let own = running.get(at.wrapping_mul(2)..).unwrap_or_default();
+        let (means, rest) = own.split_at_checked(channels).unwrap_or_default();
+        let variances = rest.get(..channels).unwrap_or_default();
+        let inverse = self.room.scratch.get_mut(..channels).unwrap_or_default();
+        for (inverse, variance) in inverse.iter_mut().zip(variances) {
+            *inverse = inverse_deviation(*variance, norm.eps.unwrap_or(0.0), math);
+        }
+        // An infinite variance would hide behind an inverse of zero.
+        if !(all_finite(isa, means) && all_finite(isa, variances) && all_finite(isa, inverse)) {
+            return false;
+        }
+        let inverse = &*inverse;
+        let (from, to) = (self.memory.span(node.x), self.memory.span(i));
+        self.memory.copy(from, to);
+        self.memory.over(to, |_, y| {
+            for (c, y) in y.chunks_exact_mut(plane.max(1)).enumerate() {
+                let affine = affine_of(parameters, c);
+                isa.compiled(shift, y, (value(means, c), value(inverse, c), affine));
+            }
+            all_finite(isa, y)
+        })
+    }
+
+    /// Means, variances and inverse deviations: of the batch or of what was running, where they are not kept from a sweep. Whether
+    /// they are finite.
+    #[inline(never)]
+    fn find_statistics(&mut self, node: &Node, norm: Norm, (channel, kept): (usize, usize)) -> bool {
+        let (isa, math, workers) = (self.room.isa, self.room.math, self.memory.workers);
+        let (channels, plane, count) = (node.shape.channels as usize, node.shape.plane() as usize, self.memory.count);
+        let layout = (self.room.sums, self.room.shared);
+        if matches!(self.room.sums, Sums::Sweeps { .. }) {
+            return true;
+        }
+        let Rows { means, variances, inverse, .. } = Rows::of(self.room.statistics, layout, norm, channels, kept);
+        if let (Mode::Inference { running }, Some(_)) = (&self.mode, norm.affine) {
+            let own = running.get(channel.wrapping_mul(2)..).unwrap_or_default();
+            let (running_means, running_variances) = own.split_at_checked(channels).unwrap_or_default();
+            means.iter_mut().zip(running_means).for_each(|(mean, running)| *mean = *running);
+            variances.iter_mut().zip(running_variances).for_each(|(variance, running)| *variance = *running);
+        } else {
+            let from = self.memory.span(node.x);
+            let all = Channels::<T> { data: self.memory.get(from), tile_len: from.tile_len, plane, first: 0, count };
+            let batch = norm.eps.is_some();
+            let n = (count * plane) as f32;
+            // Whole tiles of vectors: units beside each other are one run of memory.
+            let abreast = plane == 1 && T.is_multiple_of(16) && count.is_multiple_of(T);
+            let whole = if abreast { channels / ABREAST * ABREAST } else { 0 };
+            let (groups, rest_means) = means.split_at_mut_checked(whole).unwrap_or_default();
+            let (group_variances, rest) = variances.split_at_mut_checked(whole).unwrap_or_default();
+            workers.any2(groups, ABREAST, group_variances, ABREAST, |group, means, variances| {
+                let shape = (channels, count / T);
+                let data = all.data.as_chunks::<T>().0.get(group * ABREAST..).unwrap_or_default();
+                let mut found = [0.0; ABREAST];
+                let sums = red16_abreast::<false, T>(isa, data, shape, &found);
+                for (found, sum) in found.iter_mut().zip(&sums) {
+                    *found = sum.fold() / n;
+                }
+                means.iter_mut().zip(found).for_each(|(mean, found)| *mean = found);
+                if batch {
+                    let sums = red16_abreast::<true, T>(isa, data, shape, &found);
+                    for (variance, sum) in variances.iter_mut().zip(&sums) {
+                        *variance = sum.fold() / n;
+                    }
+                }
+                false
+            });
+            workers.any2(rest_means, 1, rest, 1, |c, mean, variance| {
+                let c = whole + c;
+                if let (Some(mean), Some(variance)) = (mean.first_mut(), variance.first_mut()) {
+                    *mean = all.sum::<{ term::VALUE }>(isa, c, 0.0) / n;
+                    if batch {
+                        *variance = all.sum::<{ term::SQUARE }>(isa, c, *mean) / n;
+                    }
+                }
+                false
+            });
+        }
+        let Some(eps) = norm.eps else { return all_finite(isa, means) };
+        // An infinite variance would hide behind an inverse of zero.
+        if !(all_finite(isa, means) && all_finite(isa, variances)) {
+            return false;
+        }
+        if inverse.is_empty() {
+            // Nobody asks for the variances again.
+            for variance in variances.iter_mut() {
+                *variance = inverse_deviation(*variance, eps, math);
+            }
+            return all_finite(isa, variances);
+        }
+        for (inverse, variance) in inverse.iter_mut().zip(&*variances) {
+            *inverse = inverse_deviation(*variance, eps, math);
+        }
+        all_finite(isa, inverse)
+    }
+
+    /// In place, or in a copy of the operand.
+    #[inline(never)]
+    fn normalise(&mut self, node: &Node, norm: Norm, parameters: Parameters, kept: usize) -> bool {
+        let (from, to) = (self.memory.span(node.x), self.memory.span(self.node()));
+        self.memory.copy(from, to);
+        self.normalise_in(to, node, norm, parameters, kept)
+    }
+
+    fn normalise_in(&mut self, to: Span, node: &Node, norm: Norm, parameters: Parameters, kept: usize) -> bool {
+        let isa = self.room.isa;
+        let (channels, plane) = (node.shape.channels as usize, node.shape.plane() as usize);
+        let layout = (self.room.sums, self.room.shared);
+        let Rows { means, variances, inverse, .. } = Rows::of(self.room.statistics, layout, norm, channels, kept);
+        let (batch, means) = (norm.eps.is_some(), &*means);
+        // Where no backward pass wants them, inverse deviations stand in place of variances.
+        let inverse = if batch && inverse.is_empty() { &*variances } else { &*inverse };
+        self.memory.over(to, |_, y| {
+            if plane == 1 && parameters.is_none() {
+                let units = y.as_chunks_mut::<T>().0;
+                if batch {
+                    let of = means.iter().copied().zip(inverse.iter().copied());
+                    shift_and_scale::<true, true, T>(isa, units, of);
+                } else {
+                    shift_and_scale::<true, false, T>(isa, units, means.iter().map(|mean| (*mean, 1.0)));
+                }
+            } else {
+                for (c, y) in y.chunks_exact_mut(plane.wrapping_mul(T).max(1)).enumerate() {
+                    if batch {
+                        isa.compiled(shift, y, (value(means, c), value(inverse, c), affine_of(parameters, c)));
+                    } else {
+                        isa.compiled(centre, y, value(means, c));
+                    }
+                }
+            }
+            all_finite(isa, y)
+        })
+    }
+
+    /// For the backward pass through the statistics: the normalised operand is saved.
+    #[inline(never)]
+    fn normalise_and_save(&mut self, node: &Node, norm: Norm, parameters: Parameters, kept: usize) -> bool {
+        let (isa, workers) = (self.room.isa, self.memory.workers);
+        let (channels, plane) = (node.shape.channels as usize, node.shape.plane() as usize);
+        let (from, to) = (self.memory.span(node.x), self.memory.span(self.node()));
+        let saved = self.memory.saved(self.node(), node.x);
+        self.memory.copy(from, saved);
+        let Some((gamma, beta)) = parameters else {
+            let finite = self.normalise_in(saved, node, norm, None, kept);
+            self.memory.copy(saved, to);
+            return finite;
+        };
+        let layout = (self.room.sums, self.room.shared);
+        let Rows { means, inverse, .. } = Rows::of(self.room.statistics, layout, norm, channels, kept);
+        let (means, inverse) = (&*means, &*inverse);
+        let (x, y) = self.memory.two(saved, to);
+        !workers.any2(x, saved.tile_len, y, to.tile_len, |_, x, y| {
+            for c in 0..channels {
+                let range = c * plane * T..(c + 1) * plane * T;
+                let (Some(x), Some(y)) = (x.get_mut(range.clone()), y.get_mut(range)) else { return true };
+                let affine = Affine { gamma: value(gamma, c), beta: value(beta, c) };
+                isa.compiled(shift_and_keep, (x, y), (value(means, c), value(inverse, c), affine));
+            }
+            !all_finite(isa, y)
+        })
+    }
+}
+
+#[inline(always)]
+fn shift(x: &mut [f32], (mean, inv, affine): (f32, f32, Option<Affine>)) {
+    match affine {
+        Some(affine) => x.iter_mut().for_each(|x| *x = (((*x - mean) * inv) * affine.gamma) + affine.beta),
+        None => x.iter_mut().for_each(|x| *x = (*x - mean) * inv),
+    }
+}
+
+#[inline(always)]
+fn centre(x: &mut [f32], mean: f32) {
+    x.iter_mut().for_each(|x| *x -= mean);
+}
+
+/// x becomes xhat, y the output.
+#[inline(always)]
+fn shift_and_keep((x, y): (&mut [f32], &mut [f32]), (mean, inv, affine): (f32, f32, Affine)) {
+    for (x, y) in x.iter_mut().zip(y) {
+        *x = (*x - mean) * inv;
+        *y = (*x * affine.gamma) + affine.beta;
+    }
+}

@@ -1,0 +1,119 @@
+//! Batch norm, with and without parameters, and centring: what they find of the batch, and what they do with it.
+mod backward;
+mod forward;
+mod running;
+mod sweep;
+mod tangent;
+
+pub(super) use sweep::{Swept, Target};
+
+use crate::graph::Norm;
+use crate::kernel::{Isa, Red16, add_channel};
+use crate::layer::Affine;
+use crate::plan::Sums;
+
+/// The tiles of a buffer: channel c is one run of `plane` units in each.
+#[derive(Clone, Copy)]
+struct Channels<'x, const T: usize> {
+    data: &'x [f32],
+    tile_len: usize,
+    plane: usize,
+    /// Number of the first point, and points.
+    first: usize,
+    count: usize,
+}
+
+impl<'x, const T: usize> Channels<'x, T> {
+    /// (first point, valid lanes, places) of channel c, tile by tile.
+    #[inline(always)]
+    fn of(self, c: usize) -> impl Iterator<Item = (usize, usize, &'x [[f32; T]])> {
+        let Self { data, tile_len, plane, first, count } = self;
+        data.chunks_exact(tile_len.max(1)).take(count.div_ceil(T)).enumerate().map(move |(i, tile)| {
+            let places = tile.as_chunks::<T>().0.get(c * plane..(c + 1) * plane).unwrap_or_default();
+            (first + i * T, T.min(count - i * T), places)
+        })
+    }
+
+    /// Adds a term over points and places to RED16.
+    #[inline(always)]
+    fn add<const TERM: u8>(self, isa: Isa, c: usize, by: f32, sums: &mut Red16) {
+        for (first, valid, x) in self.of(c) {
+            add_channel::<TERM, T>(isa, (x, &[]), by, (first, valid), sums);
+        }
+    }
+
+    /// RED16 of a term over points and places.
+    fn sum<const TERM: u8>(self, isa: Isa, c: usize, by: f32) -> f32 {
+        let mut sums = Red16::new();
+        self.add::<TERM>(isa, c, by, &mut sums);
+        sums.fold()
+    }
+
+    /// Adds the products with another buffer, each element of this one times `by` first.
+    #[inline(always)]
+    fn add_products(self, isa: Isa, xhat: Self, c: usize, by: f32, sums: &mut Red16) {
+        use crate::kernel::term::PRODUCT;
+        for ((first, valid, g), (_, _, xhat)) in self.of(c).zip(xhat.of(c)) {
+            add_channel::<PRODUCT, T>(isa, (g, xhat), by, (first, valid), sums);
+        }
+    }
+}
+
+/// Where a norm's statistics stand, see [`Sums`]. A row that is not kept is empty.
+struct Rows<'s> {
+    /// Sums that go on from block to block.
+    lanes: &'s mut [f32],
+    means: &'s mut [f32],
+    variances: &'s mut [f32],
+    inverse: &'s mut [f32],
+    /// Means of the derivative, and of its products with the normalised values.
+    derivative: [&'s mut [f32]; 2],
+}
+
+/// The first `len` elements, and the rest.
+fn split<'s>(rest: &mut &'s mut [f32], len: usize) -> &'s mut [f32] {
+    let (first, after) = core::mem::take(rest).split_at_mut_checked(len).unwrap_or_default();
+    *rest = after;
+    first
+}
+
+impl<'s> Rows<'s> {
+    /// The rows of a norm of so many channels whose own statistics begin at `at` behind the shared ones.
+    fn of(statistics: &'s mut [f32], (sums, shared): (Sums, usize), norm: Norm, channels: usize, at: usize) -> Self {
+        let (mut shared, own) = statistics.split_at_mut_checked(shared).unwrap_or_default();
+        let mut own = own.get_mut(at..).unwrap_or_default();
+        let batch = if norm.eps.is_some() { channels } else { 0 };
+        match sums {
+            Sums::Batch if norm.affine.is_some() => {
+                let (inverse, means, variances) =
+                    (split(&mut own, channels), split(&mut own, channels), split(&mut own, channels));
+                Self { lanes: &mut [], means, variances, inverse, derivative: [&mut [], &mut []] }
+            }
+            Sums::Batch => {
+                let (means, variances) = (split(&mut shared, channels), split(&mut shared, channels));
+                Self {
+                    lanes: &mut [],
+                    means,
+                    variances,
+                    inverse: split(&mut own, batch),
+                    derivative: [&mut [], &mut []],
+                }
+            }
+            Sums::Sweeps { full } => {
+                let (means, inverse) = (split(&mut own, channels), split(&mut own, batch));
+                let (full, full_batch) = if full { (channels, batch) } else { (0, 0) };
+                let derivative = [split(&mut own, full), split(&mut own, full_batch)];
+                Self { lanes: shared, means, variances: &mut [], inverse, derivative }
+            }
+        }
+    }
+}
+
+fn value(values: &[f32], c: usize) -> f32 {
+    values.get(c).copied().unwrap_or(0.0)
+}
+
+/// The scale and shift of channel c; None without parameters.
+fn affine_of(parameters: Option<(&[f32], &[f32])>, c: usize) -> Option<Affine> {
+    parameters.map(|(gamma, beta)| Affine { gamma: value(gamma, c), beta: value(beta, c) })
+}

@@ -1,0 +1,360 @@
+//! Runs over a set of points, in steps: `mod.rs` says what comes next, `work.rs` does it, `tangent.rs` in forward mode, and `ends.rs` is where
+//! points go in and results come out.
+mod ends;
+mod tangent;
+mod work;
+
+use super::at::At;
+use super::drawn::Drawing;
+use super::memory::Memory;
+use super::norm::{Swept, Target};
+use super::run::{Buffers, Room};
+use super::source::Source;
+use crate::error::{Buffer, Error, Fault, Pass, Refusal};
+use crate::graph::Node;
+use crate::math::is_finite;
+use crate::network::{Input, Observer, Options, Seen, Step, Weights, Workers, cut};
+use crate::plan::{Cursor, Due, Plan, RunLengths, Sweep};
+
+/// A run of a graph over a set of points: its outputs, and their derivative with respect to the inputs.
+///
+/// The work is cut into units: one operation on the points in memory; where weights are drawn, one panel of them. The schedule says how many
+/// points are in memory at a time, and no bit depends on it. R rows of weights by T points are the register tile of the dense kernel: tuning
+/// only, no bit depends on them either.
+pub struct Run<'a, K, const R: usize, const T: usize> {
+    memory: Memory<'a, K, T>,
+    /// The tangents of forward mode, in the slots of the values.
+    tangents: &'a mut [f32],
+    room: Room<'a>,
+    source: Source<'a>,
+    input: Input<'a>,
+    seed: Option<&'a [f32]>,
+    options: Options,
+    lengths: RunLengths,
+    outputs: &'a mut [f32],
+    gradient: &'a mut [f32],
+    cursor: Cursor,
+    /// Where what belongs to the node at hand begins; on the way back, where it ends.
+    at: At,
+    drawing: Drawing,
+    /// The norm that was summed last.
+    target: Option<Target>,
+    /// Multiply-adds of operations that were not drawn.
+    done: u64,
+    /// The layer that a fault of the operation at hand is in.
+    layer: u32,
+    faults: [Option<u32>; 2],
+}
+
+#[cfg(feature = "defmt")]
+impl<K, const R: usize, const T: usize> defmt::Format for Run<'_, K, R, T> {
+    fn format(&self, f: defmt::Formatter) {
+        defmt::write!(f, "Run({=u64} multiply-adds to do)", self.lengths.multiply_adds);
+    }
+}
+
+impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
+    /// Checks every length and value once; the steps cannot fail for want of memory. Of the buffers, `scratch` holds a panel of weights,
+    /// and `gathered` is not used.
+    ///
+    /// `outputs` is `[point][output]`, `gradient` `[point][input]` in reverse mode and `[point][output]` in forward mode, both of the
+    /// wanted points.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], with [`Refusal::Operation`] for drawn weights of other operations than dense layers; [`Error::TooShort`] or
+    /// [`Error::NotFinite`].
+    #[expect(clippy::too_many_arguments, reason = "each is a buffer or a choice of the caller's")]
+    pub fn new(
+        plan: &'a Plan<'a>,
+        source: Source<'a>,
+        workers: &'a K,
+        input: Input<'a>,
+        options: Options,
+        buffers: Buffers<'a>,
+        outputs: &'a mut [f32],
+        gradient: &'a mut [f32],
+    ) -> Result<Self, Error> {
+        let lengths = plan.run(&options, T as u32)?;
+        let (inputs, _) = plan.ends();
+        let need = options.points as u64 * inputs;
+        match input {
+            Input::Points(points) if (points.len() as u64) < need => {
+                return Err(Error::TooShort { buffer: Buffer::Inputs, need, have: points.len() as u64 });
+            }
+            Input::Points(points) => finite(Buffer::Inputs, points)?,
+            Input::Grid { .. } if inputs != 1 => {
+                return Err(Error::TooShort { buffer: Buffer::Inputs, need, have: options.points as u64 });
+            }
+            Input::Grid { from, step } => finite(Buffer::Inputs, &[from, step])?,
+        }
+        check(plan, source, buffers.scratch.len() as u64)?;
+        let Buffers { values, tape, statistics, scratch, gathered } = buffers;
+        let values = cut(Buffer::Values, values, lengths.values_len)?;
+        // Nothing saturates: the product is a length of this buffer.
+        let own = plan.units.saturating_mul(lengths.resident) as usize;
+        let (values, tangents) = values.split_at_mut_checked(own).unwrap_or_default();
+        let tiles = lengths.resident / T as u64;
+        let sums = options.sums();
+        let memory = Memory {
+            plan,
+            workers,
+            values,
+            tape: cut(Buffer::Tape, tape, lengths.tape_len)?,
+            tape_tile_len: lengths.tape_len.checked_div(tiles).unwrap_or(0) as usize,
+            points: lengths.resident as usize,
+            count: 0,
+            tiles: 0,
+            first: 0,
+        };
+        let room = Room {
+            statistics: cut(Buffer::Statistics, statistics, lengths.statistics_len)?,
+            shared: plan.rows(sums).0 as usize,
+            sums,
+            scratch,
+            gathered,
+            isa: options.isa,
+            math: options.math,
+        };
+        Ok(Self {
+            memory,
+            tangents,
+            room,
+            source,
+            input,
+            seed: None,
+            options,
+            lengths,
+            outputs: cut(Buffer::Outputs, outputs, lengths.outputs_len)?,
+            gradient: cut(Buffer::Gradient, gradient, lengths.gradient_len)?,
+            cursor: Cursor::start(plan, &options),
+            at: At::START,
+            drawing: Drawing::START,
+            target: None,
+            done: 0,
+            layer: 0,
+            faults: [None; 2],
+        })
+    }
+
+    /// Weighs the derivative: u `[point][output]` in reverse mode, v `[point][input]` in forward mode, for all points of the batch; 1.0
+    /// everywhere unless set.
+    ///
+    /// # Errors
+    /// [`Error::TooShort`] or [`Error::NotFinite`].
+    pub fn with_seed(mut self, seed: &'a [f32]) -> Result<Self, Error> {
+        let (inputs, outputs) = self.memory.plan.ends();
+        let need = self.options.points as u64 * if self.reverse() { outputs } else { inputs };
+        if (seed.len() as u64) < need {
+            return Err(Error::TooShort { buffer: Buffer::Seed, need, have: seed.len() as u64 });
+        }
+        finite(Buffer::Seed, seed)?;
+        self.seed = Some(seed);
+        Ok(self)
+    }
+
+    /// What the run needs, and its work.
+    pub fn lengths(&self) -> &RunLengths {
+        &self.lengths
+    }
+
+    /// Multiply-adds done so far, of [`RunLengths::multiply_adds`].
+    pub fn multiply_adds(&self) -> u64 {
+        self.done.saturating_add(self.drawing.done)
+    }
+
+    /// Runs to the end.
+    ///
+    /// # Errors
+    /// As [`Run::step`].
+    pub fn run(&mut self) -> Result<(), Error> {
+        while !self.step(u64::MAX)?.is_done() {}
+        Ok(())
+    }
+
+    /// Works until about `budget` multiply-adds are done, at least one unit; each unit counts as one more.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] with the layer where NaN or infinity began; outputs and gradient are then not a result.
+    pub fn step(&mut self, budget: u64) -> Result<Step, Error> {
+        self.step_observed(budget, &mut ())
+    }
+
+    /// The same, while `observer` sees what leaves each operation.
+    ///
+    /// # Errors
+    /// As [`Run::step`].
+    pub fn step_observed(&mut self, budget: u64, observer: &mut impl Observer) -> Result<Step, Error> {
+        let mut spent = 0u64;
+        while self.cursor.sweep != Sweep::Done {
+            let before = self.multiply_adds();
+            self.unit(observer)?;
+            spent = spent.saturating_add(1 + self.multiply_adds().saturating_sub(before));
+            if spent >= budget && self.cursor.sweep != Sweep::Done {
+                return Ok(Step::Pending(self.multiply_adds()));
+            }
+        }
+        Ok(Step::Done)
+    }
+
+    fn reverse(&self) -> bool {
+        self.memory.plan.want().backward()
+    }
+
+    /// One unit of work, then the cursor moves on.
+    fn unit(&mut self, observer: &mut impl Observer) -> Result<(), Error> {
+        // Looked at where it stands: to copy it would wait for its stores.
+        let found = self.memory.node(self.cursor.node);
+        let Some(node) = &found else {
+            self.cursor.sweep = Sweep::Done;
+            return Ok(());
+        };
+        self.layer = node.address;
+        if !self.cursor.backward && self.cursor.node == self.memory.plan.inputs() && self.drawing.is_new() {
+            self.load_inputs();
+        }
+        let finite = if self.cursor.is_summed(self.memory.plan) {
+            self.sum(node);
+            Some(true)
+        } else if self.cursor.backward {
+            self.backward(node)
+        } else if self.takes_tangents() {
+            self.both(node)
+        } else {
+            self.value_or_panel(node)
+        };
+        let Some(finite) = finite else { return Ok(()) };
+        observer.worked(self.cursor.pass(), self.cursor.node);
+        if !finite {
+            self.record_fault();
+            return self.next_block();
+        }
+        self.show(node, observer);
+        match self.cursor.advance(self.memory.plan) {
+            Due::Operation => Ok(()),
+            Due::Turn => {
+                self.store_outputs();
+                self.load_seed();
+                Ok(())
+            }
+            Due::Block if self.cursor.sweep != Sweep::Results => self.next_block(),
+            Due::Block => {
+                if self.reverse() {
+                    self.store_gradient();
+                } else {
+                    self.store_outputs();
+                }
+                self.next_block()
+            }
+        }
+    }
+}
+
+impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
+    /// What leaves the operation at hand, to the observer.
+    fn show(&self, node: &Node, observer: &mut impl Observer) {
+        if self.cursor.sweep != Sweep::Results {
+            return;
+        }
+        let span = if self.cursor.backward { self.memory.gradient(node.x) } else { self.memory.span(self.cursor.node) };
+        let seen = Seen {
+            pass: self.cursor.pass(),
+            operation: self.cursor.node,
+            first: self.cursor.first,
+            count: self.memory.count as u32,
+            units: span.tile_len.checked_div(T).unwrap_or(0) as u32,
+            data: self.memory.get(span),
+            tile_len: span.tile_len,
+            tile: T,
+        };
+        observer.see(&seen);
+        if !self.reverse() {
+            let data = self.tangents.get(span.start..).and_then(|t| t.get(..span.len)).unwrap_or_default();
+            observer.see(&Seen { pass: Pass::Backward, data, ..seen });
+        }
+    }
+
+    /// The next points, or the next sweep once all have gone through.
+    fn next_block(&mut self) -> Result<(), Error> {
+        self.drawing.restart();
+        self.at = At::START;
+        let plan = self.memory.plan;
+        let next = self.cursor.first.saturating_add(self.lengths.resident.min(u32::MAX as u64) as u32);
+        if next < self.cursor.end(&self.options) {
+            self.cursor.restart(plan, next);
+            return Ok(());
+        }
+        for (pass, layer) in [Pass::Forward, Pass::Backward].into_iter().zip(self.faults) {
+            if let Some(layer) = layer {
+                return Err(Error::NonFinite(Fault { pass, layer }));
+            }
+        }
+        let swept = match self.cursor.sweep {
+            Sweep::Means => Some(Swept::Values),
+            Sweep::Variances => Some(Swept::Squares),
+            Sweep::Derivative => Some(Swept::Derivative),
+            Sweep::Results | Sweep::Done => None,
+        };
+        if let (Some(swept), Some(target)) = (swept, self.target.take())
+            && !target.fold(&mut self.room, swept, self.options.points)
+        {
+            let reverse = swept == Swept::Derivative && self.reverse();
+            let pass = if reverse { Pass::Backward } else { Pass::Forward };
+            let layer = plan.graph().at(self.cursor.norm as usize).address;
+            return Err(Error::NonFinite(Fault { pass, layer }));
+        }
+        self.cursor.next_sweep(plan, &self.options);
+        Ok(())
+    }
+
+    /// Forward the lowest layer, backward the highest, over all points.
+    fn record_fault(&mut self) {
+        let layer = self.layer;
+        let [forward, backward] = &mut self.faults;
+        if self.cursor.backward {
+            *backward = Some(backward.map_or(layer, |at| at.max(layer)));
+        } else {
+            *forward = Some(forward.map_or(layer, |at| at.min(layer)));
+        }
+    }
+}
+
+/// Refuses weights that are not there, are not finite or cannot be drawn, and too short a panel.
+#[inline(never)]
+fn check(plan: &Plan, source: Source, panel: u64) -> Result<(), Error> {
+    let need = match source {
+        Source::Stored(parameters) => {
+            let (need, have) = (plan.parameters_len, parameters.len() as u64);
+            if have < need {
+                return Err(Error::TooShort { buffer: Buffer::Parameters, need, have });
+            }
+            plan.scratch_len
+        }
+        Source::Seeded(seeded) => {
+            let graph = plan.graph();
+            let (mut need, mut i) = (1, 0);
+            while i < graph.len() {
+                let node = graph.at(i);
+                match node.op.dense() {
+                    Some(bias) => {
+                        let fans = (graph.units(node.x as usize) as u32, graph.units(i) as u32);
+                        need = need.max(seeded.panel_len(&seeded.dense(node.address, fans, bias)));
+                    }
+                    None if graph.facts(i as u32).is_none_or(|facts| facts.parameters_len() > 0) => {
+                        return Err(Error::Node { node: i as u32, refusal: Refusal::Operation });
+                    }
+                    None => {}
+                }
+                i = graph.next_kind(i).0;
+            }
+            need
+        }
+    };
+    if panel < need { Err(Error::TooShort { buffer: Buffer::Panel, need, have: panel }) } else { Ok(()) }
+}
+
+fn finite(buffer: Buffer, values: &[f32]) -> Result<(), Error> {
+    match values.iter().position(|&x| !is_finite(x)) {
+        Some(index) => Err(Error::NotFinite { buffer, layer: 0, index: index as u64 }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,171 @@
+use super::super::at::At;
+use super::super::memory::Span;
+use super::Run;
+use crate::graph::{Node, Op};
+use crate::kernel::all_finite;
+use crate::layer::{Pool, crelu_tangent, max_pool_tangents, relu_tangent};
+use crate::network::{Statistics, Workers};
+
+impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
+    /// Computes the value of a node, and its tangent; whether both are finite.
+    pub(super) fn value_and_tangent(&mut self, node: &Node) -> bool {
+        let at = self.at;
+        match node.op {
+            Op::Input { .. } => true,
+            Op::Dense { .. }
+            | Op::Conv { .. }
+            | Op::Reshape { .. }
+            | Op::AveragePool { .. }
+            | Op::Shortcut { .. }
+            | Op::Dropout { .. }
+            | Op::Add { .. } => self.linear(node, at) && self.value(node),
+            Op::Relu => self.relu_and_tangent(node),
+            Op::Crelu => self.crelu_and_tangent(node),
+            Op::Prelu { .. } => self.prelu_tangent(node, at) && self.value(node),
+            Op::MaxPool { window } => {
+                let pool = Pool { input: self.memory.plan.graph().shape(node.x as usize).image(), window };
+                self.max_pool_tangent(node, &pool) && self.value(node)
+            }
+            Op::BatchNorm { .. } | Op::Normalise { .. } | Op::Centre => self.norm_and_tangent(node),
+        }
+    }
+
+    /// The tangent of an operation that is linear but for its bias: the operation itself without one.
+    #[inline(never)]
+    fn linear(&mut self, node: &Node, at: At) -> bool {
+        core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        let mut pass = self.pass(at);
+        pass.linear = true;
+        let finite = pass.compute(node);
+        core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        finite
+    }
+
+    /// Copies the operand to the slot of the value, of values and tangents.
+    fn copy_both(&mut self, node: &Node, spread: bool) {
+        let (from, to) = (self.memory.span(node.x), self.memory.span(self.cursor.node));
+        for _ in 0..2 {
+            if spread {
+                self.memory.spread(from, to)
+            } else {
+                self.memory.copy(from, to)
+            }
+            core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        }
+    }
+
+    #[inline(never)]
+    fn relu_and_tangent(&mut self, node: &Node) -> bool {
+        self.copy_both(node, false);
+        let isa = self.room.isa;
+        self.over_both(|x, t| isa.compiled(relu_tangent, x, t));
+        true
+    }
+
+    #[inline(never)]
+    fn crelu_and_tangent(&mut self, node: &Node) -> bool {
+        self.copy_both(node, true);
+        let (isa, plane) = (self.room.isa, node.shape.plane() as usize);
+        self.over_both(|x, t| {
+            let (x, t) = (x.as_chunks_mut::<T>().0, t.as_chunks_mut::<T>().0);
+            isa.compiled(|x: &mut [[f32; T]], t: &mut [[f32; T]]| crelu_tangent::<T>(plane, x, t), x, t);
+        });
+        true
+    }
+
+    /// `f(value, tangent)` for every tile of the value at hand.
+    fn over_both(&mut self, f: impl Fn(&mut [f32], &mut [f32]) + Sync) {
+        let (workers, span) = (self.memory.workers, self.memory.span(self.cursor.node));
+        let t = self.tangents.get_mut(span.start..).and_then(|t| t.get_mut(..span.len)).unwrap_or_default();
+        workers.any2(self.memory.get_mut(span), span.tile_len, t, span.tile_len, |_, x, t| {
+            f(x, t);
+            false
+        });
+    }
+
+    /// `t = x > 0 ? t : slope t`
+    #[inline(never)]
+    fn prelu_tangent(&mut self, node: &Node, at: At) -> bool {
+        let isa = self.room.isa;
+        let (from, to) = (self.memory.span(node.x), self.memory.span(self.cursor.node));
+        let slopes = self.pass(at).take(node.shape.channels as usize);
+        core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        self.memory.copy(from, to);
+        let x = self.tangents.get(from.start..).and_then(|x| x.get(..from.len)).unwrap_or_default();
+        let finite = self.memory.over(to, |tile, t| {
+            isa.compiled(sloped, (slopes, from.of_tile(x, tile)), &mut *t);
+            all_finite(isa, t)
+        });
+        core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        finite
+    }
+
+    /// The tangent of the largest under each window.
+    #[inline(never)]
+    fn max_pool_tangent(&mut self, node: &Node, pool: &Pool) -> bool {
+        let (from, to) = (self.memory.span(node.x), self.memory.span(self.cursor.node));
+        core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        let x = self.tangents.get(from.start..).and_then(|x| x.get(..from.len)).unwrap_or_default();
+        let done = self
+            .memory
+            .across(from, to, |tile, t, to| max_pool_tangents(pool, T, (from.of_tile(x, tile), t), to).is_ok());
+        core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        done
+    }
+
+    /// A norm: values first, then the tangents of what was normalised, then scale and shift.
+    #[inline(never)]
+    fn norm_and_tangent(&mut self, node: &Node) -> bool {
+        let (at, i) = (self.at, self.cursor.node);
+        let Some(norm) = node.op.norm() else { return false };
+        let full = self.options.statistics == Statistics::Full;
+        let channels = node.shape.channels as usize;
+        let (from, to) = (self.memory.span(node.x), self.memory.span(i));
+        core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        self.memory.copy(from, to);
+        core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        let mut pass = self.pass(at);
+        let (finite, parameters) = pass.normalise_alone(node, norm);
+        self.at = pass.at;
+        let mut tangents = core::mem::take(&mut self.tangents);
+        let finite = finite && self.pass(at).norm_tangent(&mut *tangents, (node, norm), at.kept, full);
+        self.tangents = core::mem::take(&mut tangents);
+        let Some((gamma, beta)) = parameters else { return finite };
+        let (isa, each) = (self.room.isa, (node.shape.plane() as usize).wrapping_mul(T).max(1));
+        self.over_both(|y, t| {
+            let by = gamma.iter().zip(beta).take(channels);
+            for ((y, t), (gamma, beta)) in y.chunks_exact_mut(each).zip(t.chunks_exact_mut(each)).zip(by) {
+                isa.compiled(affine, (y, t), (*gamma, *beta));
+            }
+        });
+        finite && self.is_finite(to)
+    }
+
+    /// Whether values and tangents are finite.
+    fn is_finite(&mut self, span: Span) -> bool {
+        let (isa, mut finite) = (self.room.isa, true);
+        for _ in 0..2 {
+            finite &= self.memory.over(span, |_, y| all_finite(isa, y));
+            core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        }
+        finite
+    }
+}
+
+#[inline(always)]
+fn affine((y, t): (&mut [f32], &mut [f32]), (gamma, beta): (f32, f32)) {
+    for (y, t) in y.iter_mut().zip(t) {
+        (*y, *t) = ((*y * gamma) + beta, *t * gamma);
+    }
+}
+
+/// `t = x > 0 ? t : slope t` in place.
+#[inline(always)]
+fn sloped((slopes, x): (&[f32], &[f32]), t: &mut [f32]) {
+    let each = x.len().checked_div(slopes.len()).unwrap_or(0).max(1);
+    for ((slope, x), t) in slopes.iter().zip(x.chunks_exact(each)).zip(t.chunks_exact_mut(each)) {
+        for (x, t) in x.iter().zip(t) {
+            *t = if *x > 0.0 { *t } else { slope * *t };
+        }
+    }
+}

@@ -1,0 +1,160 @@
+use super::super::at::At;
+use super::super::backward::Backward;
+use super::super::drawn::Product;
+use super::super::forward::{Forward, Mode};
+use super::super::norm::{Swept, Target};
+use super::super::outputs::NoUpdate;
+use super::super::sink::Sink;
+use super::super::source::Source;
+use super::Run;
+use crate::graph::Node;
+use crate::kernel::all_finite;
+use crate::network::Workers;
+use crate::plan::Sweep;
+
+impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
+    /// Whether tangents go along: forward mode, but not while only values are added up.
+    pub(super) fn takes_tangents(&self) -> bool {
+        !self.reverse() && !matches!(self.cursor.sweep, Sweep::Means | Sweep::Variances)
+    }
+
+    /// A forward pass that stands at the node at hand.
+    pub(super) fn pass(&mut self, at: At) -> Forward<'_, 'a, 'a, K, R, T> {
+        let parameters = match self.source {
+            Source::Stored(parameters) => parameters.get(at.parameters..).unwrap_or_default(),
+            Source::Seeded(_) => &[],
+        };
+        let mut pass = Forward::new(&mut self.memory, &mut self.room, self.cursor.node, parameters, Mode::Probing);
+        pass.at = at;
+        pass
+    }
+
+    /// Computes the value of the node at hand; whether it is finite.
+    pub(super) fn value(&mut self, node: &Node) -> bool {
+        let mut pass = self.pass(self.at);
+        let finite = pass.compute(node);
+        self.at = pass.at;
+        self.count_work(1);
+        finite
+    }
+
+    /// The same; or one panel of weights that are drawn: None while there are more.
+    pub(super) fn value_or_panel(&mut self, node: &Node) -> Option<bool> {
+        match self.panel(node) {
+            Some(finite) => finite,
+            None => Some(self.value(node)),
+        }
+    }
+
+    /// Values and tangents.
+    pub(super) fn both(&mut self, node: &Node) -> Option<bool> {
+        if let Some(finite) = self.panel(node) {
+            return finite;
+        }
+        let finite = self.value_and_tangent(node);
+        self.count_work(1);
+        Some(finite)
+    }
+
+    pub(super) fn backward(&mut self, node: &Node) -> Option<bool> {
+        if let Some(finite) = self.panel(node) {
+            return finite;
+        }
+        let parameters = match self.source {
+            Source::Stored(parameters) => parameters,
+            Source::Seeded(_) => &[],
+        };
+        let sink: Sink<'_, NoUpdate> = Sink::Buffer(parameters, &mut []);
+        let mut pass =
+            Backward::<_, _, R, T>::at_node(&mut self.memory, &mut self.room, sink, self.cursor.node, self.at);
+        let finite = pass.propagate(node);
+        self.at = pass.at;
+        if !finite && node.op.is_binary() {
+            self.layer = self.layer_of_join(node);
+        }
+        self.count_work(1);
+        Some(finite)
+    }
+
+    /// The layer where the gradients of a join are not finite: its own in the branch, which is its second operand; where branch and skip
+    /// meet again, that of the first operand.
+    fn layer_of_join(&mut self, node: &Node) -> u32 {
+        let (isa, branch) = (self.room.isa, self.memory.gradient(node.y));
+        let finite = self.memory.over(branch, |_, g| all_finite(isa, g));
+        match self.memory.node(node.x) {
+            Some(skip) if finite => skip.address,
+            _ => node.address,
+        }
+    }
+
+    /// Counts the work of the node at hand, so many times.
+    fn count_work(&mut self, times: u64) {
+        // What is drawn counts itself.
+        if let Source::Stored(_) = self.source
+            && let Some(facts) = self.memory.plan.graph().facts(self.cursor.node)
+        {
+            let each = times.saturating_mul(self.memory.count as u64);
+            self.done = self.done.saturating_add(facts.multiply_adds.saturating_mul(each));
+        }
+    }
+
+    /// One panel of a node whose weights are drawn; None for other nodes.
+    fn panel(&mut self, node: &Node) -> Option<Option<bool>> {
+        let (Source::Seeded(seeded), Some(bias)) = (self.source, node.op.dense()) else { return None };
+        let (i, x, transposed) = (self.cursor.node, node.x, self.cursor.backward);
+        let (from, to) = match transposed {
+            false => (self.memory.span(x), self.memory.span(i)),
+            true => (self.memory.gradient(i), self.memory.gradient(x)),
+        };
+        let fan_in = if transposed { to } else { from }.tile_len.checked_div(T).unwrap_or(0) as u32;
+        let dense = seeded.dense(node.address, (fan_in, node.shape.channels), bias);
+        let product = Product { seeded, dense, transposed, from, to };
+        let mut none: &mut [f32] = &mut [];
+        let tangents = if self.takes_tangents() { &mut self.tangents } else { &mut none };
+        Some(product.step::<K, R, T>((&mut self.memory, tangents), &mut self.room, &mut self.drawing))
+    }
+
+    /// Adds the points in memory to the sums of the norm at hand.
+    pub(super) fn sum(&mut self, node: &Node) {
+        let Some(norm) = node.op.norm() else { return };
+        let i = self.cursor.node;
+        let rows = self.room.sums.kept(&norm, self.memory.plan.want()) as usize;
+        let channels = node.shape.channels as usize;
+        let own = channels.wrapping_mul(rows);
+        // On the way back what belongs to the node ends here.
+        let kept = if self.cursor.backward { self.at.kept.wrapping_sub(own) } else { self.at.kept };
+        let target = Target { norm, channels, plane: node.shape.plane() as usize, kept };
+        let (parameters, affine) = match self.source {
+            Source::Stored(parameters) => (parameters, norm.affine.is_some()),
+            Source::Seeded(_) => (&[][..], false),
+        };
+        let mut scale: &[f32] = &[];
+        let (swept, span) = match self.cursor.sweep {
+            Sweep::Means => (Swept::Values, self.memory.span(node.x)),
+            Sweep::Variances => (Swept::Squares, self.memory.span(node.x)),
+            _ if self.cursor.backward => {
+                if affine {
+                    let at = self.at.parameters.saturating_sub(channels.wrapping_mul(2));
+                    scale = parameters.get(at..).unwrap_or_default();
+                }
+                (Swept::Derivative, self.memory.gradient(i))
+            }
+            _ => {
+                // Values are normalised before the tangents are looked at.
+                let at = self.at;
+                let (_, _) = self.pass(at).normalise_alone(node, norm);
+                (Swept::Derivative, self.memory.span(node.x))
+            }
+        };
+        let (x, xhat) = match (swept, self.cursor.backward) {
+            (Swept::Derivative, true) => (self.memory.get(span), self.memory.get(self.memory.saved(i, node.x))),
+            (Swept::Derivative, false) => {
+                let t = self.tangents.get(span.start..).and_then(|t| t.get(..span.len)).unwrap_or_default();
+                (t, self.memory.get(self.memory.span(i)))
+            }
+            _ => (self.memory.get(span), &[][..]),
+        };
+        target.add((&self.memory, &mut self.room), swept, (x, xhat), (span, scale));
+        self.target = Some(target);
+    }
+}

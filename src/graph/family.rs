@@ -1,0 +1,230 @@
+//! The paper's families as graphs, in closed form: node i is computed from the spec, so that no depth takes memory.
+use super::{Node, Op, Shape};
+use crate::network::{Family, Norm, Readout, Spec};
+
+/// What a node of a family is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Input,
+    Dense,
+    Norm,
+    Rectifier,
+    Add,
+}
+
+/// The blocks of a graph that are alike: `count` of them, each of `len` nodes, from node `first` on.
+#[derive(Clone, Copy, Debug)]
+struct Blocks {
+    first: usize,
+    len: usize,
+    count: usize,
+}
+
+/// Nodes before the first block: the input and the stem.
+const HEAD: usize = 2;
+
+impl Spec {
+    const fn is_normed(&self) -> bool {
+        !matches!(self.norm, Norm::None)
+    }
+
+    const fn is_joined(&self) -> bool {
+        matches!(self.family, Family::Resnet { .. } | Family::Highway { .. })
+    }
+
+    /// The hidden blocks: `[norm], rectifier, dense, [add]` each.
+    const fn blocks_of_nodes(&self) -> Blocks {
+        let len = 2 + self.is_normed() as usize + self.is_joined() as usize;
+        Blocks { first: HEAD, len, count: self.depth.saturating_sub(1) as usize }
+    }
+
+    /// Nodes between the last block and the readout.
+    const fn tail_nodes(&self) -> usize {
+        match (self.readout, self.norm) {
+            (Readout::Linear, _) => 0,
+            (Readout::Relu, _) | (Readout::NormRelu, Norm::None) => 1,
+            (Readout::NormRelu, _) => 2,
+        }
+    }
+
+    /// Number of nodes.
+    pub(super) const fn nodes_len(&self) -> usize {
+        let Blocks { first, len, count } = self.blocks_of_nodes();
+        // Nothing saturates: fewer than 2^24 layers of at most four nodes.
+        count.saturating_mul(len).saturating_add(first + 1 + self.tail_nodes())
+    }
+
+    /// What node i is, and the number of its layer.
+    #[inline(always)]
+    const fn kind(&self, i: usize) -> (Kind, u32) {
+        let Some(j) = i.checked_sub(HEAD) else {
+            return if i == 0 { (Kind::Input, 0) } else { (Kind::Dense, 1) };
+        };
+        // The lengths of a block are spelled out, so that no division by a variable is left in the program.
+        let blocks = self.blocks_of_nodes();
+        let (block, at) = match blocks.len {
+            2 => (j / 2, j % 2),
+            3 => (j / 3, j % 3),
+            _ => (j / 4, j % 4),
+        };
+        if block < blocks.count {
+            let layer = block as u32 + 1;
+            return match (at, self.is_normed()) {
+                (0, true) => (Kind::Norm, layer),
+                (0, false) | (1, true) => (Kind::Rectifier, layer),
+                (1, false) | (2, true) => (Kind::Dense, layer + 1),
+                _ => (Kind::Add, layer + 1),
+            };
+        }
+        // Nothing wraps: block >= count, and count times the length is at most j.
+        match (self.tail_nodes(), j.wrapping_sub(blocks.count.wrapping_mul(blocks.len))) {
+            (2, 0) => (Kind::Norm, self.depth),
+            (1, 0) | (2, 1) => (Kind::Rectifier, self.depth),
+            _ => (Kind::Dense, self.depth.saturating_add(1)),
+        }
+    }
+
+    /// See [`Graph::next_kind`](super::Graph).
+    #[inline(never)]
+    pub(super) const fn next_kind(&self, i: usize) -> (usize, u64) {
+        let Blocks { first, len, count } = self.blocks_of_nodes();
+        // Nothing wraps: fewer than 2^26 nodes.
+        let (next, end) = (i.wrapping_add(1), first.wrapping_add(len));
+        if count == 0 || i < first || i >= end {
+            return (next, 1);
+        }
+        (if next == end { first.wrapping_add(len.wrapping_mul(count)) } else { next }, count as u64)
+    }
+
+    /// Node i of those that there are.
+    pub(super) const fn node(&self, i: usize) -> Node {
+        let (kind, layer) = self.kind(i);
+        let shape = Shape::vector(self.units_of(kind, layer));
+        // Nothing wraps: the input alone is node 0, and the operands of a join come before it.
+        let (y, mut x) = (i.wrapping_sub(1) as u32, i.wrapping_sub(1) as u32);
+        let op = match kind {
+            Kind::Input => return Node { op: Op::Input { shape }, x: 0, y: 0, shape, address: 0, last_use: 1 },
+            Kind::Dense => {
+                let hidden = layer > 1 && layer <= self.depth;
+                Op::Dense { outputs: shape.channels, bias: layer == 1 || (hidden && self.bias_std != 0.0) }
+            }
+            Kind::Norm => match self.norm {
+                Norm::Batch => Op::Normalise { eps: self.eps },
+                _ => Op::Centre,
+            },
+            Kind::Rectifier => match self.family {
+                Family::Crelu => Op::Crelu,
+                _ => Op::Relu,
+            },
+            Kind::Add => {
+                x = i.wrapping_sub(self.blocks_of_nodes().len) as u32;
+                let (a, b) = match self.join() {
+                    Some(scales) => scales,
+                    None => (1.0, 1.0),
+                };
+                Op::Add { a, b }
+            }
+        };
+        Node { op, x, y, shape, address: layer, last_use: self.last_use_of(i, kind, layer) }
+    }
+
+    /// Units of value i.
+    pub(super) const fn units(&self, i: usize) -> u32 {
+        let (kind, layer) = self.kind(i);
+        self.units_of(kind, layer)
+    }
+
+    #[inline(always)]
+    const fn units_of(&self, kind: Kind, layer: u32) -> u32 {
+        match kind {
+            Kind::Input => 1,
+            Kind::Dense if layer > self.depth => 1,
+            Kind::Rectifier => self.features(),
+            _ => self.width,
+        }
+    }
+
+    /// The last use of value i: a join that waits for it, or the next node.
+    pub(super) const fn last_use(&self, i: usize) -> u32 {
+        let (kind, layer) = self.kind(i);
+        self.last_use_of(i, kind, layer)
+    }
+
+    #[inline(always)]
+    const fn last_use_of(&self, i: usize, kind: Kind, layer: u32) -> u32 {
+        let waits = self.is_joined()
+            && match kind {
+                Kind::Add => layer < self.depth,
+                Kind::Dense => layer == 1 && layer < self.depth,
+                _ => false,
+            };
+        // Nothing wraps: fewer than 2^26 nodes.
+        i.wrapping_add(if waits { self.blocks_of_nodes().len } else { 1 }) as u32
+    }
+
+    const fn is_batch_norm(&self) -> bool {
+        matches!(self.norm, Norm::Batch)
+    }
+
+    /// Units of a point in all slots; `saved` says whether batch norms save their normalised operands.
+    ///
+    /// Values and gradients are at 0 and behind it, in turns; of families with joins what waits for its join is at 0, what is rectified
+    /// behind it, and the branch behind that. The gradient of the output is beside the output.
+    pub(crate) const fn slots_len(&self, saved: bool) -> u64 {
+        let wide = self.spacing() as u64;
+        // Nothing wraps: at most 2^24 layers of at most 2^21 units.
+        let behind = match (self.depth > 1, self.is_joined()) {
+            (true, true) => wide.wrapping_mul(2),
+            (true, false) => wide,
+            (false, _) => 2,
+        };
+        let kept = if saved && self.is_batch_norm() { self.norms() } else { 0 };
+        wide.wrapping_add(behind).wrapping_add(kept.wrapping_mul(self.width as u64))
+    }
+
+    /// From one place to the next: room for a value, and for the output beside its gradient.
+    const fn spacing(&self) -> usize {
+        let wide = self.features() as usize;
+        if wide > 2 { wide } else { 2 }
+    }
+
+    const fn norms(&self) -> u64 {
+        let blocks = self.depth.saturating_sub(1) as u64 * self.is_normed() as u64;
+        blocks.wrapping_add((self.tail_nodes() == 2) as u64)
+    }
+
+    /// Where value i begins, or its gradient, and its units.
+    #[inline(never)]
+    pub(crate) const fn spot(&self, i: usize, gradient: bool) -> (usize, u32) {
+        let (kind, layer) = self.kind(i);
+        (self.slot_of(kind, layer, gradient), self.units_of(kind, layer))
+    }
+
+    #[inline(always)]
+    const fn slot_of(&self, kind: Kind, layer: u32, gradient: bool) -> usize {
+        let behind = self.spacing();
+        if layer > self.depth {
+            let place = if self.is_joined() || layer & 1 == 0 { behind } else { 0 };
+            return place.wrapping_add(gradient as usize);
+        }
+        if !self.is_joined() {
+            // The input has number 0.
+            return if layer & 1 == 1 { 0 } else { behind };
+        }
+        match kind {
+            Kind::Add => 0,
+            Kind::Norm | Kind::Rectifier if layer == self.depth => 0,
+            Kind::Dense if layer == 1 => 0,
+            Kind::Dense if layer > 1 => behind.wrapping_mul(2),
+            _ => behind,
+        }
+    }
+
+    /// Where the batch norm i saves its normalised operand.
+    #[inline(never)]
+    pub(crate) const fn saved_slot(&self, i: usize) -> usize {
+        let (_, layer) = self.kind(i);
+        let before = (layer as usize).wrapping_sub(1).wrapping_mul(self.width as usize);
+        (self.slots_len(false) as usize).wrapping_add(before)
+    }
+}

@@ -1,0 +1,160 @@
+use super::Plan;
+use crate::error::Pass;
+use crate::graph::Graph;
+use crate::network::{Options, Schedule, Statistics};
+
+/// What a pass over the points is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Sweep {
+    /// The means of a norm.
+    Means,
+    /// Its variances.
+    Variances,
+    /// The means of the derivative at a norm.
+    Derivative,
+    /// Outputs and derivative.
+    Results,
+    /// Nothing is left.
+    Done,
+}
+
+/// Which operation comes next, on which points: a function of graph and options alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Cursor {
+    /// What the pass is for.
+    pub sweep: Sweep,
+    /// The norm whose statistics are found.
+    pub norm: u32,
+    /// First point in memory.
+    pub first: u32,
+    /// The direction.
+    pub backward: bool,
+    /// The node.
+    pub node: u32,
+}
+
+/// What is due after an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Due {
+    /// The next operation.
+    Operation,
+    /// Outputs are complete, and gradients of the outputs are due: the backward pass begins.
+    Turn,
+    /// These points are done.
+    Block,
+}
+
+impl Cursor {
+    /// The first operation.
+    pub fn start(plan: &Plan, options: &Options) -> Self {
+        let mut cursor = Self { sweep: Sweep::Results, norm: 0, first: 0, backward: false, node: 0 };
+        if options.schedule != Schedule::WholeBatch
+            && let Some(norm) = first_norm(plan.graph())
+        {
+            (cursor.sweep, cursor.norm) = (Sweep::Means, norm);
+        }
+        cursor.restart(plan, cursor.begin(options));
+        cursor
+    }
+
+    /// First point of a sweep: all of the batch for statistics, the wanted slice for results.
+    fn begin(&self, options: &Options) -> u32 {
+        if self.is_sliced(options) { options.first } else { 0 }
+    }
+
+    /// One past the last point of a sweep.
+    pub fn end(&self, options: &Options) -> u32 {
+        if self.is_sliced(options) { options.first.saturating_add(options.count) } else { options.points }
+    }
+
+    fn is_sliced(&self, options: &Options) -> bool {
+        self.sweep == Sweep::Results && options.schedule != Schedule::WholeBatch
+    }
+
+    /// The first operation on the points from `first` on.
+    pub fn restart(&mut self, plan: &Plan, first: u32) {
+        (self.first, self.backward, self.node) = (first, false, plan.inputs());
+    }
+
+    /// The direction.
+    pub fn pass(&self) -> Pass {
+        if self.backward { Pass::Backward } else { Pass::Forward }
+    }
+
+    /// Whether the operation at hand only adds to the sums of its norm.
+    pub fn is_summed(&self, plan: &Plan) -> bool {
+        self.node == self.norm
+            && match self.sweep {
+                Sweep::Means | Sweep::Variances => true,
+                Sweep::Derivative => self.backward || !plan.want().backward(),
+                Sweep::Results | Sweep::Done => false,
+            }
+    }
+
+    /// Goes on after an operation.
+    pub fn advance(&mut self, plan: &Plan) -> Due {
+        if self.is_summed(plan) || (self.backward && self.node == plan.inputs()) {
+            return Due::Block;
+        }
+        if self.backward {
+            self.node = self.node.saturating_sub(1);
+            return Due::Operation;
+        }
+        if (self.node as usize).saturating_add(1) < plan.graph().len() {
+            self.node = self.node.saturating_add(1);
+            return Due::Operation;
+        }
+        self.backward = plan.want().backward();
+        if self.backward { Due::Turn } else { Due::Block }
+    }
+
+    /// Goes on to the next sweep: means ascending, then variances of batch norms; those of the derivative descending at last, or, where
+    /// tangents go forward, with each norm.
+    pub fn next_sweep(&mut self, plan: &Plan, options: &Options) {
+        let full = options.statistics == Statistics::Full;
+        let graph = plan.graph();
+        let reverse = plan.want().backward();
+        let batch = || graph.at(self.norm as usize).op.norm().is_some_and(|norm| norm.eps.is_some());
+        match self.sweep {
+            Sweep::Means if batch() => self.sweep = Sweep::Variances,
+            Sweep::Means | Sweep::Variances if full && !reverse => self.sweep = Sweep::Derivative,
+            Sweep::Means | Sweep::Variances => {
+                self.next_norm(graph, if full { Sweep::Derivative } else { Sweep::Results })
+            }
+            Sweep::Derivative if !reverse => self.next_norm(graph, Sweep::Results),
+            Sweep::Derivative => match (0..self.norm).rev().find(|i| is_norm(graph, *i)) {
+                Some(norm) => self.norm = norm,
+                None => self.sweep = Sweep::Results,
+            },
+            Sweep::Results | Sweep::Done => self.sweep = Sweep::Done,
+        }
+        self.restart(plan, self.begin(options));
+    }
+
+    /// To the means of the next norm, or to what comes after the last one's.
+    fn next_norm(&mut self, graph: &Graph, after: Sweep) {
+        match (self.norm.saturating_add(1)..graph.len() as u32).find(|i| is_norm(graph, *i)) {
+            Some(norm) => (self.sweep, self.norm) = (Sweep::Means, norm),
+            None => self.sweep = after,
+        }
+    }
+}
+
+fn is_norm(graph: &Graph, i: u32) -> bool {
+    graph.at(i as usize).op.norm().is_some()
+}
+
+/// The first norm; of blocks that are alike only one is looked at.
+fn first_norm(graph: &Graph) -> Option<u32> {
+    let mut i = 0;
+    while i < graph.len() {
+        if is_norm(graph, i as u32) {
+            return Some(i as u32);
+        }
+        i = graph.next_kind(i).0;
+    }
+    None
+}

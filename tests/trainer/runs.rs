@@ -1,0 +1,248 @@
+//! Runs of random graphs over sets of points, in all schedules and both directions, against a walk of the graph in plain loops.
+use super::dags::{Case, Draw, Walk, as_units, simulated, turned};
+use super::machine::{Mode, Planned, bits};
+use super::workers::Order;
+use shatterscope::exec::{Buffers, Run, Source};
+use shatterscope::graph::{Graph, Op};
+use shatterscope::kernel::Isa;
+use shatterscope::layer::{self, Conv, Pool, Shortcut};
+use shatterscope::math::Math;
+use shatterscope::network::{Derivative, Family, Input, Norm, Options, Readout, Schedule, Spec, Statistics};
+use shatterscope::plan::{Plan, Want};
+
+/// `[point][unit]` of several values side by side.
+fn beside<'v>(points: usize, all: impl Iterator<Item = &'v [f32]> + Clone) -> Vec<f32> {
+    let row =
+        |p: usize| all.clone().flat_map(move |x| x[p * x.len() / points..(p + 1) * x.len() / points].iter().copied());
+    (0..points).flat_map(row).collect()
+}
+
+/// The tangents of all nodes by the definition: `[unit][point]` of all points at once.
+fn tangents(
+    case: &Case,
+    walk: &Walk,
+    spans: &[(usize, usize, usize)],
+    of_inputs: &[Vec<f32>],
+    full: bool,
+) -> Vec<Vec<f32>> {
+    let points = case.points;
+    let mut all: Vec<Vec<f32>> = Vec::new();
+    for (i, node) in case.nodes.iter().enumerate() {
+        if node.is_input() {
+            all.push(turned(&of_inputs[i], points));
+            continue;
+        }
+        let (x, t) = (&walk.values[node.x as usize], all[node.x as usize].clone());
+        let image = case.nodes[node.x as usize].shape.image();
+        let w = &case.parameters[spans[i].0..spans[i].1];
+        let (units, plane) = (node.shape.units().unwrap() as usize, image.plane() as usize * points);
+        let mut y = vec![f32::NAN; units * points];
+        match node.op {
+            Op::Input { .. } => {}
+            Op::Reshape { .. } | Op::Dropout { .. } => y = t,
+            Op::Dense { .. } => layer::dense_forward(w, &[], (units, t.len() / points, points), &t, &mut y).unwrap(),
+            Op::Conv { channels, window, .. } => {
+                layer::conv_forward(&Conv { input: image, channels, window }, w, &[], points, &t, &mut y).unwrap();
+            }
+            Op::Relu => {
+                y = t;
+                layer::relu_tangent(&mut x.clone(), &mut y);
+            }
+            Op::Prelu { .. } => layer::prelu_backward_input(w, x, &t, &mut y),
+            Op::Crelu => {
+                let mut values = y.clone();
+                values[..x.len()].copy_from_slice(x);
+                y[..x.len()].copy_from_slice(&t);
+                layer::crelu_tangent::<1>(plane, as_units(&mut values), as_units(&mut y));
+            }
+            Op::BatchNorm { .. } | Op::Normalise { .. } | Op::Centre => {
+                y = t;
+                let xhat = if let Op::BatchNorm { .. } = node.op { &walk.normalised[i] } else { &walk.values[i] };
+                for (c, (t, xhat)) in y.chunks_mut(plane).zip(xhat.chunks(plane)).enumerate() {
+                    let inverse = walk.inverse[i].get(c).copied().unwrap_or(1.0);
+                    match (node.op, full) {
+                        (Op::Centre, true) => {
+                            let mean = layer::channel_norm_moments(t, points, 1.0, Math::Libm).mean;
+                            t.iter_mut().for_each(|t| *t -= mean);
+                        }
+                        (Op::Centre, false) => {}
+                        (_, true) => layer::channel_norm_backward_full(t, xhat, points, inverse, None),
+                        (_, false) => layer::batch_norm_backward_detached(t, inverse, None),
+                    }
+                    if let Op::BatchNorm { .. } = node.op {
+                        t.iter_mut().for_each(|t| *t *= w[c]);
+                    }
+                }
+            }
+            Op::AveragePool { window } => {
+                layer::average_pool_forward(&Pool { input: image, window }, points, &t, &mut y).unwrap();
+            }
+            Op::MaxPool { window } => {
+                let pool = Pool { input: image, window };
+                layer::max_pool_tangent(&pool, points, &walk.tapes[i], &t, &mut y).unwrap();
+            }
+            Op::Shortcut { channels, stride } => {
+                layer::shortcut_forward(&Shortcut { input: image, channels, stride }, points, &t, &mut y).unwrap();
+            }
+            Op::Add { a, b } => {
+                y.copy_from_slice(&all[node.y as usize]);
+                layer::join_forward(a, &t, b, &mut y);
+            }
+        }
+        all.push(y);
+    }
+    all
+}
+
+fn run<const R: usize, const T: usize>(
+    case: &Case,
+    planned: &Planned,
+    order: &Order,
+    options: Options,
+    (seed, budget, more): (&[f32], u64, usize),
+) -> [Vec<u32>; 2] {
+    let plan = planned.plan();
+    let lengths = plan.run(&options, T as u32).unwrap();
+    let [mut values, mut statistics, mut outputs, mut gradient] =
+        [lengths.values_len, lengths.statistics_len, lengths.outputs_len, lengths.gradient_len]
+            .map(|len| vec![f32::NAN; len as usize]);
+    let mut tape = vec![0xa5; lengths.tape_len as usize];
+    let mut scratch = vec![f32::NAN; plan.scratch_len as usize + more];
+    let input = beside(case.points, case.inputs.iter().map(Vec::as_slice));
+    let buffers = Buffers {
+        values: &mut values,
+        tape: &mut tape,
+        statistics: &mut statistics,
+        scratch: &mut scratch,
+        gathered: &mut [],
+    };
+    let source = Source::Stored(&case.parameters);
+    let input = Input::Points(&input);
+    let run = Run::<_, R, T>::new(&plan, source, order, input, options, buffers, &mut outputs, &mut gradient).unwrap();
+    let mut run = run.with_seed(seed).unwrap();
+    while !run.step(budget).unwrap().is_done() {}
+    assert_eq!(run.multiply_adds(), lengths.multiply_adds, "{options:?}: {:?}", case.nodes);
+    [bits(&outputs), bits(&gradient)]
+}
+
+#[test]
+fn runs_have_the_bits_of_the_plain_loops() {
+    for number in 0..250 {
+        let mut draw = Draw(0, 3_000_000 + number);
+        let case = Case { mode: Mode::Probing, ..Case::new(&mut draw, number % 4 > 0) };
+        let graph = Graph::new(&case.nodes).unwrap();
+        let (first, resident) = (draw.below(case.points as u32), draw.below(case.points as u32 + 1));
+        let count = 1 + draw.below(case.points as u32 - first);
+        let order = &[Order::InTurn, Order::Reverse, Order::Threads][number as usize % 3];
+        let of_outputs = beside(case.points, case.seeds.iter().map(|(_, seed)| seed.as_slice()));
+        let of_inputs = beside(case.points, case.inputs.iter().map(Vec::as_slice));
+        // The wanted points of `[point][unit]`.
+        let wanted = |x: &[f32]| {
+            let each = x.len() / case.points;
+            bits(&x[first as usize * each..(first + count) as usize * each])
+        };
+        for statistics in [Statistics::Detached, Statistics::Full] {
+            let full = statistics == Statistics::Full;
+            let (walk, spans) = Walk::values(&case, !full);
+            let outcome = Walk::run(&case, !full);
+            let by_point = |x: &Vec<u32>| x.iter().map(|x| f32::from_bits(*x)).collect::<Vec<_>>();
+            let outputs: Vec<_> = outcome.outputs.iter().map(by_point).collect();
+            let gradients: Vec<_> = outcome.inputs.iter().map(|x| by_point(x.as_ref().unwrap())).collect();
+            let moved = tangents(&case, &walk, &spans, &case.inputs, full);
+            let moved: Vec<_> =
+                graph.outputs().map(|i| &moved[i as usize]).map(|t| turned(t, t.len() / case.points)).collect();
+            let outputs = wanted(&beside(case.points, outputs.iter().map(Vec::as_slice)));
+            let reverse = wanted(&beside(case.points, gradients.iter().map(Vec::as_slice)));
+            let forward = wanted(&beside(case.points, moved.iter().map(Vec::as_slice)));
+            for (derivative, seed, expected) in
+                [(Derivative::Reverse, &of_outputs, &reverse), (Derivative::Forward, &of_inputs, &forward)]
+            {
+                for schedule in [Schedule::WholeBatch, Schedule::Blocks { resident }] {
+                    let isa = Isa::ALL[number as usize % Isa::ALL.len()];
+                    let options = Options {
+                        first,
+                        count,
+                        derivative,
+                        statistics,
+                        schedule,
+                        isa,
+                        ..Options::new(case.points as u32)
+                    };
+                    let planned = Planned::of(case.nodes.clone(), options.want()).unwrap();
+                    let work = (&seed[..], [1, 300, u64::MAX][number as usize % 3], number as usize % 50);
+                    for (tile, [ours, derivative]) in [
+                        ("1x1", run::<1, 1>(&case, &planned, order, options, work)),
+                        ("4x4", run::<4, 4>(&case, &planned, order, options, work)),
+                        ("5x16", run::<5, 16>(&case, &planned, order, options, work)),
+                    ] {
+                        assert_eq!(ours, outputs, "graph {number}, {tile}, {options:?}: {:?}", case.nodes);
+                        assert_eq!(&derivative, expected, "graph {number}, {tile}, {options:?}: {:?}", case.nodes);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What is computed in closed form is a graph; nothing that is needed is overwritten in its slots, and no unit is left unused.
+#[test]
+fn families_are_graphs() {
+    let families = [
+        Family::Feedforward,
+        Family::Resnet { alpha: 0.9, beta: 0.5 },
+        Family::Highway { carry: 0.6, transform: 0.8 },
+        Family::Crelu,
+    ];
+    for family in families {
+        for norm in [Norm::None, Norm::Centre, Norm::Batch] {
+            for readout in [Readout::Relu, Readout::Linear, Readout::NormRelu] {
+                for (depth, width) in [(1, 1), (1, 5), (2, 3), (3, 4), (6, 2)] {
+                    let spec = Spec {
+                        readout,
+                        bias_std: depth as f32 - 2.0,
+                        ..Spec::feedforward(depth, width).with_family(family).with_norm(norm)
+                    };
+                    let spec = Spec { bias_std: spec.bias_std.max(0.0), ..spec };
+                    let graph = Graph::family(&spec).unwrap();
+                    let nodes: Vec<_> = (0..graph.len() as u32).map(|i| graph.node(i).unwrap()).collect();
+                    assert_eq!(graph.node(graph.len() as u32), None);
+                    let listed = Graph::new(&nodes).unwrap_or_else(|told| panic!("{spec:?}: {told} in {nodes:?}"));
+                    for want in [Want::InputGradient, Want::DetachedGradient, Want::Tangent, Want::Output] {
+                        let plan = Plan::family(&spec, want).unwrap();
+                        let slots = (0..graph.len() as u32).flat_map(|i| plan.slots_of(i).map(|slot| slot as u32));
+                        let slots: Vec<_> = slots.collect();
+                        // Without gradients nothing lives longer than with them.
+                        let both = if want.backward() { want } else { Want::DetachedGradient };
+                        let units = simulated(&nodes, &slots, both).unwrap_or_else(|told| panic!("{spec:?}: {told:?}"));
+                        assert!(units as u64 <= plan.units, "{spec:?} {want:?}: {units} of {}", plan.units);
+                        let list = Planned::of(nodes.clone(), want).unwrap();
+                        let list = list.plan();
+                        let lengths = |plan: &Plan| {
+                            let tapes = (plan.tape_tile_len(4), plan.gathered_len(4), plan.statistics_len());
+                            (plan.parameters_len, plan.running_len, plan.multiply_adds, plan.scratch_best, tapes)
+                        };
+                        assert_eq!(lengths(&plan), lengths(&list), "{spec:?} {want:?}");
+                        assert_eq!(listed.len(), graph.len());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// No depth takes long to plan.
+#[test]
+fn the_deepest_family_is_planned_at_once() {
+    let spec = Spec::feedforward((1 << 24) - 1, 8)
+        .with_family(Family::Resnet { alpha: 1.0, beta: 0.1 })
+        .with_norm(Norm::Batch);
+    let plan = Plan::family(&spec, Want::DetachedGradient).unwrap();
+    let options = Options { schedule: Schedule::Blocks { resident: 4 }, ..Options::new(64) };
+    let lengths = plan.run(&options, 4).unwrap();
+    let hidden = u64::from(spec.depth) - 1;
+    assert_eq!(plan.multiply_adds, 8 + hidden * 64 + 8);
+    // Two sweeps to the norm of each block, behind the stem and so many blocks; outputs and gradients of all points.
+    let swept = 2 * (hidden * 8 + 64 * (hidden * (hidden - 1) / 2));
+    assert_eq!(lengths.multiply_adds, 64 * (2 * plan.multiply_adds + swept));
+    assert_eq!(lengths.values_len, 4 * 3 * 8);
+}
