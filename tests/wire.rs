@@ -259,7 +259,7 @@ fn the_page_numbers_the_variants() {
                 Refusal::Plan,
             ]),
         ),
-        ("Traced", number(&[Traced::Digests, TRACED])),
+        ("Traced", number(&[Traced::Digests, TRACED, Traced::Profile])),
         ("Stage", number(&[Stage::Forward, Stage::Backward, Stage::Parameters])),
         (
             "Family",
@@ -313,6 +313,7 @@ fn the_page_numbers_the_variants() {
                 Store::Powers,
                 Store::Nodes,
                 Store::Outputs,
+                Store::Report,
             ]),
         ),
     ];

@@ -5,7 +5,7 @@ use shatterscope::network::{Network, Spec};
 use shatterscope::train::{RateState, Settings, Start};
 use shatterscope::wire::{Facts, Frame, Hello, Message, Part, Run, Save, Store, Teach, Train, With};
 use shatterscope_host::device::channel::{Channel, Received};
-use shatterscope_host::device::link::{Link, Words};
+use shatterscope_host::device::link::{Link, Watched, Words};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -94,7 +94,9 @@ fn train(link: &mut Link, asked: u8) {
         6 => {
             let teach = Teach { session: 1, step: 4, rate: 0.5, count: 1, examples: 0 };
             let inputs = Words { store: Store::Inputs, words: &[0; 8] };
-            if let Ok(taught) = link.teach(&teach, inputs, Words { store: Store::Labels, words: &[1] }) {
+            let watched = Watched { multiply_adds: 1 << 16, every: 1 << 10, progress: &mut |done, of| done <= of };
+            let labels = Words { store: Store::Labels, words: &[1] };
+            if let Ok(taught) = link.teach(&teach, inputs, labels, watched) {
                 assert!(taught.step == 5 && taught.correct <= 1 && taught.loss.is_finite());
             }
         }

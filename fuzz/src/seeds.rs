@@ -183,8 +183,12 @@ fn bodies() -> Vec<Vec<u8>> {
         .chain([train, of_training(0, Store::Inputs, 0, &[0; 16]), of_training(0, Store::Labels, 0, &[1, 0, 0, 0])])
         .chain([Message::Teach(step(0)), of_training(1, Store::Inputs, 0, &[0; 16])])
         .chain([Message::Trace(Trace { step: step(1), what: Traced::Digests })])
-        .chain([Message::Trace(Trace { step: step(2), what })])
-        .chain([Message::Get(Get { session: 4, store: Store::Parameters, first: 0, count: 23 })]);
+        .chain([of_training(2, Store::Inputs, 0, &[0; 16]), Message::Trace(Trace { step: step(2), what })])
+        .chain([Message::Get(Get { session: 4, store: Store::Parameters, first: 0, count: 23 })])
+        .chain([of_training(3, Store::Inputs, 0, &[0; 16])])
+        .chain([Message::Trace(Trace { step: step(3), what: Traced::Profile })])
+        .chain([of_training(4, Store::Inputs, 0, &[0; 16]), of_training(4, Store::Report, 0, &[1, 0, 0, 0])])
+        .chain([Message::Teach(step(4))]);
     let messages = others.into_iter().chain(runs().into_iter().map(Message::Run)).chain(inference).chain(training);
     messages.zip(1..).map(|(message, request)| written(&Frame { request, sequence: 0, message })).collect()
 }

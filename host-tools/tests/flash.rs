@@ -6,7 +6,7 @@ use shatterscope::contract::{Digest, canonical_bits};
 use shatterscope::kernel::Isa;
 use shatterscope::wire::{Save, Saved, Store, Teach, Train, Why, examples_digest};
 use shatterscope_host::device::board::emulated;
-use shatterscope_host::device::link::{Link, LinkError, Words};
+use shatterscope_host::device::link::{Link, LinkError, Watched, Words};
 use shatterscope_host::device::place::open_link;
 use shatterscope_host::device::{Counting, Settings, Target};
 use shatterscope_host::train::{Lesson, Run, Spec, request};
@@ -66,7 +66,9 @@ impl Course {
             let examples = examples_digest(lesson.examples.inputs.iter().copied(), labels.iter().copied());
             let teach = Teach { session, step, rate: lesson.rate, count: labels.len() as u32, examples };
             let inputs = Words { store: Store::Inputs, words: &inputs };
-            let taught = link.teach(&teach, inputs, Words { store: Store::Labels, words: labels }).unwrap();
+            let watched = Watched { multiply_adds: 0, every: 0, progress: &mut |_, _| true };
+            let labels = Words { store: Store::Labels, words: labels };
+            let taught = link.teach(&teach, inputs, labels, watched).unwrap();
             assert_eq!(taught.digest, self.digests[step as usize + 1], "after step {step}");
         }
     }

@@ -11,7 +11,7 @@ use shatterscope::wire::{
 };
 use shatterscope::{Fault, Pass};
 use shatterscope_host::device::fit::request;
-use shatterscope_host::device::link::{Link, LinkError, Standing, Words};
+use shatterscope_host::device::link::{Link, LinkError, Standing, Watched, Words};
 use shatterscope_host::predict::Placed;
 use shatterscope_host::spec::Overrides;
 use shatterscope_layers::Layer;
@@ -326,14 +326,35 @@ fn ready(link: &mut Link) -> Result<(), LinkError> {
 fn teach(link: &mut Link) -> Result<(), LinkError> {
     let teach = Teach { session: 1, step: 4, rate: 0.5, count: 1, examples: 0 };
     let inputs = Words { store: Store::Inputs, words: &[0; 8] };
-    link.teach(&teach, inputs, Words { store: Store::Labels, words: &[1] }).map(|_| ())
+    link.teach(&teach, inputs, Words { store: Store::Labels, words: &[1] }, watched(&mut |_, _| true)).map(|_| ())
+}
+
+/// Multiply-adds of the step, and of the forward pass.
+const WORK: u64 = 1 << 16;
+
+fn watched(progress: &mut dyn FnMut(u64, u64) -> bool) -> Watched<'_> {
+    Watched { multiply_adds: WORK, every: 1 << 10, progress }
+}
+
+fn predict(link: &mut Link) -> Result<(), LinkError> {
+    let predict = Predict { session: 1, count: 1, inputs: 0 };
+    let inputs = Words { store: Store::Inputs, words: &[0; 8] };
+    link.predict(&predict, inputs, watched(&mut |_, _| true)).map(|_| ())
+}
+
+fn profile(link: &mut Link) -> Result<(), LinkError> {
+    let step = Teach { session: 1, step: 4, rate: 0.5, count: 1, examples: 0 };
+    let inputs = Words { store: Store::Inputs, words: &[0; 8] };
+    let trace = Trace { step, what: Traced::Profile };
+    let labels = Words { store: Store::Labels, words: &[1] };
+    link.trace(&trace, inputs, labels, 3, Some(watched(&mut |_, _| true))).map(|_| ())
 }
 
 fn trace(link: &mut Link) -> Result<(), LinkError> {
     let step = Teach { session: 1, step: 4, rate: 0.5, count: 1, examples: 0 };
     let inputs = Words { store: Store::Inputs, words: &[0; 8] };
     let what = Traced::Values { stage: Stage::Backward, node: 1 };
-    link.trace(&Trace { step, what }, inputs, Words { store: Store::Labels, words: &[1] }, 18).map(|_| ())
+    link.trace(&Trace { step, what }, inputs, Words { store: Store::Labels, words: &[1] }, 18, None).map(|_| ())
 }
 
 fn words(link: &mut Link) -> Result<(), LinkError> {
@@ -399,6 +420,17 @@ fn a_training_ends_in_time_and_without_a_result() {
         ("0 elements, 18 were asked for", words, once(|n| frame(n, 0, Message::Done(done(&[]))))),
         ("its own words do not have", words, once(move |n| whole(n, &[0.5; 18], wrong))),
         ("of another kind (Progress)", words, once(|n| frame(n, 0, Message::Progress { done: 1, of: 2 }))),
+        ("of another kind (Progress)", trace, once(|n| frame(n, 0, Message::Progress { done: 1, of: 2 }))),
+        ("5 elements, 3 were asked for", profile, once(move |n| frame(n, 0, Message::Done(done(&[0.5; 5]))))),
+        (
+            "a time of",
+            profile,
+            once(move |n| {
+                let name = [frame(n, 0, Message::Value { first: 0, bytes: &[1; 8] })];
+                let all = Done { elements: 1, ticks: Some(u64::MAX), ..eighteen };
+                name.into_iter().chain([frame(n, 1, Message::Done(all))]).flatten().collect()
+            }),
+        ),
         ("a state of step 3 is saved", save, once(move |n| frame(n, 0, Message::Saved(Saved { step: 3, ..saved })))),
         ("said nothing", save, Box::new(|_, _| None)),
     ];
@@ -412,6 +444,77 @@ fn a_training_ends_in_time_and_without_a_result() {
     ended("deaf", "has not read", || teach(&mut link));
     let put = Words { store: Store::Parameters, words: &[0; 5000] };
     ended("deaf", "has not read", || link.put(Standing { session: 1, step: 0 }, put));
+}
+
+/// Progress of a step, of a traced one and of a forward pass is held to the multiply-adds that this machine has planned, and extends the time only
+/// if it advances.
+#[test]
+fn a_lying_progress_of_a_step_ends_in_time() {
+    let progress = |done, of| once(move |n| frame(n, 0, Message::Progress { done, of }));
+    let flood = |done: fn(u32) -> u64, pause| {
+        forever(move |n, i| frame(n, i, Message::Progress { done: done(i), of: WORK }), pause)
+    };
+    let cancelled = || once(|n| frame(n, 0, Message::Refused { why: Why::Cancelled, need: 0, have: 0 }));
+    type Lie<'a> = (&'a str, Box<dyn Fn() -> Answer + Sync + 'a>);
+    let lies: Vec<Lie> = vec![
+        ("5 of 0 multiply-adds done, the run has 65536", Box::new(|| progress(5, 0))),
+        ("18446744073709551615 of", Box::new(|| progress(u64::MAX, u64::MAX))),
+        ("65537 of 65536 multiply-adds done", Box::new(|| progress(WORK + 1, WORK))),
+        ("1 of 65537 multiply-adds done", Box::new(|| progress(1, WORK + 1))),
+        ("1 of 65535 multiply-adds done", Box::new(|| progress(1, WORK - 1))),
+        ("was not cancelled", Box::new(cancelled)),
+        ("do not advance", Box::new(|| flood(|_| 7, NONE))),
+        ("do not advance", Box::new(|| flood(|i| WORK - u64::from(i).min(WORK), NONE))),
+        // By less than an honest device: the time is not extended.
+        ("no whole answer", Box::new(|| flood(|i| u64::from(i) + 1, LIMIT / 8))),
+        // All is done, and no answer comes.
+        ("do not advance", Box::new(|| flood(|_| WORK, LIMIT / 8))),
+        ("repeated", Box::new(|| forever(|n, _| frame(n, 0, Message::Progress { done: 1, of: WORK }), NONE))),
+        (
+            "answer something else",
+            Box::new(|| forever(|n, i| frame(n + 7, i, Message::Progress { done: 1, of: WORK }), NONE)),
+        ),
+        ("frame 4294967295", Box::new(|| once(|n| frame(n, u32::MAX, Message::Progress { done: 1, of: WORK })))),
+    ];
+    let asks: [Ask; 3] = [teach, predict, profile];
+    let all: Vec<(&Lie, Ask)> = lies.iter().flat_map(|lie| asks.map(|ask| (lie, ask))).collect();
+    all.into_par_iter().for_each(|((hint, answer), ask)| {
+        let mut link = Link::open(Peer::new(FACTS, answer()), LIMIT).expect(hint);
+        ended(hint, hint, || ask(&mut link));
+    });
+}
+
+/// A step that takes longer than the limit, on a device that says how far it is.
+#[test]
+fn honest_progress_extends_the_time_of_a_step() {
+    let steps = 6;
+    let answer: Answer = Box::new(move |number, message| {
+        let Message::Teach(_) = message else { return None };
+        let said = move |i: u32| match i {
+            i if i < steps => {
+                let done = WORK * u64::from(i + 1) / u64::from(steps + 1);
+                frame(number, i, Message::Progress { done, of: WORK })
+            }
+            i if i == steps => frame(number, steps, Message::Taught(TAUGHT)),
+            _ => Vec::new(),
+        };
+        Some(Say::Forever(Box::new(said), Duration::from_millis(450)))
+    });
+    let limit = Duration::from_millis(1200);
+    let start = Instant::now();
+    let mut link = Link::open(Peer::new(FACTS, answer), limit).unwrap();
+    teach(&mut link).unwrap();
+    assert!(start.elapsed() > 2 * limit, "longer than the limit: {:?}", start.elapsed());
+    // Cancelled again with every report, and completed: the result is that of the step.
+    let mut told = 0;
+    let step = Teach { session: 1, step: 4, rate: 0.5, count: 1, examples: 0 };
+    let inputs = Words { store: Store::Inputs, words: &[0; 8] };
+    let mut stop = |_, _| {
+        told += 1;
+        false
+    };
+    let taught = link.teach(&step, inputs, Words { store: Store::Labels, words: &[1] }, watched(&mut stop)).unwrap();
+    assert_eq!((taught.step, told), (5, steps));
 }
 
 /// The firmware itself, asked for steps on a number of examples that its memory was not planned for, and for graphs that would keep it busy.
@@ -429,7 +532,8 @@ fn a_hostile_training_is_refused() {
     let mut teach = |count: u32| {
         let step = Teach { session: 1, step: 0, rate: 0.5, count, examples: 0 };
         let inputs = Words { store: Store::Inputs, words: &[0; 24] };
-        link.teach(&step, inputs, Words { store: Store::Labels, words: &[0; 3] })
+        let labels = Words { store: Store::Labels, words: &[0; 3] };
+        link.teach(&step, inputs, labels, watched(&mut |_, _| true))
     };
     ended("no examples", "there must be between 1 and 16777216 examples", || teach(0));
     ended("an example more", "the run needs 128 B of memory, 96 B are there", || teach(4));
@@ -463,7 +567,7 @@ fn a_hostile_count_of_points_is_refused() {
     let inputs = [0; 8 * BATCH as usize];
     let mut predict = |count: u32| {
         let predict = Predict { session: 1, count, inputs: words_digest(inputs.iter().copied()) };
-        link.predict(&predict, Words { store: Store::Inputs, words: &inputs })
+        link.predict(&predict, Words { store: Store::Inputs, words: &inputs }, watched(&mut |_, _| true))
     };
     ended("no points", "there must be between 1 and 16777216 examples", || predict(0));
     ended("a point more", "the run needs 128 B of memory, 96 B are there", || predict(BATCH + 1));

@@ -1,4 +1,5 @@
 //! All integration tests of the tool in one program: one link instead of twenty. A new file needs its `mod` line here.
+mod cancelled;
 mod checkpoints;
 mod claims;
 mod cli;

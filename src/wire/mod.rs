@@ -15,7 +15,7 @@ pub use decoder::{Broken, Decoder};
 pub use frame::{Frame, MAX_FRAME, VALUE_BYTES, VERSION, encode};
 pub use message::{Done, Facts, Hello, Message, Why};
 pub use model::{Load, Loaded, Predict, Predicted, words_digest};
-pub use request::{Part, Run};
+pub use request::{Part, Run, report_interval};
 pub use train::{
     Get, PUT_BYTES, Put, Ready, Restore, Save, Saved, Stage, Store, Taught, Teach, Trace, Traced, Train, With,
     examples_digest, training_tag,

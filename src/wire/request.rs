@@ -81,15 +81,20 @@ const INTERVAL: u32 = 1 << 20;
 /// Most of them.
 const LONGEST_INTERVAL: u32 = 1 << 22;
 
+/// Multiply-adds between two reports of progress: as asked for, but 2^20 for 0, and 2^22 for more than that.
+pub const fn report_interval(every: u32) -> u64 {
+    (match every {
+        0 => INTERVAL,
+        every if every > LONGEST_INTERVAL => LONGEST_INTERVAL,
+        every => every,
+    }) as u64
+}
+
 impl Run {
     /// Multiply-adds between two looks at the transport, so that every run can be cancelled: `report_every`, but 2^20 for 0, and 2^22
     /// for more than that.
     pub const fn report_interval(&self) -> u64 {
-        (match self.report_every {
-            0 => INTERVAL,
-            every if every > LONGEST_INTERVAL => LONGEST_INTERVAL,
-            every => every,
-        }) as u64
+        report_interval(self.report_every)
     }
 
     /// The executor's options, with the widest instructions of whoever runs it.

@@ -83,6 +83,8 @@ pub enum Store {
     Nodes,
     /// The outputs of the last forward pass, `[point][unit]`; they cannot be put.
     Outputs,
+    /// Multiply-adds between two reports of progress, at most 2^22: one word. At 0, as in the beginning, a pass over a graph reports nothing.
+    Report,
 }
 
 /// Some words of a store are to be these. No answer.
@@ -99,6 +101,13 @@ pub struct Put<'a> {
     pub first: u32,
     /// At most [`PUT_BYTES`].
     pub bytes: &'a [u8],
+}
+
+impl Put<'_> {
+    /// The first word; 0 where there is none.
+    pub fn word(&self) -> u32 {
+        self.bytes.first_chunk().map_or(0, |word| u32::from_le_bytes(*word))
+    }
 }
 
 /// Some words of a store are asked for: `Value`s and `Done`.
@@ -156,6 +165,10 @@ pub enum Traced {
         /// Of which node.
         node: u32,
     },
+    /// The name of the kernel's instruction set, the first 8 letters, zeros behind; then the ticks of the device's clock that each node took in
+    /// the forward pass, the loss, and each node from the last to the first in the backward pass, 8 bytes each. Where the clock cannot be
+    /// read in the middle of a step the name is all; an emulator that counts is told of every node.
+    Profile,
 }
 
 /// A stage of a step.

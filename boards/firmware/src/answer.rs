@@ -45,6 +45,8 @@ impl<'a, M: Machine> Answer<'a, M> {
         self.say(Message::Value { first, bytes: bytes.get(..4 * words.len()).unwrap_or_default() })
     }
 
+    // Out of line, like all that makes a message: those are not on a small stack while something is computed.
+    #[inline(never)]
     pub fn refuse(&mut self, why: Why, need: u64, have: u64) -> Result<(), Gone> {
         log!(warn, "request {} refused: {}, need {}, have {}", self.request, why, need, have);
         self.say(Message::Refused { why, need, have })

@@ -128,7 +128,7 @@ fn steps<W: Weights, K: Workers, M: Machine, const R: usize, const T: usize>(
 
 /// Whether the host wants the end. What else it says meanwhile is not heard: it says it again.
 #[inline(never)]
-fn cancelled<M: Machine>(decoder: &mut Decoder, answer: &mut Answer<M>) -> Result<bool, Gone> {
+pub(crate) fn cancelled<M: Machine>(decoder: &mut Decoder, answer: &mut Answer<M>) -> Result<bool, Gone> {
     // A host that never stops talking does not stop the run.
     for _ in 0..4 * MAX_FRAME {
         let Some(byte) = answer.machine().poll()? else { break };

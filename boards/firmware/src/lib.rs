@@ -21,8 +21,11 @@ mod nodes;
 mod serve;
 mod tap;
 mod train;
+mod watch;
+mod work;
 
 pub use arena::{Layout, Short, layout, training_words};
 pub use model::{ModelLayout, model_layout};
 pub use serve::{End, serve};
 pub use train::{TrainingLayout, training_layout, training_tile};
+pub use work::Work;

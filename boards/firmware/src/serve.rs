@@ -2,7 +2,8 @@ use crate::answer::Answer;
 use crate::compute::{Kept, compute};
 use crate::device::{Clock, Device, Gone, Keep, Machine, Stack, Transport};
 use crate::model::Model;
-use crate::train::{Refused, Session};
+use crate::train::{Refused, Session, TraceWriter};
+use crate::watch::Line;
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::OutputPin;
 use shatterscope::contract::{CONTRACT, self_test};
@@ -110,13 +111,13 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                 Some((number, _)) if self.machine.overflowed() => self.refuse(number, Why::Stack, 0)?,
                 Some((number, Request::Run)) => self.run(number, &mut decoder)?,
                 Some((number, Request::Train)) => self.train(number)?,
-                Some((number, Request::Teach(teach))) => self.teach(number, &teach)?,
-                Some((number, Request::Trace(trace))) => self.trace(number, &trace)?,
+                Some((number, Request::Teach(teach))) => self.teach(number, &teach, &mut decoder)?,
+                Some((number, Request::Trace(trace))) => self.trace(number, &trace, &mut decoder)?,
                 Some((number, Request::Get(get))) => self.get(number, &get)?,
                 Some((number, Request::Save(save))) => self.save(number, &save)?,
                 Some((number, Request::Restore(restore))) => self.restore(number, &restore)?,
                 Some((number, Request::Load)) => self.load(number)?,
-                Some((number, Request::Predict(predict))) => self.predict(number, &predict)?,
+                Some((number, Request::Predict(predict))) => self.predict(number, &predict, &mut decoder)?,
             }
         }
         Ok(())
@@ -196,33 +197,31 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
     }
 
     #[inline(never)]
-    fn teach(&mut self, number: u32, teach: &Teach) -> Result<(), Gone> {
-        let mut answer = Answer::new(self.machine, &mut self.buffer, number);
+    fn teach(&mut self, number: u32, teach: &Teach, decoder: &mut Decoder) -> Result<(), Gone> {
+        let answer = Answer::new(self.machine, &mut self.buffer, number);
+        let mut line = Line { answer, decoder, trace: None };
         match &mut self.task {
             Task::Training(session) if session.number() == teach.session => {
-                match session.teach::<R, T, M>(teach, self.arena, answer.machine()) {
-                    Ok(_) if answer.machine().overflowed() => answer.refuse(Why::Stack, 0, 0),
-                    Ok(taught) => answer.say(Message::Taught(taught)),
-                    Err(refused) => {
-                        if refused.is_final() {
-                            self.task = Task::None;
-                        }
-                        refused.say(&mut answer)
-                    }
+                let taught = session.teach::<R, T, M>(teach, self.arena, &mut line);
+                if taught.as_ref().is_err_and(Refused::is_final) {
+                    self.task = Task::None;
                 }
+                computed(&taught, |taught| Message::Taught(*taught), &mut line.answer)
             }
-            _ => answer.refuse(Why::Session, teach.session as u64, 0),
+            _ => line.answer.refuse(Why::Session, teach.session as u64, 0),
         }
     }
 
     #[inline(never)]
-    fn trace(&mut self, number: u32, trace: &Trace) -> Result<(), Gone> {
-        let mut answer = Answer::new(self.machine, &mut self.buffer, number);
+    fn trace(&mut self, number: u32, trace: &Trace, decoder: &mut Decoder) -> Result<(), Gone> {
+        let mut writer = TraceWriter::new(trace.what);
+        let answer = Answer::new(self.machine, &mut self.buffer, number);
+        let mut line = Line { answer, decoder, trace: Some(&mut writer) };
         match &mut self.task {
             Task::Training(session) if session.number() == trace.step.session => {
-                session.trace::<R, T, M>(trace, self.arena, &mut answer)
+                session.trace::<R, T, M>(&trace.step, self.arena, &mut line)
             }
-            _ => answer.refuse(Why::Session, trace.step.session as u64, 0),
+            _ => line.answer.refuse(Why::Session, trace.step.session as u64, 0),
         }
     }
 
@@ -251,17 +250,15 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
     }
 
     #[inline(never)]
-    fn predict(&mut self, number: u32, predict: &Predict) -> Result<(), Gone> {
-        let mut answer = Answer::new(self.machine, &mut self.buffer, number);
+    fn predict(&mut self, number: u32, predict: &Predict, decoder: &mut Decoder) -> Result<(), Gone> {
+        let answer = Answer::new(self.machine, &mut self.buffer, number);
+        let mut line = Line { answer, decoder, trace: None };
         match &mut self.task {
             Task::Inference(model) if model.number() == predict.session => {
-                match model.predict::<R, T, M>(predict, self.arena, answer.machine()) {
-                    Ok(_) if answer.machine().overflowed() => answer.refuse(Why::Stack, 0, 0),
-                    Ok(predicted) => answer.say(Message::Predicted(predicted)),
-                    Err(refused) => refused.say(&mut answer),
-                }
+                let predicted = model.predict::<R, T, M>(predict, self.arena, &mut line);
+                computed(&predicted, |predicted| Message::Predicted(*predicted), &mut line.answer)
             }
-            _ => answer.refuse(Why::Session, predict.session as u64, 0),
+            _ => line.answer.refuse(Why::Session, predict.session as u64, 0),
         }
     }
 
@@ -345,6 +342,20 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
 fn saved<M: Machine>(saved: Result<Saved, Refused>, answer: &mut Answer<M>) -> Result<(), Gone> {
     match saved {
         Ok(saved) => answer.say(Message::Saved(saved)),
+        Err(refused) => refused.say(answer),
+    }
+}
+
+/// Says what was computed, unless the stack ran out meanwhile.
+#[inline(never)]
+fn computed<A, M: Machine>(
+    computed: &Result<A, Refused>,
+    message: impl FnOnce(&A) -> Message<'static>,
+    answer: &mut Answer<M>,
+) -> Result<(), Gone> {
+    match computed {
+        Ok(_) if answer.machine().overflowed() => answer.refuse(Why::Stack, 0, 0),
+        Ok(computed) => answer.say(message(computed)),
         Err(refused) => refused.say(answer),
     }
 }

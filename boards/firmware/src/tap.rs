@@ -129,7 +129,7 @@ impl<M: Machine> Observer for Tap<'_, '_, M> {
 
 /// The first eight letters of an instruction set's name, zeros behind.
 #[inline(never)]
-fn letters(isa: Isa) -> u64 {
+pub(crate) fn letters(isa: Isa) -> u64 {
     let mut name = Name::default();
     // What is too long is cut.
     let _ = write!(name, "{isa:?}");

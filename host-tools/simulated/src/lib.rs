@@ -48,11 +48,42 @@ pub enum Fate {
     Gone,
 }
 
+/// The looks of a device at its line while it computes.
+#[derive(Clone, Debug)]
+pub struct Looks {
+    /// Looks that came to nothing so far.
+    done: Arc<AtomicU64>,
+    /// The look at which the device waits until it hears something, and before which it hears nothing; the greatest number for a device that
+    /// hears at every look what is there.
+    hears: Arc<AtomicU64>,
+}
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self { done: Arc::default(), hears: Arc::new(AtomicU64::new(u64::MAX)) }
+    }
+}
+
+impl Looks {
+    /// Looks since the last call, after which the device hears whatever is there.
+    pub fn take(&self) -> u64 {
+        self.hears.store(u64::MAX, Ordering::SeqCst);
+        self.done.swap(0, Ordering::SeqCst)
+    }
+
+    /// From here on the device hears nothing at so many looks, and waits at the next one until it hears something.
+    pub fn hear_after(&self, looks: u64) {
+        self.done.store(0, Ordering::SeqCst);
+        self.hears.store(looks, Ordering::SeqCst);
+    }
+}
+
 /// The device's end of the line.
 struct Line {
     input: Receiver<Vec<u8>>,
     pending: VecDeque<u8>,
     output: SyncSender<Vec<u8>>,
+    looks: Looks,
 }
 
 impl ErrorType for Line {
@@ -74,9 +105,18 @@ impl Read for Line {
 impl ReadReady for Line {
     fn read_ready(&mut self) -> Result<bool, ErrorKind> {
         while self.pending.is_empty() {
-            match self.input.try_recv() {
+            let (looks, hears) = (self.looks.done.load(Ordering::SeqCst), self.looks.hears.load(Ordering::SeqCst));
+            let heard = match looks.cmp(&hears) {
+                std::cmp::Ordering::Less if hears < u64::MAX => Err(TryRecvError::Empty),
+                std::cmp::Ordering::Equal => self.input.recv().map_err(|_| TryRecvError::Disconnected),
+                _ => self.input.try_recv(),
+            };
+            match heard {
                 Ok(bytes) => self.pending.extend(bytes),
-                Err(TryRecvError::Empty) => return Ok(false),
+                Err(TryRecvError::Empty) => {
+                    self.looks.done.fetch_add(1, Ordering::SeqCst);
+                    return Ok(false);
+                }
                 // The read then says that this is the end.
                 Err(TryRecvError::Disconnected) => return Ok(true),
             }
@@ -134,7 +174,7 @@ pub fn behind(mut port: serialport::TTYPort) {
             to.send(buffer[..len].to_vec()).unwrap();
         }
     });
-    Made::default().serve(Line { input, pending: VecDeque::new(), output });
+    Made::default().serve(Line { input, pending: VecDeque::new(), output, looks: Looks::default() });
 }
 
 /// What the device is made of.
@@ -147,11 +187,13 @@ pub struct Made {
     pub runs: Arc<AtomicU64>,
     /// It outlives a reset.
     pub flash: Flash,
+    /// Its looks at the line.
+    pub looks: Looks,
 }
 
 impl Default for Made {
     fn default() -> Self {
-        Self { board: BOARD, words: 1 << 16, runs: Arc::default(), flash: Flash::default() }
+        Self { board: BOARD, words: 1 << 16, runs: Arc::default(), flash: Flash::default(), looks: Looks::default() }
     }
 }
 
@@ -159,7 +201,7 @@ impl Made {
     fn start(&self) -> Ends {
         // A line without buffers: the device waits until the host takes each frame, so it is never far ahead of it.
         let ((to, input), (output, from)) = (channel(), sync_channel(0));
-        self.serve(Line { input, pending: VecDeque::new(), output });
+        self.serve(Line { input, pending: VecDeque::new(), output, looks: self.looks.clone() });
         (to, from)
     }
 

@@ -1,12 +1,13 @@
 //! The same graph on a device, whose outputs must be this machine's, bit for bit.
 use super::{Examples, Placed, Prediction};
 use crate::device::counter::Counter;
-use crate::device::link::{Identity, Link, Mended, Standing, Words};
+use crate::device::link::{Identity, Link, Mended, Standing, Watched, Words};
 use crate::{Failure, Result};
 use serde::Serialize;
 use shatterscope::contract::{Digest, canonical_bits};
 use shatterscope::wire::{Load, Loaded, Predict, Store, words_digest};
 use shatterscope_engine::Model;
+use shatterscope_firmware::Work;
 
 /// What inference takes on a device.
 #[derive(Clone, Debug, Serialize)]
@@ -38,6 +39,8 @@ pub struct Remote {
     target: String,
     load: Load,
     loaded: Loaded,
+    /// Multiply-adds of an example.
+    multiply_adds: u64,
     examples: u64,
     stack: Option<u32>,
     ticks: Option<u64>,
@@ -86,7 +89,8 @@ impl Remote {
             return Err(named("the parameters do not arrive whole".to_owned()));
         }
         let (examples, stack, ticks, instructions) = (0, None, Some(0), 0);
-        Ok(Self { link, counter, target, load, loaded, examples, stack, ticks, instructions })
+        let multiply_adds = Work::of(&placed.plan()?, 1).total;
+        Ok(Self { link, counter, target, load, loaded, multiply_adds, examples, stack, ticks, instructions })
     }
 
     /// Has all examples computed, batch by batch: the outputs must be those of this machine.
@@ -105,7 +109,12 @@ impl Remote {
             let first = i * batch;
             let named = |error: String| Failure::failed(format!("{}: example {}: {error}", self.target, first + 1));
             let inputs = Words { store: Store::Inputs, words: &words };
-            let predicted = self.link.predict(&predict, inputs).map_err(|error| named(error.to_string()))?;
+            let watched = Watched {
+                multiply_adds: self.multiply_adds.saturating_mul(count.into()),
+                every: self.link.identity().report_every(),
+                progress: &mut |_, _| true,
+            };
+            let predicted = self.link.predict(&predict, inputs, watched).map_err(|error| named(error.to_string()))?;
             if predicted.digest != Digest::of(outputs) {
                 return Err(self.difference(first, classes, outputs));
             }

@@ -2,7 +2,7 @@
 use super::difference::{self, Again, Difference};
 use super::{Lesson, Model, Outcome, Spec};
 use crate::device::counter::Counter;
-use crate::device::link::{Identity, Link, LinkError, Mended, Standing, Words};
+use crate::device::link::{Identity, Link, LinkError, Mended, Standing, Watched, Words};
 use crate::{Failure, Result};
 use serde::Serialize;
 use shatterscope::contract::canonical_bits;
@@ -11,6 +11,7 @@ use shatterscope::wire::{
     self, Ready, Save, Store, Teach, Traced, Train, With, examples_digest, training_tag, words_digest,
 };
 use shatterscope_engine::Placed;
+use shatterscope_firmware::Work;
 use shatterscope_layers::Layer;
 
 /// What a training takes on a device.
@@ -44,6 +45,8 @@ pub struct Report {
 pub struct Pupil {
     spec: Spec,
     placed: Placed,
+    /// Of a step.
+    work: Work,
     /// As it was asked for, but for its number.
     asked: Train,
     link: Link,
@@ -89,6 +92,7 @@ impl Pupil {
         ram: u32,
     ) -> Result<Self> {
         let (placed, asked) = request(spec, &model.layers, model.step, ram)?;
+        let work = Work::of(&placed.plan()?, spec.batch);
         let words = placed.words();
         let nodes = Words { store: Store::Nodes, words: &words };
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -142,6 +146,7 @@ impl Pupil {
         Ok(Self {
             spec,
             placed,
+            work,
             asked,
             link,
             counter,
@@ -184,7 +189,9 @@ impl Pupil {
         let named = |error: String| Failure::failed(format!("{target}: step {}: {error}", lesson.step + 1));
         let inputs = Words { store: Store::Inputs, words: &inputs };
         let labels = Words { store: Store::Labels, words: labels };
-        let taught = self.link.teach(&teach, inputs, labels).map_err(|error| named(error.to_string()))?;
+        let mut on = |_, _| true;
+        let watched = self.watched(&mut on);
+        let taught = self.link.teach(&teach, inputs, labels, watched).map_err(|error| named(error.to_string()))?;
         let here = model.digest();
         let differs = if taught.digest != here {
             Some(format!("parameters {}, here {here}", taught.digest))
@@ -219,16 +226,22 @@ impl Pupil {
         let (spec, placed) = (self.spec.clone(), self.placed.clone());
         let again = Again { spec: &spec, placed: &placed, before, lesson, isa };
         let (here, _) = again.traced(None)?;
-        let there = self.trace(lesson, before, Traced::Digests, here.len())?;
+        let (there, _) = self.trace(lesson, before, Traced::Digests, here.len())?;
         let Some(i) = here.iter().zip(&there).position(|(here, there)| here != there) else { return Ok(None) };
         let at = again.place(i);
         let (_, here) = again.traced(Some(at))?;
-        let there = self.trace(lesson, before, difference::asked(at), again.len(at))?;
+        let (there, _) = self.trace(lesson, before, difference::asked(at), again.len(at))?;
         Ok(again.first(at, &here, &there))
     }
 
     /// The step from a model once more, in a training of its own, and what is asked for of it.
-    fn trace(&mut self, lesson: &Lesson, before: &Model, what: Traced, elements: usize) -> Result<Vec<u64>> {
+    fn trace(
+        &mut self,
+        lesson: &Lesson,
+        before: &Model,
+        what: Traced,
+        elements: usize,
+    ) -> Result<(Vec<u64>, Option<u64>)> {
         self.session = self.session.wrapping_add(1).max(1);
         let mut train = Train { session: self.session, ..self.asked };
         train.with.step = before.step;
@@ -241,7 +254,14 @@ impl Pupil {
         let step = self.step_of(lesson);
         let inputs = Words { store: Store::Inputs, words: &inputs };
         let labels = Words { store: Store::Labels, words: &lesson.examples.labels };
-        Ok(self.link.trace(&wire::Trace { step, what }, inputs, labels, elements)?)
+        let mut on = |_, _| true;
+        // An emulator would count what is reported.
+        let watched = if self.counter.is_none() { Some(self.watched(&mut on)) } else { None };
+        Ok(self.link.trace(&wire::Trace { step, what }, inputs, labels, elements, watched)?)
+    }
+
+    fn watched<'a>(&self, progress: &'a mut dyn FnMut(u64, u64) -> bool) -> Watched<'a> {
+        Watched { multiply_adds: self.work.total, every: self.link.identity().report_every(), progress }
     }
 
     fn step_of(&self, lesson: &Lesson) -> Teach {
@@ -316,6 +336,7 @@ fn name_of(store: Store) -> &'static str {
         Store::Powers => "the optimiser's powers",
         Store::Nodes => "the nodes",
         Store::Outputs => "the outputs",
+        Store::Report => "the distance of reports",
     }
 }
 

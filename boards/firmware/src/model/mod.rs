@@ -18,13 +18,15 @@ pub(crate) struct Model {
     /// Units of all inputs and outputs of one point.
     inputs: u32,
     outputs: u32,
+    /// Multiply-adds between two reports of progress, as the host wants them; 0 for none.
+    report: u32,
     last: Option<Predicted>,
 }
 
 impl Model {
     /// The one that is asked for; its nodes are to come.
     pub fn new(load: &Load) -> Self {
-        Self { load: *load, layout: ModelLayout::default(), inputs: 0, outputs: 0, last: None }
+        Self { load: *load, layout: ModelLayout::default(), inputs: 0, outputs: 0, report: 0, last: None }
     }
 
     /// Whether this is the one that is asked for.

@@ -2,14 +2,15 @@ use super::Model;
 use super::layout::Pieces;
 use crate::device::Machine;
 use crate::train::Refused;
-use shatterscope::Setting;
+use crate::watch::{Line, Watch, is_long};
 use shatterscope::contract::Digest;
-use shatterscope::exec::{Buffers, Executor, Mode, Options};
+use shatterscope::exec::{Buffers, Executor, Forward, Mode, Options};
 use shatterscope::graph::{Graph, NODE_WORDS, NodeWords};
 use shatterscope::kernel::Isa;
 use shatterscope::network::Serial;
 use shatterscope::plan::{Plan, Want};
 use shatterscope::wire::{Predict, Predicted, Why, words_digest};
+use shatterscope::{Pass, Setting};
 
 impl Model {
     /// A forward pass, or the result of the last one.
@@ -17,7 +18,7 @@ impl Model {
         &mut self,
         predict: &Predict,
         arena: &mut [f32],
-        machine: &mut M,
+        line: &mut Line<M>,
     ) -> Result<Predicted, Refused> {
         match &self.last {
             Some(last) if (last.count, last.inputs) == (predict.count, predict.inputs) => return Ok(*last),
@@ -35,12 +36,12 @@ impl Model {
             return Err(Refused::Why(Why::Memory, bytes(predict.count), bytes(self.load.batch)));
         }
         let (digest, ticks) = if self.load.batch == 1 {
-            self.predict_in::<R, 1, M>(predict, arena, machine)?
+            self.predict_in::<R, 1, M>(predict, arena, line)?
         } else {
-            self.predict_in::<R, T, M>(predict, arena, machine)?
+            self.predict_in::<R, T, M>(predict, arena, line)?
         };
         let Predict { count, inputs, .. } = *predict;
-        Ok(*self.last.insert(Predicted { count, inputs, digest, stack: machine.stack(), ticks }))
+        Ok(*self.last.insert(Predicted { count, inputs, digest, stack: line.answer.machine().stack(), ticks }))
     }
 
     /// (digest of the outputs, ticks)
@@ -49,8 +50,10 @@ impl Model {
         &mut self,
         predict: &Predict,
         arena: &mut [f32],
-        machine: &mut M,
+        line: &mut Line<M>,
     ) -> Result<(Digest, Option<u64>), Refused> {
+        // The outputs of the last pass are overwritten, even if this one does not come to its end.
+        self.last = None;
         let Pieces { nodes, slots, parameters, running, values, scratch } = self.layout.divide(arena);
         let (count, units) = (predict.count as usize, [self.inputs as usize, self.outputs as usize]);
         let map = Values::new(nodes, slots, self.load.batch, T).ok_or(Refused::Why(Why::Nodes, 0, 0))?;
@@ -62,9 +65,12 @@ impl Model {
         let plan = Plan::new(&map.graph, Want::Output, map.slots)?;
         let options = Options { batch: self.load.batch, isa: Isa::detect() };
         let buffers = Buffers::of_outputs(values, scratch);
-        machine.begin();
-        let done = forward::<R, T>(&plan, options, buffers, (parameters, running), predict.count);
-        let ticks = machine.end(done.is_ok());
+        let watched = is_long(&plan, predict.count, self.report);
+        line.answer.machine().begin();
+        let all = (&*parameters, &*running);
+        let watched = watched.then_some((&mut *line, self.report));
+        let done = forward::<R, T, M>(&plan, options, buffers, all, predict.count, watched);
+        let ticks = line.answer.machine().end(done.is_ok());
         done?;
         let mut digest = Digest::new();
         for i in 0..count.saturating_mul(units[1]) {
@@ -76,12 +82,13 @@ impl Model {
 
 /// Out of line: what the pass keeps on the stack is not there while inputs are looked at.
 #[inline(never)]
-fn forward<const R: usize, const T: usize>(
+fn forward<const R: usize, const T: usize, M: Machine>(
     plan: &Plan,
     options: Options,
     buffers: Buffers,
     (parameters, running): (&[f32], &[f32]),
     count: u32,
+    watched: Option<(&mut Line<M>, u32)>,
 ) -> Result<(), Refused> {
     let mut made = Executor::<_, R, T>::new(plan, &Serial, options, buffers);
     // By reference: a move would be a second executor on the stack.
@@ -89,7 +96,25 @@ fn forward<const R: usize, const T: usize>(
         Ok(executor) => executor,
         Err(error) => return Err((*error).into()),
     };
-    executor.begin(count)?.forward(parameters, Mode::Inference { running })?.run()?;
+    let mut forward = executor.begin(count)?.forward(parameters, Mode::Inference { running })?;
+    if let Some((line, report)) = watched {
+        watch(&mut forward, (line, report), (plan, count))?;
+    }
+    forward.run()?;
+    Ok(())
+}
+
+/// The nodes of a pass that is watched. Out of line: others do not pay for it on the stack.
+#[inline(never)]
+fn watch<const R: usize, const T: usize, M: Machine>(
+    forward: &mut Forward<Serial, R, T>,
+    (line, report): (&mut Line<M>, u32),
+    (plan, count): (&Plan, u32),
+) -> Result<(), Refused> {
+    let mut watch = Watch::new(line, plan, count, report);
+    while forward.step()? {
+        watch.worked(plan.graph(), Pass::Forward, forward.node().saturating_sub(1))?;
+    }
     Ok(())
 }
 

@@ -23,6 +23,10 @@ impl Model {
         let to = match put.store {
             Store::Parameters => parameters,
             Store::Running => running,
+            Store::Report => {
+                self.report = put.word();
+                return;
+            }
             Store::Inputs => {
                 self.last = None;
                 let tile = training_tile(self.load.batch, T as u32) as usize;

@@ -16,6 +16,7 @@ use shatterscope::plan::Want;
 use shatterscope::train::Powers;
 use shatterscope::wire::{Ready, Saved, Taught, Train, Why};
 use shatterscope::{Error, Refusal};
+pub(crate) use trace::TraceWriter;
 
 /// A training between two requests.
 pub(crate) struct Session {
@@ -27,6 +28,8 @@ pub(crate) struct Session {
     last: Option<Taught>,
     /// What the flash has of it since it was last saved or restored.
     saved: Option<Saved>,
+    /// Multiply-adds between two reports of progress, as the host wants them; 0 for none.
+    report: u32,
     /// Units of the input, and where its value begins, in units of a point.
     input: (u32, u32),
 }
@@ -35,7 +38,7 @@ impl Session {
     /// The one that is asked for; its nodes are to come.
     pub fn new(train: &Train) -> Self {
         let (step, powers, layout) = (train.with.step, Powers::new(), TrainingLayout::default());
-        Self { train: *train, layout, powers, step, last: None, saved: None, input: (0, 0) }
+        Self { train: *train, layout, powers, step, last: None, saved: None, report: 0, input: (0, 0) }
     }
 
     /// Whether this is the one that is asked for.

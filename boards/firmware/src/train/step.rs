@@ -1,8 +1,6 @@
-use super::trace::Trace;
 use super::{Pieces, Refused, Session};
-use crate::answer::Answer;
 use crate::device::{Gone, Machine};
-use shatterscope::Setting;
+use crate::watch::{Line, Watch, is_long};
 use shatterscope::exec::{Executor, Mode, Options, Outputs};
 use shatterscope::graph::{Graph, NODE_WORDS};
 use shatterscope::kernel::Isa;
@@ -10,7 +8,8 @@ use shatterscope::math::Math;
 use shatterscope::network::Serial;
 use shatterscope::plan::{Plan, Want};
 use shatterscope::train::{MeanLoss, Step, correct_count, cross_entropy};
-use shatterscope::wire::{self, Stage, Taught, Teach, Why, examples_digest};
+use shatterscope::wire::{Stage, Taught, Teach, Why, examples_digest};
+use shatterscope::{Pass, Setting};
 
 impl Session {
     /// One step, or what the last one came to.
@@ -18,7 +17,7 @@ impl Session {
         &mut self,
         teach: &Teach,
         arena: &mut [f32],
-        machine: &mut M,
+        line: &mut Line<M>,
     ) -> Result<Taught, Refused> {
         match &self.last {
             Some(last) if last.step == teach.step.wrapping_add(1) && last.step == self.step => return Ok(*last),
@@ -27,14 +26,8 @@ impl Session {
             }
             _ => {}
         }
-        let none = None::<&mut Trace<M>>;
-        let (loss, correct, ticks) = if self.train.with.batch == 1 {
-            self.teach_in::<R, 1, M>(teach, arena, Some(machine), none)?
-        } else {
-            self.teach_in::<R, T, M>(teach, arena, Some(machine), none)?
-        };
-        self.step = self.step.saturating_add(1);
-        let (step, digest, stack) = (self.step, self.digest(arena), machine.stack());
+        let (loss, correct, ticks) = self.teach_once::<R, T, M>(teach, arena, line)?;
+        let (step, digest, stack) = (self.step, self.digest(arena), line.answer.machine().stack());
         Ok(*self.last.insert(Taught { step, loss, correct, digest, stack, ticks }))
     }
 
@@ -42,26 +35,41 @@ impl Session {
     #[inline(never)]
     pub fn trace<const R: usize, const T: usize, M: Machine>(
         &mut self,
-        asked: &wire::Trace,
+        step: &Teach,
         arena: &mut [f32],
-        answer: &mut Answer<M>,
+        line: &mut Line<M>,
     ) -> Result<(), Gone> {
-        if asked.step.step != self.step {
-            return answer.refuse(Why::Step, asked.step.step as u64, self.step as u64);
+        if step.step != self.step {
+            return line.answer.refuse(Why::Step, step.step as u64, self.step as u64);
         }
-        let mut trace = Trace::new(asked.what, answer);
-        let done = if self.train.with.batch == 1 {
-            self.teach_in::<R, 1, M>(&asked.step, arena, None, Some(&mut trace))
-        } else {
-            self.teach_in::<R, T, M>(&asked.step, arena, None, Some(&mut trace))
-        };
-        match done {
-            Ok(_) => {
-                (self.step, self.last) = (self.step.saturating_add(1), None);
-                trace.end(4 * self.layout.words())
+        match self.teach_once::<R, T, M>(step, arena, line) {
+            Ok((_, _, ticks)) => {
+                self.last = None;
+                match line.trace.take() {
+                    Some(trace) => trace.end(&mut line.answer, 4 * self.layout.words(), ticks),
+                    None => Ok(()),
+                }
             }
-            Err(refused) => refused.say(trace.answer()),
+            Err(refused) => refused.say(&mut line.answer),
         }
+    }
+
+    /// (loss, right answers, ticks) of a step, which then is done.
+    // Inlined: a frame of its own would be on the stack during the step.
+    #[inline(always)]
+    fn teach_once<const R: usize, const T: usize, M: Machine>(
+        &mut self,
+        teach: &Teach,
+        arena: &mut [f32],
+        line: &mut Line<M>,
+    ) -> Result<(f32, u32, Option<u64>), Refused> {
+        let done = if self.train.with.batch == 1 {
+            self.teach_in::<R, 1, M>(teach, arena, line)?
+        } else {
+            self.teach_in::<R, T, M>(teach, arena, line)?
+        };
+        self.step = self.step.saturating_add(1);
+        Ok(done)
     }
 
     /// (loss, right answers, ticks)
@@ -70,8 +78,7 @@ impl Session {
         &mut self,
         teach: &Teach,
         arena: &mut [f32],
-        mut machine: Option<&mut M>,
-        trace: Option<&mut Trace<M>>,
+        line: &mut Line<M>,
     ) -> Result<(f32, u32, Option<u64>), Refused> {
         // Before the inputs are hashed: a count that was never planned would keep the device busy for hours.
         if teach.count == 0 {
@@ -101,7 +108,14 @@ impl Session {
             return Err(Refused::Why(Why::Label, label as u64, classes as u64));
         }
         input.repeat_last(buffers.values, count);
-        let pass = Pass { teach, seed: self.train.with.seed, output, classes: classes as usize, labels };
+        let pass = Batch {
+            teach,
+            seed: self.train.with.seed,
+            plan: &plan,
+            classes: classes as usize,
+            labels,
+            report: self.report,
+        };
         let options = Options { batch: self.train.with.batch, isa: Isa::detect() };
         let mut made = Executor::<_, R, T>::new(&plan, &Serial, options, buffers);
         // By reference: a move would be a second executor on the stack.
@@ -109,63 +123,96 @@ impl Session {
             Ok(executor) => executor,
             Err(error) => return Err((*error).into()),
         };
-        if let Some(machine) = &mut machine {
-            machine.begin();
-        }
-        let done = step(executor, (parameters, running, state), (&pass, &rule), trace);
-        let ticks = machine.and_then(|machine| machine.end(done.is_ok()));
+        let all = (parameters, running, state);
+        let watched = line.trace.is_some() || is_long(&plan, teach.count, self.report);
+        let done = if watched {
+            watched_step(executor, all, (&pass, &rule), line)
+        } else {
+            line.answer.machine().begin();
+            step(executor, all, (&pass, &rule), None::<&mut Watch<M>>)
+        };
+        let ticks = line.answer.machine().end(done.is_ok());
         let (loss, correct) = done?;
         self.powers = powers;
         Ok((loss, correct, ticks))
     }
 }
 
-/// What a step needs to know besides the plan.
-struct Pass<'a> {
+/// What a step needs to know.
+struct Batch<'a> {
     teach: &'a Teach,
     seed: u64,
-    output: u32,
+    plan: &'a Plan<'a>,
     classes: usize,
     labels: &'a [u32],
+    report: u32,
+}
+
+/// A step that is watched. Out of line: others do not pay for it on the stack.
+#[inline(never)]
+fn watched_step<const R: usize, const T: usize, M: Machine>(
+    executor: &mut Executor<Serial, R, T>,
+    all: (&mut [f32], &mut [f32], &mut [f32]),
+    (pass, rule): (&Batch, &Step),
+    line: &mut Line<M>,
+) -> Result<(f32, u32), Refused> {
+    let mut watch = Watch::new(line, pass.plan, pass.teach.count, pass.report);
+    watch.begin();
+    step(executor, all, (pass, rule), Some(&mut watch))
 }
 
 /// Forward, losses, backward, and each parameter on its way: (loss, right answers).
+///
+/// A cancel ends it as long as nothing has changed. The first change is that of the running statistics, at the end of the forward pass; where
+/// there are none, that of the parameters which the backward pass comes to first.
 #[inline(never)]
 fn step<const R: usize, const T: usize, M: Machine>(
     executor: &mut Executor<Serial, R, T>,
     (parameters, running, state): (&mut [f32], &mut [f32], &mut [f32]),
-    (pass, rule): (&Pass, &Step),
-    mut trace: Option<&mut Trace<M>>,
+    (pass, rule): (&Batch, &Step),
+    mut watch: Option<&mut Watch<M>>,
 ) -> Result<(f32, u32), Refused> {
-    let count = pass.teach.count as usize;
+    let (count, graph) = (pass.teach.count as usize, pass.plan.graph());
     let mode = Mode::Training { seed: pass.seed, step: pass.teach.step, running };
     let mut forward = executor.begin(pass.teach.count)?.forward(parameters, mode)?;
-    if let Some(trace) = &mut trace {
-        trace.tiles::<T>((Stage::Forward, 0), forward.value(), count);
+    if let Some(watch) = &mut watch {
+        watch.trace(|trace, answer| trace.tiles::<T, M>(answer, (Stage::Forward, 0), forward.value(), count));
         while forward.step()? {
-            trace.tiles::<T>((Stage::Forward, forward.node().saturating_sub(1)), forward.value(), count);
+            let node = forward.node().saturating_sub(1);
+            watch.trace(|trace, answer| trace.tiles::<T, M>(answer, (Stage::Forward, node), forward.value(), count));
+            watch.worked(graph, Pass::Forward, node)?;
         }
     }
     let mut outputs = forward.run()?;
     let done = lose(&mut outputs, pass)?;
     let mut backward = outputs.descend(parameters, state, rule)?;
-    let mut left = pass.output.saturating_add(1);
-    if let Some(trace) = &mut trace {
+    if let Some(watch) = &mut watch {
+        if pass.plan.running_len > 0 {
+            watch.updated();
+        }
+        let mut left = graph.len() as u32;
+        watch.worked(graph, Pass::Forward, left)?;
         while let Some(node) = backward.node() {
-            trace.tiles::<T>((Stage::Backward, node), backward.gradient(), count);
+            watch.trace(|trace, answer| {
+                trace.tiles::<T, M>(answer, (Stage::Backward, node), backward.gradient(), count)
+            });
             backward.step()?;
-            trace.elements((Stage::Parameters, node), backward.parameters().iter().copied());
+            let changed = backward.parameters();
+            if !changed.is_empty() {
+                watch.updated();
+            }
+            watch.trace(|trace, answer| trace.elements(answer, (Stage::Parameters, node), changed.iter().copied()));
+            watch.worked(graph, Pass::Backward, node)?;
             left = node;
+        }
+        // What has no gradient.
+        for node in (0..left).rev() {
+            for stage in [Stage::Backward, Stage::Parameters] {
+                watch.trace(|trace, answer| trace.elements(answer, (stage, node), core::iter::empty()));
+            }
         }
     }
     backward.run()?;
-    // What has no gradient.
-    if let Some(trace) = &mut trace {
-        for node in (0..left).rev() {
-            trace.elements((Stage::Backward, node), core::iter::empty());
-            trace.elements((Stage::Parameters, node), core::iter::empty());
-        }
-    }
     Ok(done)
 }
 
@@ -173,9 +220,10 @@ fn step<const R: usize, const T: usize, M: Machine>(
 #[inline(never)]
 fn lose<const R: usize, const T: usize>(
     outputs: &mut Outputs<Serial, R, T>,
-    Pass { teach, output, classes, labels, .. }: &Pass,
+    Batch { teach, plan, classes, labels, .. }: &Batch,
 ) -> Result<(f32, u32), Refused> {
-    let Some((z, gradient, tile_len)) = outputs.output_and_gradient(*output) else {
+    let output = plan.graph().len().saturating_sub(1) as u32;
+    let Some((z, gradient, tile_len)) = outputs.output_and_gradient(output) else {
         return Err(Refused::Why(Why::Nodes, 0, 0));
     };
     let (mut mean, mut correct) = (MeanLoss::new(), 0);

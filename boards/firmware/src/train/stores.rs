@@ -14,6 +14,7 @@ impl Session {
             _ if put.session != self.number() => {}
             Store::Nodes if !self.is_ready() => self.nodes().put(arena, put.first as usize, words),
             _ if !self.is_ready() || put.step != self.step => {}
+            Store::Report => self.report = put.word(),
             Store::Inputs => {
                 let map = self.input_map(training_tile(self.train.with.batch, T as u32) as usize);
                 map.put(self.layout.divide(arena).buffers.values, put.first as usize, words);
@@ -40,7 +41,7 @@ impl Session {
             Store::Running => bytemuck::cast_slice_mut(pieces.running),
             Store::State => bytemuck::cast_slice_mut(pieces.state),
             Store::Powers => &mut powers,
-            Store::Inputs | Store::Nodes | Store::Outputs => &mut [],
+            Store::Inputs | Store::Nodes | Store::Outputs | Store::Report => &mut [],
         };
         let to = to.as_chunks_mut::<4>().0.get_mut(put.first as usize..).unwrap_or_default();
         for (to, word) in to.iter_mut().zip(words) {
@@ -65,7 +66,7 @@ impl Session {
             Store::Running => pieces.running,
             Store::State => pieces.state,
             Store::Powers => &powers,
-            Store::Inputs | Store::Labels | Store::Nodes | Store::Outputs => &[],
+            Store::Inputs | Store::Labels | Store::Nodes | Store::Outputs | Store::Report => &[],
         };
         let end = (get.first as usize).saturating_add(get.count as usize);
         let Some(words) = all.get(get.first as usize..end) else {

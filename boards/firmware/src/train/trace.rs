@@ -1,41 +1,64 @@
 use crate::answer::Answer;
 use crate::device::{Gone, Machine};
+use crate::tap::letters;
 use shatterscope::contract::Digest;
+use shatterscope::kernel::Isa;
 use shatterscope::wire::{Done, Message, Stage, Traced, VALUE_BYTES};
 
 /// Says what came of the nodes of a step, as the step goes on.
-pub(super) struct Trace<'t, 'm, M> {
-    what: Traced,
-    answer: &'t mut Answer<'m, M>,
+pub(crate) struct TraceWriter {
+    pub what: Traced,
     /// Elements that were said, and their digest.
     said: u32,
     digest: Digest,
-    /// Whether the transport is there.
-    line: Result<(), Gone>,
+    /// The clock where the node at hand began, and what was spent between nodes.
+    pub began: u64,
+    pub paused: u64,
 }
 
-impl<'t, 'm, M: Machine> Trace<'t, 'm, M> {
-    pub fn new(what: Traced, answer: &'t mut Answer<'m, M>) -> Self {
-        Self { what, answer, said: 0, digest: Digest::new(), line: Ok(()) }
+impl TraceWriter {
+    pub fn new(what: Traced) -> Self {
+        Self { what, said: 0, digest: Digest::new(), began: 0, paused: 0 }
+    }
+
+    /// What comes before the first node.
+    #[inline(never)]
+    pub fn begin<M: Machine>(&mut self, answer: &mut Answer<M>) -> Result<(), Gone> {
+        match self.what {
+            Traced::Profile => self.say_word(answer, letters(Isa::detect())),
+            _ => Ok(()),
+        }
     }
 
     /// Tiles `[tile][unit][T]` of so many points, as `[point][unit]`.
     #[inline(never)]
-    pub fn tiles<const T: usize>(&mut self, at: (Stage, u32), (x, tile_len): (&[f32], usize), count: usize) {
+    pub fn tiles<const T: usize, M: Machine>(
+        &mut self,
+        answer: &mut Answer<M>,
+        at: (Stage, u32),
+        (x, tile_len): (&[f32], usize),
+        count: usize,
+    ) -> Result<(), Gone> {
         let units = tile_len / T.max(1);
         let all = (0..count).flat_map(|point| (0..units).map(move |unit| (point, unit)));
         self.elements(
+            answer,
             at,
             all.map(|(point, unit)| {
                 let at = (point / T).wrapping_mul(tile_len).wrapping_add(unit.wrapping_mul(T)).wrapping_add(point % T);
                 x.get(at).copied().unwrap_or(f32::NAN)
             }),
-        );
+        )
     }
 
     /// Elements in their order.
     #[inline(never)]
-    pub fn elements(&mut self, (stage, node): (Stage, u32), elements: impl Iterator<Item = f32>) {
+    pub fn elements<M: Machine>(
+        &mut self,
+        answer: &mut Answer<M>,
+        (stage, node): (Stage, u32),
+        elements: impl Iterator<Item = f32>,
+    ) -> Result<(), Gone> {
         match self.what {
             Traced::Digests => {
                 let mut digest = Digest::new();
@@ -44,9 +67,7 @@ impl<'t, 'm, M: Machine> Trace<'t, 'm, M> {
                     digest.push(x);
                     some = true;
                 }
-                let hash = if some { digest.hash } else { 0 };
-                self.digest.push_hash(hash);
-                self.say(&hash.to_le_bytes(), 1);
+                self.say_word(answer, if some { digest.hash } else { 0 })
             }
             Traced::Values { stage: s, node: n } if (s, n) == (stage, node) => {
                 let mut bytes = [0; VALUE_BYTES];
@@ -58,34 +79,40 @@ impl<'t, 'm, M: Machine> Trace<'t, 'm, M> {
                     }
                     len = len.wrapping_add(4);
                     if len.saturating_add(4) > VALUE_BYTES {
-                        self.say(bytes.get(..len).unwrap_or_default(), (len / 4) as u32);
+                        self.say(answer, bytes.get(..len).unwrap_or_default(), (len / 4) as u32)?;
                         len = 0;
                     }
                 }
-                if len > 0 {
-                    self.say(bytes.get(..len).unwrap_or_default(), (len / 4) as u32);
+                match len {
+                    0 => Ok(()),
+                    len => self.say(answer, bytes.get(..len).unwrap_or_default(), (len / 4) as u32),
                 }
             }
-            Traced::Values { .. } => {}
+            Traced::Values { .. } | Traced::Profile => Ok(()),
         }
     }
 
-    fn say(&mut self, bytes: &[u8], elements: u32) {
-        if self.line.is_ok() {
-            self.line = self.answer.say(Message::Value { first: self.said, bytes });
-        }
+    /// A digest or a number of ticks.
+    pub fn say_word<M: Machine>(&mut self, answer: &mut Answer<M>, word: u64) -> Result<(), Gone> {
+        self.digest.push_hash(word);
+        self.say(answer, &word.to_le_bytes(), 1)
+    }
+
+    fn say<M: Machine>(&mut self, answer: &mut Answer<M>, bytes: &[u8], elements: u32) -> Result<(), Gone> {
+        let first = self.said;
         self.said = self.said.saturating_add(elements);
+        answer.say(Message::Value { first, bytes })
     }
 
-    /// All is said.
-    pub fn end(self, arena: u32) -> Result<(), Gone> {
-        self.line?;
-        let stack = self.answer.machine().stack();
-        let done = Done { elements: self.said, digest: self.digest, arena, panel: 0, stack, ticks: None };
-        self.answer.say(Message::Done(done))
-    }
-
-    pub fn answer(self) -> &'t mut Answer<'m, M> {
-        self.answer
+    /// All is said of a step that took so many ticks.
+    #[inline(never)]
+    pub fn end<M: Machine>(&self, answer: &mut Answer<M>, arena: u32, ticks: Option<u64>) -> Result<(), Gone> {
+        let ticks = match self.what {
+            Traced::Profile => ticks.map(|ticks| ticks.saturating_sub(self.paused)),
+            _ => None,
+        };
+        let stack = answer.machine().stack();
+        let done = Done { elements: self.said, digest: self.digest, arena, panel: 0, stack, ticks };
+        answer.say(Message::Done(done))
     }
 }

@@ -191,7 +191,7 @@ fn refused(f: &mut fmt::Formatter<'_>, why: Why, need: u64, have: u64) -> fmt::R
         Why::Input => f.write_str("the device refuses: the ends of the grid must be finite"),
         Why::SelfTest => write!(f, "the device fails its self-test (checks {have:#b}): its numbers cannot be trusted"),
         Why::Contract => f.write_str("the device computes by another contract: flash the firmware of this version"),
-        Why::Cancelled => f.write_str("the run was cancelled"),
+        Why::Cancelled => f.write_str("the request was cancelled"),
         Why::Frame => write!(f, "the device cannot read a request ({:?})", Broken::of_code(need)),
         Why::Setting(setting) => write!(f, "the device refuses: {}", shatterscope::Error::Setting(setting)),
         Why::Layers => write!(f, "the graph has {need} nodes, and the device takes at most {have}"),

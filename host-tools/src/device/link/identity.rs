@@ -54,6 +54,13 @@ impl Default for Identity {
     }
 }
 
+impl Identity {
+    /// Multiply-adds between two reports of progress: seconds of work at most, also on a small core.
+    pub fn report_every(&self) -> u32 {
+        if self.fpu { 1 << 22 } else { 1 << 15 }
+    }
+}
+
 /// Most bytes of a name.
 const NAME: usize = 64;
 

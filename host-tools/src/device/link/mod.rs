@@ -8,10 +8,12 @@ mod model;
 mod pieces;
 mod reply;
 mod training;
+mod work;
 
 pub use error::{LinkError, Mended, Unanswered};
 pub use identity::Identity;
 pub use training::{Place as Standing, Words};
+pub use work::Watched;
 
 use super::channel::{Channel, Received};
 use exchange::{Exchange, Traffic};
@@ -22,6 +24,7 @@ use shatterscope::contract::CONTRACT;
 use shatterscope::wire::{Broken, Decoder, Done, Frame, Hello, MAX_FRAME, Message, Run, VERSION, Why, encode};
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
+use work::Work;
 
 /// How often a request is sent before the link gives up.
 pub const ATTEMPTS: u32 = 6;
@@ -134,6 +137,8 @@ impl Link {
     /// another length than was asked for, nor one with NaN or infinity.
     pub fn part(&mut self, run: &Run, mut progress: impl FnMut(u64, u64) -> bool) -> Result<Answer, LinkError> {
         let mut parts = Pieces::new(run, Expected::of(run, self.identity.tile, self.identity.arena));
+        let multiply_adds = parts.expected.multiply_adds;
+        let mut work = Work::new(Watched { multiply_adds, every: run.report_every, progress: &mut progress });
         let mut exchange = Exchange::new(self, MAX_FRAME);
         for attempt in 0..ATTEMPTS {
             add(&mut self.mended.retries, u32::from(attempt > 0));
@@ -141,7 +146,7 @@ impl Link {
             self.request += 1;
             self.send(self.request, Message::Run(asked), exchange.end())?;
             exchange.sent(attempt, ATTEMPTS);
-            if let Some(answer) = self.one_answer(&asked, &mut parts, &mut exchange, &mut progress)? {
+            if let Some(answer) = self.one_answer(&asked, &mut parts, &mut exchange, &mut work)? {
                 return Ok(answer);
             }
             if exchange.is_over() {
@@ -157,11 +162,11 @@ impl Link {
         asked: &Run,
         parts: &mut Pieces,
         exchange: &mut Exchange,
-        progress: &mut impl FnMut(u64, u64) -> bool,
+        work: &mut Work,
     ) -> Result<Option<Answer>, LinkError> {
         let request = self.request;
-        let (mut next, mut reached) = (0, None);
-        let mut cancelled = false;
+        let mut next = 0;
+        work.restart();
         loop {
             let reply = match self.hear(exchange.pause()) {
                 Heard::Frame(reply) => reply,
@@ -194,36 +199,12 @@ impl Link {
                     0 => self.traffic.useless += 1,
                     new => exchange.carried(new),
                 },
-                Reply::Progress { done, of, .. } => {
-                    let total = parts.expected.multiply_adds;
-                    if of != total || done > of {
-                        return Err(LinkError::Lie(format!("{done} of {of} multiply-adds done, the run has {total}")));
-                    }
-                    if reached.is_some_and(|reached| done <= reached) {
-                        self.traffic.stalled += 1;
-                        continue;
-                    }
-                    // An honest device reports at this distance. Where operations multiply nothing, a report may come earlier.
-                    if done - reached.unwrap_or(0) >= asked.report_interval() / 8 {
-                        exchange.advanced();
-                    }
-                    reached = Some(done);
-                    if !progress(done, of) {
-                        // Again with every report, for a frame may be lost.
-                        cancelled = true;
-                        if !self.cancel(request, exchange.end())? {
-                            return Err(refusal(Why::Cancelled));
-                        }
-                    }
-                }
+                Reply::Progress { done, of, .. } => work.report(self, request, (done, of), exchange)?,
                 Reply::Done { done, .. } => return parts.complete(asked, done),
                 Reply::Refused { why, need, have, .. } => {
-                    match &why {
-                        Why::NonFinite(fault) => parts.expected.check_fault(fault)?,
-                        Why::Cancelled if !cancelled => {
-                            return Err(LinkError::Lie("it ended a run that was not cancelled".to_owned()));
-                        }
-                        _ => {}
+                    work.check_end(&why)?;
+                    if let Why::NonFinite(fault) = &why {
+                        parts.expected.check_fault(fault)?;
                     }
                     return Err(LinkError::Refused { why, need, have });
                 }

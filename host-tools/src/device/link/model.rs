@@ -2,6 +2,7 @@
 use super::expected::check_ticks;
 use super::reply::Reply;
 use super::training::{Words, other};
+use super::work::{Watched, Work};
 use super::{Link, LinkError, Standing};
 use shatterscope::wire::{Load, Loaded, MAX_FRAME, Message, Predict, Predicted};
 
@@ -36,15 +37,19 @@ impl Link {
         )
     }
 
-    /// Puts inputs and has a forward pass run on them, as often as it takes.
+    /// Puts inputs and has a forward pass run on them, as often as it takes. One that is cancelled ends with
+    /// [`Why::Cancelled`](shatterscope::wire::Why::Cancelled).
     ///
     /// # Errors
     /// [`LinkError`].
-    pub fn predict(&mut self, predict: &Predict, inputs: Words) -> Result<Predicted, LinkError> {
+    pub fn predict(&mut self, predict: &Predict, inputs: Words, watched: Watched) -> Result<Predicted, LinkError> {
         let at = Standing { session: predict.session, step: 0 };
-        self.asked(
-            inputs.bytes() + MAX_FRAME,
+        let every = watched.reports().then_some(watched.every);
+        self.watching(
+            inputs.bytes() + 2 * MAX_FRAME,
+            Some(&mut Work::new(watched)),
             |link, request, end| {
+                link.put_report(request, at, every, end)?;
                 link.put_under(request, at, inputs, end)?;
                 link.send(request, Message::Predict(*predict), end)
             },

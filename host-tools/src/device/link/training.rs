@@ -2,6 +2,7 @@
 use super::exchange::Exchange;
 use super::expected::{check_elements, check_finite, check_ticks};
 use super::reply::{Heard, Reply};
+use super::work::{Watched, Work};
 use super::{ATTEMPTS, Link, LinkError, add};
 use shatterscope::contract::Digest;
 use shatterscope::wire::{
@@ -95,6 +96,20 @@ impl Link {
         self.put_under(self.request, at, words, end)
     }
 
+    /// Says how often the device is to report its progress, if it is to.
+    pub(super) fn put_report(
+        &mut self,
+        request: u32,
+        at: Place,
+        every: Option<u32>,
+        end: Instant,
+    ) -> Result<(), LinkError> {
+        match every {
+            Some(every) => self.put_under(request, at, Words { store: Store::Report, words: &[every] }, end),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn put_under(
         &mut self,
         request: u32,
@@ -111,16 +126,26 @@ impl Link {
         Ok(())
     }
 
-    /// Puts examples and has a step done on them, as often as it takes.
+    /// Puts examples and has a step done on them, as often as it takes. A step that is cancelled ends with [`Why::Cancelled`], and the device
+    /// stands before it; or it is completed, if it had begun to change the state, and its result is returned.
     ///
     /// # Errors
     /// [`LinkError`].
-    pub fn teach(&mut self, teach: &Teach, inputs: Words, labels: Words) -> Result<Taught, LinkError> {
+    pub fn teach(
+        &mut self,
+        teach: &Teach,
+        inputs: Words,
+        labels: Words,
+        watched: Watched,
+    ) -> Result<Taught, LinkError> {
         let at = Place { session: teach.session, step: teach.step };
         let after = teach.step.wrapping_add(1);
-        self.asked(
-            inputs.bytes() + labels.bytes() + MAX_FRAME,
+        let every = watched.reports().then_some(watched.every);
+        self.watching(
+            inputs.bytes() + labels.bytes() + 2 * MAX_FRAME,
+            Some(&mut Work::new(watched)),
             |link, request, end| {
+                link.put_report(request, at, every, end)?;
                 link.put_under(request, at, inputs, end)?;
                 link.put_under(request, at, labels, end)?;
                 link.send(request, Message::Teach(*teach), end)
@@ -143,8 +168,8 @@ impl Link {
         )
     }
 
-    /// Puts examples and has a step done on them that says what came of every node: `elements` of `bytes` each. The training must stand before
-    /// the step, and goes on from it.
+    /// Puts examples and has a step done on them that says what came of every node, in so many elements; and the ticks that it took, where the
+    /// device can say. The training must stand before the step, and goes on from it. Without `watched` the device reports no progress.
     ///
     /// # Errors
     /// [`LinkError`].
@@ -154,13 +179,18 @@ impl Link {
         inputs: Words,
         labels: Words,
         elements: usize,
-    ) -> Result<Vec<u64>, LinkError> {
+        watched: Option<Watched>,
+    ) -> Result<(Vec<u64>, Option<u64>), LinkError> {
         let at = Place { session: trace.step.session, step: trace.step.step };
-        let each = if trace.what == Traced::Digests { 8 } else { 4 };
+        let each = if matches!(trace.what, Traced::Values { .. }) { 4 } else { 8 };
         let mut all: Vec<Option<u64>> = vec![None; elements];
-        self.asked(
-            inputs.bytes() + labels.bytes() + MAX_FRAME,
+        let every = watched.as_ref().filter(|watched| watched.reports()).map(|watched| watched.every);
+        let mut work = watched.map(Work::new);
+        self.watching(
+            inputs.bytes() + labels.bytes() + 2 * MAX_FRAME,
+            work.as_mut(),
             |link, request, end| {
+                link.put_report(request, at, every, end)?;
                 link.put_under(request, at, inputs, end)?;
                 link.put_under(request, at, labels, end)?;
                 link.send(request, Message::Trace(*trace), end)
@@ -183,17 +213,21 @@ impl Link {
                     Ok(None)
                 }
                 Reply::Done { done, .. } => {
+                    // A profile without ticks has a name alone.
+                    let elements = if trace.what == Traced::Profile && done.elements == 1 { 1 } else { elements };
                     check_elements(elements, &done)?;
-                    let Some(all) = all.iter().copied().collect::<Option<Vec<u64>>>() else { return Ok(None) };
+                    check_ticks(done.ticks)?;
+                    let all = all.iter().copied().take(elements).collect::<Option<Vec<u64>>>();
+                    let Some(all) = all else { return Ok(None) };
                     let mut digest = Digest::new();
                     for &element in &all {
                         match trace.what {
-                            Traced::Digests => digest.push_hash(element),
+                            Traced::Digests | Traced::Profile => digest.push_hash(element),
                             Traced::Values { .. } => digest.push(f32::from_bits(element as u32)),
                         }
                     }
                     match digest == done.digest {
-                        true => Ok(Some(all)),
+                        true => Ok(Some((all, done.ticks))),
                         false => {
                             Err(LinkError::Lie(format!("a digest {} that its own elements do not have", done.digest)))
                         }
@@ -292,6 +326,17 @@ impl Link {
     pub(super) fn asked<A>(
         &mut self,
         bytes: usize,
+        send: impl FnMut(&mut Self, u32, Instant) -> Result<(), LinkError>,
+        take: impl FnMut(Reply) -> Result<Option<A>, LinkError>,
+    ) -> Result<A, LinkError> {
+        self.watching(bytes, None, send, take)
+    }
+
+    /// The same for a request whose progress the device reports.
+    pub(super) fn watching<A>(
+        &mut self,
+        bytes: usize,
+        mut work: Option<&mut Work>,
         mut send: impl FnMut(&mut Self, u32, Instant) -> Result<(), LinkError>,
         mut take: impl FnMut(Reply) -> Result<Option<A>, LinkError>,
     ) -> Result<A, LinkError> {
@@ -301,7 +346,7 @@ impl Link {
             self.request += 1;
             send(self, self.request, exchange.end())?;
             exchange.sent(attempt, ATTEMPTS);
-            if let Some(answer) = self.taken(&mut exchange, &mut take)? {
+            if let Some(answer) = self.taken(&mut exchange, work.as_deref_mut(), &mut take)? {
                 return Ok(answer);
             }
             if exchange.is_over() {
@@ -314,10 +359,14 @@ impl Link {
     fn taken<A>(
         &mut self,
         exchange: &mut Exchange,
+        mut work: Option<&mut Work>,
         take: &mut impl FnMut(Reply) -> Result<Option<A>, LinkError>,
     ) -> Result<Option<A>, LinkError> {
         let request = self.request;
         let (mut next, mut unread) = (0, false);
+        if let Some(work) = &mut work {
+            work.restart();
+        }
         loop {
             let reply = match self.hear(exchange.pause()) {
                 Heard::Frame(reply) => reply,
@@ -366,7 +415,17 @@ impl Link {
                     add(&mut self.mended.lost, 1);
                     return Ok(None);
                 }
-                Reply::Refused { why, need, have, .. } => return Err(LinkError::Refused { why, need, have }),
+                Reply::Refused { why, need, have, .. } => {
+                    if let Some(work) = &work {
+                        work.check_end(&why)?;
+                    }
+                    return Err(LinkError::Refused { why, need, have });
+                }
+                Reply::Progress { done, of, .. } if work.is_some() => {
+                    if let Some(work) = &mut work {
+                        work.report(self, request, (done, of), exchange)?;
+                    }
+                }
                 reply => {
                     let last = !matches!(reply, Reply::Value { .. });
                     match take(reply)? {

@@ -58,8 +58,7 @@ impl Remote {
     }
 
     fn ask(&mut self, run: &Run, what: &str) -> std::result::Result<Answer, LinkError> {
-        // A small core must be heard of often enough: this is seconds of work at most.
-        let report_every = if self.link.identity().fpu { 1 << 22 } else { 1 << 15 };
+        let report_every = self.link.identity().report_every();
         let bar = Progress::new(what, 0, self.quiet);
         self.link.part(&Run { report_every, ..*run }, |done, of| {
             bar.set(done, of);
