@@ -11,7 +11,7 @@ use shatterscope::wire::{
 use shatterscope_firmware::Work;
 use shatterscope_host::device::link::{Link, LinkError, Standing, Watched, Words};
 use shatterscope_host::predict::Placed;
-use shatterscope_host::train::{Lesson, Model, Run, request};
+use shatterscope_host::train::{Lesson, Model, Pupil, Run, request};
 use shatterscope_host::{cli, data};
 use shatterscope_simulated::{Fate, Looks, Made, Simulated};
 use std::time::Duration;
@@ -240,5 +240,34 @@ fn a_cancelled_forward_pass_leaves_the_graph_usable() {
         assert!(matches!(outputs, Err(LinkError::Refused { why: Why::Store, .. })), "unit {unit}: {outputs:?}");
         assert_eq!(link.loaded(&load).unwrap().digest, kept, "unit {unit}");
         assert_eq!(predict(&mut link, false).unwrap().digest, digest, "unit {unit}");
+    }
+}
+
+/// The clock of the simulated device ticks ten times at each mark.
+#[test]
+fn a_profile_of_a_step_has_every_node() {
+    for words in COURSES {
+        let asked = Asked::parse_from(["train"].into_iter().chain(words.split_whitespace()));
+        let spec = asked.train.spec().unwrap();
+        let digits = data::open(None).unwrap();
+        let mut run = Run::new(spec.clone(), &digits, Isa::Portable, None).unwrap();
+        let link = Link::open(Simulated::new(Made::default(), Box::new(|_, _| Fate::Pass)), Duration::from_secs(10));
+        let mut pupil = Pupil::new((link.unwrap(), None), "simulated".to_owned(), &spec, run.model(), 0).unwrap();
+        let (before, lesson) = (run.model().clone(), run.lesson().unwrap());
+        run.step().unwrap();
+        let profile = pupil.profile(&lesson, &before, run.model()).unwrap();
+        let work = Work::of(&pupil.placed().plan().unwrap(), spec.batch);
+        let nodes = pupil.placed().nodes.len();
+        assert_eq!((profile.operations.len(), profile.kernel.is_empty()), (nodes + 1, false), "{words}");
+        for (i, [forward, backward]) in profile.operations.iter().enumerate() {
+            assert_eq!(forward.ticks, if i > 0 { 10 } else { 0 }, "{words}: node {i}");
+            let reached = i < nodes && i >= work.first() as usize;
+            assert_eq!(backward.ticks, if reached { 10 } else { 0 }, "{words}: node {i}");
+        }
+        let sum: u64 = profile.operations.iter().flatten().map(|spent| spent.multiply_adds).sum();
+        assert_eq!((sum, profile.total.multiply_adds), (work.total, work.total), "{words}");
+        // A step from another state is not what was asked for.
+        let error = pupil.profile(&lesson, &before, &before).unwrap_err().to_string();
+        assert!(error.contains("simulated: profiled, step 1 has parameters"), "{error}");
     }
 }

@@ -523,7 +523,7 @@ fn json_is_exactly_one_document_of_every_command() {
         ("preset list", "preset list".into()),
     ];
     // These need an emulator and its firmware, or a debug probe.
-    let elsewhere = ["device profile", "device flash", "plan", "plan-train"];
+    let elsewhere = ["device profile", "device profile-train", "device flash", "plan", "plan-train"];
     let cli = shatterscope_host::cli::Cli::command();
     for command in cli.get_subcommands() {
         let parts: Vec<_> =

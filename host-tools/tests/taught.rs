@@ -159,3 +159,42 @@ fn a_trained_convnet_runs_from_flash() {
         assert_eq!(said, expected, "{core}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
+
+/// The nodes of a step, the loss and the rest make up the whole, on a core without an FPU and on others, and the marks change no bit.
+#[test]
+#[ignore = "needs QEMU"]
+fn a_profile_of_a_step_adds_up() {
+    for (board, words) in [
+        ("microbit", "--depth 1 --width 8 --batch 1"),
+        ("microbit", "--net lenet --width 4 --batch 1"),
+        ("mps2-an386", "--depth 2 --width 32 --batch 1"),
+        ("mps2-an386", "--net stack --depth 4 --width 3 --batch-norm --skips resnet --optimiser adam --batch 3"),
+        ("riscv32imac", "--net lenet --width 2 --batch 2 --optimiser momentum"),
+    ] {
+        let told = shatterscope(&format!("device profile --train --target qemu:{board} {words}")).unwrap();
+        let sum = |of: &dyn Fn(&Value) -> u64| told["operations"].as_array().unwrap().iter().map(of).sum::<u64>();
+        let both = |row: &Value, what: &str| {
+            ["forward", "backward"].map(|pass| row[pass][what].as_u64().unwrap_or_else(|| panic!("{row}"))).iter().sum()
+        };
+        for what in ["instructions", "loads", "stores", "multiply_adds"] {
+            let rest = told["rest"][what].as_u64().unwrap();
+            assert_eq!(
+                sum(&|row| both(row, what)) + rest,
+                told["total"][what].as_u64().unwrap(),
+                "{board} {words}: {what}"
+            );
+        }
+        let share: f64 = told["operations"].as_array().unwrap().iter().map(|row| row["share"].as_f64().unwrap()).sum();
+        assert!(share > 0.97 && share <= 1.0, "{board} {words}: {share}");
+        let [total, unmarked] =
+            [&told["total"]["instructions"], &told["unmarked"]].map(|count| count.as_f64().unwrap());
+        println!(
+            "{board} {words}: {total} instructions, {:.2}% more than without marks",
+            100.0 * (total / unmarked - 1.0)
+        );
+        let trained = shatterscope(&format!("train --steps 1 {words}")).unwrap();
+        assert_eq!(told["digest"], trained["digest"], "{board} {words}");
+        let last = told["operations"].as_array().unwrap().last().unwrap();
+        assert_eq!((&last["kind"], &last["backward"]["instructions"]), (&"loss".into(), &0.into()), "{board} {words}");
+    }
+}

@@ -1,6 +1,6 @@
 //! Commands that reach devices, or plan for them.
 use super::given::RUNS;
-use super::{Common, Computing, Devices, Given, Network};
+use super::{Common, Computing, Devices, Given, Network, ProfileTraining};
 use crate::compare::{Entry, suite};
 use crate::device::firmware::Firmware;
 use crate::device::{BOARDS, Board, Target};
@@ -41,6 +41,9 @@ pub enum DeviceCommand {
         /// Which run
         #[arg(long, default_value_t = 0)]
         run: u32,
+        /// Profile a step of a training instead, with the options of `train`: `device profile --train --help` lists them
+        #[arg(long)]
+        train: bool,
         /// The network
         #[command(flatten)]
         network: Box<Network>,
@@ -48,6 +51,9 @@ pub enum DeviceCommand {
         #[command(flatten)]
         devices: Devices,
     },
+    /// What each operation of the first step of a training takes, forward and backward
+    #[command(hide = true, name = "profile-train")]
+    ProfileTraining(Box<ProfileTraining>),
     /// Ask a device who it is; it tests its arithmetic at its start
     Selftest {
         /// `host`, `wasm`, `qemu:NAME`, `serial:PORT[@BAUD]`, `probe:NAME` or `pipe:COMMAND`
@@ -80,11 +86,12 @@ impl DeviceCommand {
                 given.check_host(std::slice::from_ref(&target))?;
                 command::device::run(&spec, &target, devices, &computing.engine(common)?, common)
             }
-            DeviceCommand::Profile { target, run, network, devices } => {
+            DeviceCommand::Profile { target, run, network, devices, .. } => {
                 let (target, spec) = (Target::parse(target)?, network.resolve(given, Shown::All)?);
                 given.refuse(&["runs", "no_count"], "on the profile of one run", "choose it with --run")?;
                 command::profile::run(&spec, *run, &target, devices, &engine()?, common)
             }
+            DeviceCommand::ProfileTraining(profile) => profile.run(given, &engine()?, common),
             DeviceCommand::Selftest { target, devices } => {
                 let target = Target::parse(target)?;
                 devices.settings()?;

@@ -12,7 +12,7 @@ pub use given::Given;
 pub use measure::{Export, Figures, Pack, Probe, Theory};
 pub use options::{Computing, Devices, Network, Sampling};
 pub use predict::Predict;
-pub use train::{PlanTraining, Reach, Taught, Train};
+pub use train::{PlanTraining, ProfileTraining, Reach, Taught, Train};
 
 use crate::files::refuse_inputs;
 use crate::spec::Shown;
@@ -94,14 +94,22 @@ pub enum PresetCommand {
 }
 
 impl Cli {
-    /// Reads the words of the command line; `plan --train` takes the options of `train`, which have the names of a plan's own.
+    /// Reads the words of the command line; `plan --train` and `device profile --train` take the options of `train`, which have the names of their
+    /// own.
     pub fn of_words(words: impl IntoIterator<Item = OsString>) -> Self {
         let mut words: Vec<OsString> = words.into_iter().collect();
-        let plan = words.iter().skip(1).position(|word| !word.to_string_lossy().starts_with('-')).map(|at| at + 1);
-        if let Some(plan) = plan.filter(|&plan| words[plan] == "plan")
+        let mut named = (1..words.len()).filter(|&at| !words[at].to_string_lossy().starts_with('-'));
+        let name = match named.next() {
+            Some(plan) if words[plan] == "plan" => Some((plan, "plan-train")),
+            Some(device) if words[device] == "device" => {
+                named.next().filter(|&at| words[at] == "profile").map(|at| (at, "profile-train"))
+            }
+            _ => None,
+        };
+        if let Some((at, name)) = name
             && let Some(train) = words.iter().position(|word| word == "--train")
         {
-            words[plan] = "plan-train".into();
+            words[at] = name.into();
             words.remove(train);
         }
         let mut matches = Self::command().get_matches_from(words);

@@ -2,6 +2,7 @@ use super::given::TRAININGS;
 use super::{Common, Computing, Devices, Given};
 use crate::data::Scaling;
 use crate::device::{Settings, Target};
+use crate::engine::Engine;
 use crate::train::{Activation, Init, Kind, Net, Optimiser, Schedule, Skips, Spec};
 use crate::{Failure, Result, command, decimal};
 use clap::Args;
@@ -63,6 +64,26 @@ pub struct PlanTraining {
     /// Name of a board, as `device list` has it
     #[arg(long)]
     pub board: String,
+    /// Folder with the images that it learns from [default: digits 8x8, built in]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The network
+    #[command(flatten)]
+    pub network: TrainedNetwork,
+    /// The steps
+    #[command(flatten)]
+    pub steps: Steps,
+    /// How the board is reached
+    #[command(flatten)]
+    pub reach: Reach,
+}
+
+/// A network that learns, for `device profile --train`.
+#[derive(Debug, Args)]
+pub struct ProfileTraining {
+    /// `qemu:NAME`, or a device with a clock: `serial:PORT[@BAUD]`, `probe:NAME`, `pipe:COMMAND`
+    #[arg(long)]
+    pub target: String,
     /// Folder with the images that it learns from [default: digits 8x8, built in]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
@@ -245,6 +266,19 @@ impl PlanTraining {
         given.check_training(&spec, &data)?;
         given.refuse(&["timeout", "no_count"], "on a plan, which asks no device", "")?;
         command::plan_training::run(&spec, &data, board, &self.reach.settings()?, common)
+    }
+}
+
+impl ProfileTraining {
+    pub(super) fn run(&self, given: &Given, engine: &Engine, common: &Common) -> Result<()> {
+        let target = Target::parse(&self.target)?;
+        let data = crate::data::open(self.data.as_deref())?;
+        let spec = spec(&self.network, &self.steps)?;
+        spec.check()?;
+        given.check_training(&spec, &data)?;
+        given.refuse(&["no_count"], "on a profile", "")?;
+        given.check_devices(std::slice::from_ref(&target), &["firmware"])?;
+        command::profile::step(&spec, &data, &target, self.reach.settings()?, engine, common)
     }
 }
 

@@ -1,21 +1,28 @@
-//! `device profile`: what each operation takes on a device.
+//! `device profile`: what each operation of a run, or of a step of training, takes on a device.
 use super::device::{describe, version};
 use super::{print, print_json};
 use crate::cli::{Common, Devices};
+use crate::data::Dataset;
 use crate::device::board::Kind;
 use crate::device::link::Identity;
-use crate::device::profile::{Profile, Spent, grouped, kind_of};
-use crate::device::{Counting, Outcome, Settings, Target, open};
+use crate::device::place::open_link;
+use crate::device::profile::{Profile, Spent, kind_of, summed};
+use crate::device::{Counting, Outcome, Settings, Target, no_counter, open};
 use crate::engine::Engine;
 use crate::spec::Spec;
+use crate::train::{self, Pupil, Run};
 use crate::{Failure, Result};
 use serde::Serialize;
+use shatterscope::contract::CONTRACT;
 use shatterscope::network::Network;
 
 /// What is printed as JSON.
 #[derive(Serialize)]
-struct Profiled<'a> {
-    spec: &'a Spec,
+struct Profiled<'a, S> {
+    spec: &'a S,
+    /// What was run, in words.
+    #[serde(skip)]
+    network: String,
     contract: &'static str,
     /// Of this tool.
     commit: &'static str,
@@ -26,9 +33,11 @@ struct Profiled<'a> {
     emulator: Option<String>,
     /// Instruction set of the device's kernel.
     kernel: &'a str,
-    schedule: String,
+    /// Of a run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<String>,
     run: u32,
-    /// Digest of the gradient, of the same run without marks.
+    /// Of the gradient, of the same run without marks; of the parameters after the step.
     digest: String,
     /// `instructions` or `ticks`: what shares are of.
     unit: &'static str,
@@ -37,7 +46,7 @@ struct Profiled<'a> {
     rest: Numbers,
     /// How often an operation was marked.
     marks: u64,
-    /// The same run without marks, in the same unit.
+    /// The same run, or step, without marks, in the same unit.
     unmarked: Option<u64>,
     operations: Vec<Row>,
     layers: Vec<Row>,
@@ -70,6 +79,9 @@ struct Numbers {
     /// Modelled, on Arm.
     cycles: Option<u64>,
     ticks: Option<u64>,
+    /// Of a step, by its plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    multiply_adds: Option<u64>,
 }
 
 /// Profiles one run and prints.
@@ -85,6 +97,99 @@ pub fn run(spec: &Spec, run: u32, target: &Target, devices: &Devices, engine: &E
         return Err(Failure::failed(format!("run {run}: {}", shatterscope::Error::NonFinite(fault))));
     }
     let device = place.identity().ok_or_else(|| Failure::failed(format!("{target} does not say what it is")))?;
+    let network = Network::Family(spec.network());
+    let named = (0..network.len()).filter_map(|i| {
+        let layer = network.layer(i)?;
+        Some(Named { layer: network.layer_number(i), kind: kind_of(&layer), units: layer.shape() })
+    });
+    let shown = Shown {
+        spec,
+        network: format!("{}, {} points, run {run}", spec.describe(), spec.points),
+        contract: spec.contract(),
+        run,
+        schedule: Some(place.schedule(spec)?.unwrap_or_default()),
+        digest: measured.outcome.digest().map(|digest| digest.to_string()).unwrap_or_default(),
+        unmarked: if profile.total.ticks > 0 { measured.ticks } else { measured.instructions },
+    };
+    show(shown, target, device, &profile, named.collect(), common)
+}
+
+/// Profiles the first step of a training and prints.
+///
+/// # Errors
+/// As [`run`]; a training that does not fit, or of which this machine computes other parameters.
+pub fn step(
+    spec: &train::Spec,
+    data: &Dataset,
+    target: &Target,
+    settings: Settings,
+    engine: &Engine,
+    common: &Common,
+) -> Result<()> {
+    if *target == Target::Host {
+        return Err(no_counter());
+    }
+    let settings = Settings { count: Counting::Memory, ..settings };
+    engine.install(|| {
+        let mut run = Run::new(spec.clone(), data, engine.isa, None)?;
+        // What no device does is said before anything is built.
+        train::request(spec, &run.model().layers, 0, settings.ram)?;
+        let line = open_link(target, &settings)?;
+        let mut pupil = Pupil::new(line, target.to_string(), spec, run.model(), settings.ram)?;
+        let (before, lesson) = (run.model().clone(), run.lesson()?);
+        let outcome = run.step()?;
+        pupil.teach(&lesson, &outcome, &before, run.model())?;
+        let (model, report) = (run.model(), pupil.report());
+        let profile = pupil.profile(&lesson, &before, model)?;
+        let nodes = &pupil.placed().nodes;
+        let units = |node: u32| nodes.get(node as usize).and_then(|node| node.shape.units()).unwrap_or(0);
+        let named = (0..).zip(nodes).map(|(i, node)| Named {
+            layer: node.address,
+            kind: node.op.name(),
+            units: (units(node.x), units(i)),
+        });
+        let last = (nodes.len() as u32).saturating_sub(1);
+        let loss = Named { layer: nodes.last().map_or(0, |node| node.address), kind: "loss", units: (units(last), 1) };
+        let (layers, parameters) = (model.layers.len(), model.parameters.len());
+        let shown = Shown {
+            spec,
+            network: format!("step 1 of {layers} layers, {parameters} parameters, batch of {}", spec.batch),
+            contract: CONTRACT,
+            run: spec.run,
+            schedule: None,
+            digest: model.digest().to_string(),
+            unmarked: if profile.total.ticks > 0 { report.ticks } else { report.instructions },
+        };
+        show(shown, target, &report.device, &profile, named.chain([loss]).collect(), common)
+    })?
+}
+
+/// What an operation is called, and the units that it has as operand and value.
+struct Named {
+    layer: u32,
+    kind: &'static str,
+    units: (u32, u32),
+}
+
+/// What is said of a profile besides its numbers.
+struct Shown<'a, S> {
+    spec: &'a S,
+    network: String,
+    contract: &'static str,
+    run: u32,
+    schedule: Option<String>,
+    digest: String,
+    unmarked: Option<u64>,
+}
+
+fn show<S: Serialize>(
+    shown: Shown<S>,
+    target: &Target,
+    device: &Identity,
+    profile: &Profile,
+    named: Vec<Named>,
+    common: &Common,
+) -> Result<()> {
     let emulator = match target {
         Target::Qemu(board) => match board.kind {
             Kind::Qemu { program, .. } => version(program),
@@ -92,9 +197,7 @@ pub fn run(spec: &Spec, run: u32, target: &Target, devices: &Devices, engine: &E
         },
         _ => None,
     };
-    let network = Network::Family(spec.network());
-    let ticks = profile.total.ticks > 0;
-    let numbers = |spent: Spent| numbers(&profile, spent);
+    let numbers = |spent: Spent| numbers(profile, spent);
     let row = |[forward, backward]: [Spent; 2]| Row {
         operation: None,
         layer: None,
@@ -104,30 +207,33 @@ pub fn run(spec: &Spec, run: u32, target: &Target, devices: &Devices, engine: &E
         backward: numbers(backward),
         share: (forward.work() + backward.work()) as f64 / profile.total.work().max(1) as f64,
     };
-    let operations = (0..).zip(&profile.operations).filter_map(|(i, spent)| {
-        let layer = network.layer(i)?;
-        let (number, kind) = (network.layer_number(i), kind_of(&layer));
-        let named = Row { operation: Some(i), layer: Some(number), kind: Some(kind), ..row(*spent) };
-        Some(Row { units: Some(layer.shape()), ..named })
+    let all = || named.iter().zip(&profile.operations);
+    let operations = (0..).zip(all()).map(|(i, (named, spent))| Row {
+        operation: Some(i),
+        layer: Some(named.layer),
+        kind: Some(named.kind),
+        units: Some(named.units),
+        ..row(*spent)
     });
-    let layers = grouped(&network, &profile.operations, |i, _| network.layer_number(i));
-    let kinds = grouped(&network, &profile.operations, |_, layer| kind_of(layer));
+    let layers = summed(all().map(|(named, spent)| (named.layer, *spent)));
+    let kinds = summed(all().map(|(named, spent)| (named.kind, *spent)));
     let profiled = Profiled {
-        spec,
-        contract: spec.contract(),
+        spec: shown.spec,
+        network: shown.network,
+        contract: shown.contract,
         commit: env!("SHATTERSCOPE_COMMIT"),
         target: target.to_string(),
         device,
         emulator,
         kernel: &profile.kernel,
-        schedule: place.schedule(spec)?.unwrap_or_default(),
-        run,
-        digest: measured.outcome.digest().map(|digest| digest.to_string()).unwrap_or_default(),
-        unit: if ticks { "ticks" } else { "instructions" },
+        schedule: shown.schedule,
+        run: shown.run,
+        digest: shown.digest,
+        unit: if profile.total.ticks > 0 { "ticks" } else { "instructions" },
         total: numbers(profile.total),
         rest: numbers(profile.rest()),
         marks: profile.marks,
-        unmarked: if ticks { measured.ticks } else { measured.instructions },
+        unmarked: shown.unmarked,
         operations: operations.collect(),
         layers: layers.into_iter().map(|(layer, spent)| Row { layer: Some(layer), ..row(spent) }).collect(),
         kinds: kinds.into_iter().map(|(kind, spent)| Row { kind: Some(kind), ..row(spent) }).collect(),
@@ -143,6 +249,7 @@ fn numbers(profile: &Profile, spent: Spent) -> Numbers {
         stores: counted(spent.counts.stores),
         cycles: counted(spent.counts.cycles).filter(|_| profile.total.counts.cycles > 0),
         ticks: (profile.total.ticks > 0).then_some(spent.ticks),
+        multiply_adds: (profile.total.multiply_adds > 0).then_some(spent.multiply_adds),
     }
 }
 
@@ -152,20 +259,20 @@ impl Numbers {
     }
 }
 
-fn text(profiled: &Profiled) -> String {
-    let Profiled { spec, device, unit, total, rest, .. } = profiled;
+fn text<S>(profiled: &Profiled<S>) -> String {
+    let Profiled { device, unit, total, rest, .. } = profiled;
     let mut text = format!(
-        "target    {}\ncontract  {}\n{}kernel    {}, schedule {}\n",
+        "target    {}\ncontract  {}\n{}kernel    {}{}\n",
         profiled.target,
         profiled.contract,
         describe(device),
         profiled.kernel,
-        profiled.schedule
+        profiled.schedule.as_ref().map_or(String::new(), |schedule| format!(", schedule {schedule}"))
     );
     if let Some(emulator) = &profiled.emulator {
         text += &format!("counted   by the plugin of commit {} in {emulator}\n", profiled.commit);
     }
-    text += &format!("network   {}, {} points, run {}\n", spec.describe(), spec.points, profiled.run);
+    text += &format!("network   {}\n", profiled.network);
     text += &format!("digest    {}\n\n", profiled.digest);
     let name = |row: &Row| {
         let [operation, layer] =
@@ -173,16 +280,19 @@ fn text(profiled: &Profiled) -> String {
         let units = row.units.map_or(String::new(), |(units_in, units_out)| format!("{units_in}>{units_out}"));
         format!("{operation:>5} {layer:>5} {:10} {units:9}", row.kind.unwrap_or(""))
     };
+    let work = if total.multiply_adds.is_some() { " multiply-adds" } else { "" };
     let head = |what: &str| {
         if *unit == "ticks" {
-            return format!("{what:32} {:>14} {:>14} {:>6}\n", "forward", "backward", "share");
+            return format!("{what:32} {:>14} {:>14} {:>6}{work}\n", "forward", "backward", "share");
         }
         let each = |way: &str| format!("{way:>14} {:>11} {:>11}", "loads", "stores");
         let cycles = if total.cycles.is_some() { "        cycles" } else { "" };
-        format!("{what:32} {} {}{cycles} {:>6}\n", each("forward"), each("backward"), "share")
+        format!("{what:32} {} {}{cycles} {:>6}{work}\n", each("forward"), each("backward"), "share")
     };
     let line = |row: &Row| {
-        let share = format!("{:>5.1}%", 100.0 * row.share);
+        let both = row.forward.multiply_adds.zip(row.backward.multiply_adds);
+        let work = both.map_or(String::new(), |(forward, backward)| format!(" {:>13}", forward + backward));
+        let share = format!("{:>5.1}%{work}", 100.0 * row.share);
         let [forward, backward] = [&row.forward, &row.backward].map(|numbers| numbers.work());
         if *unit == "ticks" {
             return format!("{} {forward:>14} {backward:>14} {share}\n", name(row));
@@ -208,6 +318,9 @@ fn text(profiled: &Profiled) -> String {
     text += &format!("total     {} {unit}, {} of them in no operation", total.work(), rest.work());
     if let Some(cycles) = total.cycles {
         text += &format!("; {cycles} modelled cycles");
+    }
+    if let Some(multiply_adds) = total.multiply_adds {
+        text += &format!("; {multiply_adds} multiply-adds");
     }
     text += "\n";
     if let Some(unmarked) = profiled.unmarked {

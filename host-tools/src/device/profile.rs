@@ -1,5 +1,6 @@
 //! What each operation of a run takes, each way.
 use super::counter::{Counts, Mark};
+use crate::Failure;
 use crate::text::visible;
 use shatterscope::Pass;
 use shatterscope::network::{Layer, Network};
@@ -12,6 +13,8 @@ pub struct Spent {
     pub counts: Counts,
     /// Ticks of the device's clock.
     pub ticks: u64,
+    /// By the plan, not measured; 0 where that does not say them for each operation.
+    pub multiply_adds: u64,
 }
 
 impl Spent {
@@ -31,7 +34,8 @@ impl Spent {
             lowest: 0,
             cycles: less(a.cycles, b.cycles),
         };
-        Spent { counts, ticks: less(self.ticks, other.ticks) }
+        let multiply_adds = less(self.multiply_adds, other.multiply_adds);
+        Spent { counts, ticks: less(self.ticks, other.ticks), multiply_adds }
     }
 }
 
@@ -39,6 +43,7 @@ impl AddAssign for Spent {
     fn add_assign(&mut self, other: Self) {
         self.counts = self.counts.plus(other.counts);
         self.ticks = self.ticks.saturating_add(other.ticks);
+        self.multiply_adds = self.multiply_adds.saturating_add(other.multiply_adds);
     }
 }
 
@@ -65,18 +70,18 @@ pub struct Profile {
 
 impl Profile {
     /// Nothing measured yet.
-    pub(super) fn of(operations: u32) -> Self {
+    pub(crate) fn of(operations: u32) -> Self {
         let operations = vec![[Spent::default(); 2]; operations as usize];
         Self { operations, total: Spent::default(), marks: 0, kernel: String::new() }
     }
 
     /// Takes what an emulator counted.
-    pub(super) fn count(&mut self, total: Counts, marks: &[Mark]) {
+    pub(crate) fn count(&mut self, total: Counts, marks: &[Mark]) {
         self.total.counts = total;
         for mark in marks {
             self.marks += mark.times;
             if let Some(operation) = self.operations.get_mut((mark.number >> 1) as usize) {
-                operation[(mark.number & 1) as usize] += Spent { counts: mark.counts, ticks: 0 };
+                operation[(mark.number & 1) as usize] += Spent { counts: mark.counts, ..Spent::default() };
             }
         }
     }
@@ -91,6 +96,18 @@ impl Profile {
             for (spent, &ticks) in operation.iter_mut().zip(ticks) {
                 spent.ticks = spent.ticks.saturating_add(ticks);
             }
+        }
+    }
+
+    /// Takes the elements of a step: the kernel's name; where there are ticks, those of the nodes behind the input, of the loss, and of the nodes from
+    /// the last to the `first` on the way back.
+    pub(crate) fn of_step(&mut self, first: u32, elements: &[u64]) {
+        self.clock(0, elements.get(..1).unwrap_or_default());
+        let nodes = self.operations.len().saturating_sub(1);
+        let forward = (1..=nodes).map(|node| (node, 0));
+        let backward = (first as usize..nodes).rev().map(|node| (node, 1));
+        for ((node, pass), &ticks) in forward.chain(backward).zip(elements.iter().skip(1)) {
+            self.operations[node][pass].ticks = ticks;
         }
     }
 
@@ -112,17 +129,33 @@ pub fn grouped<K: PartialEq, S: Copy + Default + AddAssign>(
     operations: &[[S; 2]],
     key: impl Fn(u32, &Layer) -> K,
 ) -> Vec<(K, [S; 2])> {
+    let known = (0..).zip(operations);
+    summed(known.filter_map(|(i, spent)| Some((key(i, &network.layer(i)?), *spent))))
+}
+
+/// The sums of those that have the same name.
+pub fn summed<K: PartialEq, S: Copy + Default + AddAssign>(
+    operations: impl Iterator<Item = (K, [S; 2])>,
+) -> Vec<(K, [S; 2])> {
     let mut groups: Vec<(K, [S; 2])> = Vec::new();
-    for (i, spent) in (0..).zip(operations) {
-        let Some(layer) = network.layer(i) else { continue };
-        let key = key(i, &layer);
+    for (key, spent) in operations {
         let at = groups.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
             groups.push((key, [S::default(); 2]));
             groups.len() - 1
         });
-        groups[at].1.iter_mut().zip(spent).for_each(|(sum, one)| *sum += *one);
+        groups[at].1.iter_mut().zip(spent).for_each(|(sum, one)| *sum += one);
     }
     groups
+}
+
+/// The failure of a device without a clock.
+pub(crate) fn no_clock(name: &str) -> Failure {
+    Failure::failed(format!("{name} has no clock to profile with; emulated boards, qemu:NAME, count"))
+}
+
+/// The failure of a device whose clock is of no use for a profile.
+pub(crate) fn no_mark(name: &str) -> Failure {
+    Failure::failed(format!("the clock of {name} cannot be read in the middle of a run"))
 }
 
 /// What an operation is called.

@@ -3,8 +3,10 @@ use super::difference::{self, Again, Difference};
 use super::{Lesson, Model, Outcome, Spec};
 use crate::device::counter::Counter;
 use crate::device::link::{Identity, Link, LinkError, Mended, Standing, Watched, Words};
+use crate::device::profile::{Profile, no_clock, no_mark};
 use crate::{Failure, Result};
 use serde::Serialize;
+use shatterscope::Pass;
 use shatterscope::contract::canonical_bits;
 use shatterscope::plan::Want;
 use shatterscope::wire::{
@@ -262,6 +264,58 @@ impl Pupil {
 
     fn watched<'a>(&self, progress: &'a mut dyn FnMut(u64, u64) -> bool) -> Watched<'a> {
         Watched { multiply_adds: self.work.total, every: self.link.identity().report_every(), progress }
+    }
+
+    /// Does the step between two models once more, in a training of its own: what each node takes in either direction, and the loss behind the last
+    /// node.
+    ///
+    /// # Errors
+    /// A device that does not answer, has nothing to measure with, or does not arrive at the second model.
+    pub fn profile(&mut self, lesson: &Lesson, before: &Model, after: &Model) -> Result<Profile> {
+        let name = self.link.identity().board.clone();
+        if self.counter.is_none() && self.link.identity().clock == 0 {
+            return Err(no_clock(&name));
+        }
+        if let Some(counter) = &mut self.counter {
+            counter.marked()?;
+        }
+        let (nodes, first) = (self.placed.nodes.len() as u32, self.work.first());
+        // A name, the forward pass behind the input, the loss, the backward pass.
+        let elements = 1 + (nodes - 1) + 1 + (nodes - first);
+        let (elements, ticks) = self.trace(lesson, before, Traced::Profile, elements as usize)?;
+        let train = Train { session: self.session, with: With { step: before.step, ..self.asked.with }, ..self.asked };
+        let words = self.placed.words();
+        let ready = self.link.ready(&train, Words { store: Store::Nodes, words: &words })?;
+        if (ready.step, ready.digest) != (after.step, after.digest()) {
+            let (target, here) = (&self.target, after.digest());
+            return Err(Failure::failed(format!(
+                "{target}: profiled, step {} has parameters {}, here {here}",
+                ready.step, ready.digest
+            )));
+        }
+        let mut profile = Profile::of(nodes + 1);
+        profile.of_step(first, &elements);
+        profile.total.ticks = ticks.unwrap_or(0);
+        match &mut self.counter {
+            Some(counter) => {
+                let (total, marks) = counter.marked()?;
+                profile.count(total, &marks);
+            }
+            None if elements.len() < 2 => return Err(no_mark(&name)),
+            None => {}
+        }
+        let plan = self.placed.plan()?;
+        for (i, [forward, backward]) in (0..).zip(&mut profile.operations) {
+            let work = |pass| self.work.of_node(plan.graph(), pass, i);
+            (forward.multiply_adds, backward.multiply_adds) = (work(Pass::Forward), work(Pass::Backward));
+        }
+        profile.total.multiply_adds = self.work.total;
+        Ok(profile)
+    }
+
+    /// The graph, node by node.
+    pub fn placed(&self) -> &Placed {
+        &self.placed
     }
 
     fn step_of(&self, lesson: &Lesson) -> Teach {

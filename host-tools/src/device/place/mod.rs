@@ -69,6 +69,11 @@ pub struct Measured {
     pub seconds: f64,
 }
 
+/// The failure of a profile on this machine.
+pub fn no_counter() -> Failure {
+    Failure::usage("this machine has no counter: `device profile` is for devices, `cargo bench` times the host")
+}
+
 /// A place to run.
 pub trait Place {
     /// What it says of itself; None for this machine.
@@ -94,9 +99,7 @@ pub trait Place {
     /// # Errors
     /// The place cannot run it, or nothing there can say it.
     fn profile(&mut self, _spec: &Spec, _run: u32) -> Result<Profile> {
-        Err(Failure::usage(
-            "this machine has no counter: `device profile` is for devices, `cargo bench` times the host",
-        ))
+        Err(no_counter())
     }
 
     /// Gradient and outputs of one run.

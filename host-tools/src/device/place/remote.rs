@@ -3,7 +3,7 @@ use crate::device::Board;
 use crate::device::counter::Counter;
 use crate::device::fit::{Choice, Room, Unfit, request};
 use crate::device::link::{Answer, Identity, Link, LinkError, Mended};
-use crate::device::profile::Profile;
+use crate::device::profile::{Profile, no_clock, no_mark};
 use crate::plan::name_of;
 use crate::plan::tables::Costs;
 use crate::progress::Progress;
@@ -91,9 +91,7 @@ impl Place for Remote {
         let choice = self.choose(&whole)?;
         let name = self.link.identity().board.clone();
         if self.counter.is_none() && self.link.identity().clock == 0 {
-            return Err(Failure::failed(format!(
-                "{name} has no clock to profile with; emulated boards, qemu:NAME, count"
-            )));
+            return Err(no_clock(&name));
         }
         let operations = Network::Family(whole.spec).len();
         // An emulator is told of every operation in one run; a device keeps the ticks of some.
@@ -124,7 +122,7 @@ impl Place for Remote {
                 profile.count(total, &marks);
             }
             None if profile.operations.iter().flatten().all(|spent| spent.ticks == 0) => {
-                return Err(Failure::failed(format!("the clock of {name} cannot be read in the middle of a run")));
+                return Err(no_mark(&name));
             }
             None => {}
         }
