@@ -308,3 +308,45 @@ fn probe_says_what_does_not_fit() {
         assert!(parts.iter().all(|part| error.contains(part)), "{parts:?} not in: {error}");
     }
 }
+
+/// Exit code and standard error of `pack` on an archive, in an address space of so many MiB.
+#[cfg(target_os = "linux")]
+fn packed_within(mebibytes: u64, archive: &[u8], more: &str) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(at("model.npz"), archive).unwrap();
+    std::fs::write(at("net.toml"), "layers = [ { dense = 'fc1' } ]").unwrap();
+    let program = assert_cmd::cargo::cargo_bin("shatterscope").display().to_string();
+    let (model, net) = (at("model.npz"), at("net.toml"));
+    let line = format!("ulimit -v {}; exec {program} pack {model} --net {net} -q {more} >/dev/null", mebibytes << 10);
+    let output = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// An array of zeros, `[rows, 1024]`.
+#[cfg(target_os = "linux")]
+fn zeros(descr: &str, rows: usize, bytes: usize) -> Vec<u8> {
+    array(descr, &format!("({rows}, 1024)"), &vec![0; rows * 1024 * bytes])
+}
+
+/// What an archive expands to, and what is made of it, is asked for before it is taken.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_archive_that_memory_does_not_hold_is_refused_in_one_line() {
+    let mebibytes = |archive: &[u8], space| {
+        let (code, error) = packed_within(space, archive, "");
+        assert!(error.lines().count() <= 1, "{space} MiB: {code:?} {error}");
+        (code, error)
+    };
+    // 200 MiB of floats in less than 1 MiB: in no address space is it unpacked half way.
+    for (descr, bytes) in [("'<f4'", 4), ("'<f8'", 8)] {
+        let array = zeros(descr, (200 << 20) / 1024 / bytes, bytes);
+        let bomb = archive(&[("fc1.weight.npy", &array)], CompressionMethod::Deflated);
+        assert!(bomb.len() < 1 << 20);
+        for space in [350, 450] {
+            let (code, error) = mebibytes(&bomb, space);
+            let needs = "expanding the 209715";
+            assert!(code == Some(1) && error.contains(needs) && error.contains("ulimit -v"), "{code:?} {error}");
+        }
+    }
+}

@@ -252,10 +252,13 @@ pub(crate) fn not_finite(name: &str, data: &[f32]) -> Option<String> {
     Some(format!("{} is {} at element {at}", crate::text::visible(name), data[at]))
 }
 
-/// Rounded to f32; or why they cannot be.
-fn narrow(wide: &[f64]) -> std::result::Result<Vec<f32>, String> {
-    match wide.iter().position(|&x| x.is_finite() && !(x as f32).is_finite()) {
-        Some(at) => Err(format!("is {:e} at element {at}, beyond what f32 holds: scale it down", wide[at])),
-        None => Ok(wide.iter().map(|&x| x as f32).collect()),
+/// Adds numbers to `data`, rounded to f32; or says why they cannot be.
+fn narrow(data: &mut Vec<f32>, wide: impl Iterator<Item = f64>) -> std::result::Result<(), String> {
+    for x in wide {
+        if x.is_finite() && !(x as f32).is_finite() {
+            return Err(format!("is {x:e} at element {}, beyond what f32 holds: scale it down", data.len()));
+        }
+        data.push(x as f32);
     }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! .npz: a ZIP archive of .npy arrays, believed only where its central directory, its local headers and its bytes agree.
 use super::npy::{self, Array};
 use super::{Bundle, DIGEST, SPEC};
-use crate::{Failure, Result};
+use crate::{Failure, Result, limits};
 use std::io::{Cursor, Write};
 use zip::read::{ArchiveOffset, Config};
 use zip::write::SimpleFileOptions;
@@ -27,21 +27,13 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Bundle, Option<String>)> {
     let mut archive = open(bytes)?;
     let mut bundle = Bundle::default();
     let mut stated = None;
-    let mut expanded = 0u64;
+    expanded(&mut archive)?;
     for i in 0..archive.len() {
         let mut entry = archive.by_index(i).map_err(damaged)?;
         let file = String::from_utf8(entry.name_raw().to_vec())
             .map_err(|_| damaged(format!("the name of entry {i} is not UTF-8")))?;
         let shown = crate::text::visible(&file);
         let size = entry.size();
-        if entry.compression() == CompressionMethod::Deflated {
-            expanded = expanded.saturating_add(size);
-            if expanded > EXPANDED {
-                return Err(Failure::failed(format!(
-                    "{shown}: the compressed arrays expand to more than {EXPANDED} bytes: store them uncompressed, by np.savez"
-                )));
-            }
-        }
         let array = npy::read(&mut entry, size).map_err(|why| Failure::failed(format!("{shown}: {why}")))?;
         let name = file.strip_suffix(".npy").unwrap_or(&file).to_owned();
         if bundle.holds(&name) || (name == SPEC && bundle.spec.is_some()) || (name == DIGEST && stated.is_some()) {
@@ -68,6 +60,27 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Bundle, Option<String>)> {
         )));
     }
     Ok((bundle, stated))
+}
+
+/// Refuses compressed entries that together expand to more than [`EXPANDED`] bytes, or to more than there is memory for. The length of
+/// the file says nothing of them; what is stored was asked for when the file was read.
+fn expanded(archive: &mut Zip<'_>) -> Result<()> {
+    let mut all = 0u64;
+    for i in 0..archive.len() {
+        let entry = archive.by_index_raw(i).map_err(damaged)?;
+        if entry.compression() != CompressionMethod::Deflated {
+            continue;
+        }
+        all = all.saturating_add(entry.size());
+        if all > EXPANDED {
+            let shown = crate::text::visible(&String::from_utf8_lossy(entry.name_raw()));
+            return Err(Failure::failed(format!(
+                "{shown}: the compressed arrays expand to more than {EXPANDED} bytes: store them uncompressed, by np.savez"
+            )));
+        }
+    }
+    // The tensors, and the network that is made of them, or the tensor in the order of the file.
+    limits::memory(all.saturating_mul(2), &format!("expanding the {all} bytes of the compressed arrays"), "their sizes")
 }
 
 /// The archive, where every byte of it belongs to one entry or to its directory.

@@ -45,8 +45,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Bundle, Option<String>)> {
         let data = match view.dtype() {
             Dtype::F32 => Ok(view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
             Dtype::F64 => {
-                let wide: Vec<f64> = view.data().as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect();
-                super::narrow(&wide)
+                let wide = view.data().as_chunks::<8>().0;
+                let mut data = Vec::with_capacity(wide.len());
+                super::narrow(&mut data, wide.iter().map(|b| f64::from_le_bytes(*b))).map(|()| data)
             }
             other => Err(format!("is {other:?}: give f32 or f64")),
         };

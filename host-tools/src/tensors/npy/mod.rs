@@ -8,10 +8,13 @@ mod tests;
 
 use super::Tensor;
 use literal::{Dtype, Literal};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 /// The longest header that NumPy itself believes.
 const LONGEST: usize = 10_000;
+
+/// Bytes that are read between two conversions, a multiple of every size of an element.
+const PIECE: usize = 1 << 16;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
@@ -64,28 +67,36 @@ pub(super) fn read(from: impl Read, size: u64) -> Result<Array, String> {
             size.saturating_sub(read)
         ));
     }
-    let all = |from: &mut dyn Read| {
-        let mut data = Vec::new();
-        from.read_to_end(&mut data).map_err(damaged)?;
-        exact(read + data.len() as u64, size)?;
-        Ok::<_, String>(data)
-    };
     let floats = "give float32 or float64";
     match header.dtype {
         Dtype::Float(4, big) => {
             let of = if big { f32::from_be_bytes } else { f32::from_le_bytes };
-            let data = all(&mut from)?.as_chunks::<4>().0.iter().map(|&word| of(word)).collect();
-            Ok(Array::Floats(ordered(data, header.shape, header.fortran)))
+            let mut data = reserved::<f32>(header.elements, "its elements")?;
+            let found = in_pieces(&mut from, |piece: &[[u8; 4]]| data.extend(piece.iter().map(|&word| of(word))))?;
+            exact(read + found, size)?;
+            Ok(Array::Floats(ordered(data, header.shape, header.fortran)?))
         }
         Dtype::Float(_, big) => {
             let of = if big { f64::from_be_bytes } else { f64::from_le_bytes };
-            let wide = all(&mut from)?.as_chunks::<8>().0.iter().map(|&word| of(word)).collect::<Vec<f64>>();
-            Ok(match super::narrow(&wide) {
-                Ok(data) => Array::Floats(ordered(data, header.shape, header.fortran)),
+            let mut data = reserved::<f32>(header.elements, "its elements")?;
+            let mut wide = Ok(());
+            let found = in_pieces(&mut from, |piece: &[[u8; 8]]| {
+                if wide.is_ok() {
+                    wide = super::narrow(&mut data, piece.iter().map(|&word| of(word)));
+                }
+            })?;
+            exact(read + found, size)?;
+            Ok(match wide {
+                Ok(()) => Array::Floats(ordered(data, header.shape, header.fortran)?),
                 Err(why) => Array::Other(why),
             })
         }
-        Dtype::U1 if header.shape.len() == 1 => all(&mut from).map(Array::Bytes),
+        Dtype::U1 if header.shape.len() == 1 && header.elements as u64 <= crate::read::TEXT => {
+            let mut data = reserved(header.elements, "its bytes")?;
+            let found = in_pieces(&mut from, |piece: &[[u8; 1]]| data.extend_from_slice(piece.as_flattened()))?;
+            exact(read + found, size)?;
+            Ok(Array::Bytes(data))
+        }
         other => {
             exact(read + drain(from)?, size)?;
             Ok(Array::Other(match other {
@@ -98,12 +109,50 @@ pub(super) fn read(from: impl Read, size: u64) -> Result<Array, String> {
     }
 }
 
+/// An empty list with memory for `len` elements.
+fn reserved<T>(len: usize, what: &str) -> Result<Vec<T>, String> {
+    let mut list = Vec::new();
+    match list.try_reserve_exact(len) {
+        Ok(()) => Ok(list),
+        Err(_) => {
+            let bytes = crate::limits::size((len as u64).saturating_mul(size_of::<T>() as u64));
+            Err(format!("the system has no {bytes} of memory for {what}: give a smaller array"))
+        }
+    }
+}
+
+/// Hands the bytes of a reader on in words of N, a piece at a time, so that bytes and elements are not in memory together. Returns
+/// how many bytes there were; what is left of a last word is counted, too.
+fn in_pieces<const N: usize>(from: &mut impl Read, mut take: impl FnMut(&[[u8; N]])) -> Result<u64, String> {
+    let mut piece = vec![0; PIECE];
+    let mut all = 0;
+    loop {
+        let mut filled = 0;
+        while filled < PIECE {
+            match from.read(&mut piece[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(damaged(error)),
+            }
+        }
+        take(piece[..filled].as_chunks::<N>().0);
+        all += filled as u64;
+        if filled < PIECE {
+            return Ok(all);
+        }
+    }
+}
+
 /// What is left of a reader, counted.
 fn drain(mut from: impl Read) -> Result<u64, String> {
     std::io::copy(&mut from, &mut std::io::sink()).map_err(damaged)
 }
 
 fn damaged(error: std::io::Error) -> String {
+    if error.kind() == ErrorKind::OutOfMemory {
+        return "the system has no memory to unpack it: give a smaller array".to_owned();
+    }
     format!("it cannot be unpacked ({error}): it is damaged")
 }
 
@@ -161,9 +210,9 @@ fn header(from: &mut impl Read, mut start: Vec<u8>) -> Result<(Header, u64), Str
 }
 
 /// Elements in C order.
-fn ordered(data: Vec<f32>, shape: Vec<usize>, fortran: bool) -> Tensor {
+fn ordered(data: Vec<f32>, shape: Vec<usize>, fortran: bool) -> Result<Tensor, String> {
     if !fortran || shape.len() < 2 {
-        return Tensor { shape, data };
+        return Ok(Tensor { shape, data });
     }
     // The first extent varies fastest in the file.
     let mut strides = vec![1; shape.len()];
@@ -171,7 +220,7 @@ fn ordered(data: Vec<f32>, shape: Vec<usize>, fortran: bool) -> Tensor {
         strides[i] = strides[i - 1] * shape[i - 1];
     }
     let mut at = vec![0; shape.len()];
-    let mut turned = Vec::with_capacity(data.len());
+    let mut turned = reserved(data.len(), "its elements in C order")?;
     for _ in 0..data.len() {
         let from: usize = at.iter().zip(&strides).map(|(at, stride)| at * stride).sum();
         turned.push(data[from]);
@@ -183,7 +232,7 @@ fn ordered(data: Vec<f32>, shape: Vec<usize>, fortran: bool) -> Tensor {
             at[i] = 0;
         }
     }
-    Tensor { shape, data: turned }
+    Ok(Tensor { shape, data: turned })
 }
 
 /// An array as a file: version 1.0, C order, padded to 64 bytes as NumPy does.
