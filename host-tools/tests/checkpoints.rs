@@ -134,7 +134,26 @@ fn documents_are_held_to_their_spec_and_data() {
         ("/metrics/epochs/0/gradient_norm", json!(-1.0)),
         ("/metrics/epochs/0/test_loss", json!(-1.0)),
         ("/metrics/epochs/0/test_accuracy", json!(-0.5)),
+        ("/metrics/epochs/0/loss", json!(1e308)),
+        ("/metrics/epochs/0/loss", json!(-0.0)),
+        ("/metrics/epochs/0/test_loss", json!(1e308)),
+        ("/metrics/epochs/0/gradient_norm", json!(-0.0)),
+        ("/metrics/epochs/0/accuracy", json!(0.123456)),
+        ("/metrics/epochs/0/accuracy", json!(-0.0)),
+        ("/metrics/epochs/0/test_accuracy", json!(0.3333333)),
         ("/metrics/epochs/0/digest", json!(7)),
+        ("/metrics/epochs/0/digest", json!("\u{1b}[2Jno digest\n")),
+        ("/metrics/epochs/0/digest", json!("fnv1a64:0123456789ABCDEF:4")),
+        ("/metrics/epochs/0/digest", json!("fnv1a64:0123456789abcdef:4")),
+        ("/metrics/epochs/0/digest", json!("fnv1a64:0123456789abcde:4")),
+        ("/metrics/probes/0/absolute_correlation", json!(1.5)),
+        ("/metrics/probes/0/absolute_correlation", json!(-0.0)),
+        ("/metrics/probes/1/absolute_correlation", json!(1e308)),
+        ("/metrics/probes/1/effective_rank", json!(0.0)),
+        ("/metrics/probes/1/effective_rank", json!(0.5)),
+        ("/metrics/probes/1/effective_rank", json!(1e308)),
+        ("/metrics/probes/1/relative_effective_rank", json!(-0.0)),
+        ("/metrics/probes/1/relative_effective_rank", json!(1e308)),
         ("/metrics/probes", json!([])),
         ("/metrics/probes/0/step", json!(1)),
         ("/metrics/probes/1/effective_rank", json!(-1.0)),
@@ -199,7 +218,15 @@ fn documents_are_held_to_their_spec_and_data() {
         );
     }
     assert!(cases.len() > 90, "{}", cases.len());
-    for extra in ["/more", "/spec/more", "/spec/net/more"] {
+    for extra in [
+        "/more",
+        "/spec/more",
+        "/spec/net/more",
+        "/data/more",
+        "/metrics/more",
+        "/metrics/epochs/0/more",
+        "/metrics/probes/0/more",
+    ] {
         let (parent, key) = extra.rsplit_once('/').unwrap();
         let bytes = forged(&good, |document| document.pointer_mut(parent).unwrap()[key] = json!(1));
         assert!(why(&bytes, &digits).contains("more"), "{extra}");

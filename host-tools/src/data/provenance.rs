@@ -5,6 +5,7 @@ use shatterscope::contract::Digest;
 
 /// What a record says of the data behind it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Provenance {
     /// Of the set.
     pub name: String,

@@ -6,6 +6,7 @@ use std::path::Path;
 
 /// One epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Epoch {
     /// From 1.
     pub epoch: u32,
@@ -30,6 +31,7 @@ pub struct Epoch {
 
 /// What the input gradients of a fixed minibatch look like between two steps.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Probe {
     /// Steps done.
     pub step: u32,
@@ -43,6 +45,7 @@ pub struct Probe {
 
 /// All epochs so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Metrics {
     /// In order.
     pub epochs: Vec<Epoch>,

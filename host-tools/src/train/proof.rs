@@ -1,6 +1,7 @@
 //! What a checkpoint has to be, whatever its digest says: everything in it is held to what its spec and its data imply.
+use super::check::PROBED;
 use super::checkpoint::{Checkpoint, STATE, names};
-use super::{Epoch, Optimiser, Spec};
+use super::{Epoch, Optimiser, Probe, Spec};
 use crate::data::Dataset;
 use crate::tensors::Bundle;
 use shatterscope::train::Powers;
@@ -23,8 +24,8 @@ pub(super) fn check(checkpoint: &Checkpoint, data: &Dataset) -> Checked {
         let batch = model.batch;
         return Err(format!("{} steps are done, but {epoch} epochs of {steps} and {batch} batches", model.step));
     }
-    epochs(checkpoint, steps)?;
-    probes(checkpoint)?;
+    epochs(checkpoint, steps, data.test.len().max(1) as u64)?;
+    probes(checkpoint, data.train.len())?;
     self::sums(*sums, model.batch, spec.batch)?;
     if powers(spec, model.step) != model.powers {
         return Err(format!("the powers of Adam's betas are not those of step {}", model.step));
@@ -62,29 +63,42 @@ fn squares(name: &str, mut values: impl Iterator<Item = f32>) -> Checked {
     }
 }
 
-fn share(x: f64) -> bool {
-    (0.0..=1.0).contains(&x)
+/// Whether a number is one of the `of` shares 0, 1/of, .. 1, to the bit.
+fn share(x: f64, of: u64) -> bool {
+    let count = (x * of as f64).round();
+    size(x) && count <= of as f64 && (count / of as f64).to_bits() == x.to_bits()
 }
 
 fn size(x: f64) -> bool {
-    x >= 0.0 && x.is_finite()
+    x.is_sign_positive() && x.is_finite()
+}
+
+/// Whether a number is a mean of losses, which are f32.
+fn mean_loss(x: f64) -> bool {
+    size(x) && x <= f64::from(f32::MAX)
 }
 
 /// One entry an epoch; the learning rate is what they lead to.
-fn epochs(checkpoint: &Checkpoint, steps: u32) -> Checked {
+fn epochs(checkpoint: &Checkpoint, steps: u32, tested: u64) -> Checked {
     let Checkpoint { spec, model, metrics, .. } = checkpoint;
     if metrics.epochs.len() as u64 != u64::from(model.rate.epoch) {
         return Err(format!("its metrics have {} epochs, {} are done", metrics.epochs.len(), model.rate.epoch));
     }
     let rate = spec.rate().map_err(|error| error.to_string())?;
+    let trained = u64::from(steps) * u64::from(spec.batch);
+    let own = model.digest().to_string();
     let mut state = rate.start();
     for (number, epoch) in (1..).zip(&metrics.epochs) {
         let Epoch { loss, accuracy, gradient_norm, test_loss, test_accuracy, .. } = *epoch;
-        let sizes = [loss, gradient_norm, test_loss].into_iter().all(size);
+        let sizes = mean_loss(loss) && mean_loss(test_loss) && size(gradient_norm);
         let counted = (epoch.epoch, u64::from(epoch.step)) == (number, u64::from(number) * u64::from(steps));
         let used = epoch.rate.to_bits() == rate.current(&state).to_bits();
-        if !(counted && used && sizes && share(accuracy) && share(test_accuracy)) {
+        if !(counted && used && sizes && share(accuracy, trained) && share(test_accuracy, tested)) {
             return Err(format!("its metrics of epoch {number} are of no such epoch"));
+        }
+        if !is_digest(&epoch.digest, &own) {
+            let digest = crate::text::visible(&epoch.digest);
+            return Err(format!("its metrics of epoch {number} have {digest}, which is no digest of its network"));
         }
         rate.advance(&mut state, loss as f32);
     }
@@ -94,8 +108,25 @@ fn epochs(checkpoint: &Checkpoint, steps: u32) -> Checked {
     }
 }
 
+/// Whether a text has the form of another digest, `fnv1a64:0123456789abcdef:bytes`, and is of as many bytes.
+fn is_digest(text: &str, other: &str) -> bool {
+    let parts = |text: &str| -> Option<(String, String, String)> {
+        let (kind, rest) = text.split_once(':')?;
+        let (hash, bytes) = rest.split_once(':')?;
+        Some((kind.to_owned(), hash.to_owned(), bytes.to_owned()))
+    };
+    let (Some((kind, hash, bytes)), Some((own_kind, own_hash, own_bytes))) = (parts(text), parts(other)) else {
+        return false;
+    };
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    kind == own_kind && hash.len() == own_hash.len() && hash.bytes().all(hex) && bytes == own_bytes
+}
+
+/// How far rounding may take a mean of cosines above 1, and a rank below 1.
+const ROUNDING: f64 = 1e-9;
+
 /// A probe before each step that is a multiple, and at the end.
-fn probes(checkpoint: &Checkpoint) -> Checked {
+fn probes(checkpoint: &Checkpoint, examples: usize) -> Checked {
     let (step, every) = (checkpoint.model.step, checkpoint.spec.probe_every);
     let probes = &checkpoint.metrics.probes;
     let before = if every == 0 { 0 } else { step.div_ceil(every) as usize };
@@ -103,10 +134,18 @@ fn probes(checkpoint: &Checkpoint) -> Checked {
     if probes.len() < before || probes.len() > before + now {
         return Err(format!("its metrics have {} probes at step {step}", probes.len()));
     }
+    let most = (PROBED as usize).min(examples) as f64 * (1.0 + ROUNDING);
     for (i, probe) in probes.iter().enumerate() {
-        let values = [probe.absolute_correlation, probe.effective_rank, probe.relative_effective_rank];
+        let Probe {
+            absolute_correlation: correlation, effective_rank: rank, relative_effective_rank: relative, ..
+        } = *probe;
         let at = i as u64 * u64::from(every);
-        if u64::from(probe.step) != at || !values.into_iter().flatten().all(size) {
+        let fits = u64::from(probe.step) == at
+            && correlation.is_none_or(|mean| size(mean) && mean <= 1.0 + ROUNDING)
+            && rank.is_none_or(|rank| (1.0 - ROUNDING..=most).contains(&rank))
+            // The rank of normals, which it is relative to, is at least 1 itself.
+            && relative.is_none_or(|relative| relative > 0.0 && rank.is_some_and(|rank| relative <= rank * (1.0 + ROUNDING)));
+        if !fits {
             return Err(format!("probe {i} of its metrics is none of step {at}"));
         }
     }
@@ -120,7 +159,8 @@ fn sums(sums: [f64; 3], batches: u32, batch: u32) -> Checked {
     let zero = sums.iter().all(|sum| sum.to_bits() == 0);
     let good = size(loss)
         && loss <= examples * f64::from(f32::MAX)
-        && (0.0..=examples).contains(&right)
+        && size(right)
+        && right <= examples
         && right.fract() == 0.0
         && size(norms);
     if good && (batches > 0 || zero) { Ok(()) } else { Err(format!("its sums over {batches} batches are {sums:?}")) }
