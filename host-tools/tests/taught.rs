@@ -22,7 +22,7 @@ const SPECS: [&str; 10] = [
     "--depth 1 --width 8 --batch 1 --rate 0.02",
     "--net lenet --width 24 --batch 1 --rate 0.01",
     "--net stack --depth 4 --width 3 --batch-norm --skips resnet --optimiser adam --batch 3",
-    "--depth 3 --width 20 --batch-norm --skips highway --activation prelu --batch 20 --optimiser adam --rate 0.003",
+    "--depth 3 --width 20 --batch-norm --skips resnet --beta 0.5 --activation prelu --batch 20 --optimiser adam --rate 0.003",
     "--depth 1 --width 8 --batch 5 --optimiser momentum --decay 1e-4",
     "--depth 2 --width 6 --activation prelu --batch 1",
     "--depth 2 --width 6 --activation crelu --init looks-linear --batch 2 --optimiser nesterov",

@@ -1,8 +1,8 @@
 //! Options of a training that change nothing in it.
 use super::given::Given;
-use crate::Result;
 use crate::data::Dataset;
 use crate::train::{Activation, Kind, Optimiser, Schedule, Skips, Spec};
+use crate::{Failure, Result};
 
 impl Given {
     /// Refuses options of a network that learns, and of its steps, that change nothing.
@@ -18,6 +18,16 @@ impl Given {
             "give --activation prelu",
         )?;
         net.check_skips()?;
+        // What an earlier version began goes on as it was begun.
+        if !self.has("resume") {
+            net.check_skips_differ()?;
+            if spec.factor > 1.0 && self.has("factor") {
+                return Err(Failure::usage(format!(
+                    "--factor {}: must be above 0 and below 1, because the learning rate is multiplied by it where it falls",
+                    spec.factor
+                )));
+            }
+        }
         let scaled = matches!(net.skips, Skips::Resnet | Skips::Bottleneck);
         self.refuse_if(!scaled, &["beta"], "without resnet skips", "give --skips resnet or bottleneck")?;
         self.refuse_if(

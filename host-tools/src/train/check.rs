@@ -51,23 +51,55 @@ impl Net {
         }
     }
 
-    /// Layers that a skip is over, none where the kind has no room for one; an error where skips change nothing.
+    /// Refuses skips of a kind or depth that has no blocks for them.
     ///
     /// # Errors
-    /// Wrong use: why the skips have no effect.
+    /// Wrong use: why the skips have no effect, and what gives them one.
     pub fn check_skips(&self) -> Result<()> {
-        let name = match self.skips {
-            Skips::None => return Ok(()),
-            Skips::Resnet => "resnet",
-            Skips::Highway => "highway",
-            Skips::Bottleneck => "bottleneck",
-        };
+        let Some(name) = self.skips_name() else { return Ok(()) };
         let none = |why: &str| Err(Failure::usage(format!("--skips {name} has no effect: {why}")));
         match (self.kind, self.depth) {
             (Kind::Lenet, _) => none("lenet has no blocks; leave it out, or give --net dense, convnet or stack"),
             (Kind::Dense, 0..=1) => none("a dense network of depth 1 has no blocks; give --depth 2 or more"),
             (Kind::Stack, 0..=2) => none("a stack of depth 2 has no blocks; give --depth 3 or more"),
             _ => Ok(()),
+        }
+    }
+
+    /// Refuses skips whose network has the bits of one with other skips, or none. A training that was begun so may go on.
+    ///
+    /// # Errors
+    /// Wrong use: why the skips have no effect, and what gives them one.
+    pub fn check_skips_differ(&self) -> Result<()> {
+        let Some(name) = self.skips_name() else { return Ok(()) };
+        let refused = |why: String| Err(Failure::usage(format!("--skips {name} has no effect: {why}")));
+        let depth = self.depth;
+        match self.skips {
+            // x <- 0 x + 1 F(x).
+            Skips::Highway if self.scales() == (0.0, 1.0) => {
+                // Three blocks of two layers each, besides those that stand outside of blocks.
+                let least = if self.kind == Kind::Stack { 7 } else { 6 };
+                refused(format!(
+                    "with one or two blocks, as at --depth {depth}, they keep nothing of their input; give --depth {least} or more, or leave it out"
+                ))
+            }
+            Skips::Bottleneck if matches!(self.kind, Kind::Convnet | Kind::Stack) && self.longest_block() < 3 => {
+                let least = if self.kind == Kind::Stack { 5 } else { 14 };
+                refused(format!(
+                    "at --depth {depth} no block has three convolutions, and the network is that of --skips resnet; give --depth {least} or more, or --skips resnet"
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The word of the command line; None for no skips.
+    fn skips_name(&self) -> Option<&'static str> {
+        match self.skips {
+            Skips::None => None,
+            Skips::Resnet => Some("resnet"),
+            Skips::Highway => Some("highway"),
+            Skips::Bottleneck => Some("bottleneck"),
         }
     }
 }

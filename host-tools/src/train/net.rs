@@ -155,6 +155,28 @@ impl Net {
         }
     }
 
+    /// Scales of what a skip keeps and of its branch.
+    pub(super) fn scales(&self) -> (f32, f32) {
+        match self.skips {
+            Skips::Highway => {
+                let transform = (2.0 / f64::from(self.blocks())).min(1.0);
+                ((1.0 - transform * transform).sqrt() as f32, transform as f32)
+            }
+            _ => (1.0, self.beta),
+        }
+    }
+
+    /// Most convolutions that one skip is over, where there is room for three.
+    pub(super) fn longest_block(&self) -> u32 {
+        let room = match self.kind {
+            Kind::Stack => self.depth.saturating_sub(2),
+            // A section has a quarter of the layers; the first of the network is outside of its blocks, so that a later one has the most.
+            Kind::Convnet => self.depth.saturating_sub(2) / 4,
+            Kind::Dense | Kind::Lenet => 0,
+        };
+        room.min(3)
+    }
+
     /// Blocks that highway skips share the input's scale among.
     pub(super) fn blocks(&self) -> u32 {
         // The first layer and the readout of a stack stand outside of its blocks.
@@ -220,7 +242,7 @@ impl List<'_> {
             let same = (kept.height, kept.width) == (self.at.height, self.at.width);
             let stride = if same { 1 } else { stride };
             let shortcut = Shortcut { input: kept, channels: self.at.channels, stride };
-            let (a, b) = self.scales();
+            let (a, b) = self.net.scales();
             self.layers.push(Layer::Join { shortcut, a, b });
         }
     }
@@ -241,16 +263,6 @@ impl List<'_> {
             }
         });
         convs.len() as u32
-    }
-
-    fn scales(&self) -> (f32, f32) {
-        match self.net.skips {
-            Skips::Highway => {
-                let transform = (2.0 / f64::from(self.net.blocks())).min(1.0);
-                ((1.0 - transform * transform).sqrt() as f32, transform as f32)
-            }
-            _ => (1.0, self.net.beta),
-        }
     }
 
     fn convnet(&mut self, classes: u32) -> Result<()> {
