@@ -174,7 +174,8 @@ fn wrong_use_is_exit_2_with_the_reason() {
         ("figures 7", "--list"),
         ("figures 3 --target qemu:microbit", "leave out --target"),
         ("figures --runs 0", "--runs"),
-        ("export --out somewhere --run 20", "--run"),
+        ("export --out somewhere --run 1048576", "--run 1048576: at most 1048575"),
+        ("export --out somewhere --runs 3", "choose it with --run"),
         ("probe --weights weights.bin", "weights.bin"),
     ] {
         let code = if line.contains("weights.bin") { 1 } else { 2 };

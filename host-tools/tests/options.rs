@@ -273,6 +273,9 @@ fn the_reason_says_what_to_give_instead() {
         ("spec --eps 1", "--norm batch"),
         ("spec --readout norm-relu", "--norm"),
         ("probe --norm batch --points 1 --lags 0", "--points 2 or more"),
+        ("probe --family crelu --init looks-linear --from 1", "the same everywhere"),
+        ("probe --family crelu --init looks-linear --to 4 --depth 9", "the same everywhere"),
+        ("probe --family crelu --init looks-linear --endpoint inclusive", "the same everywhere"),
     ] {
         let text = refused(line, &[2]);
         assert!(text.contains(part), "{line}: {text}");

@@ -56,7 +56,8 @@ impl Probe {
         }
         let bundle = Bundle::read(path)?;
         let within = |error: Failure| Failure { message: format!("{}: {error}", path.display()), ..error };
-        let spec = self.network.resolve_over(bundle.overrides().map_err(within)?, given, Shown::Gradients)?;
+        // What is true of the weights of a spec need not be true of those that are given.
+        let spec = self.network.resolve_over(bundle.overrides().map_err(within)?, given, Shown::All)?;
         let spec = Spec { runs: 1, ..spec };
         given.refuse(&DRAWN, "on weights that are given", "leave out --weights")?;
         self.check(given, &spec)?;

@@ -146,6 +146,7 @@ impl Cli {
             Command::Spec(network) => command::spec::run(&network.resolve(given, Shown::All)?, common),
             Command::Export(export) => {
                 let spec = export.network.resolve(given, Shown::All)?;
+                given.refuse(&["runs"], "on an export, which is of one run", "choose it with --run")?;
                 if let Some(input) = &export.network.spec {
                     refuse_inputs(&export.out, &command::export::FILES, &[input])?;
                 }

@@ -3,6 +3,7 @@ use super::{print, print_json};
 use crate::cli::Common;
 use crate::engine::Engine;
 use crate::files::{claim, write_all};
+use crate::limits::{MOST_RUNS, at_most};
 use crate::spec::Spec;
 use crate::tensors::Bundle;
 use crate::weights::Drawn;
@@ -19,9 +20,7 @@ pub const FILES: [&str; 2] = ["run.safetensors", "run.npz"];
 /// # Errors
 /// Several inputs; a run that meets NaN or infinity; files that cannot be written.
 pub fn run(spec: &Spec, run: u32, out: &Path, engine: &Engine, common: &Common) -> Result<()> {
-    if run >= spec.runs {
-        return Err(Failure::usage(format!("--run {run}: the spec has {} runs, counted from 0", spec.runs)));
-    }
+    at_most("--run", run, MOST_RUNS - 1, "for runs are counted from 0, and a spec has at most 2^20")?;
     spec.one_input("export")?;
     let _ours = claim(out, &FILES)?;
     let network = Network::Family(spec.network());

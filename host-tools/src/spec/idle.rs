@@ -71,7 +71,8 @@ impl Spec {
                 "give another --init",
             ),
             (
-                linear && shown == Shown::Limit,
+                // Without a bias, the gradient is zero where the input is.
+                linear && (shown == Shown::Limit || (shown == Shown::Gradients && self.first_bias_std != 0.0)),
                 &["from", "to", "endpoint"],
                 "on the gradient of a looks-linear network, which is the same everywhere",
                 "give another --init",
