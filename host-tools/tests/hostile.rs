@@ -122,6 +122,7 @@ fn lies() -> Vec<(&'static str, &'static str, Answer)> {
         ("another digest", "its own elements do not have", ends(|done| Done { digest: Digest::of(&[1.0]), ..done })),
         ("memory", "4294967295 B of memory", ends(|done| Done { arena: u32::MAX, ..done })),
         ("panel", "9999 B of them", ends(|done| Done { panel: 9999, ..done })),
+        ("stack", "1048577 B of stack", ends(|done| Done { stack: Some(FACTS.ram + 1), ..done })),
         ("ticks", "a time of", ends(|done| Done { ticks: Some(u64::MAX), ..done })),
         ("progress of nothing", "5 of 0 multiply-adds", progress(5, 0)),
         ("progress of all", "18446744073709551615 of", progress(u64::MAX, u64::MAX)),
@@ -221,17 +222,20 @@ fn every_part_has_the_length_that_was_asked_for() {
             ended("length", &format!("{elements} were asked for"), || link.part(&run(part), |_, _| true));
         }
     }
-    let ticks = once(|n| {
-        let mut digest = Digest::new();
-        [0, 1, u64::MAX].iter().for_each(|&element| digest.push_hash(element));
-        let bytes: Vec<u8> = [0, 1, u64::MAX].iter().flat_map(|element: &u64| element.to_le_bytes()).collect();
-        let done = Done { elements: 3, digest, ..done(&[]) };
-        [frame(n, 0, Message::Value { first: 0, bytes: &bytes }), frame(n, 1, Message::Done(done))].concat()
-    });
-    let mut link = Link::open(Peer::new(FACTS, ticks), LIMIT).unwrap();
-    ended("ticks", "a time of 18446744073709551615", || {
-        link.part(&run(Part::Profile { first: 0, count: 1 }), |_, _| true)
-    });
+    let profile = |elements: [u64; 3], ticks| {
+        let say = once(move |n| {
+            let mut digest = Digest::new();
+            elements.iter().for_each(|&element| digest.push_hash(element));
+            let bytes: Vec<u8> = elements.iter().flat_map(|element| element.to_le_bytes()).collect();
+            let done = Done { elements: 3, digest, ticks, ..done(&[]) };
+            [frame(n, 0, Message::Value { first: 0, bytes: &bytes }), frame(n, 1, Message::Done(done))].concat()
+        });
+        let mut link = Link::open(Peer::new(FACTS, say), LIMIT).unwrap();
+        move || link.part(&run(Part::Profile { first: 0, count: 1 }), |_, _| true)
+    };
+    ended("ticks", "a time of 18446744073709551615", profile([0, 1, u64::MAX], None));
+    ended("shares", "operations took 1001 ticks, and the whole run 1000", profile([7, 1, 1000], Some(1000)));
+    assert_eq!(profile([7, 1, 999], Some(1000))().unwrap().elements, [7, 1, 999]);
 }
 
 /// A device that takes longer than the limit, and says how far it is.

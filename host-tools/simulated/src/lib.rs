@@ -146,7 +146,8 @@ impl Clock for Runs {
     }
 
     fn stop(&mut self) -> Option<u64> {
-        Some(self.0.load(Ordering::SeqCst))
+        // A run takes no less than its operations.
+        Some(self.0.load(Ordering::SeqCst).max(self.1))
     }
 
     fn mark(&mut self, _: Pass, _: u32) -> Option<u64> {

@@ -1,5 +1,5 @@
 //! What an answer to a run must look like, from the request alone.
-use super::LinkError;
+use super::{Identity, LinkError};
 use shatterscope::Fault;
 use shatterscope::Pass;
 use shatterscope::network::{Derivative, Network};
@@ -19,14 +19,17 @@ pub(super) struct Expected {
     layers: u32,
     /// Bytes that runs may use on the device.
     arena: u32,
+    /// Bytes of memory that the device has; 0 where it does not say.
+    ram: u32,
 }
 
 impl Expected {
-    /// Of a request to a device with a register tile of so many points and so much memory for runs.
-    pub fn of(run: &Run, tile: u32, arena: u32) -> Self {
+    /// Of a request to a device.
+    pub fn of(run: &Run, device: &Identity) -> Self {
+        let Identity { tile, arena, ram, .. } = *device;
         let network = Network::Family(run.spec);
         let Ok(plan) = network.plan(&run.options(), tile) else {
-            return Self { elements: None, multiply_adds: 0, layers: 0, arena };
+            return Self { elements: None, multiply_adds: 0, layers: 0, arena, ram };
         };
         let elements = match run.part {
             // Networks on the wire have one input and one output: an element a point.
@@ -42,7 +45,7 @@ impl Expected {
         };
         let elements = elements.and_then(|elements| usize::try_from(elements).ok());
         let layers = network.layer_number(network.len().saturating_sub(1));
-        Self { elements, multiply_adds: plan.multiply_adds, layers, arena }
+        Self { elements, multiply_adds: plan.multiply_adds, layers, arena, ram }
     }
 
     /// Refuses a place of NaN or infinity that is not in the network.
@@ -65,6 +68,7 @@ impl Expected {
                 done.arena, done.panel, self.arena
             )));
         }
+        check_stack(done.stack, self.ram)?;
         check_ticks(done.ticks)
     }
 }
@@ -81,6 +85,29 @@ pub(super) fn check_elements(asked: usize, done: &Done) -> Result<(), LinkError>
         return Ok(());
     }
     Err(LinkError::Lie(format!("an answer of {} elements, {asked} were asked for", done.elements)))
+}
+
+/// Refuses a stack that is larger than the memory of the device, where it says how much it has.
+pub(super) fn check_stack(stack: Option<u32>, ram: u32) -> Result<(), LinkError> {
+    match stack {
+        Some(stack) if ram > 0 && stack > ram => {
+            Err(LinkError::Lie(format!("{stack} B of stack were in use, and the device has {ram} B of memory")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses times of operations that are no part of a run's time: the name of the kernel, then ticks. A clock counts each tick once.
+pub(super) fn check_profile(elements: &[u64], run: Option<u64>) -> Result<(), LinkError> {
+    let ticks = elements.get(1..).unwrap_or_default();
+    ticks.iter().try_for_each(|&ticks| check_ticks(Some(ticks)))?;
+    let all = ticks.iter().fold(0u64, |all, &ticks| all.saturating_add(ticks));
+    match run {
+        Some(run) if all > run => {
+            Err(LinkError::Lie(format!("its operations took {all} ticks, and the whole run {run}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a time that no clock has counted.

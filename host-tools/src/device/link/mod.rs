@@ -136,7 +136,7 @@ impl Link {
     /// [`LinkError`]; never a part with an element that was not received with a good CRC, nor one that misses the digest, nor one of
     /// another length than was asked for, nor one with NaN or infinity.
     pub fn part(&mut self, run: &Run, mut progress: impl FnMut(u64, u64) -> bool) -> Result<Answer, LinkError> {
-        let mut parts = Pieces::new(run, Expected::of(run, self.identity.tile, self.identity.arena));
+        let mut parts = Pieces::new(run, Expected::of(run, &self.identity));
         let multiply_adds = parts.expected.multiply_adds;
         let mut work = Work::new(Watched { multiply_adds, every: run.report_every, progress: &mut progress });
         let mut exchange = Exchange::new(self, MAX_FRAME);

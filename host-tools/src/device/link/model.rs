@@ -1,5 +1,5 @@
 //! Inference on a device: the graph and its parameters are put without an answer, and every request names the digest of what it wants.
-use super::expected::check_ticks;
+use super::expected::{check_stack, check_ticks};
 use super::reply::Reply;
 use super::training::{Words, other};
 use super::work::{Watched, Work};
@@ -44,6 +44,7 @@ impl Link {
     /// [`LinkError`].
     pub fn predict(&mut self, predict: &Predict, inputs: Words, watched: Watched) -> Result<Predicted, LinkError> {
         let at = Standing { session: predict.session, step: 0 };
+        let ram = self.identity.ram;
         let every = watched.reports().then_some(watched.every);
         self.watching(
             inputs.bytes() + 2 * MAX_FRAME,
@@ -63,6 +64,7 @@ impl Link {
                     )))
                 }
                 Reply::Predicted { predicted, .. } => {
+                    check_stack(predicted.stack, ram)?;
                     check_ticks(predicted.ticks)?;
                     Ok(Some(predicted))
                 }

@@ -1,5 +1,5 @@
 //! The elements of a part as they come in, whatever the order and however often.
-use super::expected::{Expected, check_finite, check_ticks};
+use super::expected::{Expected, check_finite, check_profile};
 use super::{Answer, LinkError};
 use shatterscope::Pass;
 use shatterscope::contract::Digest;
@@ -107,7 +107,7 @@ impl Pieces {
         let what = match self.run.part {
             Part::Digests { .. } => return Ok(()),
             Part::Profile { .. } => {
-                return elements.iter().skip(1).try_for_each(|&ticks| check_ticks(Some(ticks)));
+                return check_profile(elements, self.whole.and_then(|whole| whole.ticks));
             }
             Part::Gradient => "the gradient".to_owned(),
             Part::Outputs => "the output".to_owned(),
