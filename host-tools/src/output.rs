@@ -5,7 +5,7 @@
 //! writes its checkpoint first. A command that prints nothing (`figures --quiet`) works on: its files are what it is for.
 use crate::error::CLOSED_PIPE;
 use crate::{Failure, Result, text};
-use std::io::{ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 /// Something is still to be printed.
@@ -33,15 +33,23 @@ pub fn print(text: &str) -> Result<()> {
 /// # Errors
 /// As [`print()`].
 pub fn print_part(text: &str) -> Result<()> {
-    print_safe(&text::lines(text))
+    print_safe(|out| text.split_inclusive('\n').try_for_each(|line| out.write_all(text::lines(line).as_bytes())))
 }
 
-fn print_safe(text: &str) -> Result<()> {
+/// Lets `write` print, piece by piece: what is made safe to show is never in memory as a whole.
+fn print_safe(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
     still_read()?;
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::closed_pipe()),
-        other => other.map_err(|error| Failure::failed(format!("cannot write to standard output: {error}"))),
+    let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) => {
+            // What is still in the buffer cannot be written either.
+            let _ = out.into_parts();
+            match error.kind() {
+                ErrorKind::BrokenPipe => Err(Failure::closed_pipe()),
+                _ => Err(Failure::failed(format!("cannot write to standard output: {error}"))),
+            }
+        }
+        Ok(()) => Ok(()),
     }
 }
 
@@ -50,11 +58,36 @@ fn print_safe(text: &str) -> Result<()> {
 /// # Errors
 /// As [`print()`].
 pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
-    let text =
-        serde_json::to_string_pretty(value).map_err(|error| Failure::failed(format!("cannot print JSON: {error}")))?;
     let _ = STATE.compare_exchange(OPEN, DONE, Ordering::SeqCst, Ordering::SeqCst);
-    print_safe(&(text::json(&text) + "\n"))
+    print_safe(|out| {
+        serde_json::to_writer_pretty(SafeJson(out), value)?;
+        out.write_all(b"\n")
+    })
 }
+
+/// Escapes what JSON strings may hold and a terminal would act on. The serialiser writes whole characters.
+struct SafeJson<'a>(&'a mut dyn Write);
+
+impl Write for SafeJson<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = std::str::from_utf8(bytes).map_err(std::io::Error::other)?;
+        // Long strings come as one piece.
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE));
+            self.0.write_all(text::json(piece).as_bytes())?;
+            rest = after;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Bytes of a string that are escaped at once; more than a character has.
+const PIECE: usize = 1 << 14;
 
 /// Says one line on standard error, if anyone listens; control characters are escaped.
 pub fn say(line: &str) {

@@ -29,7 +29,7 @@ fn digest() -> Digest {
 #[test]
 fn the_committed_module_is_what_pack_writes() {
     let committed = std::fs::read_to_string(example().join("src/network.rs")).unwrap();
-    assert_eq!(packed().module("model.safetensors", "net.toml"), committed);
+    assert_eq!(packed().module("model.safetensors", "net.toml").unwrap(), committed);
 }
 
 /// Other tiles, and weights from the file and not from the module.
@@ -170,7 +170,7 @@ fn tensors_that_no_layer_takes_are_named_and_those_of_a_batch_norm_are_not_dropp
     let plain = packed_of(&norm, PLAIN).unwrap();
     let names = ["bias", "num_batches_tracked", "running_mean", "running_var", "weight"];
     assert_eq!(plain.unused, names.map(|part| format!("bn1.{part}")));
-    assert_eq!(plain.module("m", "n"), packed_of(&MATRICES, PLAIN).unwrap().module("m", "n"));
+    assert_eq!(plain.module("m", "n").unwrap(), packed_of(&MATRICES, PLAIN).unwrap().module("m", "n").unwrap());
     // A counter of batches and layers that the list leaves out are no parameters of the norm.
     let deeper = with(&[("fc3.weight", &[1, 1]), ("fc3.bias", &[1])]);
     assert_eq!(packed_of(&deeper, NORMED).unwrap().unused, ["bn1.num_batches_tracked", "fc3.bias", "fc3.weight"]);
@@ -265,12 +265,12 @@ fn modules_of_odd_names_and_values_compile_and_hold_the_same_bits() {
     let code = |module: &str| {
         module.lines().filter(|line| !line.starts_with("//")).map(|line| format!("{line}\n")).collect::<String>()
     };
-    let plain = code(&odd("plain").module("model.npz", "net.toml"));
+    let plain = code(&odd("plain").module("model.npz", "net.toml").unwrap());
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let (mut program, mut calls) = (String::new(), String::new());
     for (i, name) in names.iter().enumerate() {
-        let module = odd(name).module(name, &format!("{name}.toml"));
+        let module = odd(name).module(name, &format!("{name}.toml")).unwrap();
         assert_eq!(code(&module), plain, "{name:?}");
         assert_eq!(
             shatterscope_host::text::lines(&module),

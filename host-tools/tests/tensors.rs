@@ -350,3 +350,25 @@ fn an_archive_that_memory_does_not_hold_is_refused_in_one_line() {
         }
     }
 }
+
+/// Stored arrays and the text of their module, in every address space from far too small to large enough.
+#[cfg(target_os = "linux")]
+#[test]
+fn packing_ends_in_one_line_whatever_the_memory() {
+    let wide = stored(&[("fc1.weight.npy", &zeros("'>f8'", 3 << 10, 8))]);
+    let number = (-0.001_230_153_4f32).to_le_bytes();
+    let long = array("'<f4'", "(2048, 1024)", &number.repeat(2 << 20));
+    let long = stored(&[("fc1.weight.npy", &long)]);
+    for (archive, more) in [(&wide, ""), (&long, ""), (&long, "--json")] {
+        let codes: Vec<_> = (60..220)
+            .step_by(20)
+            .map(|space| {
+                let (code, error) = packed_within(space, archive, more);
+                assert!(code == Some(0) && error.is_empty() || error.lines().count() == 1, "{space}: {code:?} {error}");
+                assert!(!error.contains("damaged"), "{space}: {error}");
+                code
+            })
+            .collect();
+        assert_eq!((codes[0], codes.last()), (Some(1), Some(&Some(0))), "{more}");
+    }
+}

@@ -40,7 +40,7 @@ fn listed_layers(pack: &Pack, model: &Path, net: &Path, common: &Common) -> Resu
         }
         say(&format!("warning: {said}"));
     }
-    let module = packed.module(&name(model), &name(net));
+    let module = packed.module(&name(model), &name(net))?;
     let (operations, bytes) = (packed.layers.len(), packed.bytes());
     let about = json!({
         "model": model.display().to_string(),
@@ -94,7 +94,7 @@ fn hand_out(
     match (common.json, &pack.out) {
         (true, out) => {
             about["file"] = json!(out.as_ref().map(|out| out.display().to_string()));
-            about["module"] = json!(out.is_none().then_some(module));
+            about["module"] = if out.is_none() { Value::String(module) } else { Value::Null };
             print_json(&about)
         }
         (false, None) => print(&module),

@@ -117,7 +117,10 @@ impl Packed {
     }
 
     /// The Rust module.
-    pub fn module(&self, model: &str, net: &str) -> String {
+    ///
+    /// # Errors
+    /// Too little memory for its text.
+    pub fn module(&self, model: &str, net: &str) -> Result<String> {
         module::text(self, model, net)
     }
 }

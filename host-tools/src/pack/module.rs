@@ -1,5 +1,6 @@
 use super::Packed;
-use std::fmt::Write;
+use crate::{Failure, Result, limits};
+use std::fmt::{self, Write};
 
 /// Characters of a name that a comment shows.
 const LONGEST: usize = 200;
@@ -18,9 +19,18 @@ pub(super) fn quoted(text: &str) -> String {
 /// Elements of a tensor on a line.
 const PER_LINE: usize = 8;
 
+/// Most characters of a number with its comma and space: `-0.00012345679, ` has 16, `-9999999000000000.0, ` has 21.
+const NUMBER: u64 = 21;
+
 /// The module: layers, network, parameters. Every number is written so that it reads back to the same bits.
-pub fn text(packed: &Packed, model: &str, net: &str) -> String {
-    let mut text = format!(
+///
+/// # Errors
+/// Too little memory for its text.
+pub fn text(packed: &Packed, model: &str, net: &str) -> Result<String> {
+    let all: Vec<&[f32]> = packed.tensors.iter().flat_map(|(_, weight, bias)| [&**weight, &**bias]).collect();
+    let mut text = room(&all)?;
+    let _ = write!(
+        text,
         "//! Packed from {} and {} by `shatterscope pack`: write it anew rather than change it.\n//!\n\
          //! {} B of parameters.\n#![allow(clippy::approx_constant, reason = \"a weight that looks like pi is none\")]\n\n\
          use shatterscope::network::{{Dense, Layer, Network, Parameters, Role}};\n\n\
@@ -56,13 +66,53 @@ pub fn text(packed: &Packed, model: &str, net: &str) -> String {
             text += "];\n";
         }
     }
-    text
+    Ok(text)
+}
+
+/// An empty text with memory for all these numbers.
+///
+/// # Errors
+/// Too little memory, before any is taken.
+pub(super) fn room(all: &[&[f32]]) -> Result<String> {
+    const REST: u64 = 1 << 16;
+    let count: u64 = all.iter().map(|data| data.len() as u64).sum();
+    let mut bytes = count * NUMBER + count / PER_LINE as u64 * 6 + REST;
+    let ask = |bytes| limits::memory(bytes, "the text of the module", "the number of parameters");
+    // What all numbers take if each is as long as any is an upper bound; where it does not fit, they are counted.
+    if ask(bytes).is_err() {
+        let mut counter = Counter(REST);
+        all.iter().for_each(|data| numbers(&mut counter, data));
+        bytes = counter.0;
+        ask(bytes)?;
+    }
+    let mut text = String::new();
+    let reserved = usize::try_from(bytes).ok().is_some_and(|bytes| text.try_reserve_exact(bytes).is_ok());
+    match reserved {
+        true => Ok(text),
+        false => Err(Failure::failed(format!(
+            "the system has no {} of memory in one piece for the text of the module: lower the number of parameters",
+            limits::size(bytes)
+        ))),
+    }
+}
+
+/// Counts what is written.
+struct Counter(u64);
+
+impl Write for Counter {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 += text.len() as u64;
+        Ok(())
+    }
 }
 
 /// Lines of numbers, each of which reads back to the same bits.
-pub(super) fn numbers(text: &mut String, data: &[f32]) {
+pub(super) fn numbers(text: &mut impl Write, data: &[f32]) {
     for line in data.chunks(PER_LINE) {
-        let line: Vec<String> = line.iter().map(|x| format!("{x:?}")).collect();
-        let _ = writeln!(text, "    {},", line.join(", "));
+        let _ = text.write_str("    ");
+        for (i, x) in line.iter().enumerate() {
+            let _ = write!(text, "{}{x:?}", if i > 0 { ", " } else { "" });
+        }
+        let _ = text.write_str(",\n");
     }
 }

@@ -1,5 +1,5 @@
 //! Trained networks, from their checkpoints.
-use super::module::{numbers, quoted};
+use super::module::{numbers, quoted, room};
 use crate::data::Inputs;
 use crate::predict::Placed;
 use crate::{Failure, Result};
@@ -10,16 +10,23 @@ use std::fmt::Write;
 /// its inputs, and the lengths of its buffers.
 ///
 /// # Errors
-/// Values that cannot be counted.
+/// Values that cannot be counted; too little memory for the text.
 pub fn text(model: &Model, inputs: &Inputs, placed: &Placed, from: &str) -> Result<String> {
     let plan = placed.plan()?;
     let too_large = || Failure::usage("the values of the network cannot be counted");
     let values = plan.values_len(1, 1).ok_or_else(too_large)?;
     let bytes = 4 * (model.parameters.len() + model.running.len());
-    let mut text = format!(
+    // The core's own names, as its `Debug` prints them.
+    let nodes: Vec<String> = placed.nodes.iter().map(|node| format!("{node:?}").replace("op: ", "op: Op::")).collect();
+    // A network without windows uses no window.
+    let window =
+        if nodes.iter().any(|node| node.contains("Window {")) { "use shatterscope::layer::Window;\n" } else { "" };
+    let mut text = room(&[&model.parameters, &model.running])?;
+    let _ = write!(
+        text,
         "//! Packed from the checkpoint in {} by `shatterscope pack --checkpoint`: write it anew rather than change it.\n//!\n\
          //! {bytes} B of parameters.\n#![allow(clippy::approx_constant, reason = \"a weight that looks like pi is not pi\")]\n\n\
-         use shatterscope::graph::{{Node, Op, Shape}};\nuse shatterscope::layer::Window;\n\n\
+         use shatterscope::graph::{{Node, Op, Shape}};\n{window}\n\
          /// f32 elements of the values of one point.\npub const VALUES_LEN: usize = {values};\n\
          /// f32 elements of the smallest scratch.\npub const SCRATCH_LEN: usize = {};\n\n\
          /// The nodes of the graph.\npub static NODES: [Node; {}] = [\n",
@@ -27,10 +34,7 @@ pub fn text(model: &Model, inputs: &Inputs, placed: &Placed, from: &str) -> Resu
         plan.scratch_len,
         placed.nodes.len()
     );
-    for node in &placed.nodes {
-        // The core's own names, as its `Debug` prints them.
-        let _ = writeln!(text, "    {},", format!("{node:?}").replace("op: ", "op: Op::"));
-    }
+    nodes.iter().for_each(|node| _ = writeln!(text, "    {node},"));
     let slots: Vec<String> = placed.slots.iter().map(u32::to_string).collect();
     let _ = write!(
         text,
@@ -50,10 +54,6 @@ pub fn text(model: &Model, inputs: &Inputs, placed: &Placed, from: &str) -> Resu
     text += "];\n\n/// The input of a byte in channel c is `(byte - MEAN[c]) * INV[c]`.\n";
     for (name, values) in [("MEAN", &inputs.mean), ("INV", &inputs.inv)] {
         let _ = writeln!(text, "pub static {name}: [f32; {}] = {values:?};", values.len());
-    }
-    // A network without windows uses no window.
-    if !text.contains("Window {") {
-        text = text.replace("use shatterscope::layer::Window;\n", "");
     }
     Ok(text)
 }
