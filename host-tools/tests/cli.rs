@@ -194,6 +194,29 @@ fn wrong_use_is_exit_2_with_the_reason() {
 
 /// Overflow has no answer: nulls, where it began, exit code 1.
 #[test]
+fn words_that_are_not_understood_are_told_in_one_line() {
+    for (line, said) in [
+        ("probe --depth abc", "--depth abc: must be a whole number"),
+        ("probe --depth 99999999999", "--depth 99999999999: must be from 0 to 4294967295"),
+        ("probe --seed 1e3", "--seed 1e3: must be a whole number"),
+        ("probe --family x", "--family x: must be one of feedforward, resnet, highway, crelu"),
+        ("probe --gain 1,5", "--gain 1,5: must be a number"),
+        ("predict --checkpoint x --batch 0", "--batch 0: must be from 1 to 65536"),
+        ("train --activation a\u{202e}\u{1b}[2Jb", "--activation a\\u{202e}\\u{1b}[2Jb: must be one of relu"),
+        ("probe --noth\u{202e}ing", "unexpected argument '--noth\\u{202e}ing' found"),
+        ("train --betas 0.9", "2 values required"),
+        ("pack a.npz", "--net <NET.toml>"),
+        ("frob", "'frob'"),
+        ("probe --inputs 2 --from 1", "--from or --to has no effect with --inputs 2"),
+    ] {
+        let text = one_line(line, 2);
+        assert!(text.contains(said), "{line}: {text}");
+    }
+    let output = shatterscope("probe --help").output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty() && output.stdout.starts_with(b"Gradients"));
+}
+
+#[test]
 fn overflow_is_named_and_never_printed() {
     let line = format!("probe {SMALL} --gain 1e15 --json");
     let output = shatterscope(&line).output().unwrap();

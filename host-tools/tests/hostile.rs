@@ -6,8 +6,8 @@ use shatterscope::network::Network;
 use shatterscope::plan::Want;
 use shatterscope::train::{RateState, Settings, Start};
 use shatterscope::wire::{
-    Done, Facts, Load, Message, Part, Predict, Ready, Run, Save, Saved, Stage, Store, Taught, Teach, Trace, Traced,
-    Train, Why, With, words_digest,
+    Done, Facts, Load, Message, Part, Predict, Predicted, Ready, Run, Save, Saved, Stage, Store, Taught, Teach, Trace,
+    Traced, Train, Why, With, words_digest,
 };
 use shatterscope::{Fault, Pass};
 use shatterscope_host::device::fit::request;
@@ -578,4 +578,21 @@ fn a_hostile_count_of_points_is_refused() {
     ended("4 billion points", "the run needs 137438953440 B of memory, 96 B are there", || predict(u32::MAX));
     // The device is still usable.
     assert_eq!(predict(BATCH).unwrap().digest, Digest::of(&[0.0; 2 * BATCH as usize]));
+}
+
+/// What a device says of a request or of its stack is believed no further than it can be.
+#[test]
+fn a_device_that_cannot_read_or_names_a_strange_stack_is_told_plainly() {
+    let unread = LinkError::Refused { why: Why::Frame, need: 77, have: 0 }.to_string();
+    assert_eq!(unread, "the device cannot read a request: the device does not say why");
+    let stack = once(|n| {
+        let predicted =
+            Predicted { count: 1, inputs: 0, digest: Digest::of(&[0.0]), stack: Some(FACTS.ram + 1), ticks: None };
+        frame(n, 0, Message::Predicted(predicted))
+    });
+    let mut link = Link::open(Peer::new(FACTS, stack), LIMIT).unwrap();
+    let predict = Predict { session: 1, count: 1, inputs: 0 };
+    ended("stack", "1048577 B of stack", || {
+        link.predict(&predict, Words { store: Store::Inputs, words: &[0; 8] }, watched(&mut |_, _| true))
+    });
 }

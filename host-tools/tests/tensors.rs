@@ -228,7 +228,8 @@ fn a_digest_is_not_lost_unnoticed() {
         Bundle::from_safetensors(&bytes).unwrap_err().message
     };
     assert!(renamed("\"digest\"", "\"diges4\"").contains("diges4"));
-    assert!(renamed("shatterscope-sha256", "shatterscope-sha257").contains("digest"));
+    let said = renamed("shatterscope-sha256", "shatterscope-sha257");
+    assert!(said.contains("its digest is shatterscope-sha257:") && said.contains("64 hexadecimal digits"), "{said}");
     let alone = Bundle { spec: None, ..bundle() }.to_safetensors().unwrap();
     let at = (0..alone.len()).find(|&at| alone[at..].starts_with(b"digest")).unwrap();
     let mut bytes = alone.clone();
@@ -245,6 +246,12 @@ fn a_digest_is_not_lost_unnoticed() {
     nan[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
     let said = Bundle::from_safetensors(&nan).unwrap_err().message;
     assert!(said.contains("the file says") && said.contains("fc1.weight is NaN at element 5"), "{said}");
+    // Where a digest is needed, nobody is told to leave it out.
+    assert!(said.ends_with("leave the digest out"), "{said}");
+    let said = Bundle::from_own_safetensors(&nan).unwrap_err().message;
+    assert!(said.ends_with("restore it from a copy"), "{said}");
+    let spec = array("'|u1'", "(2,)", b"{}");
+    assert_eq!(why(&stored(&[("spec.npy", &spec)])), "the .npz archive holds no arrays of floats, only a spec");
 }
 
 fn probe(path: &Path, more: &str) -> (Option<i32>, String, String) {

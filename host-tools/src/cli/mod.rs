@@ -6,6 +6,7 @@ mod measure;
 mod options;
 mod predict;
 mod train;
+mod wrong;
 
 pub use device::{Compare, DeviceCommand, Plan};
 pub use given::Given;
@@ -16,7 +17,7 @@ pub use train::{PlanTraining, ProfileTraining, Reach, Taught, Train};
 
 use crate::files::refuse_inputs;
 use crate::spec::Shown;
-use crate::{Result, command};
+use crate::{Result, command, output};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 
@@ -112,9 +113,9 @@ impl Cli {
             words[at] = name.into();
             words.remove(train);
         }
-        let mut matches = Self::command().get_matches_from(words);
+        let mut matches = Self::command().try_get_matches_from(words).unwrap_or_else(|error| refuse(&error));
         let given = Given::of(&matches);
-        let cli = Self::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit());
+        let cli = Self::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| refuse(&error));
         Self { given, ..cli }
     }
 
@@ -156,6 +157,17 @@ impl Cli {
             Command::Train(train) => train.run(given, common),
             Command::Predict(predict) => predict.run(given, common),
             Command::Preset { command: PresetCommand::List } => command::preset::list(common),
+        }
+    }
+}
+
+/// Ends the program: with the help that was asked for, or with one line about words that are not understood.
+fn refuse(error: &clap::Error) -> ! {
+    match wrong::failure(error) {
+        None => error.exit(),
+        Some(failure) => {
+            output::say(&format!("error: {failure}"));
+            std::process::exit(failure.code.into())
         }
     }
 }

@@ -41,10 +41,17 @@ pub fn run(
         return Ok(());
     }
     let bad = comparisons.iter().filter(|comparison| !comparison.equal).count();
-    let failed: Vec<_> =
-        comparisons.iter().flat_map(|one| &one.targets).filter_map(|told| told.error.as_ref()).collect();
+    let failed: Vec<_> = comparisons
+        .iter()
+        .flat_map(|one| &one.targets)
+        .filter_map(|told| told.error.as_ref().map(|error| (&told.name, error)))
+        .collect();
     Err(Failure::failed(match failed.first() {
-        Some(error) => format!("{} of the targets' runs failed, the first: {error}", failed.len()),
+        // What keeps a target from being opened names it already.
+        Some((name, error)) if error.starts_with(&format!("{name}: ")) => {
+            format!("{} of the targets' runs failed, the first: {error}", failed.len())
+        }
+        Some((name, error)) => format!("{} of the targets' runs failed, the first: {name}: {error}", failed.len()),
         None => format!("{bad} of {} specs differ between the targets", comparisons.len()),
     }))
 }

@@ -121,7 +121,9 @@ impl RanOnce {
 /// A target that cannot run it, NaN or infinity in a run.
 pub fn run(spec: &Spec, target: &Target, devices: &Devices, engine: &Engine, common: &Common) -> Result<()> {
     let mut place = open(target, &devices.settings()?, engine)?;
-    let measured: Vec<_> = (0..spec.runs).map(|run| place.gradient(spec, run)).collect::<Result<_>>()?;
+    let of_target = |error: Failure| Failure { message: format!("{target}: {error}"), ..error };
+    let measured: Vec<_> =
+        (0..spec.runs).map(|run| place.gradient(spec, run).map_err(of_target)).collect::<Result<_>>()?;
     let digests: Option<Vec<Digest>> = measured.iter().map(|run| run.outcome.digest()).collect();
     let ran = Ran {
         spec,

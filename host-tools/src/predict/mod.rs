@@ -15,7 +15,11 @@ use std::path::Path;
 
 /// The failure of a folder without a checkpoint.
 pub fn no_checkpoint(from: &Path) -> Failure {
+    let is_file = from.exists() && !from.is_dir();
     let from = from.display();
+    if is_file {
+        return Failure::usage(format!("{from} is no folder: give the folder that train --out wrote"));
+    }
     Failure::usage(format!("{from} holds no checkpoint: write one with train --out {from}"))
 }
 

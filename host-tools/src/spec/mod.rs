@@ -117,6 +117,7 @@ impl Spec {
         if self.readout_std == 0.0 {
             return Err(Failure::usage("--readout-std must be positive: a readout of zeros has no gradient"));
         }
+        self.check_scales()?;
         self.network().check()?;
         at_most("--depth", self.depth, MOST_DEPTH, "for every layer has an entry in several lists")?;
         self.grid().check()?;
@@ -126,6 +127,30 @@ impl Spec {
             ));
         }
         Ok(())
+    }
+
+    /// Refuses scales that the core refuses, by their names.
+    fn check_scales(&self) -> Result<()> {
+        let deviations = [
+            ("bias-std", self.bias_std),
+            ("first-weight-std", self.first_weight_std),
+            ("first-bias-std", self.first_bias_std),
+            ("readout-std", self.readout_std),
+        ];
+        if let Some((name, x)) = deviations.into_iter().find(|(_, x)| !(x.is_finite() && *x >= 0.0)) {
+            return Err(Failure::usage(format!("--{name} {x}: a standard deviation must be finite and not negative")));
+        }
+        if !self.gain.is_finite() {
+            return Err(Failure::usage(format!("--gain {}: must be finite", self.gain)));
+        }
+        match (self.family, self.alpha, self.beta) {
+            (Family::Resnet, Some(alpha), Some(beta)) if !(alpha.is_finite() && (alpha * beta).is_finite()) => {
+                Err(Failure::usage(format!(
+                    "--alpha {alpha} with --beta {beta}: alpha and alpha * beta must be finite in f32"
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether a norm stands anywhere in the network.

@@ -204,8 +204,12 @@ impl Overrides {
         let inputs = self.inputs.unwrap_or(1);
         if inputs > 1 {
             let range = self.from.is_some_and(|x| x != -2.0) || self.to.is_some_and(|x| x != 2.0);
-            belongs(range, false, "--from or --to", "the grid of --inputs 1")?;
-            belongs(self.endpoint == Some(Endpoint::Inclusive), false, "--endpoint", "the grid of --inputs 1")?;
+            if range || self.endpoint == Some(Endpoint::Inclusive) {
+                let option = if range { "--from or --to has" } else { "--endpoint has" };
+                return Err(Failure::usage(format!(
+                    "{option} no effect with --inputs {inputs}, which has no grid: leave it out, or give --inputs 1"
+                )));
+            }
             let forward = self.derivative == Some(Derivative::Forward);
             belongs(forward, false, "--derivative forward, which takes one direction,", "--inputs 1")?;
         }

@@ -38,19 +38,19 @@ pub fn of(bundle: &Bundle) -> String {
     format!("{PREFIX}{hex}")
 }
 
-/// Compares a digest with that of what was read.
+/// Compares a digest with that of what was read; `needed` says that a file without one is refused.
 ///
 /// # Errors
 /// Another one: both, and the first value that is not finite, where there is one.
-pub(super) fn verify(bundle: &Bundle, stated: &str) -> Result<()> {
+pub(super) fn verify(bundle: &Bundle, stated: &str, needed: bool) -> Result<()> {
     let found = of(bundle);
     if found == stated {
         return Ok(());
     }
     let not_finite = bundle.not_finite().map(|place| format!("; {place}")).unwrap_or_default();
+    let changed = if needed { "" } else { ", or, for a model that you changed on purpose, leave the digest out" };
     Err(Failure::failed(format!(
-        "the file is damaged: its digest is {found}, the file says {}{not_finite}; restore it from a copy, or, for a \
-         model that you changed on purpose, leave the digest out",
+        "the file is damaged: its digest is {found}, the file says {}{not_finite}; restore it from a copy{changed}",
         crate::text::visible(stated)
     )))
 }

@@ -202,7 +202,7 @@ impl Bundle {
         }
         match stated {
             None => Err(Failure::failed("the file is damaged: its metadata lack the digest")),
-            stated => verified((bundle, stated)),
+            Some(stated) => digest::verify(&bundle, &stated, true).map(|()| bundle),
         }
     }
 
@@ -241,7 +241,7 @@ impl Bundle {
 /// A bundle whose digest, if it states one, is its own.
 fn verified((bundle, stated): (Bundle, Option<String>)) -> Result<Bundle> {
     if let Some(stated) = stated {
-        digest::verify(&bundle, &stated)?;
+        digest::verify(&bundle, &stated, false)?;
     }
     Ok(bundle)
 }

@@ -56,7 +56,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Bundle, Option<String>)> {
         let first = bundle.others.iter().next().map(|(name, why)| format!(": {} {why}", crate::text::visible(name)));
         return Err(Failure::failed(format!(
             "the .npz archive holds no arrays of floats{}",
-            first.unwrap_or_else(|| ": it is empty".to_owned())
+            first.unwrap_or_else(|| if bundle.spec.is_some() { ", only a spec" } else { "" }.to_owned())
         )));
     }
     Ok((bundle, stated))

@@ -32,6 +32,13 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Bundle, Option<String>)> {
             SPEC => bundle.spec = Some(value.clone()),
             DIGEST if ours => stated = Some(value.clone()),
             FORMAT if !ours => {}
+            DIGEST if metadata.metadata().as_ref().is_some_and(|all| all.contains_key(SPEC)) => {
+                return Err(Failure::failed(format!(
+                    "the file is damaged: its digest is {}, not {} and 64 hexadecimal digits",
+                    crate::text::visible(value),
+                    digest::PREFIX
+                )));
+            }
             _ if ours || metadata.metadata().as_ref().is_some_and(|all| all.contains_key(SPEC)) => {
                 return Err(Failure::failed(format!(
                     "the file is damaged: its metadata have the key {}, which does not belong beside a spec or a digest",

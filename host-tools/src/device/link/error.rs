@@ -192,7 +192,17 @@ fn refused(f: &mut fmt::Formatter<'_>, why: Why, need: u64, have: u64) -> fmt::R
         Why::SelfTest => write!(f, "the device fails its self-test (checks {have:#b}): its numbers cannot be trusted"),
         Why::Contract => f.write_str("the device computes by another contract: flash the firmware of this version"),
         Why::Cancelled => f.write_str("the request was cancelled"),
-        Why::Frame => write!(f, "the device cannot read a request ({:?})", Broken::of_code(need)),
+        Why::Frame => {
+            let broken = match Broken::of_code(need) {
+                Some(Broken::Truncated) => "it ended early",
+                Some(Broken::TooLong) => "it was longer than a frame",
+                Some(Broken::Checksum) => "its checksum was wrong",
+                Some(Broken::Version) => "it was of another version of the wire format",
+                Some(Broken::Message) => "its message is unknown to the firmware",
+                None => "the device does not say why",
+            };
+            write!(f, "the device cannot read a request: {broken}")
+        }
         Why::Setting(setting) => write!(f, "the device refuses: {}", shatterscope::Error::Setting(setting)),
         Why::Layers => write!(f, "the graph has {need} nodes, and the device takes at most {have}"),
         Why::Session => f.write_str("the device knows nothing of this training: it was begun anew"),
