@@ -273,6 +273,8 @@ fn the_reason_says_what_to_give_instead() {
         ("spec --eps 1", "--norm batch"),
         ("spec --readout norm-relu", "--norm"),
         ("probe --norm batch --points 1 --lags 0", "--points 2 or more"),
+        ("probe -q --width 1048576 --depth 2 --points 2 --runs 1 --lags 1 --no-theory", "give --long"),
+        ("probe -q --init orthogonal --width 20000 --depth 2 --points 2 --runs 1 --lags 1", "give --long"),
         ("probe --bias-std=-1", "--bias-std -1: a standard deviation"),
         ("probe --readout-std=-0.5", "--readout-std -0.5: a standard deviation"),
         ("probe --family resnet --alpha 1e30 --beta 1e30", "--alpha 1000000000000000000"),
