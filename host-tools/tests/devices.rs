@@ -1,6 +1,7 @@
 //! The commands on devices, as a user types them: what goes wrong is said in one line, and a serial line carries a run.
 
 use assert_cmd::Command;
+use shatterscope_simulated::hostile::{FACTS, hello};
 use std::time::Duration;
 
 fn shatterscope(words: &str) -> Command {
@@ -132,4 +133,29 @@ fn an_interrupt_ends_the_device_as_well() {
         let state = || std::fs::read_to_string(format!("/proc/{}/stat", device.as_raw_pid())).unwrap_or_default();
         wait(&|| test_kill_process(device).is_err() || state().contains(") Z "));
     }
+}
+
+/// A device that says who it is and then nothing is asked once, not for every spec of the suite.
+#[test]
+fn a_target_that_does_not_answer_is_not_asked_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("hello"), hello(1, FACTS)).unwrap();
+    std::fs::write(at("device"), format!("cat {}; exec sleep 60", at("hello").display())).unwrap();
+    let mut command = Command::cargo_bin("shatterscope").unwrap();
+    let targets = format!("host,pipe:sh {}", at("device").display());
+    command.args(["compare", "--suite", "--json", "--timeout", "0.5", "--targets", &targets]);
+    let output = command.output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    let [warning, failure] = error.lines().collect::<Vec<_>>()[..] else { panic!("{error}") };
+    assert!(warning.starts_with("warning: pipe:sh ") && warning.contains("specs are skipped for it"), "{warning}");
+    assert!(failure.starts_with("error: ") && failure.contains("said nothing for 0.5 s"), "{failure}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let all = document["comparisons"].as_array().unwrap();
+    let errors: Vec<_> = all.iter().map(|one| one["targets"][1]["error"].as_str().unwrap()).collect();
+    assert!(
+        errors[0].contains("said nothing") && errors[1..].iter().all(|error| error.contains("skipped")),
+        "{errors:?}"
+    );
 }

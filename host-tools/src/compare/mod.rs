@@ -12,6 +12,7 @@ pub use table::table;
 use crate::device::place::{Measured, Outcome, Place, Settings, open};
 use crate::device::target::Target;
 use crate::engine::Engine;
+use crate::output::say;
 use crate::record::NonFinite;
 use crate::spec::Spec;
 use crate::{Failure, Result};
@@ -155,10 +156,20 @@ fn run_target(entries: &[Entry], target: &Target, settings: &Settings, engine: &
         let Some((_, opened)) = &mut place else { continue };
         let runs = (0..entry.spec.runs).map(|run| opened.gradient(&entry.spec, run).map_err(|error| error.to_string()));
         let runs: Runs = runs.collect();
+        let lost = opened.is_lost();
         if runs.is_err() {
             place = None;
         }
         all.push(runs);
+        let left = entries.len() - all.len();
+        if lost && left > 0 {
+            say(&format!(
+                "warning: {target} does not answer: {left} more of the {} specs are skipped for it",
+                entries.len()
+            ));
+            all.resize(entries.len(), Err("skipped, because the target did not answer before".to_owned()));
+            break;
+        }
     }
     all
 }

@@ -5,14 +5,17 @@
 //! | nothing | a new file |
 //! | an ordinary file | a new file takes its name, in one step; it keeps the mode and, where the system allows, the owner. Other hard links keep the old content |
 //! | a symbolic link | its target is written as this table says, the link stays |
-//! | a named pipe, a character device | written to, and stays what it is |
+//! | a named pipe, a character device | written to, and stays what it is; a pipe without a reader for 10 s is refused |
 //! | the file that standard output or standard error goes to, or a descriptor under `/proc/self/fd` | written behind what is there |
 //! | a folder, a block device, a socket, a link to nothing | refused |
 use super::{FileError, disk, find, folder_of, parts, same_file, write};
 use crate::{Failure, Result};
-use std::fs::{self, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+#[cfg(unix)]
+use std::time::Instant;
 use tempfile::NamedTempFile;
 
 /// One output file.
@@ -103,12 +106,53 @@ impl Destination {
             Kind::StandardError => io::stderr().lock().write_all(bytes),
             // Neither created nor cut: what is there is no file of ours.
             Kind::Written { append } => {
-                let mut file = OpenOptions::new().write(true).append(*append).open(&self.path)?;
+                let mut file = if *append { append_to(&self.path) } else { with_reader(&self.path) }?;
                 file.write_all(bytes).and_then(|()| file.flush())
             }
             Kind::Replaced { .. } => Ok(()),
         }
     }
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).open(path)
+}
+
+/// How long a named pipe may be without a reader.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Opens a named pipe or a device. A pipe that nothing reads would keep `open` waiting for ever.
+#[cfg(unix)]
+fn with_reader(path: &Path) -> io::Result<File> {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+    if !fs::metadata(path)?.file_type().is_fifo() {
+        return OpenOptions::new().write(true).open(path);
+    }
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let opened = OpenOptions::new().write(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
+        match opened {
+            Ok(file) => {
+                // Its reader may be slow.
+                fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+                return Ok(file);
+            }
+            Err(error) if error.raw_os_error() != Some(rustix::io::Errno::NXIO.raw_os_error()) => return Err(error),
+            Err(_) if Instant::now() >= end => {
+                return Err(io::Error::other(format!(
+                    "it is a pipe that nothing has read for {} s: start its reader first, or give a file",
+                    PATIENCE.as_secs()
+                )));
+            }
+            Err(_) => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn with_reader(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).open(path)
 }
 
 /// Refuses to write over a file that the command reads.
@@ -190,7 +234,7 @@ fn existing(path: &Path, found: Metadata) -> io::Result<Kind> {
 fn special(path: &Path, found: &Metadata) -> io::Result<Option<Kind>> {
     use std::os::unix::fs::FileTypeExt;
     let standard = |descriptor: io::Result<std::os::fd::OwnedFd>| {
-        let opened = descriptor.and_then(|descriptor| fs::File::from(descriptor).metadata());
+        let opened = descriptor.and_then(|descriptor| File::from(descriptor).metadata());
         opened.is_ok_and(|opened| same_file(&opened, found))
     };
     use std::os::fd::AsFd;

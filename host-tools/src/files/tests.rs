@@ -66,6 +66,11 @@ fn pipes_and_devices_are_written_to_and_stay() {
     write(&pipe, "through").unwrap();
     assert_eq!(reader.join().unwrap(), "through");
     assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+    let error = write(&pipe, "to nobody").unwrap_err().message;
+    assert!(
+        error.ends_with("a pipe that nothing has read for 10 s: start its reader first, or give a file"),
+        "{error}"
+    );
     // Whoever may not make devices tries them through links.
     symlink("/dev/null", at.join("null")).unwrap();
     symlink("/dev/full", at.join("full")).unwrap();

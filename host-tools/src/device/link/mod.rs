@@ -55,6 +55,7 @@ pub struct Link {
     identity: Identity,
     mended: Mended,
     traffic: Traffic,
+    lost: bool,
 }
 
 impl Link {
@@ -73,6 +74,7 @@ impl Link {
             identity: Identity::default(),
             mended: Mended::default(),
             traffic: Traffic::default(),
+            lost: false,
         };
         let mut exchange = Exchange::new(&link, MAX_FRAME);
         let mut other_wire = false;
@@ -135,7 +137,19 @@ impl Link {
     /// # Errors
     /// [`LinkError`]; never a part with an element that was not received with a good CRC, nor one that misses the digest, nor one of
     /// another length than was asked for, nor one with NaN or infinity.
-    pub fn part(&mut self, run: &Run, mut progress: impl FnMut(u64, u64) -> bool) -> Result<Answer, LinkError> {
+    pub fn part(&mut self, run: &Run, progress: impl FnMut(u64, u64) -> bool) -> Result<Answer, LinkError> {
+        let answer = self.whole_part(run, progress);
+        self.lost = matches!(answer, Err(LinkError::Silent(_) | LinkError::GaveUp(_) | LinkError::Deaf(_)));
+        answer
+    }
+
+    /// Whether the last part did not come because the device does not answer, or not so that it can be read: another run would wait
+    /// as long for nothing.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    fn whole_part(&mut self, run: &Run, mut progress: impl FnMut(u64, u64) -> bool) -> Result<Answer, LinkError> {
         let mut parts = Pieces::new(run, Expected::of(run, &self.identity));
         let multiply_adds = parts.expected.multiply_adds;
         let mut work = Work::new(Watched { multiply_adds, every: run.report_every, progress: &mut progress });

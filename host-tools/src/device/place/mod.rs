@@ -86,6 +86,11 @@ pub trait Place {
         Mended::default()
     }
 
+    /// Whether it does not answer any more, so that further runs would fail as the last one did.
+    fn is_lost(&self) -> bool {
+        false
+    }
+
     /// The schedule of runs of this spec, as `--schedule` takes it; None for this machine.
     ///
     /// # Errors

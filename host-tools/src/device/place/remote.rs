@@ -82,6 +82,10 @@ impl Place for Remote {
         self.link.mended()
     }
 
+    fn is_lost(&self) -> bool {
+        self.link.is_lost()
+    }
+
     fn schedule(&self, spec: &Spec) -> Result<Option<String>> {
         Ok(Some(name_of(self.choose(&request(spec, 0, self.ram)?)?.schedule)))
     }
