@@ -22,7 +22,8 @@ pub fn nets(data: &[u8]) {
 fn is_a_network(packed: &Packed, net: &Net, name: &str) {
     assert_eq!(packed.layers.len(), net.layers.len());
     packed.with_network(|network, _| network.plan(&Options::new(2), 4).map(drop)).expect("what is packed has a plan");
-    let (named, plain) = (packed.module(name, name), packed.module("model", "net"));
+    let module = |model, net| packed.module(model, net).expect("there is memory for a small module");
+    let (named, plain) = (module(name, name), module("model", "net"));
     assert!(!named.chars().any(|c| c.is_control() && c != '\n'), "{named}");
     assert!(code(&named).eq(code(&plain)), "{named}");
 }
