@@ -92,12 +92,14 @@ impl Product<'_> {
     /// Every chain begins with its bias.
     #[inline(never)]
     fn begin<K: Workers, const T: usize>(&self, memory: &mut Memory<'_, K, T>) {
+        let values = memory.get_mut(self.to);
         for row in 0..self.dense.fan_out {
             let bias = self.seeded.bias(&self.dense, row);
-            for tile in memory.get_mut(self.to).chunks_exact_mut(self.to.tile_len.max(1)) {
-                if let Some(lanes) = tile.as_chunks_mut::<T>().0.get_mut(row as usize) {
-                    *lanes = [bias; T];
-                }
+            // Nothing wraps: positions in the values, or past their end.
+            let mut at = (row as usize).wrapping_mul(T);
+            while let Some(lanes) = values.get_mut(at..).and_then(|x| x.first_chunk_mut::<T>()) {
+                *lanes = [bias; T];
+                at = at.wrapping_add(self.to.tile_len);
             }
         }
     }

@@ -6,6 +6,11 @@ pub trait Observer {
     /// find statistics are not shown.
     fn see(&mut self, seen: &Seen<'_>);
 
+    /// Whether what leaves this operation is to be shown: what nobody looks at is not looked up.
+    fn looks(&self, _pass: Pass, _operation: u32) -> bool {
+        true
+    }
+
     /// Called when an operation is done with a block of resident points, in every sweep, before what left it is shown. The
     /// work between two calls is that of the second one's operation.
     fn worked(&mut self, _pass: Pass, _operation: u32) {}
@@ -14,12 +19,20 @@ pub trait Observer {
 /// Looks away.
 impl Observer for () {
     fn see(&mut self, _: &Seen<'_>) {}
+
+    fn looks(&self, _: Pass, _: u32) -> bool {
+        false
+    }
 }
 
 /// Whoever is lent: of many observers, one type.
 impl<O: Observer + ?Sized> Observer for &mut O {
     fn see(&mut self, seen: &Seen<'_>) {
         (**self).see(seen);
+    }
+
+    fn looks(&self, pass: Pass, operation: u32) -> bool {
+        (**self).looks(pass, operation)
     }
 
     fn worked(&mut self, pass: Pass, operation: u32) {

@@ -9,7 +9,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         let left = self.cursor.end(&self.options).saturating_sub(self.cursor.first) as u64;
         let count = left.min(self.lengths.resident) as usize;
         (self.memory.count, self.memory.tiles, self.memory.first) = (count, count.div_ceil(T), self.cursor.first);
-        let all = self.memory.plan.ends().0 as usize;
+        let all = self.ends.0;
         let (first, input, seed) = (self.cursor.first as usize, self.input, self.seed);
         let tangents = self.takes_tangents();
         let mut before = 0;
@@ -41,7 +41,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         if self.cursor.sweep != Sweep::Results {
             return;
         }
-        let all = self.memory.plan.ends().1 as usize;
+        let all = self.ends.1;
         let slice = self.slice();
         let mut before = 0;
         for node in self.outputs() {
@@ -58,7 +58,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     /// Begins the way back with u.
     #[inline(never)]
     pub(super) fn load_seed(&mut self) {
-        let all = self.memory.plan.ends().1 as usize;
+        let all = self.ends.1;
         let (first, count, seed) = (self.cursor.first as usize, self.memory.count, self.seed);
         let mut before = 0;
         for node in self.outputs() {
@@ -73,7 +73,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     /// Hands out the gradients of the inputs.
     #[inline(never)]
     pub(super) fn store_gradient(&mut self) {
-        let all = self.memory.plan.ends().0 as usize;
+        let all = self.ends.0;
         let slice = self.slice();
         let mut before = 0;
         for node in 0..self.memory.plan.inputs() {

@@ -31,6 +31,8 @@ pub struct Run<'a, K, const R: usize, const T: usize> {
     seed: Option<&'a [f32]>,
     options: Options,
     lengths: RunLengths,
+    /// Units of all inputs, and of all outputs.
+    ends: (usize, usize),
     outputs: &'a mut [f32],
     gradient: &'a mut [f32],
     cursor: Cursor,
@@ -75,7 +77,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         gradient: &'a mut [f32],
     ) -> Result<Self, Error> {
         let lengths = plan.run(&options, T as u32)?;
-        let (inputs, _) = plan.ends();
+        let ends @ (inputs, _) = plan.ends();
         let need = options.points as u64 * inputs;
         match input {
             Input::Points(points) if (points.len() as u64) < need => {
@@ -124,6 +126,8 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             seed: None,
             options,
             lengths,
+            // No truncation: every input and output is in a buffer.
+            ends: (ends.0 as usize, ends.1 as usize),
             outputs: cut(Buffer::Outputs, outputs, lengths.outputs_len)?,
             gradient: cut(Buffer::Gradient, gradient, lengths.gradient_len)?,
             cursor: Cursor::start(plan, &options),
@@ -142,8 +146,8 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     /// # Errors
     /// [`Error::TooShort`] or [`Error::NotFinite`].
     pub fn with_seed(mut self, seed: &'a [f32]) -> Result<Self, Error> {
-        let (inputs, outputs) = self.memory.plan.ends();
-        let need = self.options.points as u64 * if self.reverse() { outputs } else { inputs };
+        let (inputs, outputs) = self.ends;
+        let need = self.options.points as u64 * if self.reverse() { outputs } else { inputs } as u64;
         if (seed.len() as u64) < need {
             return Err(Error::TooShort { buffer: Buffer::Seed, need, have: seed.len() as u64 });
         }
@@ -228,7 +232,9 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             self.record_fault();
             return self.next_block();
         }
-        self.show(node, observer);
+        if self.cursor.sweep == Sweep::Results && observer.looks(self.cursor.pass(), self.cursor.node) {
+            self.show(node, observer);
+        }
         match self.cursor.advance(self.memory.plan) {
             Due::Operation => Ok(()),
             Due::Turn => {
@@ -251,10 +257,8 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
 
 impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     /// What leaves the operation at hand, to the observer.
+    #[inline(never)]
     fn show(&self, node: &Node, observer: &mut impl Observer) {
-        if self.cursor.sweep != Sweep::Results {
-            return;
-        }
         let span = if self.cursor.backward { self.memory.gradient(node.x) } else { self.memory.span(self.cursor.node) };
         let seen = Seen {
             pass: self.cursor.pass(),
