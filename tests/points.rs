@@ -1,4 +1,4 @@
-//! Runs of graphs over sets of points have the bits of the loops that walk layers, in every schedule.
+//! `exec::Run` on the paper's families has the bits of `network::Executor`, in every schedule.
 use crate::common::{Case, How};
 use proptest::prelude::*;
 use shatterscope::exec::{Buffers, Run, Source};

@@ -1,17 +1,17 @@
-/// Where what belongs to a node begins in what all nodes share, as a pass goes along.
+/// The offsets of the current node in the buffers that all nodes share. A pass moves them node by node.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct At {
-    /// In the parameters.
+    /// Offset in the parameters.
     pub parameters: usize,
-    /// Channels with running statistics before it.
+    /// Number of channels with running statistics before the node.
     pub channels: usize,
-    /// In the statistics that norms keep.
+    /// Offset in the statistics that each norm keeps.
     pub kept: usize,
-    /// In the tape of a tile.
+    /// Offset in the tape of a tile.
     pub taped: usize,
 }
 
 impl At {
-    /// The beginning.
+    /// The offsets of the first node.
     pub const START: Self = Self { parameters: 0, channels: 0, kept: 0, taped: 0 };
 }

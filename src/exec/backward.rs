@@ -17,7 +17,7 @@ pub struct Backward<'e, 'a, 'p, K, F, const R: usize, const T: usize> {
     pub(super) sink: Sink<'p, F>,
     /// Nodes that are left.
     left: u32,
-    /// Where what belongs to those nodes ends.
+    /// Offsets of the end of those nodes.
     pub(super) at: At,
     /// The end of the parameters of the node that was processed last.
     last: usize,
@@ -59,7 +59,7 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
         }
     }
 
-    /// A pass that stands at a node, of which it processes no other.
+    /// A pass that processes one node.
     pub(super) const fn at_node(
         memory: &'e mut Memory<'a, K, T>,
         room: &'e mut Room<'a>,
@@ -252,7 +252,7 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
         let last = self.wants(node.x) && node.x != node.y && at(node.x) == at(self.left);
         let (first, second) = if last { ((node.y, b), (node.x, a)) } else { ((node.x, a), (node.y, b)) };
         // The first of two gradients of one value is stored, the second added.
-        // Both are written, whatever came of the first.
+        // Both are written even if the first is not finite.
         self.scale_into(first, true) & self.scale_into(second, node.x != node.y)
     }
 

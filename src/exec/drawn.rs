@@ -1,37 +1,37 @@
-//! Products with weights that are drawn a panel at a time.
+//! Matrix products whose weights are drawn one panel at a time.
 use super::memory::{Memory, Span};
 use super::run::Room;
 use crate::kernel::{Isa, all_finite, chain};
 use crate::network::{Block, Dense, Seeded, Wanted, Weights, Workers};
 
-/// How far a product has come.
+/// The progress of a product.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Drawing {
     row: u32,
     column: u32,
-    /// Whether a panel gave NaN or infinity.
+    /// Whether a result so far is NaN or infinite.
     bad: bool,
-    /// Inputs whose weights are needed.
+    /// The inputs whose weights are needed.
     wanted: Wanted,
-    /// Multiply-adds of all products.
+    /// Multiply-adds of all products so far.
     pub done: u64,
 }
 
 impl Drawing {
     pub const START: Self = Self { row: 0, column: 0, bad: false, wanted: Wanted::ALL, done: 0 };
 
-    /// Forgets a product that was not finished.
+    /// Discards a product that was not finished.
     pub fn restart(&mut self) {
         (self.row, self.column) = (0, 0);
     }
 
-    /// Whether no panel of the product at hand has been drawn.
+    /// Whether no panel of the current product has been drawn.
     pub fn is_new(&self) -> bool {
         self.row == 0 && self.column == 0
     }
 }
 
-/// A product of drawn weights with values, and with the tangents beside them.
+/// A product of drawn weights with values and, in forward mode, with their tangents.
 pub(super) struct Product<'s> {
     pub seeded: &'s Seeded,
     pub dense: Dense,
@@ -41,7 +41,7 @@ pub(super) struct Product<'s> {
 }
 
 impl Product<'_> {
-    /// Draws and multiplies one panel; None while there are more, then whether all results are finite.
+    /// Draws one panel and multiplies by it. Returns None while panels are left, otherwise whether all results are finite.
     pub fn step<'a, K: Workers, const R: usize, const T: usize>(
         &self,
         (memory, tangents): (&mut Memory<'a, K, T>, &mut &'a mut [f32]),
@@ -57,13 +57,13 @@ impl Product<'_> {
             if biased {
                 self.begin(memory);
             }
-            // Where weights are drawn in registers, one more or less costs next to nothing.
+            // With SIMD draws, skipping single weights saves nothing.
             if !room.isa.has_words() {
                 drawing.wanted = self.find_wanted(columns, memory, tangents);
             }
         }
         let panel = &mut *room.scratch;
-        // The panel was found long enough before the run.
+        // `Run::new` has checked the length of the panel, so this does not fail.
         let Ok(block) = seeded.block(dense, transposed, (drawing.row, drawing.column), panel.len(), R as u32) else {
             return Some(false);
         };
@@ -74,7 +74,7 @@ impl Product<'_> {
         let part = Part { isa: room.isa, panel, block: &block, ends, from, to };
         drawing.bad |= part.run::<K, R, T>(memory, first && !biased);
         if two {
-            // In the slots of the values.
+            // Tangents use the slots of the values, in a buffer of their own.
             core::mem::swap(&mut memory.values, tangents);
             drawing.bad |= part.run::<K, R, T>(memory, first);
             core::mem::swap(&mut memory.values, tangents);
@@ -89,13 +89,13 @@ impl Product<'_> {
         Some(!drawing.bad)
     }
 
-    /// Every chain begins with its bias.
+    /// Initializes every chain with its bias.
     #[inline(never)]
     fn begin<K: Workers, const T: usize>(&self, memory: &mut Memory<'_, K, T>) {
         let values = memory.get_mut(self.to);
         for row in 0..self.dense.fan_out {
             let bias = self.seeded.bias(&self.dense, row);
-            // Nothing wraps: positions in the values, or past their end.
+            // Does not wrap: offsets in the values or just past their end.
             let mut at = (row as usize).wrapping_mul(T);
             while let Some(lanes) = values.get_mut(at..).and_then(|x| x.first_chunk_mut::<T>()) {
                 *lanes = [bias; T];
@@ -104,7 +104,7 @@ impl Product<'_> {
         }
     }
 
-    /// Which of the inputs are zero at all points in memory, as values and as tangents.
+    /// The inputs whose value or tangent is not zero at some resident point.
     #[inline(never)]
     fn find_wanted<K: Workers, const T: usize>(
         &self,
@@ -128,14 +128,14 @@ struct Part<'p> {
     isa: Isa,
     panel: &'p [f32],
     block: &'p Block,
-    /// The chains of these rows end here.
+    /// Whether this panel is the last one of its rows.
     ends: bool,
     from: Span,
     to: Span,
 }
 
 impl Part<'_> {
-    /// Continues the chains of the panel's rows in every tile; whether one ended in NaN or infinity.
+    /// Continues the chains of the panel's rows in every tile. Returns whether a finished chain is NaN or infinite.
     fn run<K: Workers, const R: usize, const T: usize>(&self, memory: &mut Memory<'_, K, T>, from_zero: bool) -> bool {
         let (columns, rows) = (&self.block.columns, &self.block.rows);
         !memory.across(self.from, self.to, |_, x, y| {

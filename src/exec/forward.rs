@@ -46,9 +46,9 @@ pub struct Forward<'e, 'a, 'p, K, const R: usize, const T: usize> {
     node: u32,
     /// Parameters of the nodes to come.
     parameters: &'p [f32],
-    /// Without biases: for tangents.
+    /// Whether biases are left out, for tangents.
     pub(super) linear: bool,
-    /// Where what belongs to the next node begins.
+    /// Offsets of the next node.
     pub(super) at: At,
     /// What ended the pass.
     error: Option<Error>,
@@ -158,7 +158,7 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
         own
     }
 
-    /// The next so many biases; none for tangents.
+    /// The next `len` biases; none for tangents.
     pub(super) fn take_biases(&mut self, len: usize) -> &'p [f32] {
         let own = self.take(len);
         if self.linear { &[] } else { own }

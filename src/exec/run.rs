@@ -123,7 +123,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Executor<'a, K, R, T> {
 #[derive(Debug)]
 pub(super) struct Room<'a> {
     pub statistics: &'a mut [f32],
-    /// Statistics that norms use one after the other, at the beginning.
+    /// Length of the statistics that norms share, which come first.
     pub shared: usize,
     pub sums: Sums,
     pub scratch: &'a mut [f32],

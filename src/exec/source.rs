@@ -1,11 +1,11 @@
 use crate::network::Seeded;
 
-/// Where the parameters of a graph come from.
+/// The source of a graph's parameters.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Source<'a> {
-    /// From memory or flash, in the order of the nodes: weights, then biases of each.
+    /// Parameters in memory or flash, in the order of the nodes: weights, then biases of each.
     Stored(&'a [f32]),
-    /// Drawn where they are needed, of dense layers alone: weights of the nodes' addresses.
+    /// Weights that are drawn when they are needed, determined by the seed and the node's address; only for dense layers.
     Seeded(&'a Seeded),
 }

@@ -1,8 +1,8 @@
-//! The paper's families as graphs, in closed form: node i is computed from the spec, so that no depth takes memory.
+//! The paper's families as graphs in closed form: node i is computed from the spec, so memory does not depend on the depth.
 use super::{Node, Op, Shape};
 use crate::network::{Family, Norm, Readout, Spec};
 
-/// What a node of a family is.
+/// The kind of a node.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Input,
@@ -12,7 +12,7 @@ enum Kind {
     Add,
 }
 
-/// The blocks of a graph that are alike: `count` of them, each of `len` nodes, from node `first` on.
+/// `count` identical blocks of `len` nodes each, from node `first` on.
 #[derive(Clone, Copy, Debug)]
 struct Blocks {
     first: usize,
@@ -50,17 +50,17 @@ impl Spec {
     /// Number of nodes.
     pub(super) const fn nodes_len(&self) -> usize {
         let Blocks { first, len, count } = self.blocks_of_nodes();
-        // Nothing saturates: fewer than 2^24 layers of at most four nodes.
+        // Does not saturate: fewer than 2^24 layers of at most four nodes.
         count.saturating_mul(len).saturating_add(first + 1 + self.tail_nodes())
     }
 
-    /// What node i is, and the number of its layer.
+    /// The kind of node i and the number of its layer.
     #[inline(always)]
     const fn kind(&self, i: usize) -> (Kind, u32) {
         let Some(j) = i.checked_sub(HEAD) else {
             return if i == 0 { (Kind::Input, 0) } else { (Kind::Dense, 1) };
         };
-        // The lengths of a block are spelled out, so that no division by a variable is left in the program.
+        // Block lengths are literals: a division by a variable would leave a panic in the program.
         let blocks = self.blocks_of_nodes();
         let (block, at) = match blocks.len {
             2 => (j / 2, j % 2),
@@ -76,7 +76,7 @@ impl Spec {
                 _ => (Kind::Add, layer + 1),
             };
         }
-        // Nothing wraps: block >= count, and count times the length is at most j.
+        // Does not wrap: block >= count, so count times the length is at most j.
         match (self.tail_nodes(), j.wrapping_sub(blocks.count.wrapping_mul(blocks.len))) {
             (2, 0) => (Kind::Norm, self.depth),
             (1, 0) | (2, 1) => (Kind::Rectifier, self.depth),
@@ -96,11 +96,11 @@ impl Spec {
         (if next == end { first.wrapping_add(len.wrapping_mul(count)) } else { next }, count as u64)
     }
 
-    /// Node i of those that there are.
+    /// Node i, which exists.
     pub(super) const fn node(&self, i: usize) -> Node {
         let (kind, layer) = self.kind(i);
         let shape = Shape::vector(self.units_of(kind, layer));
-        // Nothing wraps: the input alone is node 0, and the operands of a join come before it.
+        // Does not wrap where it is used: only the input is node 0, and a join has its block before it.
         let (y, mut x) = (i.wrapping_sub(1) as u32, i.wrapping_sub(1) as u32);
         let op = match kind {
             Kind::Input => return Node { op: Op::Input { shape }, x: 0, y: 0, shape, address: 0, last_use: 1 },
@@ -144,7 +144,7 @@ impl Spec {
         }
     }
 
-    /// The last use of value i: a join that waits for it, or the next node.
+    /// The last use of value i: the join at the end of its block, or the next node.
     pub(super) const fn last_use(&self, i: usize) -> u32 {
         let (kind, layer) = self.kind(i);
         self.last_use_of(i, kind, layer)
@@ -166,10 +166,10 @@ impl Spec {
         matches!(self.norm, Norm::Batch)
     }
 
-    /// Units of a point in all slots; `saved` says whether batch norms save their normalised operands.
+    /// Units per point of all slots; `saved` if batch norms save their normalised operands.
     ///
-    /// Values and gradients are at 0 and behind it, in turns; of families with joins what waits for its join is at 0, what is rectified
-    /// behind it, and the branch behind that. The gradient of the output is beside the output.
+    /// Values and their gradients alternate between two slots. Families with joins have three: the skip, the activation, and the output of the
+    /// branch. The gradient of the output follows the output.
     pub(crate) const fn slots_len(&self, saved: bool) -> u64 {
         let wide = self.spacing() as u64;
         // Nothing wraps: at most 2^24 layers of at most 2^21 units.
@@ -182,7 +182,7 @@ impl Spec {
         wide.wrapping_add(behind).wrapping_add(kept.wrapping_mul(self.width as u64))
     }
 
-    /// From one place to the next: room for a value, and for the output beside its gradient.
+    /// Units per slot: enough for a value, and for the output and its gradient.
     const fn spacing(&self) -> usize {
         let wide = self.features() as usize;
         if wide > 2 { wide } else { 2 }
@@ -193,7 +193,7 @@ impl Spec {
         blocks.wrapping_add((self.tail_nodes() == 2) as u64)
     }
 
-    /// Where value i begins, or its gradient, and its units.
+    /// The slot of value i or of its gradient, and its units.
     #[inline(never)]
     pub(crate) const fn spot(&self, i: usize, gradient: bool) -> (usize, u32) {
         let (kind, layer) = self.kind(i);
@@ -208,7 +208,7 @@ impl Spec {
             return place.wrapping_add(gradient as usize);
         }
         if !self.is_joined() {
-            // The input has number 0.
+            // The address of the input is 0.
             return if layer & 1 == 1 { 0 } else { behind };
         }
         match kind {
@@ -220,7 +220,7 @@ impl Spec {
         }
     }
 
-    /// Where the batch norm i saves its normalised operand.
+    /// The slot where batch norm i saves its normalised operand.
     #[inline(never)]
     pub(crate) const fn saved_slot(&self, i: usize) -> usize {
         let (_, layer) = self.kind(i);

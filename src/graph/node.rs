@@ -44,11 +44,11 @@ pub struct Graph<'a> {
 enum Nodes<'a> {
     List(&'a [Node]),
     Words(&'a [NodeWords]),
-    /// In closed form, and how many there are.
+    /// Nodes in closed form, and their number.
     Family(&'a Spec, usize),
 }
 
-// Devices train graphs in words: what is in another form is looked up out of line.
+// Devices train graphs as words, so the other forms are read out of line.
 impl Nodes<'_> {
     #[inline(always)]
     const fn len(&self) -> usize {
@@ -149,7 +149,7 @@ impl<'a> Graph<'a> {
         Self::checked(Nodes::Words(words))
     }
 
-    /// A network of the paper's families, in closed form: neither memory nor this check depends on its depth.
+    /// The graph of one of the paper's networks, in closed form: neither memory nor the time of this check depends on the depth.
     ///
     /// # Errors
     /// As [`Spec::check`].
@@ -168,7 +168,7 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// The node to look at after node i, and how many nodes i stands for: of blocks that are alike only the first is looked at.
+    /// The next node of a loop that visits only the first of identical blocks, and the number of nodes that node i represents.
     #[inline(always)]
     pub(crate) const fn next_kind(&self, i: usize) -> (usize, u64) {
         match self.nodes {

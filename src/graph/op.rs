@@ -2,13 +2,13 @@ use super::{BackwardFacts, Facts, Shape};
 use crate::error::{Error, Refusal};
 use crate::layer::{self, Window};
 
-/// What an operation with statistics over the batch does with them.
+/// The statistics of a norm over the batch and how it applies them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Norm {
-    /// Added to the variance under the root; without one only the mean is taken away.
+    /// Added to the variance under the root. None if only the mean is subtracted.
     pub eps: Option<f32>,
-    /// The momentum of its running statistics, where it has some, and a scale and a shift for each channel.
+    /// The momentum of the running statistics. Some if the norm has running statistics and a scale and shift per channel.
     pub affine: Option<f32>,
 }
 
@@ -58,12 +58,12 @@ pub enum Op {
         /// Weight of a new batch in the running statistics.
         momentum: f32,
     },
-    /// Batch norm without parameters, over the points of the batch in inference, too.
+    /// Batch norm without parameters. It uses the statistics of the batch in inference, too.
     Normalise {
         /// Added to the variance under the root.
         eps: f32,
     },
-    /// Minus the mean over points and positions of each channel.
+    /// Subtracts the mean of each channel over points and positions.
     Centre,
     /// The mean under a window.
     AveragePool {
@@ -128,7 +128,7 @@ impl Op {
         matches!(self, Op::Add { .. })
     }
 
-    /// Whether a dense layer has a bias; None for other operations.
+    /// Whether a dense layer has a bias. None for other operations.
     pub(crate) const fn dense(&self) -> Option<bool> {
         match *self {
             Op::Dense { bias, .. } => Some(bias),
@@ -136,7 +136,7 @@ impl Op {
         }
     }
 
-    /// What it normalises by; None for operations without statistics.
+    /// The statistics of a norm. None for other operations.
     pub const fn norm(&self) -> Option<Norm> {
         match *self {
             Op::BatchNorm { eps, momentum } => Some(Norm { eps: Some(eps), affine: Some(momentum) }),

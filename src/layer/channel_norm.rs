@@ -135,12 +135,12 @@ pub(crate) const fn facts(x: Shape, eps: f32, momentum: f32) -> Result<Facts, Er
     Ok(Facts { running: x.channels, scratch: [channels, channels], ..facts })
 }
 
-/// A batch norm of a graph without parameters.
+/// The facts of a batch norm without parameters.
 pub(crate) const fn normalise_facts(x: Shape, eps: f32) -> Result<Facts, Error> {
     if 0.0 <= eps && eps < f32::INFINITY { Facts::in_place(x) } else { Err(Error::Refused(Refusal::Eps)) }
 }
 
-/// Its backward pass.
+/// The backward pass of a batch norm without parameters.
 pub(crate) const NORMALISE_BACKWARD: BackwardFacts =
     BackwardFacts { saved: Saved::Normalised, ..BackwardFacts::IN_PLACE };
 

@@ -266,7 +266,7 @@ pub(crate) fn max_pool_values(pool: &Pool, points: usize, x: &[f32], y: &mut [f3
     Ok(())
 }
 
-/// The tangents of what is largest, from `(x, t)` to `y`: those of [`max_pool_tangent`] without a tape.
+/// The tangents of the maxima, from `(x, t)` to `y`: [`max_pool_tangent`] without a tape.
 ///
 /// # Errors
 /// As [`max_pool_forward`].

@@ -6,7 +6,7 @@ pub trait Observer {
     /// find statistics are not shown.
     fn see(&mut self, seen: &Seen<'_>);
 
-    /// Whether what leaves this operation is to be shown: what nobody looks at is not looked up.
+    /// Whether [`Observer::see`] is to be called for this operation.
     fn looks(&self, _pass: Pass, _operation: u32) -> bool {
         true
     }

@@ -3,52 +3,52 @@ use crate::error::Pass;
 use crate::graph::Graph;
 use crate::network::{Options, Schedule, Statistics};
 
-/// What a pass over the points is for.
+/// The purpose of a pass over the points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Sweep {
-    /// The means of a norm.
+    /// Computes the means of a norm.
     Means,
-    /// Its variances.
+    /// Computes the variances of a norm.
     Variances,
-    /// The means of the derivative at a norm.
+    /// Computes the means of the gradient or tangent at a norm.
     Derivative,
-    /// Outputs and derivative.
+    /// Computes the outputs and their derivative.
     Results,
-    /// Nothing is left.
+    /// The run is complete.
     Done,
 }
 
-/// Which operation comes next, on which points: a function of graph and options alone.
+/// The next operation of a run and the points it works on. It depends on the graph and the options only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Cursor {
-    /// What the pass is for.
+    /// The purpose of the current pass.
     pub sweep: Sweep,
-    /// The norm whose statistics are found.
+    /// The norm whose statistics are computed.
     pub norm: u32,
-    /// First point in memory.
+    /// First resident point.
     pub first: u32,
-    /// The direction.
+    /// Whether the backward pass has begun.
     pub backward: bool,
     /// The node.
     pub node: u32,
 }
 
-/// What is due after an operation.
+/// What follows an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Due {
     /// The next operation.
     Operation,
-    /// Outputs are complete, and gradients of the outputs are due: the backward pass begins.
+    /// The outputs are complete: the backward pass begins.
     Turn,
-    /// These points are done.
+    /// The resident points are complete.
     Block,
 }
 
 impl Cursor {
-    /// The first operation.
+    /// The first operation of a run.
     pub fn start(plan: &Plan, options: &Options) -> Self {
         let mut cursor = Self { sweep: Sweep::Results, norm: 0, first: 0, backward: false, node: 0 };
         if options.schedule != Schedule::WholeBatch
@@ -60,12 +60,12 @@ impl Cursor {
         cursor
     }
 
-    /// First point of a sweep: all of the batch for statistics, the wanted slice for results.
+    /// First point of a sweep: sweeps for statistics visit the whole batch, the last one only the wanted points.
     fn begin(&self, options: &Options) -> u32 {
         if self.is_sliced(options) { options.first } else { 0 }
     }
 
-    /// One past the last point of a sweep.
+    /// One past the last point of the current sweep.
     pub fn end(&self, options: &Options) -> u32 {
         if self.is_sliced(options) { options.first.saturating_add(options.count) } else { options.points }
     }
@@ -74,7 +74,7 @@ impl Cursor {
         self.sweep == Sweep::Results && options.schedule != Schedule::WholeBatch
     }
 
-    /// The first operation on the points from `first` on.
+    /// Moves to the first operation on the points from `first` on.
     pub fn restart(&mut self, plan: &Plan, first: u32) {
         (self.first, self.backward, self.node) = (first, false, plan.inputs());
     }
@@ -84,7 +84,7 @@ impl Cursor {
         if self.backward { Pass::Backward } else { Pass::Forward }
     }
 
-    /// Whether the operation at hand only adds to the sums of its norm.
+    /// Whether the current operation is a norm that only adds to its sums.
     pub fn is_summed(&self, plan: &Plan) -> bool {
         self.node == self.norm
             && match self.sweep {
@@ -94,7 +94,7 @@ impl Cursor {
             }
     }
 
-    /// Goes on after an operation.
+    /// Moves to what follows the current operation.
     pub fn advance(&mut self, plan: &Plan) -> Due {
         if self.is_summed(plan) || (self.backward && self.node == plan.inputs()) {
             return Due::Block;
@@ -111,8 +111,8 @@ impl Cursor {
         if self.backward { Due::Turn } else { Due::Block }
     }
 
-    /// Goes on to the next sweep: means ascending, then variances of batch norms; those of the derivative descending at last, or, where
-    /// tangents go forward, with each norm.
+    /// Moves to the next sweep. Norms are visited in ascending order, first for the means, then for the variances; for gradients, sweeps in
+    /// descending order follow; for tangents, a sweep for each norm follows that of its variances.
     pub fn next_sweep(&mut self, plan: &Plan, options: &Options) {
         let full = options.statistics == Statistics::Full;
         let graph = plan.graph();
@@ -134,7 +134,7 @@ impl Cursor {
         self.restart(plan, self.begin(options));
     }
 
-    /// To the means of the next norm, or to what comes after the last one's.
+    /// Moves to the means of the next norm, or to `after` if there is none.
     fn next_norm(&mut self, graph: &Graph, after: Sweep) {
         match (self.norm.saturating_add(1)..graph.len() as u32).find(|i| is_norm(graph, *i)) {
             Some(norm) => (self.sweep, self.norm) = (Sweep::Means, norm),
@@ -147,7 +147,7 @@ fn is_norm(graph: &Graph, i: u32) -> bool {
     graph.at(i as usize).op.norm().is_some()
 }
 
-/// The first norm; of blocks that are alike only one is looked at.
+/// The first norm. Of identical blocks only the first is searched.
 fn first_norm(graph: &Graph) -> Option<u32> {
     let mut i = 0;
     while i < graph.len() {

@@ -37,7 +37,7 @@ pub(crate) struct Lifetimes<'a> {
 impl<'a> Lifetimes<'a> {
     pub const fn new(graph: &Graph<'a>, want: Want) -> Self {
         if graph.spec().is_some() {
-            // A chain with one output, in closed form: only gradients of its input are wanted.
+            // Families have one output, and plans for them no gradients of parameters.
             return Self { graph: *graph, want, bottom: 0, outputs: 1 };
         }
         let mut bottom = 0;
@@ -116,7 +116,7 @@ impl<'a> Lifetimes<'a> {
         i >= self.bottom
     }
 
-    /// What the backward pass of a node needs, where the statistics of norms are what is wanted.
+    /// What the backward pass of a node needs. With the statistics of norms as constants, norms save nothing and work in place.
     #[inline(always)]
     pub const fn backward(&self, node: &Node, tile: u32) -> BackwardFacts {
         let x = self.graph.shape(node.x as usize);
@@ -244,7 +244,7 @@ impl<'a> Lifetimes<'a> {
     }
 }
 
-/// With the statistics of norms as constants, nothing is normalised again.
+/// [`Op::backward`](crate::graph::Op) with the statistics of norms as constants.
 #[inline(never)]
 const fn detached(node: &Node, x: Shape, tile: u32) -> BackwardFacts {
     let facts = node.op.backward(x, tile);

@@ -3,11 +3,11 @@ use super::{Plan, Want};
 use crate::error::{Error, Refusal};
 use crate::network::{Derivative, Options, Schedule, Statistics};
 
-/// What a run of a graph over a set of points needs, and its work.
+/// The buffer lengths and the work of a run over a set of points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RunLengths {
-    /// Points in memory at a time, a multiple of the tile.
+    /// Resident points: a multiple of the tile.
     pub resident: u64,
     /// f32 elements of values, gradients and tangents.
     pub values_len: u64,
@@ -17,14 +17,14 @@ pub struct RunLengths {
     pub statistics_len: u64,
     /// f32 elements of outputs.
     pub outputs_len: u64,
-    /// f32 elements of the derivative.
+    /// f32 elements of the gradient or, in forward mode, of the output tangents.
     pub gradient_len: u64,
-    /// Multiply-adds, those of repeated passes included.
+    /// Multiply-adds, including those of repeated passes.
     pub multiply_adds: u64,
 }
 
 impl Options {
-    /// What a graph is to be planned for.
+    /// The [`Want`] that a plan for these options needs.
     pub const fn want(&self) -> Want {
         match (self.derivative, self.statistics) {
             (Derivative::Forward, _) => Want::Tangent,
@@ -33,7 +33,7 @@ impl Options {
         }
     }
 
-    /// How the statistics of norms are found.
+    /// How the statistics of norms are computed.
     pub(crate) const fn sums(&self) -> Sums {
         match self.schedule {
             Schedule::WholeBatch => Sums::Batch,
@@ -41,8 +41,8 @@ impl Options {
         }
     }
 
-    /// Sweeps over the points before the results: for each norm one for its mean, one for its variance, and where its statistics are
-    /// differentiated one for the means of the derivative.
+    /// Whether statistics are computed in sweeps over the points: for each norm one for the means, one for the variances, and one for the
+    /// means of the gradient or tangent if the statistics are differentiated.
     pub(crate) const fn sweeps(&self) -> bool {
         matches!(self.schedule, Schedule::Blocks { .. })
     }
@@ -58,10 +58,11 @@ macro_rules! checked {
 }
 
 impl Plan<'_> {
-    /// Lengths and work of a run in tiles of `tile` points.
+    /// The buffer lengths and the work of a run in tiles of `tile` points.
     ///
     /// # Errors
-    /// [`Error::Refused`] for options that cannot be, with [`Refusal::Want`] under a plan for something else; [`Refusal::TooLarge`].
+    /// [`Error::Refused`] with [`Refusal::Points`], [`Refusal::Tile`] or [`Refusal::Slice`] for options out of range, [`Refusal::Want`] if the
+    /// plan was made for another [`Want`] than [`Options::want`], and [`Refusal::TooLarge`].
     pub const fn run(&self, options: &Options, tile: u32) -> Result<RunLengths, Error> {
         if options.points == 0 || options.points > 1 << 24 {
             return Err(Error::Refused(Refusal::Points));
@@ -84,7 +85,7 @@ impl Plan<'_> {
         let copies = if reverse { 1 } else { 2 };
         let (inputs, outputs) = self.ends();
         let (sweeps, results) = (options.sweeps(), if options.sweeps() { options.count } else { options.points });
-        // One way there and one back, or the tangent beside; and what the sweeps take.
+        // A forward pass, and a backward pass or the tangents.
         let there_and_back = checked!(checked!(self.multiply_adds.checked_mul(2)).checked_mul(results as u64));
         let each = if sweeps { checked!(self.swept(options)) } else { 0 };
         Ok(RunLengths {
@@ -98,7 +99,7 @@ impl Plan<'_> {
         })
     }
 
-    /// Units of all inputs, and of all outputs.
+    /// Total units of the inputs and of the outputs.
     pub(crate) const fn ends(&self) -> (u64, u64) {
         let graph = self.graph();
         let (mut inputs, mut outputs, mut i) = (0u64, 0u64, 0);
@@ -115,12 +116,12 @@ impl Plan<'_> {
         (inputs, outputs)
     }
 
-    /// Multiply-adds of a point in the sweeps for the statistics of all norms.
+    /// Multiply-adds of one point in the sweeps for statistics.
     const fn swept(&self, options: &Options) -> Option<u64> {
         let full = matches!(options.statistics, Statistics::Full);
         let graph = self.graph();
         let all = self.multiply_adds;
-        // Before the block at hand and in it; passes through the norms of one block.
+        // Multiply-adds before the current block and in it; passes to the norms of the block.
         let (mut before, mut sum, mut i) = (0u64, 0u64, 0);
         let (mut block_passes, mut block_adds, mut block_sum) = (0u64, 0u64, 0u64);
         while i < graph.len() {
@@ -131,7 +132,8 @@ impl Plan<'_> {
             };
             if let Some(norm) = graph.at(i).op.norm() {
                 let moments = 1 + norm.eps.is_some() as u64;
-                // A sweep for the derivative goes forward to the norm with the tangents; or all the way, and back to the norm.
+                // The sweep for the derivative is a forward pass with tangents to the norm, or a whole forward pass and a backward
+                // pass to the norm.
                 let (fixed, passes) = match (full, self.want().backward()) {
                     (false, _) => (0, moments),
                     (true, false) => (0, moments + 2),
@@ -148,10 +150,10 @@ impl Plan<'_> {
             }
             block_adds = block_adds.saturating_add(facts.multiply_adds);
             if times == 1 || graph.next_kind(next).1 == 1 {
-                // The end of a block, or a node alone: the norm of the k-th block has k blocks more before it than that of the first.
+                // End of a block or a single node: the norm of the k-th copy of a block has k more blocks before it.
                 let Some(firsts) = block_sum.checked_mul(times) else { return None };
                 let Some(later) = block_passes.checked_mul(block_adds) else { return None };
-                // Nothing wraps: fewer than 2^24 blocks.
+                // Does not wrap: there are fewer than 2^24 blocks.
                 let pairs = times.wrapping_mul(times.wrapping_sub(1)) / 2;
                 let Some(later) = later.checked_mul(pairs) else { return None };
                 let (Some(more), Some(adds)) = (firsts.checked_add(later), block_adds.checked_mul(times)) else {

@@ -1,24 +1,24 @@
 use super::Want;
 use crate::graph::Norm;
 
-/// How the statistics of norms are found, which decides what is kept of them.
+/// How the statistics of norms are computed. This determines which rows of statistics are stored.
 ///
 /// # Shapes
-/// Rows have an element for each channel. Where the batch is in memory as a whole, norms share the rows means and variances, and keep their
-/// inverse deviations for the backward pass; norms with running statistics keep inverse deviations, means and variances. Where points are
-/// in memory only a few at a time, norms share the 16 lanes of their sums, and keep means, inverse deviations, and the means of
-/// gradients or tangents: one, and for batch norms the mean of products, too.
+/// A row has one element per channel. If the whole batch is resident, all norms share a row of means and a row of variances, and each keeps
+/// its inverse deviations for the backward pass; a norm with running statistics keeps inverse deviations, means and variances. With sweeps,
+/// all norms share the 16 lanes of a RED16 sum (32 with the sum of products), and each keeps its means, its inverse deviations and, if the
+/// statistics are differentiated, the means of the gradient or tangent and of its products with the normalised values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) enum Sums {
-    /// Over the batch in memory.
+    /// From the resident batch.
     Batch,
-    /// In sweeps over the batch; `full` says whether also those of the derivative.
+    /// In sweeps over the batch; `full` if the statistics are differentiated.
     Sweeps { full: bool },
 }
 
 impl Sums {
-    /// Rows that all norms use one after the other.
+    /// Rows that all norms share.
     pub const fn shared(self, norm: &Norm) -> u64 {
         match self {
             Sums::Batch if norm.affine.is_some() => 0,

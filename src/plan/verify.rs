@@ -25,16 +25,16 @@ pub struct Plan<'a> {
     pub descent_scratch: [u64; 2],
     /// Multiply-adds of one point in the forward pass.
     pub multiply_adds: u64,
-    /// f32 elements of the statistics of norms, of a batch that is in memory as a whole: those that norms share, and all.
+    /// f32 elements of the statistics of norms for a resident batch: those that norms share, and all.
     pub(crate) statistics: [u32; 2],
 }
 
-/// Where everything begins.
+/// The slots of a plan.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum Slots<'a> {
     List(&'a [u32]),
-    /// In closed form.
+    /// Slots in closed form.
     Family(&'a Spec),
 }
 
@@ -96,7 +96,7 @@ impl<'a> Plan<'a> {
         if plan.is_too_large() { Err(Error::Refused(Refusal::TooLarge)) } else { Ok((plan, memory)) }
     }
 
-    /// The plan of a network of the paper's families in closed form, for its outputs and the gradients of its input.
+    /// The plan of one of the paper's networks in closed form, for outputs and gradients of the input.
     ///
     /// # Errors
     /// As [`Spec::check`]; [`Refusal::Want`] for gradients of parameters; [`Refusal::TooLarge`] past 2^32 - 1 units.
@@ -324,7 +324,7 @@ impl<'a> Plan<'a> {
         self.lifetimes.want
     }
 
-    /// Where value i begins, or its gradient, and its units.
+    /// The slot of value i or of its gradient, and its units.
     #[inline(always)]
     pub(crate) fn spot(&self, i: u32, kind: usize) -> (usize, usize) {
         match self.slots {
@@ -339,7 +339,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Where each slot begins, in units of a point; none where that is computed.
+    /// Where each slot begins, in units of a point. Empty if slots are in closed form.
     pub const fn slots(&self) -> &'a [u32] {
         match self.slots {
             Slots::List(slots) => slots,
@@ -356,7 +356,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Where value i begins, what its node saves, and its gradient, in units of a point; of plans without gradients the first alone counts.
+    /// The slots of value i, of what its node saves, and of its gradient, in units of a point. Only the first is used without gradients.
     pub fn slots_of(&self, i: u32) -> [usize; 3] {
         [VALUE, EXTRA, GRADIENT].map(|kind| self.slot(i, kind))
     }
@@ -411,12 +411,12 @@ impl<'a> Plan<'a> {
         len
     }
 
-    /// f32 elements of the statistics of norms, of a batch that is in memory as a whole.
+    /// f32 elements of the statistics of norms for a resident batch.
     pub const fn statistics_len(&self) -> u64 {
         self.statistics[1] as u64
     }
 
-    /// f32 elements of statistics at the beginning that norms use one after the other, and of all statistics.
+    /// f32 elements of the statistics that norms share, and of all statistics.
     pub(crate) const fn rows(&self, sums: Sums) -> (u64, u64) {
         let graph = &self.lifetimes.graph;
         let (mut header, mut kept, mut i) = (0, 0u64, 0);

@@ -1,13 +1,13 @@
 /// What a graph is planned for; it decides what the forward pass saves.
-// In this order each question below is one comparison.
+// The order makes most of the questions below a single comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Want {
     /// The outputs.
     Output,
-    /// The outputs, and their derivative along one direction: tangents lie beside the values.
+    /// The outputs and their tangents, which are stored in a second buffer with the same slots.
     Tangent,
-    /// The gradients of the inputs with the statistics of norms held constant: nothing is normalised again on the way back.
+    /// The gradients of the inputs, with the statistics of norms as constants: norms save nothing.
     DetachedGradient,
     /// The gradients of the inputs.
     InputGradient,

@@ -421,16 +421,16 @@ impl<'c> Walk<'c> {
 
 /// How an executor runs a case.
 #[derive(Clone, Copy, Debug)]
-struct How<'h> {
-    isa: Isa,
-    cuts: &'h [usize],
+pub(super) struct How<'h> {
+    pub isa: Isa,
+    pub cuts: &'h [usize],
     /// Elements of scratch beyond the least; tiles that are gathered at a time.
-    more: (usize, usize),
+    pub more: (usize, usize),
     /// Whether parameters move by 1/64 of their gradient as it arises.
-    update: bool,
+    pub update: bool,
 }
 
-fn run<const R: usize, const T: usize>(case: &Case, plan: &Plan, order: &Order, how: How) -> Outcome {
+pub(super) fn run<const R: usize, const T: usize>(case: &Case, plan: &Plan, order: &Order, how: How) -> Outcome {
     let batch = *how.cuts.iter().max().unwrap();
     let mut room = Room::new::<T>(plan, batch, how.more.0, how.more.1);
     let options = Options { batch: batch as u32, isa: how.isa };

@@ -1,9 +1,9 @@
-//! Runs of random graphs over sets of points, in all schedules and both directions, against a walk of the graph in plain loops.
-use super::dags::{Case, Draw, Walk, as_units, simulated, turned};
-use super::machine::{Mode, Planned, bits};
+//! `exec::Run` on random graphs, in all schedules and both modes, compared with the defining loops; and the closed form of families.
+use super::dags::{self, Case, Draw, How, Walk, as_units, simulated, turned};
+use super::machine::{Mode, Planned, bits, values};
 use super::workers::Order;
 use shatterscope::exec::{Buffers, Run, Source};
-use shatterscope::graph::{Graph, Op};
+use shatterscope::graph::{Graph, Node, Op};
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{self, Conv, Pool, Shortcut};
 use shatterscope::math::Math;
@@ -119,7 +119,7 @@ fn run<const R: usize, const T: usize>(
     let source = Source::Stored(&case.parameters);
     let input = Input::Points(&input);
     let run = Run::<_, R, T>::new(&plan, source, order, input, options, buffers, &mut outputs, &mut gradient).unwrap();
-    let mut run = run.with_seed(seed).unwrap();
+    let mut run = run.with_cotangent(seed).unwrap();
     while !run.step(budget).unwrap().is_done() {}
     assert_eq!(run.multiply_adds(), lengths.multiply_adds, "{options:?}: {:?}", case.nodes);
     [bits(&outputs), bits(&gradient)]
@@ -223,11 +223,33 @@ fn families_are_graphs() {
                         };
                         assert_eq!(lengths(&plan), lengths(&list), "{spec:?} {want:?}");
                         assert_eq!(listed.len(), graph.len());
+                        if want.backward() {
+                            passes_have_the_bits_of_the_plain_loops(&spec, &nodes, &plan);
+                        }
                     }
                 }
             }
         }
     }
+}
+
+/// A batch through a plan in closed form.
+fn passes_have_the_bits_of_the_plain_loops(spec: &Spec, nodes: &[Node], plan: &Plan) {
+    const POINTS: usize = 9;
+    let output = nodes.len() as u32 - 1;
+    let case = Case {
+        nodes: nodes.to_vec(),
+        points: POINTS,
+        mode: Mode::Probing,
+        parameters: values(plan.parameters_len as usize, 3),
+        running: Vec::new(),
+        inputs: vec![values(POINTS, 4)],
+        seeds: vec![(output, values(POINTS, 5))],
+    };
+    let how = How { isa: Isa::Portable, cuts: &[POINTS], more: (0, 1), update: false };
+    let expected = Walk::run(&case, plan.want().detached());
+    let ours = dags::run::<4, 4>(&case, plan, &Order::InTurn, how);
+    assert_eq!((ours.outputs, ours.inputs), (expected.outputs, expected.inputs), "{spec:?} {:?}", plan.want());
 }
 
 /// No depth takes long to plan.

@@ -1,4 +1,4 @@
-//! Runs over sets of points, of graphs in words and in closed form, with weights that are drawn or stored.
+//! Runs over sets of points: graphs as words and in closed form, weights stored and drawn.
 use crate::{buffer, slice};
 use core::hint::black_box;
 use shatterscope::Error;
@@ -67,7 +67,7 @@ fn run<const R: usize, const T: usize>(plan: &Plan, source: Source) -> Result<()
         buffer(&mut outputs),
         buffer(&mut gradient),
     )?
-    .with_seed(slice(&[1.0; 4]))?;
+    .with_cotangent(slice(&[1.0; 4]))?;
     black_box((run.lengths(), run.multiply_adds()));
     black_box(run.step(black_box(1))?.is_done());
     run.run()

@@ -32,7 +32,7 @@ impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: u
         finite
     }
 
-    /// `(g * gamma) * inv`: the statistics are constants.
+    /// `(g * gamma) * inv`: with the statistics as constants.
     #[inline(never)]
     fn through_constants(&mut self, node: &Node, norm: Norm, at: usize) -> bool {
         let isa = self.room.isa;
@@ -59,22 +59,22 @@ impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: u
         finite && self.norm_settle(node, norm, to)
     }
 
-    /// Whether the plan has the gradient of the operand over that of the value: gradients of parameters need the latter.
+    /// Whether the plan stores the gradient of the operand over that of the value. Gradients of parameters still need the latter.
     fn is_in_place(&self, norm: Norm) -> bool {
         norm.affine.is_none() || self.memory.plan.want().detached()
     }
 
-    /// Where the gradient of the operand is written.
+    /// The span that the gradient of the operand is written to.
     fn norm_target(&self, node: &Node, norm: Norm, from: Span) -> Span {
         if self.is_in_place(norm) { from } else { self.target(node) }
     }
 
-    /// Hands on what was written there; whether that is finite.
+    /// Adds it to what later nodes have written. Returns whether the sum is finite.
     fn norm_settle(&mut self, node: &Node, norm: Norm, to: Span) -> bool {
         if self.is_in_place(norm) { self.pass_on_from(to, node) } else { self.settle(node) }
     }
 
-    /// The means of the gradient and of its products with the normalised operand, where they are not kept from a sweep.
+    /// Computes the means of the gradient and of its products with the normalised operand, unless a sweep has.
     #[inline(never)]
     fn find_means(&mut self, node: &Node, norm: Norm, at: usize) -> bool {
         if matches!(self.room.sums, Sums::Sweeps { .. }) {
@@ -110,7 +110,7 @@ impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: u
         true
     }
 
-    /// `((q - c1) - (xhat * c2)) * inv`, or `q - c1` where only means were taken away.
+    /// `((q - c1) - (xhat * c2)) * inv`; for centring `q - c1`.
     #[inline(never)]
     fn through_statistics(&mut self, node: &Node, norm: Norm, at: usize) -> bool {
         let (isa, workers, count) = (self.room.isa, self.memory.workers, self.memory.count);
@@ -216,7 +216,7 @@ impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: u
     }
 }
 
-/// What a slice lacks is left out.
+/// Copies as many elements as both have.
 fn copy(from: &[f32], to: &mut [f32]) {
     to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
 }
@@ -234,7 +234,7 @@ fn minus(g: &mut [f32], c1: f32) {
     g.iter_mut().for_each(|g| *g -= c1);
 }
 
-/// The statistics move with the batch.
+/// The statistics depend on the batch.
 #[inline(always)]
 fn through((g, xhat, to): (&[f32], &[f32], &mut [f32]), (gamma, (c1, c2, inv)): (f32, (f32, f32, f32))) {
     for ((to, g), xhat) in to.iter_mut().zip(g).zip(xhat) {

@@ -28,13 +28,13 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
         }
     }
 
-    /// Whether the normalised operand is saved, as the plan has it: where the backward pass goes through the statistics.
+    /// Whether the plan has a slot for the normalised operand: if the backward pass differentiates through the statistics.
     fn saves_normalised(&self, node: &Node, norm: Norm) -> bool {
         let through = norm.affine.is_some() || self.memory.is_trained(node.x);
         through && norm.eps.is_some() && self.memory.is_trained(self.node()) && !self.memory.plan.want().detached()
     }
 
-    /// Where what belongs to a norm begins, and its scales and shifts.
+    /// The offsets of a norm, and its scales and shifts.
     fn take_norm(&mut self, node: &Node, norm: Norm) -> (At, Parameters<'p>) {
         let channels = node.shape.channels as usize;
         let (at, mut parameters) = (self.at, None);
@@ -47,14 +47,14 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
         (at, parameters)
     }
 
-    /// Without scale and shift, which are handed out: for tangents.
+    /// Normalises without applying scale and shift, which it returns: for tangents.
     pub(in super::super) fn normalise_alone(&mut self, node: &Node, norm: Norm) -> (bool, Parameters<'p>) {
         let (at, parameters) = self.take_norm(node, norm);
         let finite = self.find_statistics(node, norm, (at.channels, at.kept));
         (finite && self.normalise(node, norm, None, at.kept), parameters)
     }
 
-    /// With its running statistics: `y = (((x - mean) * inv) * gamma) + beta`.
+    /// `y = (((x - mean) * inv) * gamma) + beta` with the running statistics.
     #[inline(never)]
     fn norm_of_running(&mut self, node: &Node, norm: Norm, (parameters, at): (Parameters, usize)) -> bool {
         let (i, isa, math) = (self.node(), self.room.isa, self.room.math);
@@ -84,8 +84,8 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
         })
     }
 
-    /// Means, variances and inverse deviations: of the batch or of what was running, where they are not kept from a sweep. Whether
-    /// they are finite.
+    /// Computes means, variances and inverse deviations of the batch, or copies the running ones, unless a sweep has computed them. Returns
+    /// whether they are finite.
     #[inline(never)]
     fn find_statistics(&mut self, node: &Node, norm: Norm, (channel, kept): (usize, usize)) -> bool {
         let (isa, math, workers) = (self.room.isa, self.room.math, self.memory.workers);
@@ -105,7 +105,7 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
             let all = Channels::<T> { data: self.memory.get(from), tile_len: from.tile_len, plane, first: 0, count };
             let batch = norm.eps.is_some();
             let n = (count * plane) as f32;
-            // Whole tiles of vectors: units beside each other are one run of memory.
+            // Vectors in whole tiles: adjacent units are contiguous.
             let abreast = plane == 1 && T.is_multiple_of(16) && count.is_multiple_of(T);
             let whole = if abreast { channels / ABREAST * ABREAST } else { 0 };
             let (groups, rest_means) = means.split_at_mut_checked(whole).unwrap_or_default();
@@ -144,7 +144,7 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
             return false;
         }
         if inverse.is_empty() {
-            // Nobody asks for the variances again.
+            // The variances are not needed again.
             for variance in variances.iter_mut() {
                 *variance = inverse_deviation(*variance, eps, math);
             }
@@ -156,7 +156,7 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
         all_finite(isa, inverse)
     }
 
-    /// In place, or in a copy of the operand.
+    /// Normalises in place or in a copy of the operand.
     #[inline(never)]
     fn normalise(&mut self, node: &Node, norm: Norm, parameters: Parameters, kept: usize) -> bool {
         let (from, to) = (self.memory.span(node.x), self.memory.span(self.node()));
@@ -170,7 +170,7 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
         let layout = (self.room.sums, self.room.shared);
         let Rows { means, variances, inverse, .. } = Rows::of(self.room.statistics, layout, norm, channels, kept);
         let (batch, means) = (norm.eps.is_some(), &*means);
-        // Where no backward pass wants them, inverse deviations stand in place of variances.
+        // Without a backward pass the inverse deviations replace the variances.
         let inverse = if batch && inverse.is_empty() { &*variances } else { &*inverse };
         self.memory.over(to, |_, y| {
             if plane == 1 && parameters.is_none() {
@@ -194,7 +194,7 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
         })
     }
 
-    /// For the backward pass through the statistics: the normalised operand is saved.
+    /// Normalises and saves the normalised operand for the backward pass.
     #[inline(never)]
     fn normalise_and_save(&mut self, node: &Node, norm: Norm, parameters: Parameters, kept: usize) -> bool {
         let (isa, workers) = (self.room.isa, self.memory.workers);
@@ -236,7 +236,7 @@ fn centre(x: &mut [f32], mean: f32) {
     x.iter_mut().for_each(|x| *x -= mean);
 }
 
-/// x becomes xhat, y the output.
+/// Writes xhat to x and the output to y.
 #[inline(always)]
 fn shift_and_keep((x, y): (&mut [f32], &mut [f32]), (mean, inv, affine): (f32, f32, Affine)) {
     for (x, y) in x.iter_mut().zip(y) {

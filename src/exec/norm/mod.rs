@@ -1,4 +1,4 @@
-//! Batch norm, with and without parameters, and centring: what they find of the batch, and what they do with it.
+//! Batch norm with and without parameters, and centring.
 mod backward;
 mod forward;
 mod running;
@@ -12,19 +12,19 @@ use crate::kernel::{Isa, Red16, add_channel};
 use crate::layer::Affine;
 use crate::plan::Sums;
 
-/// The tiles of a buffer: channel c is one run of `plane` units in each.
+/// The tiles of a buffer; in each, channel c is `plane` contiguous units.
 #[derive(Clone, Copy)]
 struct Channels<'x, const T: usize> {
     data: &'x [f32],
     tile_len: usize,
     plane: usize,
-    /// Number of the first point, and points.
+    /// Index of the first point; number of points.
     first: usize,
     count: usize,
 }
 
 impl<'x, const T: usize> Channels<'x, T> {
-    /// (first point, valid lanes, places) of channel c, tile by tile.
+    /// (first point, valid lanes, elements) of channel c, tile by tile.
     #[inline(always)]
     fn of(self, c: usize) -> impl Iterator<Item = (usize, usize, &'x [[f32; T]])> {
         let Self { data, tile_len, plane, first, count } = self;
@@ -34,7 +34,7 @@ impl<'x, const T: usize> Channels<'x, T> {
         })
     }
 
-    /// Adds a term over points and places to RED16.
+    /// Adds a term of every point and position to a RED16 sum.
     #[inline(always)]
     fn add<const TERM: u8>(self, isa: Isa, c: usize, by: f32, sums: &mut Red16) {
         for (first, valid, x) in self.of(c) {
@@ -42,14 +42,14 @@ impl<'x, const T: usize> Channels<'x, T> {
         }
     }
 
-    /// RED16 of a term over points and places.
+    /// RED16 of a term over points and positions.
     fn sum<const TERM: u8>(self, isa: Isa, c: usize, by: f32) -> f32 {
         let mut sums = Red16::new();
         self.add::<TERM>(isa, c, by, &mut sums);
         sums.fold()
     }
 
-    /// Adds the products with another buffer, each element of this one times `by` first.
+    /// Adds the products with another buffer to a RED16 sum; each element of this one is multiplied by `by` first.
     #[inline(always)]
     fn add_products(self, isa: Isa, xhat: Self, c: usize, by: f32, sums: &mut Red16) {
         use crate::kernel::term::PRODUCT;
@@ -59,18 +59,18 @@ impl<'x, const T: usize> Channels<'x, T> {
     }
 }
 
-/// Where a norm's statistics stand, see [`Sums`]. A row that is not kept is empty.
+/// The statistics of a norm, see [`Sums`]. A row that is not kept is empty.
 struct Rows<'s> {
-    /// Sums that go on from block to block.
+    /// Sums that continue from block to block.
     lanes: &'s mut [f32],
     means: &'s mut [f32],
     variances: &'s mut [f32],
     inverse: &'s mut [f32],
-    /// Means of the derivative, and of its products with the normalised values.
+    /// Means of the gradient or tangent, and of its products with the normalised values.
     derivative: [&'s mut [f32]; 2],
 }
 
-/// The first `len` elements, and the rest.
+/// Removes the first `len` elements and returns them.
 fn split<'s>(rest: &mut &'s mut [f32], len: usize) -> &'s mut [f32] {
     let (first, after) = core::mem::take(rest).split_at_mut_checked(len).unwrap_or_default();
     *rest = after;
@@ -78,7 +78,7 @@ fn split<'s>(rest: &mut &'s mut [f32], len: usize) -> &'s mut [f32] {
 }
 
 impl<'s> Rows<'s> {
-    /// The rows of a norm of so many channels whose own statistics begin at `at` behind the shared ones.
+    /// The rows of a norm with `channels` channels, whose own statistics begin at offset `at` after the shared ones.
     fn of(statistics: &'s mut [f32], (sums, shared): (Sums, usize), norm: Norm, channels: usize, at: usize) -> Self {
         let (mut shared, own) = statistics.split_at_mut_checked(shared).unwrap_or_default();
         let mut own = own.get_mut(at..).unwrap_or_default();

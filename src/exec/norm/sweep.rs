@@ -1,4 +1,4 @@
-//! Statistics of a batch of which only some points are in memory at a time: sums that go on from block to block.
+//! Statistics of a batch of which only some points are resident: sums that continue from block to block.
 use super::super::memory::{Memory, Span};
 use super::super::run::Room;
 use super::{Channels, Rows};
@@ -8,18 +8,18 @@ use crate::layer::inverse_deviation;
 use crate::math::is_finite;
 use crate::network::Workers;
 
-/// What a sweep adds up.
+/// The terms that a sweep adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Swept {
-    /// The operand.
+    /// The values of the operand.
     Values,
-    /// Squares of the operand without its mean.
+    /// The squares of the operand minus its mean.
     Squares,
-    /// The derivative, and its products with the normalised values.
+    /// The gradient or tangent, and its products with the normalised values.
     Derivative,
 }
 
-/// The norm whose statistics are found: itself, its channels and their units, and where its own statistics begin.
+/// The norm whose statistics are computed: its channels, units per channel, and the offset of its own statistics.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Target {
     pub norm: Norm,
@@ -29,7 +29,8 @@ pub(in super::super) struct Target {
 }
 
 impl Target {
-    /// Adds the resident points to the sums: `x` is the operand or the derivative, each times its channel's `scale`, `xhat` the normalised values.
+    /// Adds the resident points to the sums. `x` is the operand, gradient or tangent; gradients are multiplied by `scale` per channel; `xhat` are
+    /// the normalised values.
     #[inline(never)]
     pub fn add<K: Workers, const T: usize>(
         self,
@@ -62,7 +63,7 @@ impl Target {
         });
     }
 
-    /// Folds the sums at the end of a sweep over `points` points; whether what comes of them is finite.
+    /// Computes the statistics from the sums at the end of a sweep over `points` points. Returns whether they are finite.
     #[inline(never)]
     pub fn fold(self, room: &mut Room<'_>, swept: Swept, points: u32) -> bool {
         let Self { norm, channels, plane, kept } = self;
@@ -96,7 +97,7 @@ impl Target {
     }
 }
 
-/// Goes on with sums; the first block of the batch begins them.
+/// Continues a sum; the first block of the batch starts it.
 fn go_on(lanes: &mut [f32], first: usize, add: impl FnOnce(&mut Red16)) {
     if let Some(lanes) = lanes.first_chunk_mut::<16>() {
         let mut sums = if first == 0 { Red16::new() } else { Red16 { lanes: *lanes } };

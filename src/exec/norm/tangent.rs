@@ -8,11 +8,11 @@ use crate::network::Workers;
 use crate::plan::Sums;
 
 impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
-    /// The tangent through a norm whose values were normalised before: with constant statistics it is scaled, otherwise it loses its
-    /// means, too. Whether it is finite.
+    /// Computes the tangent of a norm whose values are normalised already: `t * inv` with constant statistics (`full` is false), otherwise
+    /// `((t - RED16(t)/n) - (xhat * (RED16(t * xhat)/n))) * inv`. Returns whether it is finite.
     ///
     /// # Shapes
-    /// `tangents` as the values, in the same slots.
+    /// `tangents` has the slots of the values.
     #[inline(never)]
     pub(in super::super) fn norm_tangent(
         &mut self,

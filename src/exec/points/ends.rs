@@ -3,14 +3,14 @@ use crate::network::{Input, Workers};
 use crate::plan::Sweep;
 
 impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
-    /// Puts the points of the block into the inputs; lanes past the last point repeat it, so that they hold real values.
+    /// Loads the inputs of the block. Lanes past the last point repeat it, so that they hold valid values.
     #[inline(never)]
     pub(super) fn load_inputs(&mut self) {
         let left = self.cursor.end(&self.options).saturating_sub(self.cursor.first) as u64;
         let count = left.min(self.lengths.resident) as usize;
         (self.memory.count, self.memory.tiles, self.memory.first) = (count, count.div_ceil(T), self.cursor.first);
         let all = self.ends.0;
-        let (first, input, seed) = (self.cursor.first as usize, self.input, self.seed);
+        let (first, input, tangent) = (self.cursor.first as usize, self.input, self.cotangent);
         let tangents = self.takes_tangents();
         let mut before = 0;
         for node in 0..self.memory.plan.inputs() {
@@ -21,13 +21,13 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             });
             if tangents {
                 let t = self.tangents.get_mut(span.start..).and_then(|t| t.get_mut(..span.len)).unwrap_or_default();
-                load::<T>(t, span.tile_len, count, |p, k| seeded(seed, (first + p) * all + before + k));
+                load::<T>(t, span.tile_len, count, |p, k| at(tangent, (first + p) * all + before + k));
             }
             before += span.tile_len / T;
         }
     }
 
-    /// The outputs, which are nodes: (node, units before it).
+    /// The nodes that are outputs.
     fn outputs(&self) -> impl Iterator<Item = u32> + use<'a, K, R, T> {
         let plan = self.memory.plan;
         let last = plan.graph().len() as u32 - 1;
@@ -35,7 +35,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         (first..=last).filter(move |i| plan.graph().last_use(*i as usize) > last)
     }
 
-    /// Hands out outputs and, in forward mode, tangents.
+    /// Stores the outputs and, in forward mode, their tangents.
     #[inline(never)]
     pub(super) fn store_outputs(&mut self) {
         if self.cursor.sweep != Sweep::Results {
@@ -55,22 +55,22 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         }
     }
 
-    /// Begins the way back with u.
+    /// Loads the cotangents of the outputs.
     #[inline(never)]
     pub(super) fn load_seed(&mut self) {
         let all = self.ends.1;
-        let (first, count, seed) = (self.cursor.first as usize, self.memory.count, self.seed);
+        let (first, count, cotangent) = (self.cursor.first as usize, self.memory.count, self.cotangent);
         let mut before = 0;
         for node in self.outputs() {
             let span = self.memory.gradient(node);
             load::<T>(self.memory.get_mut(span), span.tile_len, count, |p, k| {
-                seeded(seed, (first + p) * all + before + k)
+                at(cotangent, (first + p) * all + before + k)
             });
             before += span.tile_len / T;
         }
     }
 
-    /// Hands out the gradients of the inputs.
+    /// Stores the gradients of the inputs.
     #[inline(never)]
     pub(super) fn store_gradient(&mut self) {
         let all = self.ends.0;
@@ -93,15 +93,16 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     }
 }
 
-/// Points in memory that are wanted, and the row of the first one among the results.
+/// The resident points that are wanted, and the row of the first of them in the results.
 #[derive(Clone)]
 struct Slice {
     rows: usize,
     points: core::ops::Range<usize>,
 }
 
-fn seeded(seed: Option<&[f32]>, at: usize) -> f32 {
-    seed.map_or(1.0, |seed| seed.get(at).copied().unwrap_or(0.0))
+/// Element i, or 1.0 where nothing was set.
+fn at(cotangent: Option<&[f32]>, i: usize) -> f32 {
+    cotangent.map_or(1.0, |cotangent| cotangent.get(i).copied().unwrap_or(0.0))
 }
 
 fn load<const T: usize>(values: &mut [f32], tile_len: usize, count: usize, value: impl Fn(usize, usize) -> f32) {
@@ -114,7 +115,7 @@ fn load<const T: usize>(values: &mut [f32], tile_len: usize, count: usize, value
     }
 }
 
-/// Writes wanted points to `[point][all units]`, from unit `before` on.
+/// Writes the wanted points to `[point][all units]`, from unit `before` on.
 fn store<const T: usize>(
     values: &[f32],
     tile_len: usize,

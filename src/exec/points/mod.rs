@@ -1,5 +1,5 @@
-//! Runs over a set of points, in steps: `mod.rs` says what comes next, `work.rs` does it, `tangent.rs` in forward mode, and `ends.rs` is where
-//! points go in and results come out.
+//! Resumable runs over a set of points. `mod.rs` decides what comes next, `work.rs` computes it, `tangent.rs` computes tangents in forward
+//! mode, and `ends.rs` loads inputs and stores results.
 mod ends;
 mod tangent;
 mod work;
@@ -16,35 +16,37 @@ use crate::math::is_finite;
 use crate::network::{Input, Observer, Options, Seen, Step, Weights, Workers, cut};
 use crate::plan::{Cursor, Due, Plan, RunLengths, Sweep};
 
-/// A run of a graph over a set of points: its outputs, and their derivative with respect to the inputs.
+/// A resumable run of a graph over a set of points: computes the outputs and their derivative with respect to the inputs.
 ///
-/// The work is cut into units: one operation on the points in memory; where weights are drawn, one panel of them. The schedule says how many
-/// points are in memory at a time, and no bit depends on it. R rows of weights by T points are the register tile of the dense kernel: tuning
-/// only, no bit depends on them either.
+/// A unit of work is one operation on the resident points or, where weights are drawn, one panel of weights. The schedule sets the number of
+/// resident points; R rows of weights by T points are the register tile of the dense kernel. Both affect speed and memory only: results are
+/// bit-identical.
 pub struct Run<'a, K, const R: usize, const T: usize> {
     memory: Memory<'a, K, T>,
-    /// The tangents of forward mode, in the slots of the values.
+    /// Forward mode: the tangents, in the same slots as the values.
     tangents: &'a mut [f32],
     room: Room<'a>,
     source: Source<'a>,
     input: Input<'a>,
-    seed: Option<&'a [f32]>,
+    /// Reverse mode: the cotangent of the outputs. Forward mode: the tangent of the inputs.
+    cotangent: Option<&'a [f32]>,
     options: Options,
     lengths: RunLengths,
-    /// Units of all inputs, and of all outputs.
+    /// Total units of the inputs and of the outputs.
     ends: (usize, usize),
     outputs: &'a mut [f32],
     gradient: &'a mut [f32],
     cursor: Cursor,
-    /// Where what belongs to the node at hand begins; on the way back, where it ends.
+    /// Offsets of the current node: the start of its data in the forward pass, the end in the backward pass.
     at: At,
     drawing: Drawing,
-    /// The norm that was summed last.
+    /// The norm whose sums were updated last.
     target: Option<Target>,
-    /// Multiply-adds of operations that were not drawn.
+    /// Multiply-adds of operations with stored weights.
     done: u64,
-    /// The layer that a fault of the operation at hand is in.
+    /// The layer that is reported if the current operation fails.
     layer: u32,
+    /// The lowest layer that failed in the forward pass, and the highest in the backward pass.
     faults: [Option<u32>; 2],
 }
 
@@ -56,15 +58,16 @@ impl<K, const R: usize, const T: usize> defmt::Format for Run<'_, K, R, T> {
 }
 
 impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
-    /// Checks every length and value once; the steps cannot fail for want of memory. Of the buffers, `scratch` holds a panel of weights,
-    /// and `gathered` is not used.
+    /// Checks all lengths and inputs. `buffers.scratch` holds a panel of weights; a longer one is faster, up to a whole matrix.
+    /// `buffers.gathered` is not used.
     ///
-    /// `outputs` is `[point][output]`, `gradient` `[point][input]` in reverse mode and `[point][output]` in forward mode, both of the
-    /// wanted points.
+    /// # Shapes
+    /// `outputs` is `[point][output]`; `gradient` is `[point][input]` in reverse mode and `[point][output]` in forward mode. Both hold the
+    /// points `options.first..options.first + options.count`.
     ///
     /// # Errors
-    /// [`Error::Refused`], with [`Refusal::Operation`] for drawn weights of other operations than dense layers; [`Error::TooShort`] or
-    /// [`Error::NotFinite`].
+    /// [`Error::Refused`] as [`Plan::run`]; [`Error::Node`] with [`Refusal::Operation`] if weights are to be drawn for an operation that is
+    /// not dense; [`Error::TooShort`]; [`Error::NotFinite`] for an input that is NaN or infinite.
     #[expect(clippy::too_many_arguments, reason = "each is a buffer or a choice of the caller's")]
     pub fn new(
         plan: &'a Plan<'a>,
@@ -92,7 +95,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         check(plan, source, buffers.scratch.len() as u64)?;
         let Buffers { values, tape, statistics, scratch, gathered } = buffers;
         let values = cut(Buffer::Values, values, lengths.values_len)?;
-        // Nothing saturates: the product is a length of this buffer.
+        // Does not saturate: the product is at most the length of this buffer.
         let own = plan.units.saturating_mul(lengths.resident) as usize;
         let (values, tangents) = values.split_at_mut_checked(own).unwrap_or_default();
         let tiles = lengths.resident / T as u64;
@@ -123,10 +126,10 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             room,
             source,
             input,
-            seed: None,
+            cotangent: None,
             options,
             lengths,
-            // No truncation: every input and output is in a buffer.
+            // Not truncated: every input and output fits in a buffer.
             ends: (ends.0 as usize, ends.1 as usize),
             outputs: cut(Buffer::Outputs, outputs, lengths.outputs_len)?,
             gradient: cut(Buffer::Gradient, gradient, lengths.gradient_len)?,
@@ -140,23 +143,23 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         })
     }
 
-    /// Weighs the derivative: u `[point][output]` in reverse mode, v `[point][input]` in forward mode, for all points of the batch; 1.0
-    /// everywhere unless set.
+    /// Sets the cotangent `[point][output]` of reverse mode, or the input tangent `[point][input]` of forward mode, for all points of the
+    /// batch. The default is 1.0 everywhere.
     ///
     /// # Errors
     /// [`Error::TooShort`] or [`Error::NotFinite`].
-    pub fn with_seed(mut self, seed: &'a [f32]) -> Result<Self, Error> {
+    pub fn with_cotangent(mut self, cotangent: &'a [f32]) -> Result<Self, Error> {
         let (inputs, outputs) = self.ends;
         let need = self.options.points as u64 * if self.reverse() { outputs } else { inputs } as u64;
-        if (seed.len() as u64) < need {
-            return Err(Error::TooShort { buffer: Buffer::Seed, need, have: seed.len() as u64 });
+        if (cotangent.len() as u64) < need {
+            return Err(Error::TooShort { buffer: Buffer::Seed, need, have: cotangent.len() as u64 });
         }
-        finite(Buffer::Seed, seed)?;
-        self.seed = Some(seed);
+        finite(Buffer::Seed, cotangent)?;
+        self.cotangent = Some(cotangent);
         Ok(self)
     }
 
-    /// What the run needs, and its work.
+    /// The buffer lengths and the work of the run.
     pub fn lengths(&self) -> &RunLengths {
         &self.lengths
     }
@@ -175,15 +178,16 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         Ok(())
     }
 
-    /// Works until about `budget` multiply-adds are done, at least one unit; each unit counts as one more.
+    /// Computes at least one unit, and stops after about `budget` multiply-adds; each unit counts as one more.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] with the layer where NaN or infinity began; outputs and gradient are then not a result.
+    /// [`Error::NonFinite`] with the layer where a value or gradient is NaN or infinite; the contents of `outputs` and `gradient` are then
+    /// unspecified.
     pub fn step(&mut self, budget: u64) -> Result<Step, Error> {
         self.step_observed(budget, &mut ())
     }
 
-    /// The same, while `observer` sees what leaves each operation.
+    /// As [`Run::step`]; `observer` is shown the result of each operation.
     ///
     /// # Errors
     /// As [`Run::step`].
@@ -204,9 +208,9 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         self.memory.plan.want().backward()
     }
 
-    /// One unit of work, then the cursor moves on.
+    /// Computes one unit and advances the cursor.
     fn unit(&mut self, observer: &mut impl Observer) -> Result<(), Error> {
-        // Looked at where it stands: to copy it would wait for its stores.
+        // Used by reference: copying the node would stall on its stores.
         let found = self.memory.node(self.cursor.node);
         let Some(node) = &found else {
             self.cursor.sweep = Sweep::Done;
@@ -256,7 +260,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
 }
 
 impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
-    /// What leaves the operation at hand, to the observer.
+    /// Shows the result of the current operation to the observer.
     #[inline(never)]
     fn show(&self, node: &Node, observer: &mut impl Observer) {
         let span = if self.cursor.backward { self.memory.gradient(node.x) } else { self.memory.span(self.cursor.node) };
@@ -277,7 +281,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         }
     }
 
-    /// The next points, or the next sweep once all have gone through.
+    /// Moves to the next block of points or, after the last one, to the next sweep.
     fn next_block(&mut self) -> Result<(), Error> {
         self.drawing.restart();
         self.at = At::START;
@@ -310,7 +314,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         Ok(())
     }
 
-    /// Forward the lowest layer, backward the highest, over all points.
+    /// Records the lowest layer that failed in the forward pass, or the highest in the backward pass, over all points.
     fn record_fault(&mut self) {
         let layer = self.layer;
         let [forward, backward] = &mut self.faults;
@@ -322,7 +326,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     }
 }
 
-/// Refuses weights that are not there, are not finite or cannot be drawn, and too short a panel.
+/// Checks the number of parameters, that all weights can be drawn, and the length of the panel.
 #[inline(never)]
 fn check(plan: &Plan, source: Source, panel: u64) -> Result<(), Error> {
     let need = match source {

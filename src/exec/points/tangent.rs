@@ -7,7 +7,7 @@ use crate::layer::{Pool, crelu_tangent, max_pool_tangents, relu_tangent};
 use crate::network::{Statistics, Workers};
 
 impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
-    /// Computes the value of a node, and its tangent; whether both are finite.
+    /// Computes the value of a node and its tangent. Returns whether both are finite.
     pub(super) fn value_and_tangent(&mut self, node: &Node) -> bool {
         let at = self.at;
         match node.op {
@@ -30,7 +30,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         }
     }
 
-    /// The tangent of an operation that is linear but for its bias: the operation itself without one.
+    /// The tangent of an affine operation: the operation without its bias.
     #[inline(never)]
     fn linear(&mut self, node: &Node, at: At) -> bool {
         core::mem::swap(&mut self.memory.values, &mut self.tangents);
@@ -41,7 +41,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         finite
     }
 
-    /// Copies the operand to the slot of the value, of values and tangents.
+    /// Copies the operand and its tangent to the slot of the value.
     fn copy_both(&mut self, node: &Node, spread: bool) {
         let (from, to) = (self.memory.span(node.x), self.memory.span(self.cursor.node));
         for _ in 0..2 {
@@ -73,7 +73,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         true
     }
 
-    /// `f(value, tangent)` for every tile of the value at hand.
+    /// Calls `f(value, tangent)` for every tile of the current value.
     fn over_both(&mut self, f: impl Fn(&mut [f32], &mut [f32]) + Sync) {
         let (workers, span) = (self.memory.workers, self.memory.span(self.cursor.node));
         let t = self.tangents.get_mut(span.start..).and_then(|t| t.get_mut(..span.len)).unwrap_or_default();
@@ -100,7 +100,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         finite
     }
 
-    /// The tangent of the largest under each window.
+    /// The tangent of the maximum under each window.
     #[inline(never)]
     fn max_pool_tangent(&mut self, node: &Node, pool: &Pool) -> bool {
         let (from, to) = (self.memory.span(node.x), self.memory.span(self.cursor.node));
@@ -113,7 +113,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         done
     }
 
-    /// A norm: values first, then the tangents of what was normalised, then scale and shift.
+    /// A norm: normalises the values, then computes the tangents from the normalised values, then applies scale and shift.
     #[inline(never)]
     fn norm_and_tangent(&mut self, node: &Node) -> bool {
         let (at, i) = (self.at, self.cursor.node);
@@ -141,7 +141,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         finite && self.is_finite(to)
     }
 
-    /// Whether values and tangents are finite.
+    /// Whether all values and tangents are finite.
     fn is_finite(&mut self, span: Span) -> bool {
         let (isa, mut finite) = (self.room.isa, true);
         for _ in 0..2 {

@@ -13,12 +13,12 @@ use crate::network::Workers;
 use crate::plan::Sweep;
 
 impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
-    /// Whether tangents go along: forward mode, but not while only values are added up.
+    /// Whether tangents are computed: in forward mode, except in sweeps for means and variances.
     pub(super) fn takes_tangents(&self) -> bool {
         !self.reverse() && !matches!(self.cursor.sweep, Sweep::Means | Sweep::Variances)
     }
 
-    /// A forward pass that stands at the node at hand.
+    /// A forward pass whose next node is the current one.
     pub(super) fn pass(&mut self, at: At) -> Forward<'_, 'a, 'a, K, R, T> {
         let parameters = match self.source {
             Source::Stored(parameters) => parameters.get(at.parameters..).unwrap_or_default(),
@@ -29,7 +29,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         pass
     }
 
-    /// Computes the value of the node at hand; whether it is finite.
+    /// Computes the value of the current node. Returns whether it is finite.
     pub(super) fn value(&mut self, node: &Node) -> bool {
         let mut pass = self.pass(self.at);
         let finite = pass.compute(node);
@@ -38,7 +38,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         finite
     }
 
-    /// The same; or one panel of weights that are drawn: None while there are more.
+    /// The same, or one panel if the weights are drawn. Returns None while panels are left.
     pub(super) fn value_or_panel(&mut self, node: &Node) -> Option<bool> {
         match self.panel(node) {
             Some(finite) => finite,
@@ -46,7 +46,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         }
     }
 
-    /// Values and tangents.
+    /// Computes the value of the current node and its tangent, or one panel of both.
     pub(super) fn both(&mut self, node: &Node) -> Option<bool> {
         if let Some(finite) = self.panel(node) {
             return finite;
@@ -56,6 +56,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         Some(finite)
     }
 
+    /// Computes the gradients of the operands of the current node, or one panel of them.
     pub(super) fn backward(&mut self, node: &Node) -> Option<bool> {
         if let Some(finite) = self.panel(node) {
             return finite;
@@ -76,8 +77,8 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         Some(finite)
     }
 
-    /// The layer where the gradients of a join are not finite: its own in the branch, which is its second operand; where branch and skip
-    /// meet again, that of the first operand.
+    /// The layer that is reported for a join whose gradients are not finite: its own if that of the branch (the second operand) is not,
+    /// otherwise the layer of the skip (the first operand), where both gradients are added. See docs/numerics.md, section 8.
     fn layer_of_join(&mut self, node: &Node) -> u32 {
         let (isa, branch) = (self.room.isa, self.memory.gradient(node.y));
         let finite = self.memory.over(branch, |_, g| all_finite(isa, g));
@@ -87,9 +88,9 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         }
     }
 
-    /// Counts the work of the node at hand, so many times.
+    /// Adds `times` times the multiply-adds of the current node.
     fn count_work(&mut self, times: u64) {
-        // What is drawn counts itself.
+        // `Drawing` counts the others.
         if let Source::Stored(_) = self.source
             && let Some(facts) = self.memory.plan.graph().facts(self.cursor.node)
         {
@@ -98,7 +99,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         }
     }
 
-    /// One panel of a node whose weights are drawn; None for other nodes.
+    /// Computes one panel of a node whose weights are drawn. Returns None for other nodes.
     fn panel(&mut self, node: &Node) -> Option<Option<bool>> {
         let (Source::Seeded(seeded), Some(bias)) = (self.source, node.op.dense()) else { return None };
         let (i, x, transposed) = (self.cursor.node, node.x, self.cursor.backward);
@@ -114,14 +115,14 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         Some(product.step::<K, R, T>((&mut self.memory, tangents), &mut self.room, &mut self.drawing))
     }
 
-    /// Adds the points in memory to the sums of the norm at hand.
+    /// Adds the resident points to the sums of the current norm.
     pub(super) fn sum(&mut self, node: &Node) {
         let Some(norm) = node.op.norm() else { return };
         let i = self.cursor.node;
         let rows = self.room.sums.kept(&norm, self.memory.plan.want()) as usize;
         let channels = node.shape.channels as usize;
         let own = channels.wrapping_mul(rows);
-        // On the way back what belongs to the node ends here.
+        // In the backward pass the offsets are those of the end of the node's data.
         let kept = if self.cursor.backward { self.at.kept.wrapping_sub(own) } else { self.at.kept };
         let target = Target { norm, channels, plane: node.shape.plane() as usize, kept };
         let (parameters, affine) = match self.source {
@@ -140,7 +141,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
                 (Swept::Derivative, self.memory.gradient(i))
             }
             _ => {
-                // Values are normalised before the tangents are looked at.
+                // The sums need the normalised values.
                 let at = self.at;
                 let (_, _) = self.pass(at).normalise_alone(node, norm);
                 (Swept::Derivative, self.memory.span(node.x))
