@@ -88,9 +88,9 @@ const TURNED: [Turned; 9] = [
     },
     Turned {
         seed: 102,
-        file: "src/exec/norm.rs",
+        file: "src/exec/norm/forward.rs",
         from: "!all_finite(isa, y)",
-        before: "super::turn(102, node.address == 2, y, 27 * T);",
+        before: "crate::exec::turn(102, node.address == 2, y, 27 * T);",
         told: "forward, layer 2 (batch-norm, node 2), unit 27 of point 0:",
     },
     Turned {
@@ -116,9 +116,9 @@ const TURNED: [Turned; 9] = [
     },
     Turned {
         seed: 106,
-        file: "src/exec/norm.rs",
+        file: "src/exec/norm/backward.rs",
         from: "!all_finite(isa, to)",
-        before: "super::turn(106, node.address == 6, to, T + 1);",
+        before: "crate::exec::turn(106, node.address == 6, to, T + 1);",
         told: "backward, layer 5 (conv, node 5), unit 1 of point 1:",
     },
     Turned {
@@ -137,9 +137,9 @@ const TURNED: [Turned; 9] = [
     },
     Turned {
         seed: 109,
-        file: "src/exec/norm.rs",
+        file: "src/exec/norm/backward.rs",
         from: "let (gammas, betas) = gradient.split_at_mut_checked(channels).unwrap_or_default();",
-        before: "super::add(109, node.address == 6, gradient, 2);",
+        before: "crate::exec::add(109, node.address == 6, gradient, 2);",
         told: "update, layer 6 (batch-norm, node 6), parameter 2:",
     },
 ];
