@@ -185,7 +185,7 @@ pub(super) fn as_units(x: &mut [f32]) -> &mut [[f32; 1]] {
 /// The definition: values and gradients of all nodes, `[unit][point]` of all points at once.
 pub(super) struct Walk<'c> {
     case: &'c Case,
-    /// Whether the statistics of norms are constants on the way back.
+    /// Whether the statistics of norms are constants in the backward pass.
     detached: bool,
     pub values: Vec<Vec<f32>>,
     gradients: Vec<Option<Vec<f32>>>,

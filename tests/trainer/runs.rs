@@ -2,12 +2,15 @@
 use super::dags::{self, Case, Draw, How, Walk, as_units, simulated, turned};
 use super::machine::{Mode, Planned, bits, values};
 use super::workers::Order;
+use shatterscope::Pass;
 use shatterscope::exec::{Buffers, Run, Source};
 use shatterscope::graph::{Graph, Node, Op};
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{self, Conv, Pool, Shortcut};
 use shatterscope::math::Math;
-use shatterscope::network::{Derivative, Family, Input, Norm, Options, Readout, Schedule, Spec, Statistics};
+use shatterscope::network::{
+    Derivative, Family, Input, Norm, Observer, Options, Readout, Schedule, Seen, Spec, Statistics,
+};
 use shatterscope::plan::{Plan, Want};
 
 /// `[point][unit]` of several values side by side.
@@ -182,6 +185,67 @@ fn runs_have_the_bits_of_the_plain_loops() {
             }
         }
     }
+}
+
+/// The values of each node, `[point][unit]`.
+struct Values(Vec<Vec<f32>>);
+
+impl Observer for Values {
+    fn see(&mut self, seen: &Seen<'_>) {
+        if seen.pass == Pass::Forward {
+            let values = &mut self.0[seen.operation as usize];
+            (0..seen.count).for_each(|point| values.extend(seen.point(point)));
+        }
+    }
+
+    // A third of the nodes is not shown.
+    fn looks(&self, _: Pass, operation: u32) -> bool {
+        !operation.is_multiple_of(3)
+    }
+}
+
+#[test]
+fn observers_are_shown_the_values_that_they_look_at() {
+    let mut shown = 0;
+    for number in 0..60 {
+        let mut draw = Draw(0, 4_000_000 + number);
+        let case = Case { mode: Mode::Probing, ..Case::new(&mut draw, false) };
+        let (walk, _) = Walk::values(&case, true);
+        let options = Options { schedule: Schedule::Blocks { resident: 4 }, ..Options::new(case.points as u32) };
+        let planned = Planned::of(case.nodes.clone(), options.want()).unwrap();
+        let plan = planned.plan();
+        let lengths = plan.run(&options, 4).unwrap();
+        let [mut values, mut outputs, mut gradient, mut scratch] =
+            [lengths.values_len, lengths.outputs_len, lengths.gradient_len, plan.scratch_len]
+                .map(|len| vec![f32::NAN; len as usize]);
+        let mut tape = vec![0xa5; lengths.tape_len as usize];
+        let input = beside(case.points, case.inputs.iter().map(Vec::as_slice));
+        let buffers = Buffers { tape: &mut tape, ..Buffers::of_outputs(&mut values, &mut scratch) };
+        let source = Source::Stored(&case.parameters);
+        let mut run = Run::<_, 4, 4>::new(
+            &plan,
+            source,
+            &Order::InTurn,
+            Input::Points(&input),
+            options,
+            buffers,
+            &mut outputs,
+            &mut gradient,
+        )
+        .unwrap();
+        let mut seen = Values(vec![Vec::new(); case.nodes.len()]);
+        assert!(run.step_observed(u64::MAX, &mut seen).unwrap().is_done());
+        for (i, (node, values)) in case.nodes.iter().zip(&seen.0).enumerate() {
+            if node.is_input() || i % 3 == 0 {
+                assert!(values.is_empty(), "graph {number}, node {i}");
+            } else {
+                let expected = turned(&walk.values[i], walk.values[i].len() / case.points);
+                assert_eq!(bits(values), bits(&expected), "graph {number}, node {i}: {:?}", case.nodes);
+                shown += 1;
+            }
+        }
+    }
+    assert!(shown > 200, "{shown}");
 }
 
 /// What is computed in closed form is a graph; nothing that is needed is overwritten in its slots, and no unit is left unused.

@@ -114,14 +114,6 @@ impl<M: Machine> Observer for Tap<'_, '_, M> {
         }
     }
 
-    fn looks(&self, pass: Pass, operation: u32) -> bool {
-        match self.run.part {
-            Part::Gradient | Part::Outputs | Part::Profile { .. } => false,
-            Part::Digests { first, count } => operation.checked_sub(first).is_some_and(|at| at < count),
-            Part::Values { pass: wanted, operation: at } => (pass, operation) == (wanted, at),
-        }
-    }
-
     // The stack of what it does is not to be that of the executor's steps.
     #[inline(never)]
     fn worked(&mut self, pass: Pass, operation: u32) {
