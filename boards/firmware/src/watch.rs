@@ -92,7 +92,7 @@ impl<'w, 'l, 'm, M: Machine> Watch<'w, 'l, 'm, M> {
             self.ended |= said.is_err();
         }
         if self.looks && !self.ended {
-            // Nobody awaits the answer of a device whose transport is gone.
+            // A closed transport counts as a cancel.
             self.ended = cancelled(self.line.decoder, &mut self.line.answer).unwrap_or(true);
         }
     }

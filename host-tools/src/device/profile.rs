@@ -99,8 +99,8 @@ impl Profile {
         }
     }
 
-    /// Takes the elements of a step: the kernel's name; where there are ticks, those of the nodes behind the input, of the loss, and of the nodes from
-    /// the last to the `first` on the way back.
+    /// Reads the elements of a step: the kernel's name and, from a device with a clock, the ticks of the forward pass after the input, of the loss,
+    /// and of the backward pass from the last node to node `first`.
     pub(crate) fn of_step(&mut self, first: u32, elements: &[u64]) {
         self.clock(0, elements.get(..1).unwrap_or_default());
         let nodes = self.operations.len().saturating_sub(1);

@@ -168,8 +168,8 @@ impl Link {
         )
     }
 
-    /// Puts examples and has a step done on them that says what came of every node, in so many elements; and the ticks that it took, where the
-    /// device can say. The training must stand before the step, and goes on from it. Without `watched` the device reports no progress.
+    /// Sends examples, has the device compute a step on them, and returns `elements` elements of what was asked of it, and the ticks of the step if the
+    /// device has a clock. The training must be right before the step and is after it then. Without `watched` the device reports no progress.
     ///
     /// # Errors
     /// [`LinkError`].
