@@ -1,8 +1,9 @@
 //! A device that is a child process of ours.
 use super::channel::{Channel, Received};
 use super::pump::{Tail, Writer, reader};
-use crate::ending::{Ending, before_ending};
+use crate::ending::{self, Ending};
 use crate::{Failure, Result, text};
+use std::io;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
@@ -31,20 +32,19 @@ impl Process {
         let name = command.get_program().to_string_lossy().into_owned();
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(command, 0);
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| Failure::failed(format!("cannot start {name}: {error}; {}", hint(&name))))?;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let (mut child, ending) = ending::begin(|| {
+            let child = command.spawn()?;
+            let id = child.id();
+            Ok((child, move || kill_group(id)))
+        })
+        .map_err(|error: io::Error| Failure::failed(format!("cannot start {name}: {error}; {}", hint(&name))))?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(Failure::failed(format!("cannot start {name}: no pipes to it")));
         };
         let (input, output, words) = (Some(Writer::new(stdin)), reader(stdout), Tail::of(stderr));
-        let id = child.id();
-        let ending = Some(before_ending(move || kill_group(id)));
-        Ok(Self { child, input, output, words, ended: false, ending })
+        Ok(Self { child, input, output, words, ended: false, ending: Some(ending) })
     }
 
     /// Closes its input, waits for its end, kills what is left of it and its children, and says how it ended: status and last line on
@@ -116,10 +116,10 @@ fn hint(program: &str) -> &'static str {
 }
 
 impl Channel for Process {
-    fn send(&mut self, bytes: &[u8], limit: Duration) -> std::io::Result<()> {
+    fn send(&mut self, bytes: &[u8], limit: Duration) -> io::Result<()> {
         match &mut self.input {
             Some(input) => input.write(bytes, limit),
-            None => Err(std::io::ErrorKind::BrokenPipe.into()),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
         }
     }
 
@@ -185,7 +185,7 @@ mod tests {
     fn what_does_not_read_is_named_and_ended() {
         let mut process = sh("exec sleep 1000");
         let error = process.send(&[1; 1 << 20], Duration::from_millis(100)).unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         let start = Instant::now();
         drop(process);
         assert!(start.elapsed() < Duration::from_secs(10));

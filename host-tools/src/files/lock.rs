@@ -5,7 +5,7 @@
 //! taken over by the next. Reading a folder takes no lock.
 use super::{Destination, FileError, disk, find, parts, same_file};
 use crate::Result;
-use crate::ending::{Ending, before_ending};
+use crate::ending::{self, Ending};
 use crate::text::visible;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -42,11 +42,11 @@ struct Holder {
 /// A folder that another process writes into, with that process; a folder or file that cannot be written. Then nothing has changed.
 pub fn claim(folder: &Path, names: &[impl AsRef<Path>]) -> Result<Claim> {
     let created = disk::create_folder(folder).map_err(|error| FileError::new(folder, error))?;
-    let file = lock(folder).inspect_err(|_| remove_empty(&created))?;
     let path = folder.join(NAME);
-    let lock = path.clone();
-    let ending = Some(before_ending(move || drop(fs::remove_file(&lock))));
-    let claim = Claim { path, _file: file, created, ending };
+    let own = path.clone();
+    let begun = ending::begin(|| Ok::<_, FileError>((lock(folder)?, move || drop(fs::remove_file(&own)))));
+    let (file, ending) = begun.inspect_err(|_| remove_empty(&created))?;
+    let claim = Claim { path, _file: file, created, ending: Some(ending) };
     parts::clear(folder)?;
     disk::create(folder).map_err(|error| FileError::new(folder, error))?;
     names.iter().try_for_each(|name| Destination::open(&folder.join(name)).map(drop))?;
