@@ -136,6 +136,8 @@ pub enum Refusal {
     Ends,
     /// What was verified is another graph, or other slots.
     Plan,
+    /// A family has at least one and at most 2^20 inputs.
+    Inputs,
 }
 
 /// A setting of training that is out of its range.
@@ -243,6 +245,7 @@ impl fmt::Display for Refusal {
             Refusal::LastUse => "the last use of its value is another node, or nothing uses it",
             Refusal::Operation => "its operation is unknown to this version, or damaged",
             Refusal::Slot => "its value overlaps another one that is still needed",
+            Refusal::Inputs => "the number of inputs must be between 1 and 1048576",
             Refusal::Plan => "the plan is of another graph or other slots: plan this one",
             Refusal::Ends => "a device trains graphs with one input and one output",
             Refusal::Want => "the plan keeps nothing for these gradients: plan the graph with what is wanted of it",

@@ -137,7 +137,7 @@ impl Spec {
     #[inline(always)]
     const fn units_of(&self, kind: Kind, layer: u32) -> u32 {
         match kind {
-            Kind::Input => 1,
+            Kind::Input => self.inputs,
             Kind::Dense if layer > self.depth => 1,
             Kind::Rectifier => self.features(),
             _ => self.width,
@@ -174,18 +174,22 @@ impl Spec {
         let wide = self.spacing() as u64;
         // Nothing wraps: at most 2^24 layers of at most 2^21 units.
         let behind = match (self.depth > 1, self.is_joined()) {
-            (true, true) => wide.wrapping_mul(2),
-            (true, false) => wide,
-            (false, _) => 2,
+            (true, true) => (self.behind() as u64).wrapping_add(wide),
+            (true, false) => self.behind() as u64,
+            (false, _) => larger(2, self.inputs) as u64,
         };
         let kept = if saved && self.is_batch_norm() { self.norms() } else { 0 };
         wide.wrapping_add(behind).wrapping_add(kept.wrapping_mul(self.width as u64))
     }
 
-    /// Units per slot: enough for a value, and for the output and its gradient.
+    /// Units of the first slot: enough for a value, and for the output and its gradient.
     const fn spacing(&self) -> usize {
-        let wide = self.features() as usize;
-        if wide > 2 { wide } else { 2 }
+        larger(2, self.features()) as usize
+    }
+
+    /// Units of the second slot, which also holds the input.
+    const fn behind(&self) -> usize {
+        larger(larger(2, self.features()), self.inputs) as usize
     }
 
     const fn norms(&self) -> u64 {
@@ -215,7 +219,7 @@ impl Spec {
             Kind::Add => 0,
             Kind::Norm | Kind::Rectifier if layer == self.depth => 0,
             Kind::Dense if layer == 1 => 0,
-            Kind::Dense if layer > 1 => behind.wrapping_mul(2),
+            Kind::Dense if layer > 1 => behind.wrapping_add(self.behind()),
             _ => behind,
         }
     }
@@ -227,4 +231,8 @@ impl Spec {
         let before = (layer as usize).wrapping_sub(1).wrapping_mul(self.width as usize);
         (self.slots_len(false) as usize).wrapping_add(before)
     }
+}
+
+const fn larger(a: u32, b: u32) -> u32 {
+    if a > b { a } else { b }
 }

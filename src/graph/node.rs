@@ -257,6 +257,13 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// The numbers of the nodes, ascending; of identical blocks of a family only those of the first.
+    pub fn distinct(&self) -> impl Iterator<Item = u32> + use<'a> {
+        let graph = *self;
+        let after = move |i: &u32| Some(graph.next_kind(*i as usize).0 as u32);
+        core::iter::successors(Some(0), after).take_while(move |i| (*i as usize) < graph.len())
+    }
+
     /// The numbers of the inputs' nodes.
     pub fn inputs(&self) -> impl Iterator<Item = u32> + use<'a> {
         let graph = *self;

@@ -2,6 +2,7 @@ use super::orthogonal::Orthogonal;
 use super::weights::{Block, Weights, rows_first};
 use super::{Dense, Family, Init, Readout, Role, Spec, Wanted};
 use crate::error::Error;
+use crate::graph::Graph;
 use crate::kernel::{Along, Isa, Series, draw};
 use crate::math::{Math, negate};
 use crate::random::{Normal, Purpose, Stream};
@@ -68,6 +69,13 @@ impl Seeded {
             _ => Role::Hidden,
         };
         Dense { role, layer, fan_in, fan_out, bias }
+    }
+
+    /// The affine map of node i of a graph; None for other operations.
+    pub fn dense_of(&self, graph: &Graph, i: u32) -> Option<Dense> {
+        let node = graph.node(i)?;
+        let bias = node.op.dense()?;
+        Some(self.dense(node.address, (graph.units(node.x as usize) as u32, node.shape.channels), bias))
     }
 
     fn stream(&self, purpose: Purpose, layer: u32) -> Stream {

@@ -70,7 +70,7 @@ pub enum Readout {
     NormRelu,
 }
 
-/// A network of the paper's families in 48 bytes; `layer(i)` of [`Network`](super::Network) is a `const fn` of it.
+/// A network of the paper's families in 52 bytes; `layer(i)` of [`Network`](super::Network) is a `const fn` of it.
 ///
 /// Standard deviations are absolute but for `gain`, which multiplies the initialisation's own.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,6 +89,8 @@ pub struct Spec {
     pub depth: u32,
     /// Units of every layer.
     pub width: u32,
+    /// Units of the input.
+    pub inputs: u32,
     /// Times the standard deviation of `init`.
     pub gain: f32,
     /// Biases of layers 2 and deeper.
@@ -115,6 +117,7 @@ impl Spec {
             readout: Readout::Relu,
             depth,
             width,
+            inputs: 1,
             gain: 1.0,
             bias_std: 0.0,
             first_weight_std: 1.0,
@@ -191,6 +194,8 @@ impl Spec {
             Refusal::Depth
         } else if self.width == 0 || self.width > 1 << 20 {
             Refusal::Width
+        } else if self.inputs == 0 || self.inputs > 1 << 20 {
+            Refusal::Inputs
         } else if !(is_finite(self.gain)
             && deviation(self.bias_std)
             && deviation(self.first_weight_std)

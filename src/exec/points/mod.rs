@@ -8,12 +8,12 @@ use super::at::At;
 use super::drawn::Drawing;
 use super::memory::Memory;
 use super::norm::{Swept, Target};
-use super::run::{Buffers, Room};
+use super::run::{Buffers, Room, least};
 use super::source::Source;
-use crate::error::{Buffer, Error, Fault, Pass, Refusal};
+use crate::error::{Buffer, Error, Fault, Pass};
 use crate::graph::Node;
 use crate::math::is_finite;
-use crate::network::{Input, Observer, Options, Seen, Step, Weights, Workers, cut};
+use crate::network::{Input, Observer, Options, Seen, Step, Workers, cut};
 use crate::plan::{Cursor, Due, Plan, RunLengths, Sweep};
 
 /// A resumable run of a graph over a set of points: computes the outputs and their derivative with respect to the inputs.
@@ -66,8 +66,8 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     /// points `options.first..options.first + options.count`.
     ///
     /// # Errors
-    /// [`Error::Refused`] as [`Plan::run`]; [`Error::Node`] with [`Refusal::Operation`] if weights are to be drawn for an operation that is
-    /// not dense; [`Error::TooShort`]; [`Error::NotFinite`] for an input that is NaN or infinite.
+    /// [`Error::Refused`] as [`Plan::run`]; the errors of [`Source::panel_len`]; [`Error::TooShort`]; [`Error::NotFinite`] for an input that
+    /// is NaN or infinite.
     #[expect(clippy::too_many_arguments, reason = "each is a buffer or a choice of the caller's")]
     pub fn new(
         plan: &'a Plan<'a>,
@@ -329,34 +329,10 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
 /// Checks the number of parameters, that all weights can be drawn, and the length of the panel.
 #[inline(never)]
 fn check(plan: &Plan, source: Source, panel: u64) -> Result<(), Error> {
-    let need = match source {
-        Source::Stored(parameters) => {
-            let (need, have) = (plan.parameters_len, parameters.len() as u64);
-            if have < need {
-                return Err(Error::TooShort { buffer: Buffer::Parameters, need, have });
-            }
-            plan.scratch_len
-        }
-        Source::Seeded(seeded) => {
-            let graph = plan.graph();
-            let (mut need, mut i) = (1, 0);
-            while i < graph.len() {
-                let node = graph.at(i);
-                match node.op.dense() {
-                    Some(bias) => {
-                        let fans = (graph.units(node.x as usize) as u32, graph.units(i) as u32);
-                        need = need.max(seeded.panel_len(&seeded.dense(node.address, fans, bias)));
-                    }
-                    None if graph.facts(i as u32).is_none_or(|facts| facts.parameters_len() > 0) => {
-                        return Err(Error::Node { node: i as u32, refusal: Refusal::Operation });
-                    }
-                    None => {}
-                }
-                i = graph.next_kind(i).0;
-            }
-            need
-        }
-    };
+    if let Source::Stored(parameters) = source {
+        least(Buffer::Parameters, parameters.len(), plan.parameters_len)?;
+    }
+    let need = source.panel_len(plan)?;
     if panel < need { Err(Error::TooShort { buffer: Buffer::Panel, need, have: panel }) } else { Ok(()) }
 }
 
