@@ -2,17 +2,17 @@
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use shatterscope::contract::Digest;
+use shatterscope::exec::{Buffers, Run, Source};
 use shatterscope::kernel::{Isa, Tiled};
-use shatterscope::network::{
-    Block, Buffers, Executor, Layer, Network, Norm, Options, Parameters, Seeded, Serial, Spec, Stored, Weights,
-};
+use shatterscope::network::{Block, Norm, Options, Seeded, Serial, Spec, Weights};
+use shatterscope::plan::Plan;
 use shatterscope::probe::Grid;
 use std::hint::black_box;
 
 const POINTS: u32 = 256;
 
 struct Memory {
-    activations: Vec<f32>,
+    values: Vec<f32>,
     tape: Vec<u8>,
     statistics: Vec<f32>,
     panel: Vec<f32>,
@@ -20,31 +20,23 @@ struct Memory {
     gradient: Vec<f32>,
 }
 
-fn gradient<W: Weights, const R: usize, const T: usize>(
-    network: Network,
-    weights: &W,
+fn gradient<const R: usize, const T: usize>(
+    plan: &Plan,
+    source: Source,
     options: Options,
     memory: &mut Memory,
 ) -> Digest {
     let buffers = Buffers {
-        activations: &mut memory.activations,
+        values: &mut memory.values,
         tape: &mut memory.tape,
         statistics: &mut memory.statistics,
-        normalised: &mut [],
-        panel: &mut memory.panel,
+        scratch: &mut memory.panel,
+        gathered: &mut [],
     };
-    Executor::<_, _, R, T>::new(
-        network,
-        weights,
-        &Serial,
-        Grid::new(POINTS).input(),
-        options,
-        buffers,
-        &mut memory.outputs,
-        &mut memory.gradient,
-    )
-    .and_then(|mut executor| executor.run())
-    .expect("the spec runs");
+    let (input, outputs) = (Grid::new(POINTS).input(), &mut memory.outputs);
+    Run::<_, R, T>::new(plan, source, &Serial, input, options, buffers, outputs, &mut memory.gradient)
+        .and_then(|mut run| run.run())
+        .expect("the spec runs");
     Digest::of(&memory.gradient)
 }
 
@@ -64,43 +56,45 @@ impl Tiled for Bench<'_> {
 }
 
 fn bench<const R: usize, const T: usize>(c: &mut Criterion, name: &str, spec: Spec, isa: Isa) {
-    let network = Network::Family(spec);
     let options = Options { isa, ..Options::new(POINTS) };
-    let plan = network.plan(&options, T as u32).expect("the spec runs");
+    let plan = Plan::family(&spec, options.want()).expect("the spec can be planned");
+    let lengths = plan.run(&options, T as u32).expect("the spec runs");
     let mut memory = Memory {
-        activations: vec![0.0; plan.activations_len as usize],
-        tape: vec![0; plan.tape_len as usize],
-        statistics: vec![0.0; plan.statistics_len as usize],
+        values: vec![0.0; lengths.values_len as usize],
+        tape: vec![0; lengths.tape_len as usize],
+        statistics: vec![0.0; lengths.statistics_len as usize],
         panel: vec![0.0; (spec.width * spec.width) as usize],
-        outputs: vec![0.0; plan.outputs_len as usize],
-        gradient: vec![0.0; plan.gradient_len as usize],
+        outputs: vec![0.0; lengths.outputs_len as usize],
+        gradient: vec![0.0; lengths.gradient_len as usize],
     };
     let seeded = Seeded::new(&spec, 1, 0).with_isa(isa);
-    let drawn: Vec<(Vec<f32>, Vec<f32>)> = (0..network.len())
-        .filter_map(|i| match network.layer(i) {
-            Some(Layer::Dense(dense)) => Some(dense),
-            _ => None,
-        })
-        .map(|dense| {
-            let block = Block { transposed: false, rows: 0..dense.fan_out, columns: 0..dense.fan_in };
-            let mut weight = vec![0.0; block.len()];
-            seeded.fill::<1>(&dense, &block, &mut weight);
-            let biases = if dense.bias { dense.fan_out } else { 0 };
-            (weight, (0..biases).map(|row| seeded.bias(&dense, row)).collect())
-        })
-        .collect();
-    let parameters: Vec<Parameters> = drawn.iter().map(|(weight, bias)| Parameters { weight, bias }).collect();
-    let stored = Stored::new(&network, &parameters).expect("finite weights");
-    let digest = gradient::<_, R, T>(network, &stored, options, &mut memory);
-    assert_eq!(digest, gradient::<_, R, T>(network, &seeded, options, &mut memory), "both sources give the same bits");
+    let (drawn, parameters) = (Source::Seeded(&seeded), drawn(&plan, &seeded));
+    let given = Source::Stored(&parameters);
+    let digest = gradient::<R, T>(&plan, given, options, &mut memory);
+    assert_eq!(digest, gradient::<R, T>(&plan, drawn, options, &mut memory), "both sources give the same bits");
     let mut group = c.benchmark_group(format!("gradient, {name}"));
-    group.sample_size(20).throughput(Throughput::Elements(plan.multiply_adds));
+    group.sample_size(20).throughput(Throughput::Elements(lengths.multiply_adds));
     group.bench_function(BenchmarkId::new("weights given", digest), |b| {
-        b.iter(|| gradient::<_, R, T>(network, black_box(&stored), options, &mut memory))
+        b.iter(|| gradient::<R, T>(&plan, black_box(given), options, &mut memory))
     });
     group.bench_function(BenchmarkId::new("weights drawn", digest), |b| {
-        b.iter(|| gradient::<_, R, T>(network, black_box(&seeded), options, &mut memory))
+        b.iter(|| gradient::<R, T>(&plan, black_box(drawn), options, &mut memory))
     });
+}
+
+/// All parameters, in the order of [`Source::Stored`].
+fn drawn(plan: &Plan, seeded: &Seeded) -> Vec<f32> {
+    let graph = plan.graph();
+    let mut parameters = Vec::new();
+    for dense in (0..graph.len() as u32).filter_map(|i| seeded.dense_of(graph, i)) {
+        let block = Block { transposed: false, rows: 0..dense.fan_out, columns: 0..dense.fan_in };
+        let at = parameters.len();
+        parameters.resize(at + block.len(), 0.0);
+        seeded.fill::<1>(&dense, &block, &mut parameters[at..]);
+        let biases = if dense.bias { dense.fan_out } else { 0 };
+        parameters.extend((0..biases).map(|row| seeded.bias(&dense, row)));
+    }
+    parameters
 }
 
 fn networks(c: &mut Criterion) {

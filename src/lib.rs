@@ -7,7 +7,8 @@
 //! 3. [`random`] gives every weight its value from its address: Philox4x32-10 and two normals.
 //! 4. [`kernel`] holds the dense arithmetic and the one reduction.
 //! 5. [`layer`] has one file an operation, forward and backward, as plain loops: the definition.
-//! 6. [`network`] turns a spec into a plan of buffers, and runs it in resumable steps.
+//! 6. [`network`] describes the paper's networks and draws their weights; [`graph`] lists the operations of any network, [`plan`] places
+//!    its values and gradients in memory, and [`exec`] runs it in resumable steps.
 //! 7. [`probe`] measures how shattered the gradients are.
 //! 8. [`train`] has losses, optimisers, clipping, learning rates and the order of examples.
 //! 9. `wire` (a feature) is what a device and its host say to each other.
@@ -15,40 +16,40 @@
 //! The crate allocates nothing and never panics: buffers are the caller's, their lengths are `const fn`s.
 //!
 //! ```
-//! use shatterscope::network::{Buffers, Executor, Network, Options, Seeded, Serial, Spec};
 //! use shatterscope::contract::Digest;
+//! use shatterscope::exec::{Buffers, Run, Source};
+//! use shatterscope::network::{Options, Seeded, Serial, Spec};
+//! use shatterscope::plan::{Plan, RunLengths};
 //! use shatterscope::probe::Grid;
 //!
 //! const SPEC: Spec = Spec::feedforward(3, 8);
-//! const NETWORK: Network = Network::Family(SPEC);
 //! const GRID: Grid = Grid::new(20);
 //! const OPTIONS: Options = Options::new(20);
-//! const PLAN: shatterscope::network::Plan = match NETWORK.plan(&OPTIONS, 4) {
+//! const PLAN: Plan = match Plan::family(&SPEC, OPTIONS.want()) {
 //!     Ok(plan) => plan,
-//!     Err(_) => panic!("the spec does not fit"),
+//!     Err(_) => panic!("the spec cannot be run"),
 //! };
-//! let mut activations = [0.0; PLAN.activations_len as usize];
-//! let mut tape = [0; PLAN.tape_len as usize];
+//! // In tiles of 4 points.
+//! const LENGTHS: RunLengths = match PLAN.run(&OPTIONS, 4) {
+//!     Ok(lengths) => lengths,
+//!     Err(_) => panic!("the options cannot be run"),
+//! };
+//! let mut values = [0.0; LENGTHS.values_len as usize];
+//! let mut tape = [0; LENGTHS.tape_len as usize];
 //! let mut panel = [0.0; 32];
 //! let (mut outputs, mut gradient) = ([0.0; 20], [0.0; 20]);
 //! let weights = Seeded::new(&SPEC, 7, 0);
-//! let mut executor = Executor::<_, _, 2, 4>::new(
-//!     NETWORK,
-//!     &weights,
+//! let mut run = Run::<_, 2, 4>::new(
+//!     &PLAN,
+//!     Source::Seeded(&weights),
 //!     &Serial,
 //!     GRID.input(),
 //!     OPTIONS,
-//!     Buffers {
-//!         activations: &mut activations,
-//!         tape: &mut tape,
-//!         statistics: &mut [],
-//!         normalised: &mut [],
-//!         panel: &mut panel,
-//!     },
+//!     Buffers { tape: &mut tape, ..Buffers::of_outputs(&mut values, &mut panel) },
 //!     &mut outputs,
 //!     &mut gradient,
 //! )?;
-//! while !executor.step(10_000)?.is_done() { /* feed a watchdog, answer a line */ }
+//! while !run.step(10_000)?.is_done() { /* feed a watchdog, answer a line */ }
 //! assert_eq!(Digest::of(&gradient).bytes, 80);
 //! # Ok::<(), shatterscope::Error>(())
 //! ```

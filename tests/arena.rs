@@ -5,7 +5,7 @@ use shatterscope::Error;
 use shatterscope::graph::Node;
 use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::math::Math;
-use shatterscope::network::{Derivative, Family, Init, Network, Norm, Options, Schedule, Spec, Statistics};
+use shatterscope::network::{Derivative, Family, Init, Norm, Options, Schedule, Spec, Statistics};
 use shatterscope::plan::{Plan, Storage, Want, place};
 use shatterscope::random::philox4x32_10;
 use shatterscope::train::{Decay, Optimiser, Settings};
@@ -50,9 +50,10 @@ fn run(draw: &mut Draw) -> (String, Option<u64>) {
         ..Options::new(points)
     };
     let tile = draw.of(TILES);
-    let bytes = Network::Family(spec).plan(&options, tile).ok().map(|plan| {
-        4 * (plan.activations_len + plan.statistics_len + plan.normalised_len + plan.panel_len) + plan.tape_len
-    });
+    let bytes = Plan::family(&spec, options.want())
+        .and_then(|plan| plan.run(&options, tile))
+        .ok()
+        .map(|lengths| 4 * (lengths.values_len + lengths.statistics_len + spec.panel_len()) + lengths.tape_len);
     let Options { derivative, statistics, schedule, .. } = options;
     let Spec { family, norm, init, depth, width, .. } = spec;
     let name = format!(

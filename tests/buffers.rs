@@ -3,10 +3,12 @@
 use crate::common::{Case, How, draw, parameters, run};
 use proptest::prelude::*;
 use shatterscope::contract::Digest;
+use shatterscope::exec::{Buffers, Run, Source};
+use shatterscope::graph::{Graph, Node};
 use shatterscope::network::{
-    Buffers, Dense, Derivative, Executor, Family, Init, Input, Layer, Network, Norm, Options, Plan, Readout, Role,
-    Schedule, Seeded, Serial, Spec, Statistics, Stored, Weights,
+    Derivative, Family, Init, Input, Norm, Options, Readout, Schedule, Seeded, Serial, Spec, Statistics, Weights,
 };
+use shatterscope::plan::{Plan, RunLengths, Storage};
 use shatterscope::probe::{Autocorrelation, Ensemble, Grid, Series, autocorrelation, covariance_row};
 use shatterscope::{Buffer, Error, Fault, Pass, Refusal};
 
@@ -15,51 +17,49 @@ const MARK: f32 = 12345.678;
 
 /// A run with buffers of the planned length plus padding, and one of them cut by one element.
 fn padded(case: &Case, schedule: Schedule, short: Option<Buffer>) -> Result<Vec<f32>, Error> {
-    let network = Network::Family(case.spec);
     let options = case.options(schedule);
-    let plan = network.plan(&options, 4)?;
+    let plan = Plan::family(&case.spec, options.want())?;
+    let lengths = plan.run(&options, 4)?;
     let seeded = case.seeded(0);
-    let panel_len = crate::common::dense_layers(network).iter().map(|dense| seeded.panel_len(dense)).max().unwrap();
-    assert_eq!(panel_len, plan.panel_len, "the plan knows the source's least panel");
+    let source = Source::Seeded(&seeded);
+    let panel_len = source.panel_len(&plan)?;
+    let dense = (0..plan.graph().len() as u32).filter_map(|i| seeded.dense_of(plan.graph(), i));
+    assert_eq!(Some(panel_len), dense.map(|dense| seeded.panel_len(&dense)).max());
+    assert_eq!(panel_len, case.spec.panel_len(), "the spec knows the source's least panel");
     let len = |buffer: Buffer, len: u64| len as usize + PAD - if short == Some(buffer) { PAD + 1 } else { 0 };
     let floats = |buffer, n| vec![MARK; len(buffer, n)];
-    let mut activations = floats(Buffer::Activations, plan.activations_len);
-    let mut statistics = floats(Buffer::Statistics, plan.statistics_len);
-    let mut normalised = floats(Buffer::Normalised, plan.normalised_len);
-    let mut outputs = floats(Buffer::Outputs, plan.outputs_len);
-    let mut gradient = floats(Buffer::Gradient, plan.gradient_len);
-    let mut tape = vec![0xa5u8; len(Buffer::Tape, plan.tape_len)];
+    let mut values = floats(Buffer::Values, lengths.values_len);
+    let mut statistics = floats(Buffer::Statistics, lengths.statistics_len);
+    let mut outputs = floats(Buffer::Outputs, lengths.outputs_len);
+    let mut gradient = floats(Buffer::Gradient, lengths.gradient_len);
+    let mut tape = vec![0xa5u8; len(Buffer::Tape, lengths.tape_len)];
     // The panel is whatever the caller has: only its least length is checked.
     let mut panel = vec![MARK; panel_len as usize - if short == Some(Buffer::Panel) { 1 } else { 0 }];
-    Executor::<_, _, 2, 4>::new(
-        network,
-        &seeded,
+    Run::<_, 2, 4>::new(
+        &plan,
+        source,
         &Serial,
         case.grid.input(),
         options,
         Buffers {
-            activations: &mut activations,
+            values: &mut values,
             tape: &mut tape,
             statistics: &mut statistics,
-            normalised: &mut normalised,
-            panel: &mut panel,
+            scratch: &mut panel,
+            gathered: &mut [],
         },
         &mut outputs,
         &mut gradient,
     )?
     .run()?;
-    for (name, buffer) in [
-        ("activations", &activations),
-        ("statistics", &statistics),
-        ("normalised", &normalised),
-        ("outputs", &outputs),
-        ("gradient", &gradient),
-    ] {
+    for (name, buffer) in
+        [("values", &values), ("statistics", &statistics), ("outputs", &outputs), ("gradient", &gradient)]
+    {
         let past = &buffer[buffer.len() - PAD..];
         assert!(past.iter().all(|x| x.to_bits() == MARK.to_bits()), "{name} past its end: {past:?}");
     }
     assert!(tape[tape.len() - PAD..].iter().all(|&byte| byte == 0xa5), "tape past its end");
-    gradient.truncate(plan.gradient_len as usize);
+    gradient.truncate(lengths.gradient_len as usize);
     Ok(gradient)
 }
 
@@ -99,8 +99,7 @@ proptest! {
             Ok(gradient) => {
                 let other = run::<3, 16>(&case, 0, How { schedule, ..How::default() }).unwrap();
                 prop_assert_eq!(Digest::of(&gradient), Digest::of(&other.gradient));
-                let plan = Network::Family(case.spec).plan(&case.options(schedule), 4).unwrap();
-                for (buffer, len) in planned(&plan) {
+                for (buffer, len) in planned(&lengths(&case.spec, &case.options(schedule), 4).unwrap()) {
                     if len > 0 {
                         let error = padded(&case, schedule, Some(buffer)).unwrap_err();
                         prop_assert_eq!(error, Error::TooShort { buffer, need: len, have: len - 1 });
@@ -109,11 +108,7 @@ proptest! {
                 let error = padded(&case, schedule, Some(Buffer::Panel)).unwrap_err();
                 prop_assert!(matches!(error, Error::TooShort { buffer: Buffer::Panel, .. }), "{error:?}");
             }
-            Err(Error::Refused(refusal)) => prop_assert!(matches!(
-                refusal,
-                Refusal::LooksLinear | Refusal::FullBatchNormRecompute | Refusal::ForwardFullRecompute
-            ), "{refusal:?}"),
-            Err(other) => prop_assert!(false, "{other:?}"),
+            Err(error) => prop_assert_eq!(error, Error::Refused(Refusal::LooksLinear)),
         }
     }
 }
@@ -121,31 +116,41 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A family is planned block by block: what comes of it is what its layers come to one by one.
+    /// A family is planned block by block: the lengths are those of a list of its nodes.
     #[test]
-    fn a_family_is_planned_as_its_layers_are((case, schedule) in any_case(), depth in 1u32..40) {
-        let network = Network::Family(Spec { depth, ..case.spec });
-        let layers: Vec<Layer> = (0..network.len()).map(|i| network.layer(i).unwrap()).collect();
+    fn a_family_is_planned_as_its_nodes_are((case, schedule) in any_case(), depth in 1u32..40) {
+        let spec = Spec { depth, ..case.spec };
+        let Ok(graph) = Graph::family(&spec) else { return Ok(()) };
+        let nodes: Vec<Node> = (0..graph.len() as u32).map(|i| graph.node(i).unwrap()).collect();
         let options = case.options(schedule);
-        if let Ok(plan) = network.plan(&options, 4) {
-            let listed = Network::Layers(&layers).plan(&options, 4);
-            prop_assert_eq!(listed, Ok(Plan { panel_len: 1, ..plan }));
-        }
+        let plan = Plan::family(&spec, options.want()).unwrap();
+        let len = nodes.len() * options.want().slots();
+        let (mut slots, mut storages) = (vec![0; len], vec![Storage::EMPTY; len]);
+        let listed = Graph::new(&nodes).unwrap();
+        let (listed, _) = Plan::placed(&listed, options.want(), &mut storages, &mut slots).unwrap();
+        // A list may have other slots.
+        let of = |plan: &Plan| plan.run(&options, 4).map(|lengths| {
+            let copies = if options.derivative == Derivative::Forward { 2 } else { 1 };
+            assert_eq!(lengths.values_len, copies * plan.units * lengths.resident);
+            RunLengths { values_len: 0, ..lengths }
+        });
+        prop_assert_eq!(of(&plan), of(&listed));
         let kinds = |numbers: &mut dyn Iterator<Item = u32>| {
             let mut kinds: Vec<String> = Vec::new();
             for i in numbers {
-                let kind = match layers[i as usize] {
-                    Layer::Dense(dense) => format!("{:?}", Dense { layer: 0, ..dense }),
-                    other => format!("{other:?}"),
-                };
+                let kind = format!("{:?} {:?}", nodes[i as usize].op, graph.facts(i));
                 if !kinds.contains(&kind) {
                     kinds.push(kind);
                 }
             }
             kinds
         };
-        prop_assert_eq!(kinds(&mut network.distinct()), kinds(&mut (0..network.len())));
+        prop_assert_eq!(kinds(&mut graph.distinct()), kinds(&mut (0..graph.len() as u32)));
     }
+}
+
+fn lengths(spec: &Spec, options: &Options, tile: u32) -> Result<RunLengths, Error> {
+    Plan::family(spec, options.want())?.run(options, tile)
 }
 
 /// A device plans before it looks at its line again: a network of 16 million layers takes it no longer than one of ten.
@@ -153,57 +158,62 @@ proptest! {
 fn no_depth_takes_long_to_plan() {
     let start = std::time::Instant::now();
     for norm in [Norm::None, Norm::Centre, Norm::Batch] {
-        let network = Network::Family(Spec::feedforward((1 << 24) - 1, 1).with_norm(norm));
+        let spec = Spec::feedforward((1 << 24) - 1, 1).with_norm(norm);
         for schedule in [Schedule::WholeBatch, Schedule::Blocks { resident: 4 }] {
             for _ in 0..1000 {
-                std::hint::black_box(network.plan(&Options { schedule, ..Options::new(8) }, 4)).unwrap();
+                std::hint::black_box(lengths(&spec, &Options { schedule, ..Options::new(8) }, 4)).unwrap();
             }
         }
-        assert!(network.distinct().count() < 20);
+        assert!(Graph::family(&spec).unwrap().distinct().count() < 20);
     }
     assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
 }
 
-fn planned(plan: &Plan) -> [(Buffer, u64); 6] {
+fn planned(lengths: &RunLengths) -> [(Buffer, u64); 5] {
     [
-        (Buffer::Activations, plan.activations_len),
-        (Buffer::Tape, plan.tape_len),
-        (Buffer::Statistics, plan.statistics_len),
-        (Buffer::Normalised, plan.normalised_len),
-        (Buffer::Outputs, plan.outputs_len),
-        (Buffer::Gradient, plan.gradient_len),
+        (Buffer::Values, lengths.values_len),
+        (Buffer::Tape, lengths.tape_len),
+        (Buffer::Statistics, lengths.statistics_len),
+        (Buffer::Outputs, lengths.outputs_len),
+        (Buffer::Gradient, lengths.gradient_len),
     ]
 }
 
 /// The memory counted by hand for the specs that must fit a chip.
 #[test]
 fn plans_are_what_was_counted() {
-    let plain = Network::Family(Spec::feedforward(50, 200));
+    let plain = Spec::feedforward(50, 200);
     let four = Options { schedule: Schedule::Blocks { resident: 4 }, ..Options::new(256) };
-    let plan = plain.plan(&four, 1).unwrap();
-    assert_eq!(plan.activations_len * 4 + plan.tape_len, 11_400, "2,850 bytes a point");
+    let plan = lengths(&plain, &four, 1).unwrap();
+    assert_eq!(plan.values_len * 4 + plan.tape_len, 11_400, "2,850 bytes a point");
     assert_eq!(plan.multiply_adds, 2 * 256 * (49 * 40_000 + 400));
 
-    let centred = Network::Family(Spec::feedforward(24, 200).with_norm(Norm::Centre));
-    let whole = centred.plan(&Options::new(256), 1).unwrap();
-    assert_eq!(whole.activations_len * 4 + whole.tape_len, 563_200);
+    let centred = Spec::feedforward(24, 200).with_norm(Norm::Centre);
+    let whole = lengths(&centred, &Options::new(256), 1).unwrap();
+    assert_eq!(whole.values_len * 4 + whole.tape_len, 563_200);
     assert_eq!(whole.statistics_len, 400, "two scratch rows");
-    let recompute = centred.plan(&four, 1).unwrap();
+    let recompute = lengths(&centred, &four, 1).unwrap();
     assert_eq!(recompute.statistics_len * 4, 19_200 + 12_800);
-    assert_eq!(recompute.activations_len * 4 + recompute.tape_len, 4 * 2_200);
+    assert_eq!(recompute.values_len * 4 + recompute.tape_len, 4 * 2_200);
     let full = Options { statistics: Statistics::Full, ..four };
-    assert_eq!(centred.plan(&full, 1).unwrap().statistics_len * 4, 2 * 19_200 + 12_800);
-    let tenths_of_billions = |plan: Plan| (plan.multiply_adds + 50_000_000) / 100_000_000;
+    let full = lengths(&centred, &full, 1).unwrap();
+    assert_eq!(full.statistics_len * 4, 2 * 19_200 + 12_800);
+    let tenths_of_billions = |lengths: RunLengths| (lengths.multiply_adds + 50_000_000) / 100_000_000;
     assert_eq!(tenths_of_billions(whole), 5, "0.47 G");
     assert_eq!(tenths_of_billions(recompute), 33, "3.3 G");
-    assert_eq!(tenths_of_billions(centred.plan(&full, 1).unwrap()), 118, "11.8 G");
+    assert_eq!(tenths_of_billions(full), 118, "11.8 G");
 
-    const IN_CONST: Result<Plan, Error> = Network::Family(Spec::feedforward(2, 3)).plan(&Options::new(4), 1);
-    assert_eq!(IN_CONST.unwrap().activations_len, 2 * 3 * 4);
+    const OPTIONS: Options = Options::new(4);
+    const SPEC: Spec = Spec::feedforward(2, 3);
+    const IN_CONST: Result<RunLengths, Error> = match Plan::family(&SPEC, OPTIONS.want()) {
+        Ok(plan) => plan.run(&OPTIONS, 1),
+        Err(error) => Err(error),
+    };
+    assert_eq!(IN_CONST.unwrap().values_len, 2 * 3 * 4);
 }
 
 fn refusal(spec: Spec, points: u32) -> Refusal {
-    match Network::Family(spec).plan(&Options::new(points), 1) {
+    match lengths(&spec, &Options::new(points), 1) {
         Err(Error::Refused(refusal)) => refusal,
         other => panic!("{other:?}"),
     }
@@ -231,173 +241,95 @@ fn what_cannot_run_is_refused_by_name() {
     assert_eq!(refusal(crelu.with_norm(Norm::Batch), 4), Refusal::LooksLinear);
     for (first, count) in [(0, 0), (3, 2), (u32::MAX, u32::MAX)] {
         let options = Options { first, count, ..Options::new(4) };
-        assert_eq!(Network::Family(spec).plan(&options, 1), Err(Error::Refused(Refusal::Slice)));
+        assert_eq!(lengths(&spec, &options, 1), Err(Error::Refused(Refusal::Slice)));
     }
-    let blocks =
-        Options { statistics: Statistics::Full, schedule: Schedule::Blocks { resident: 2 }, ..Options::new(4) };
-    let batch = Network::Family(spec.with_norm(Norm::Batch));
-    assert_eq!(batch.plan(&blocks, 1), Err(Error::Refused(Refusal::FullBatchNormRecompute)));
-    let forward = Options { derivative: Derivative::Forward, ..blocks };
-    let centre = Network::Family(spec.with_norm(Norm::Centre));
-    assert_eq!(centre.plan(&forward, 1), Err(Error::Refused(Refusal::ForwardFullRecompute)));
-    assert_eq!(Network::Family(spec).plan(&Options::new(4), 0), Err(Error::Refused(Refusal::Tile)));
+    assert_eq!(lengths(&spec, &Options::new(4), 0), Err(Error::Refused(Refusal::Tile)));
+    let full = Options { statistics: Statistics::Full, ..Options::new(4) };
+    let detached = Plan::family(&spec, Options::new(4).want()).unwrap();
+    assert_eq!(detached.run(&full, 1), Err(Error::Refused(Refusal::Want)));
     for error in [Error::Refused(Refusal::Depth), Error::NonFinite(Fault { pass: Pass::Backward, layer: 3 })] {
         assert!(!error.to_string().contains('\n'));
     }
 }
 
-#[test]
-fn layers_that_do_not_follow_are_refused() {
-    let dense =
-        |layer, fan_in, fan_out| Layer::Dense(Dense { role: Role::Hidden, layer, fan_in, fan_out, bias: false });
-    let fork = Layer::Fork { width: 2 };
-    let join = Layer::Join { width: 2, a: 1.0, b: 1.0 };
-    for layers in [
-        &[][..],
-        &[dense(1, 1, 2), dense(2, 3, 1)],
-        &[dense(1, 1, 2), Layer::Relu { width: 3 }],
-        &[dense(1, 1, 2), fork, dense(2, 2, 1)],
-        &[dense(1, 1, 2), join, dense(2, 2, 1)],
-        &[dense(1, 1, 2), fork, fork, join, join, dense(2, 2, 1)],
-        &[dense(1, 1, 0), dense(2, 0, 1)],
-    ] {
-        assert_eq!(
-            Network::Layers(layers).plan(&Options::new(4), 1),
-            Err(Error::Refused(Refusal::Layers)),
-            "{layers:?}"
-        );
-    }
-    let good = [dense(1, 1, 2), fork, Layer::Relu { width: 2 }, join, dense(2, 2, 1)];
-    assert!(Network::Layers(&good).plan(&Options::new(4), 1).is_ok());
-}
-
-#[test]
-fn numbers_of_a_list_are_held_to_the_ranges_of_a_family() {
-    let dense =
-        |layer, fan_in, fan_out| Layer::Dense(Dense { role: Role::Hidden, layer, fan_in, fan_out, bias: false });
-    let plan = |layers: &[Layer]| Network::Layers(layers).plan(&Options::new(4), 1).map(drop);
-    let norm = |eps| plan(&[dense(1, 1, 2), Layer::BatchNorm { width: 2, eps }, dense(2, 2, 1)]);
-    let join = |a, b| plan(&[dense(1, 1, 2), Layer::Fork { width: 2 }, Layer::Join { width: 2, a, b }]);
-    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        assert_eq!(norm(bad), Err(Error::Refused(Refusal::Eps)), "{bad}");
-        assert_eq!(join(bad, 1.0), Err(Error::Refused(Refusal::Scale)), "{bad}");
-        assert_eq!(join(1.0, bad), Err(Error::Refused(Refusal::Scale)), "{bad}");
-    }
-    for bad in [-1.0, -f32::from_bits(1), f32::MIN] {
-        assert_eq!(norm(bad), Err(Error::Refused(Refusal::Eps)), "{bad}");
-    }
-    for good in [0.0, f32::from_bits(1), 1e-5, f32::MAX] {
-        assert_eq!((norm(good), join(good, -good)), (Ok(()), Ok(())), "{good}");
-    }
-    for layer in [0, 1 << 24, u32::MAX] {
-        assert_eq!(plan(&[dense(layer, 1, 2)]), Err(Error::Refused(Refusal::Layers)), "{layer}");
-    }
-    for width in [(1 << 31), u32::MAX] {
-        let crelu = Layer::Crelu { width };
-        assert_eq!(crelu.shape(), (width, u32::MAX));
-        assert_eq!(plan(&[crelu]), Err(Error::Refused(Refusal::TooLarge)));
-    }
-}
-
 /// One of the extremes, or any number.
 fn extreme() -> impl Strategy<Value = u32> {
-    const EDGES: [u32; 11] =
-        [0, 1, 2, (1 << 16) - 1, 1 << 16, (1 << 24) - 1, 1 << 24, (1 << 31) - 1, 1 << 31, u32::MAX - 1, u32::MAX];
+    const EDGES: [u32; 13] = [
+        0,
+        1,
+        2,
+        (1 << 16) - 1,
+        1 << 16,
+        1 << 20,
+        (1 << 20) + 1,
+        (1 << 24) - 1,
+        1 << 24,
+        (1 << 31) - 1,
+        1 << 31,
+        u32::MAX - 1,
+        u32::MAX,
+    ];
     prop_oneof![3 => proptest::sample::select(&EDGES[..]), 2 => 1..9u32, 1 => any::<u32>()]
-}
-
-/// A layer that fits behind `units` units more often than not.
-fn hostile(units: u32, (kind, width, number, fits): (u8, u32, u32, u8), (a, b): (f32, f32)) -> Layer {
-    let width = if fits > 0 { units } else { width };
-    match kind {
-        0 | 1 => {
-            let (fan_in, fan_out) = (width, number);
-            Layer::Dense(Dense { role: Role::Hidden, layer: number, fan_in, fan_out, bias: kind == 1 })
-        }
-        2 => Layer::Relu { width },
-        3 => Layer::Crelu { width },
-        4 => Layer::Centre { width },
-        5 => Layer::BatchNorm { width, eps: a },
-        6 => Layer::Fork { width },
-        _ => Layer::Join { width, a, b },
-    }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Tests have overflow checks: a sum or product that wraps would be a panic here.
+    /// Tests have overflow checks: a sum or product that wraps would be a panic here. Lists of nodes are planned with hostile numbers in
+    /// `trainer::lengths`.
     #[test]
-    fn no_list_of_layers_overflows(
-        first in extreme(),
-        drawn in proptest::collection::vec(((0..8u8, extreme(), extreme(), 0..4u8), any::<(f32, f32)>()), 0..12),
-        (points, from, count, resident, tile) in (extreme(), extreme(), extreme(), extreme(), 0..66u32),
-        (forward, full, blocks) in any::<(bool, bool, bool)>(),
+    fn no_family_overflows(
+        (case, _) in any_case(),
+        (depth, width, inputs) in (extreme(), extreme(), extreme()),
+        (points, first, count, resident, tile) in (extreme(), extreme(), extreme(), extreme(), 0..66u32),
+        blocks in any::<bool>(),
     ) {
-        let mut units = first;
-        let layers: Vec<Layer> = drawn.into_iter().map(|(shape, scales)| {
-            let layer = hostile(units, shape, scales);
-            units = layer.shape().1;
-            layer
-        }).collect();
-        let network = Network::Layers(&layers);
-        let options = Options {
-            first: from,
-            count,
-            derivative: if forward { Derivative::Forward } else { Derivative::Reverse },
-            statistics: if full { Statistics::Full } else { Statistics::Detached },
-            schedule: if blocks { Schedule::Blocks { resident } } else { Schedule::WholeBatch },
-            ..Options::new(points)
-        };
-        let whole = Options::new(1 + points % (1 << 24));
-        for options in [options, whole] {
-            if let Ok(plan) = network.plan(&options, tile) {
-                prop_assert!(network.check().is_ok());
-                // What was counted is what the widths say, in numbers that cannot overflow.
-                let widest = layers.iter().flat_map(|layer| [layer.shape().0, layer.shape().1]).max().unwrap_or(0);
-                prop_assert_eq!(u128::from(plan.tile_len), u128::from(widest) * u128::from(tile));
-                let tape: u128 = layers.iter().filter(|layer| matches!(layer, Layer::Relu { .. } | Layer::Crelu { .. }))
-                    .map(|layer| (u128::from(layer.shape().0) * u128::from(tile)).div_ceil(8)).sum();
-                let reverse = options.derivative == Derivative::Reverse;
-                prop_assert_eq!(u128::from(plan.tape_tile_len), if reverse { tape } else { 0 });
-                let joined = layers.windows(2).all(|pair| pair[0].shape().1 == pair[1].shape().0);
-                prop_assert!(joined);
-            }
+        let spec = Spec { depth, width, inputs, ..case.spec };
+        let schedule = if blocks { Schedule::Blocks { resident } } else { Schedule::WholeBatch };
+        let options = Options { points, first, count, ..case.options(schedule) };
+        let whole = Options { schedule, ..Options::new(1 + points % (1 << 24)) };
+        for (options, tile) in [(options, tile), (Options { derivative: options.derivative, ..whole }, 1 + tile % 64)] {
+            let Ok(plan) = Plan::family(&spec, options.want()) else { continue };
+            prop_assert!(spec.check().is_ok());
+            let Ok(lengths) = plan.run(&options, tile) else { continue };
+            // What was counted is what the spec says, in numbers that cannot overflow.
+            let reverse = options.derivative == Derivative::Reverse;
+            let tiles = u128::from(lengths.resident / u64::from(tile));
+            let rectifiers = u128::from(depth) - u128::from(spec.readout == Readout::Linear);
+            let tape = rectifiers * (u128::from(width) * u128::from(tile)).div_ceil(8) * tiles;
+            prop_assert_eq!(u128::from(lengths.tape_len), if reverse { tape } else { 0 });
+            prop_assert_eq!(u128::from(lengths.outputs_len), u128::from(options.count));
+            let each = if reverse { u128::from(inputs) } else { 1 };
+            prop_assert_eq!(u128::from(lengths.gradient_len), each * u128::from(options.count));
         }
-        for i in 0..layers.len() as u32 {
-            network.layer_number(i);
-        }
-        let _ = Stored::new(&network, &[]);
     }
 }
 
 #[test]
 fn stored_values_must_be_there_and_finite() {
     let spec = Spec { bias_std: 0.1, ..Spec::feedforward(3, 4) };
-    let network = Network::Family(spec);
-    let drawn = draw(network, &Seeded::new(&spec, 1, 0));
-    assert!(Stored::new(&network, &parameters(&drawn)).is_ok());
+    let case = Case { spec, ..Case::new(spec, 2) };
+    let stored = parameters(&draw(&spec, &Seeded::new(&spec, 1, 0)));
+    let of = |parameters: &[f32]| {
+        let (options, source) = (Options::new(2), Source::Stored(parameters));
+        crate::common::run_with::<1, 1>(&spec, source, case.grid.input(), options, How::default(), None)
+    };
+    assert!(of(&stored).is_ok());
+    // Weights and biases of the stem, 4 and 4; of layer 2, 16 and 4; of layer 3, 16 and 4.
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        let mut broken = drawn.clone();
-        broken[1].0[7] = bad;
-        let error = Stored::new(&network, &parameters(&broken)).unwrap_err();
-        assert_eq!(error, Error::NotFinite { buffer: Buffer::Weight, layer: 2, index: 7 });
-        let mut broken = drawn.clone();
-        broken[2].1[3] = bad;
-        let error = Stored::new(&network, &parameters(&broken)).unwrap_err();
-        assert_eq!(error, Error::NotFinite { buffer: Buffer::Bias, layer: 3, index: 3 });
+        for (index, layer) in [(3, 1), (5, 1), (8 + 7, 2), (28 + 16 + 3, 3), (48, 4)] {
+            let mut broken = stored.clone();
+            broken[index] = bad;
+            assert_eq!(of(&broken), Err(Error::NonFinite(Fault { pass: Pass::Forward, layer })), "{index}");
+        }
     }
-    let mut broken = drawn.clone();
-    broken[1].0.pop();
-    let error = Stored::new(&network, &parameters(&broken)).unwrap_err();
-    assert_eq!(error, Error::TooShort { buffer: Buffer::Weight, need: 16, have: 15 });
-    let error = Stored::new(&network, &parameters(&drawn[..3])).unwrap_err();
-    assert_eq!(error, Error::TooShort { buffer: Buffer::Weight, need: 4, have: 0 });
+    let error = of(&stored[1..]).unwrap_err();
+    assert_eq!(error, Error::TooShort { buffer: Buffer::Parameters, need: 52, have: 51 });
     let points = [0.0, f32::NAN];
     let case = Case::new(Spec::feedforward(1, 2), 2);
-    let error = crate::common::run_with::<_, 1, 1>(
-        Network::Family(case.spec),
-        &case.seeded(0),
+    let error = crate::common::run_with::<1, 1>(
+        &case.spec,
+        Source::Seeded(&case.seeded(0)),
         Input::Points(&points),
         Options::new(2),
         How::default(),
@@ -457,11 +389,11 @@ fn the_widest_network_runs() {
     let case = Case::new(Spec::feedforward(2, 4096), 2);
     let schedule = Schedule::Blocks { resident: 1 };
     let options = Options { first: 1, count: 1, ..case.options(schedule) };
-    let network = Network::Family(case.spec);
-    assert_eq!(network.plan(&options, 1).unwrap().activations_len, 2 * 4096);
+    assert_eq!(lengths(&case.spec, &options, 1).unwrap().values_len, 2 * 4096);
     let how = How { schedule, panel: 3 * 4096, ..How::default() };
-    let narrow =
-        crate::common::run_with::<_, 2, 1>(network, &case.seeded(0), case.grid.input(), options, how, None).unwrap();
+    let (seeded, input) = (case.seeded(0), case.grid.input());
+    let source = Source::Seeded(&seeded);
+    let narrow = crate::common::run_with::<2, 1>(&case.spec, source, input, options, how, None).unwrap();
     let whole = run::<4, 4>(&case, 0, How::default()).unwrap();
     assert_eq!(narrow.gradient[0].to_bits(), whole.gradient[1].to_bits());
 }

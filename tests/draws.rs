@@ -2,12 +2,11 @@
 #[path = "../boards/kernel-check/src/series.rs"]
 mod series;
 
-use crate::common::{Case, How, run_with};
+use crate::common::{Case, How, run, run_stored};
 use proptest::prelude::*;
-use shatterscope::Error;
 use shatterscope::kernel::{Isa, Scale, panel_index};
 use shatterscope::network::{
-    Block, Dense, Derivative, Family, Init, Network, Norm, Role, Schedule, Seeded, Spec, Wanted, Weights,
+    Block, Dense, Derivative, Family, Init, Norm, Role, Schedule, Seeded, Spec, Wanted, Weights,
 };
 use shatterscope::random::{Normal, Purpose, Stream};
 
@@ -113,34 +112,6 @@ fn wanted_inputs() {
     assert!(Wanted::unless(3, |_| true).has(3));
 }
 
-/// A source that draws every weight, whether it is wanted or not.
-struct Every(Seeded);
-
-impl Weights for Every {
-    fn block(
-        &self,
-        dense: &Dense,
-        turned: bool,
-        from: (u32, u32),
-        capacity: usize,
-        group: u32,
-    ) -> Result<Block, Error> {
-        self.0.block(dense, turned, from, capacity, group)
-    }
-
-    fn fill<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32]) {
-        self.0.fill::<R>(dense, block, panel);
-    }
-
-    fn bias(&self, dense: &Dense, row: u32) -> f32 {
-        self.0.bias(dense, row)
-    }
-
-    fn panel_len(&self, dense: &Dense) -> u64 {
-        self.0.panel_len(dense)
-    }
-}
-
 /// Left-out weights change no bit and hide no fault, also where weights overflow and at points where all inputs are zero.
 #[test]
 fn weights_left_out_change_nothing() {
@@ -172,10 +143,9 @@ fn weights_left_out_change_nothing() {
 /// Compares; whether the run ends in a fault.
 fn left_out<const R: usize, const T: usize>(case: &Case, resident: u32) -> bool {
     let how = How { schedule: Schedule::Blocks { resident }, panel: 11, ..How::default() };
-    let (network, options) = (Network::Family(case.spec), case.options(how.schedule));
-    let seeded = case.seeded(0);
-    let some = run_with::<_, R, T>(network, &seeded, case.grid.input(), options, how, None).map(|run| run.bits());
-    let all = run_with::<_, R, T>(network, &Every(seeded), case.grid.input(), options, how, None).map(|run| run.bits());
+    let some = run::<R, T>(case, 0, how).map(|run| run.bits());
+    // Stored weights are all there, wanted or not.
+    let all = run_stored::<R, T>(case, 0, how).map(|run| run.bits());
     assert_eq!(some, all, "{case:?} {resident}");
     some.is_err()
 }

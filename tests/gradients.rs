@@ -2,11 +2,11 @@
 //! linear region, forward mode against reverse mode.
 
 use crate::common::{Case, How, draw, run, run_with};
+use shatterscope::exec::Source;
+use shatterscope::graph::{Graph, Op};
 use shatterscope::layer::{self, Affine};
 use shatterscope::math::Math;
-use shatterscope::network::{
-    Derivative, Family, Init, Layer as CoreLayer, Network as CoreNetwork, Norm, Readout, Schedule, Spec, Statistics,
-};
+use shatterscope::network::{Derivative, Family, Init, Norm, Readout, Schedule, Spec, Statistics};
 use shatterscope::probe::{Autocorrelation, Ensemble, Series, autocorrelation, covariance_row, normalise};
 use shatterscope_reference as reference;
 use shatterscope_reference::{Gradients, Layer, Network};
@@ -28,30 +28,34 @@ fn matrix(x: &[f32], columns: usize) -> Vec<Vec<f64>> {
 
 /// The same network with the same weights in f64.
 fn oracle(case: &Case, run: u32) -> Network {
-    let network = CoreNetwork::Family(case.spec);
-    let mut drawn = draw(network, &case.seeded(run)).into_iter();
+    let graph = Graph::family(&case.spec).unwrap();
+    let mut drawn = draw(&case.spec, &case.seeded(run)).into_iter();
     let mut stack: Vec<Vec<Layer>> = vec![Vec::new()];
-    for i in 0..network.len() {
-        let layer = match network.layer(i).unwrap() {
-            CoreLayer::Dense(dense) => {
+    for i in 0..graph.len() as u32 {
+        let node = graph.node(i).unwrap();
+        let layer = match node.op {
+            Op::Input { .. } => continue,
+            Op::Dense { outputs, .. } => {
                 let (weight, bias) = drawn.next().unwrap();
-                let bias = if bias.is_empty() { vec![0.0; dense.fan_out as usize] } else { wide(&bias) };
-                Layer::Dense { weight: matrix(&weight, dense.fan_in as usize), bias }
+                let fan_in = graph.node(node.x).unwrap().shape.channels as usize;
+                let bias = if bias.is_empty() { vec![0.0; outputs as usize] } else { wide(&bias) };
+                Layer::Dense { weight: matrix(&weight, fan_in), bias }
             }
-            CoreLayer::Relu { .. } => Layer::Relu,
-            CoreLayer::Crelu { .. } => Layer::Crelu,
-            CoreLayer::Centre { .. } => Layer::Centre,
-            CoreLayer::BatchNorm { eps, .. } => Layer::BatchNorm { plane: 1, eps: eps as f64, gamma: None, beta: None },
-            CoreLayer::Fork { .. } => {
-                stack.push(Vec::new());
-                continue;
-            }
-            CoreLayer::Join { a, b, .. } => {
+            Op::Relu => Layer::Relu,
+            Op::Crelu => Layer::Crelu,
+            Op::Centre => Layer::Centre,
+            Op::Normalise { eps } => Layer::BatchNorm { plane: 1, eps: eps as f64, gamma: None, beta: None },
+            Op::Add { a, b } => {
                 let branch = stack.pop().unwrap();
                 Layer::Residual { a: a as f64, b: b as f64, shortcut: None, branch }
             }
+            op => panic!("{op:?} in a family"),
         };
         stack.last_mut().unwrap().push(layer);
+        // A branch begins behind each value that a join uses again.
+        if node.last_use as usize > i as usize + 1 && (node.last_use as usize) < graph.len() {
+            stack.push(Vec::new());
+        }
     }
     Network { layers: stack.pop().unwrap() }
 }
@@ -130,8 +134,8 @@ fn gradients_agree_with_the_f64_network() {
         let reverse = run::<2, 4>(&case, 0, How::default()).unwrap();
         let forward = Case { derivative: Derivative::Forward, ..case };
         let (options, how) = (forward.options(Schedule::WholeBatch), How::default());
-        let of = CoreNetwork::Family(case.spec);
-        let forward = run_with::<_, 2, 4>(of, &case.seeded(0), case.grid.input(), options, how, Some(&v)).unwrap();
+        let (seeded, input) = (case.seeded(0), case.grid.input());
+        let forward = run_with::<2, 4>(&case.spec, Source::Seeded(&seeded), input, options, how, Some(&v)).unwrap();
         assert!(defect(&reverse.outputs, &flat(&pass.outputs), |_| true) < RELATIVE, "outputs of {case:?}");
         // Through full statistics one turned gate moves the gradient of every point.
         let clear = |p: usize| pass.margin_of(p) > MARGIN;
@@ -168,9 +172,8 @@ fn forward_mode_is_the_adjoint_of_reverse_mode() {
         let of = |derivative, seed: &[f32]| {
             let case = Case { derivative, ..case };
             let options = case.options(Schedule::WholeBatch);
-            let network = CoreNetwork::Family(case.spec);
-            let weights = case.seeded(0);
-            run_with::<_, 2, 4>(network, &weights, case.grid.input(), options, How::default(), Some(seed)).unwrap()
+            let (seeded, input, how) = (case.seeded(0), case.grid.input(), How::default());
+            run_with::<2, 4>(&case.spec, Source::Seeded(&seeded), input, options, how, Some(seed)).unwrap()
         };
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| *a as f64 * *b as f64).sum::<f64>();
         let (jv, jtu) = (of(Derivative::Forward, &v).gradient, of(Derivative::Reverse, &u).gradient);
@@ -348,7 +351,7 @@ fn orthogonal_matrices_are_orthogonal() {
     {
         let spec = Spec::feedforward(3, width).with_family(family).with_init(Init::Orthogonal);
         let case = Case::new(spec, 4);
-        let drawn = draw(CoreNetwork::Family(spec), &case.seeded(3));
+        let drawn = draw(&spec, &case.seeded(3));
         let fan_in = spec.features() as f64;
         let scale = (2.0 * fan_in.max(width as f64) / (fan_in + width as f64)).sqrt();
         let defect = reference::statistics::orthogonality_defect(&matrix(&drawn[1].0, fan_in as usize), scale);
@@ -356,7 +359,7 @@ fn orthogonal_matrices_are_orthogonal() {
         assert!(width == 1 || drawn[1].0 != drawn[2].0);
     }
     let spec = Spec::feedforward(2, 7).with_family(Family::Crelu).with_init(Init::LooksLinear);
-    let drawn = draw(CoreNetwork::Family(spec), &Case::new(spec, 4).seeded(0));
+    let drawn = draw(&spec, &Case::new(spec, 4).seeded(0));
     let mirrored = matrix(&drawn[1].0, 14);
     let half: Vec<Vec<f64>> = mirrored.iter().map(|row| row.iter().copied().step_by(2).collect()).collect();
     assert!(reference::statistics::orthogonality_defect(&half, 1.0) < 1e-5);

@@ -292,7 +292,14 @@ fn what_is_no_graph_is_refused_by_its_node() {
     assert_eq!(refused(&|n| n[3].op = Op::Input { shape: Shape::vector(3) }), (1, Refusal::LastUse));
     assert_eq!(refused(&|n| n[2].shape = Shape::vector(4)), (2, Refusal::Shape));
     assert_eq!(refused(&|n| n[2].op = Op::Dense { outputs: 0, bias: false }), (2, Refusal::Layers));
-    assert_eq!(refused(&|n| n[3].op = Op::Add { a: f32::NAN, b: 0.0 }), (3, Refusal::Scale));
+    for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        assert_eq!(refused(&|n| n[3].op = Op::Add { a: wrong, b: 0.0 }), (3, Refusal::Scale));
+        assert_eq!(refused(&|n| n[3].op = Op::Add { a: 0.0, b: wrong }), (3, Refusal::Scale));
+        assert_eq!(refused(&|n| n[2].op = Op::Normalise { eps: wrong }), (2, Refusal::Eps));
+    }
+    for wrong in [-1.0, -f32::from_bits(1), f32::MIN] {
+        assert_eq!(refused(&|n| n[2].op = Op::Normalise { eps: wrong }), (2, Refusal::Eps));
+    }
     assert_eq!(refused(&|n| n[0].last_use = 3), (0, Refusal::LastUse));
     assert_eq!(refused(&|n| n[0].last_use = 0), (0, Refusal::LastUse));
     assert_eq!(refused(&|n| n[2].last_use = 7), (2, Refusal::LastUse));

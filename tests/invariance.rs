@@ -1,9 +1,8 @@
 //! What follows from the contract without any golden: exact identities of networks, batches and slices.
 
 use crate::common::{Case, How, draw, parameters, run, run_with};
-use shatterscope::network::{
-    Derivative, Family, Init, Input, Network, Norm, Options, Schedule, Seeded, Spec, Statistics, Stored,
-};
+use shatterscope::exec::Source;
+use shatterscope::network::{Derivative, Family, Init, Input, Norm, Options, Schedule, Seeded, Spec, Statistics};
 use shatterscope::probe::Grid;
 
 fn families() -> [Family; 4] {
@@ -24,9 +23,9 @@ fn slices_have_the_bits_of_the_batch() {
             let whole = run::<2, 4>(&case, 0, How::default()).unwrap();
             for schedule in [Schedule::WholeBatch, Schedule::Blocks { resident: 3 }] {
                 let options = Options { first: 5, count: 9, ..case.options(schedule) };
-                let slice = run_with::<_, 2, 4>(
-                    Network::Family(case.spec),
-                    &case.seeded(0),
+                let slice = run_with::<2, 4>(
+                    &case.spec,
+                    Source::Seeded(&case.seeded(0)),
                     case.grid.input(),
                     options,
                     How { schedule, ..How::default() },
@@ -79,15 +78,14 @@ fn looks_linear_gradients_are_constant() {
 fn a_resnet_without_branches_is_one_layer() {
     let one = Case::new(Spec::feedforward(1, 16), 40);
     let many = Case::new(Spec::feedforward(9, 16).with_family(Family::Resnet { alpha: 1.0, beta: 0.0 }), 40);
-    let weights = |case: &Case| draw(Network::Family(case.spec), &case.seeded(0));
+    let weights = |case: &Case| draw(&case.spec, &case.seeded(0));
     // The readout of either stands at its own depth; give the deep network the readout of the shallow one.
     let (shallow, mut deep) = (weights(&one), weights(&many));
     *deep.last_mut().unwrap() = shallow.last().unwrap().clone();
     let of = |case: &Case, drawn: &[(Vec<f32>, Vec<f32>)]| {
-        let (network, parameters) = (Network::Family(case.spec), parameters(drawn));
-        let stored = Stored::new(&network, &parameters).unwrap();
-        let options = case.options(Schedule::WholeBatch);
-        run_with::<_, 2, 8>(network, &stored, case.grid.input(), options, How::default(), None).unwrap().gradient
+        let (stored, options) = (parameters(drawn), case.options(Schedule::WholeBatch));
+        let source = Source::Stored(&stored);
+        run_with::<2, 8>(&case.spec, source, case.grid.input(), options, How::default(), None).unwrap().gradient
     };
     assert_eq!(of(&one, &shallow), of(&many, &deep));
 }
@@ -100,9 +98,9 @@ fn points_do_not_know_their_batch() {
         let whole = run::<2, 8>(&case, 0, How::default()).unwrap();
         for p in [0, 11, 23] {
             let x = [case.grid.point(p)];
-            let alone = run_with::<_, 1, 1>(
-                Network::Family(case.spec),
-                &case.seeded(0),
+            let alone = run_with::<1, 1>(
+                &case.spec,
+                Source::Seeded(&case.seeded(0)),
                 Input::Points(&x),
                 Options::new(1),
                 How::default(),
@@ -136,7 +134,7 @@ fn full_statistics_have_their_invariants() {
 #[test]
 fn runs_and_seeds_do_not_meet() {
     let spec = Spec::feedforward(2, 4);
-    let first = |seed, run| draw(Network::Family(spec), &Seeded::new(&spec, seed, run))[0].0.clone();
+    let first = |seed, run| draw(&spec, &Seeded::new(&spec, seed, run))[0].0.clone();
     let draws = [first(1, 0), first(1, 1), first(2, 0), first(1 << 32, 0), first(0, 0)];
     for (i, a) in draws.iter().enumerate() {
         for b in &draws[..i] {

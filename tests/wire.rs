@@ -195,7 +195,7 @@ fn the_page_numbers_the_variants() {
                 Part::Gradient,
                 Part::Outputs,
                 Part::Digests { first: 0, count: 1 },
-                Part::Values { pass: Pass::Forward, operation: 0 },
+                Part::Values { pass: Pass::Forward, node: 0 },
                 Part::Profile { first: 0, count: 1 },
             ]),
         ),

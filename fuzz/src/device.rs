@@ -1,7 +1,8 @@
 use crate::line::framed;
 use crate::serve::greeting;
 use shatterscope::Pass;
-use shatterscope::network::{Network, Spec};
+use shatterscope::graph::Graph;
+use shatterscope::network::Spec;
 use shatterscope::train::{RateState, Settings, Start};
 use shatterscope::wire::{Facts, Frame, Hello, Message, Part, Run, Save, Store, Teach, Train, With};
 use shatterscope_host::device::channel::{Channel, Received};
@@ -57,12 +58,14 @@ fn ask(link: &mut Link, asked: u8) {
         1 => Part::Outputs,
         2 => Part::Digests { first: 1, count: 2 },
         3 => Part::Profile { first: 0, count: 1 },
-        4 => Part::Values { pass: Pass::Backward, operation: 2 },
+        4 => Part::Values { pass: Pass::Backward, node: 2 },
         _ => return train(link, asked),
     };
     let run = Run { spec: Spec::feedforward(3, 4), points: POINTS, count: POINTS, part, ..crate::seeds::run() };
     let Ok(answer) = link.part(&run, |done, of| done <= of) else { return };
-    let units = Network::Family(run.spec).layer(2).map_or(0, |layer| layer.shape().0);
+    let graph = Graph::family(&run.spec).expect("the spec runs");
+    let operand = graph.node(2).and_then(|node| graph.node(node.x));
+    let units = operand.and_then(|operand| operand.shape.units()).unwrap_or(0);
     let (elements, values) = match part {
         Part::Gradient | Part::Outputs => (POINTS, true),
         Part::Digests { .. } => (4, false),

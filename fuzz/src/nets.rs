@@ -1,6 +1,8 @@
 use crate::refused::refused;
+use shatterscope::graph::Graph;
 use shatterscope::network::Options;
-use shatterscope_host::pack::{Net, Packed};
+use shatterscope::plan::{Plan, Storage};
+use shatterscope_host::pack::{Entry, Net, Packed};
 use shatterscope_host::tensors::Bundle;
 
 /// As a list of layers, and as the name of its file: refused in one line, or a network of these layers that has a plan, in a module whose
@@ -20,8 +22,15 @@ pub fn nets(data: &[u8]) {
 }
 
 fn is_a_network(packed: &Packed, net: &Net, name: &str) {
-    assert_eq!(packed.layers.len(), net.layers.len());
-    packed.with_network(|network, _| network.plan(&Options::new(2), 4).map(drop)).expect("what is packed has a plan");
+    // The input is a node, and a fork is none.
+    let forks = net.layers.iter().filter(|entry| matches!(entry, Entry::Fork)).count();
+    assert_eq!(packed.nodes.len(), 1 + net.layers.len() - forks);
+    let graph = Graph::new(&packed.nodes).expect("what is packed is a graph");
+    let want = Options::new(2).want();
+    let len = graph.len() * want.slots();
+    let (mut storages, mut slots) = (vec![Storage::EMPTY; len], vec![0; len]);
+    let (plan, _) = Plan::placed(&graph, want, &mut storages, &mut slots).expect("what is packed has a plan");
+    assert_eq!(plan.parameters_len, packed.parameters().len() as u64);
     let module = |model, net| packed.module(model, net).expect("there is memory for a small module");
     let (named, plain) = (module(name, name), module("model", "net"));
     assert!(!named.chars().any(|c| c.is_control() && c != '\n'), "{named}");
@@ -30,7 +39,7 @@ fn is_a_network(packed: &Packed, net: &Net, name: &str) {
 
 /// The lines that are no comments.
 fn code(module: &str) -> impl Iterator<Item = &str> {
-    module.lines().filter(|line| !line.starts_with("//"))
+    module.lines().filter(|line| !line.trim_start().starts_with("//"))
 }
 
 /// Tensors for lists of a few widths, some of which may not be used; with those of a batch norm, or without.

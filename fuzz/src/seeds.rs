@@ -127,7 +127,7 @@ fn runs() -> Vec<Run> {
         Part::Gradient,
         Part::Outputs,
         Part::Digests { first: 0, count: 3 },
-        Part::Values { pass: Pass::Backward, operation: 1 },
+        Part::Values { pass: Pass::Backward, node: 1 },
     ];
     let entries = suite().expect("the suite resolves").into_iter().zip(parts.into_iter().cycle());
     let small = |(entry, part): (shatterscope_host::compare::Entry, Part)| {

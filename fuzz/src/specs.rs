@@ -1,13 +1,17 @@
-use shatterscope::Error;
+use shatterscope::exec::{self, Buffers, Source};
 use shatterscope::kernel::Isa;
-use shatterscope::network::{Buffers, Executor, Input, Network, Options, Plan, Schedule, Seeded, Serial};
+use shatterscope::network::{Input, Options, Schedule, Seeded, Serial};
+use shatterscope::plan::{Plan, RunLengths};
 use shatterscope::wire::Run;
+use shatterscope::{Error, Refusal};
 
 /// Runs of more work or memory than this are planned and not run.
 const WORK: u64 = 1 << 16;
 
 /// A plan visits every layer: a network of millions of them is no fault, but it takes a while.
 pub const DEPTH: u32 = 256;
+
+const TOO_LARGE: Error = Error::Refused(Refusal::TooLarge);
 
 /// The input is the postcard form of a [`Run`]. Its plan is made or refused at every tile width; where it is small, it runs
 /// with buffers of exactly the planned lengths, full of NaN, and has the same bits as the naive loop: one row, one point,
@@ -30,8 +34,8 @@ pub fn specs(data: &[u8]) {
     let sliced = run.count != run.points;
     for other in others {
         match (&naive, &other) {
-            // A schedule may not know how, and then says so; the whole batch may as well be the one that does not fit.
-            (_, Err(Error::Refused(_))) | (Err(Error::Refused(_)), _) if recomputed => {}
+            // One schedule may be too large to be counted where the other is not.
+            (_, Err(TOO_LARGE)) | (Err(TOO_LARGE), _) if recomputed => {}
             // Which points beside the slice are looked at is the schedule's.
             (_, Err(Error::NonFinite(_))) | (Err(Error::NonFinite(_)), _) if recomputed && sliced => {}
             (_, Err(Error::TooShort { .. })) => panic!("the planned lengths do not do: {other:?} {run:?}"),
@@ -47,17 +51,18 @@ pub fn affordable(run: &Run) -> bool {
     }
     [1, 4, 8, 16, 64].iter().all(|&tile| {
         [Schedule::WholeBatch, run.schedule].iter().all(|&schedule| {
-            let plan = Network::Family(run.spec).plan(&Options { schedule, ..run.options() }, tile);
-            plan.map_or(true, |plan| small(run, &plan))
+            let options = Options { schedule, ..run.options() };
+            let lengths = Plan::family(&run.spec, options.want()).and_then(|plan| plan.run(&options, tile));
+            lengths.map_or(true, |lengths| small(run, &lengths))
         })
     })
 }
 
-fn small(run: &Run, plan: &Plan) -> bool {
+fn small(run: &Run, lengths: &RunLengths) -> bool {
     let layers = run.spec.depth as u64 * run.spec.width as u64 * run.points as u64;
     // Orthogonal matrices cost their order times as much as they have entries.
     let order = run.spec.width as u64;
-    [plan.multiply_adds, layers, order.pow(3), plan.activations_len, plan.tape_len, plan.statistics_len]
+    [lengths.multiply_adds, layers, order.pow(3), lengths.values_len, lengths.tape_len, lengths.statistics_len]
         .iter()
         .all(|&work| work <= WORK)
 }
@@ -71,26 +76,36 @@ fn execute<const R: usize, const T: usize>(
     budget: u64,
     panel: usize,
 ) -> Result<Bits, Error> {
-    let network = Network::Family(run.spec);
-    let plan = network.plan(&options, T as u32)?;
-    let of = |len: u64| vec![f32::NAN; len as usize];
-    let (mut activations, mut statistics, mut normalised) =
-        (of(plan.activations_len), of(plan.statistics_len), of(plan.normalised_len));
-    let (mut outputs, mut gradient) = (of(plan.outputs_len), of(plan.gradient_len));
-    let (mut tape, mut panel) = (vec![0xa5; plan.tape_len as usize], of(plan.panel_len + panel as u64));
+    let plan = Plan::family(&run.spec, options.want())?;
+    let lengths = plan.run(&options, T as u32)?;
+    let weights = Seeded::with(&run.spec, run.seed, run.run, run.normal, run.math);
+    let source = Source::Seeded(&weights);
+    let [mut values, mut statistics, mut panel, mut outputs, mut gradient] = [
+        lengths.values_len,
+        lengths.statistics_len,
+        source.panel_len(&plan)? + panel as u64,
+        lengths.outputs_len,
+        lengths.gradient_len,
+    ]
+    .map(|len| vec![f32::NAN; len as usize]);
+    let mut tape = vec![0xa5; lengths.tape_len as usize];
     let buffers = Buffers {
-        activations: &mut activations,
+        values: &mut values,
         tape: &mut tape,
         statistics: &mut statistics,
-        normalised: &mut normalised,
-        panel: &mut panel,
+        scratch: &mut panel,
+        gathered: &mut [],
     };
-    let weights = Seeded::with(&run.spec, run.seed, run.run, run.normal, run.math);
-    let input = Input::Grid { from: run.from, step: run.step };
-    let mut executor =
-        Executor::<_, _, R, T>::new(network, &weights, &Serial, input, options, buffers, &mut outputs, &mut gradient)?;
-    while !executor.step(budget)?.is_done() {}
-    assert_eq!(executor.multiply_adds(), plan.multiply_adds, "the plan counts what is done: {run:?}");
+    let points: Vec<f32> = match run.spec.inputs {
+        1 => Vec::new(),
+        inputs => (0..inputs * run.points).map(|i| run.from + i as f32 * run.step).collect(),
+    };
+    let grid = Input::Grid { from: run.from, step: run.step };
+    let input = if run.spec.inputs == 1 { grid } else { Input::Points(&points) };
+    let mut steps =
+        exec::Run::<_, R, T>::new(&plan, source, &Serial, input, options, buffers, &mut outputs, &mut gradient)?;
+    while !steps.step(budget)?.is_done() {}
+    assert_eq!(steps.multiply_adds(), lengths.multiply_adds, "the plan counts what is done: {run:?}");
     let bits = |x: Vec<f32>| x.into_iter().map(f32::to_bits).collect::<Vec<_>>();
     Ok((bits(outputs), bits(gradient)))
 }

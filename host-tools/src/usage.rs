@@ -3,7 +3,8 @@ use crate::Result;
 use crate::engine::{Engine, Run};
 use crate::spec::Spec;
 use shatterscope::Pass;
-use shatterscope::network::{Layer, Network, Observer, Seen};
+use shatterscope::graph::{Graph, Op};
+use shatterscope::network::{Observer, Seen};
 use shatterscope_engine::theory::pairs;
 
 /// The units of one rectifier, and the points they are active for (their preactivation is above zero).
@@ -50,13 +51,14 @@ pub fn rasters(
     spec: &Spec,
     run: u32,
 ) -> Result<std::result::Result<(Run, Vec<Raster>), shatterscope::Fault>> {
-    let network = Network::Family(spec.network());
+    let network = spec.network();
+    let graph = Graph::family(&network)?;
     let mut watch = Watch { rectifiers: Vec::new() };
-    for i in 0..network.len() {
-        if let Some(layer @ (Layer::Relu { width } | Layer::Crelu { width })) = network.layer(i) {
-            let raster =
-                Raster { points: spec.points as usize, active: vec![false; width as usize * spec.points as usize] };
-            watch.rectifiers.push((i, matches!(layer, Layer::Crelu { .. }), raster));
+    for (i, node) in (0..).map_while(|i| Some((i, graph.node(i)?))) {
+        if let Op::Relu | Op::Crelu = node.op {
+            let active = vec![false; spec.width as usize * spec.points as usize];
+            let raster = Raster { points: spec.points as usize, active };
+            watch.rectifiers.push((i, node.op == Op::Crelu, raster));
         }
     }
     let run = engine.observed(spec, run, &mut watch)?;
@@ -64,7 +66,7 @@ pub fn rasters(
 }
 
 struct Watch {
-    /// Operation, whether it doubles, what was seen.
+    /// Node, whether it doubles, what was seen.
     rectifiers: Vec<(u32, bool, Raster)>,
 }
 
@@ -73,7 +75,7 @@ impl Observer for Watch {
         if seen.pass != Pass::Forward {
             return;
         }
-        let Ok(at) = self.rectifiers.binary_search_by_key(&seen.operation, |rectifier| rectifier.0) else { return };
+        let Ok(at) = self.rectifiers.binary_search_by_key(&seen.node, |rectifier| rectifier.0) else { return };
         let (_, doubled, raster) = &mut self.rectifiers[at];
         // A doubling rectifier hands on relu(z), relu(-z) of each unit: the first says whether the unit is active.
         let step = if *doubled { 2 } else { 1 };

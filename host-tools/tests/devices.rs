@@ -50,7 +50,7 @@ fn what_is_not_there_is_named() {
         ("device run --target serial:/dev/nowhere", "cannot open /dev/nowhere"),
         ("device run --target pipe:/no/such/program", "cannot start /no/such/program"),
         ("device selftest --target pipe:false", "the device is gone"),
-        ("device selftest --target pipe:cat --timeout 0.5", "version 2 of the wire format"),
+        ("device selftest --target pipe:cat --timeout 0.5", "version 3 of the wire format"),
         ("device selftest --target probe:raspberry-pi-pico", "probe"),
     ];
     for (words, hint) in there_is_none {

@@ -1,6 +1,7 @@
 //! What `plan` says before, against what emulated boards say after. Needs QEMU: `cargo xtask test` runs it.
 use rayon::prelude::*;
-use shatterscope::network::{Network, Schedule};
+use shatterscope::graph::Graph;
+use shatterscope::network::Schedule;
 use shatterscope_host::compare::{Entry, suite};
 use shatterscope_host::device::Target;
 use shatterscope_host::device::board::{Board, emulated};
@@ -59,8 +60,8 @@ fn entries() -> Vec<Entry> {
 /// Holds each layer of the plan to the profile.
 fn layers_hold(board: &Board, name: &str, planned: &Planned, place: &mut Remote, entry: &Entry) {
     let profile = place.profile(&entry.spec, 0).unwrap();
-    let network = Network::Family(entry.spec.network());
-    let layers = grouped(&network, &profile.operations, |i, _| network.layer_number(i));
+    let network = entry.spec.network();
+    let layers = grouped(&Graph::family(&network).unwrap(), &profile.operations, |node| node.address);
     assert_eq!(planned.layers.len(), layers.len());
     let total = profile.total.work() as f64;
     let mut worst = 0.0f64;
@@ -124,7 +125,7 @@ fn the_plan_is_what_the_device_reports() {
     assert!(wrong.is_empty(), "the stack table is too generous for {wrong:?}");
 }
 
-/// Operations and what is in none of them make up the whole; the marks cost next to nothing and change no bit.
+/// Nodes and what is in none of them make up the whole; the marks cost next to nothing and change no bit.
 #[test]
 #[ignore = "needs QEMU"]
 fn a_profile_adds_up() {
@@ -152,8 +153,9 @@ fn a_profile_adds_up() {
         assert!((0.0..0.001).contains(&cost), "{name}: marks cost {cost}");
         assert_eq!(total.cycles > 0, name != "riscv32imac" && name != "aarch64");
         let ways = if text.contains("forward") { 1 } else { 2 };
-        for (i, operation) in profile.operations.iter().enumerate() {
-            let work = operation.map(|spent| spent.counts);
+        assert_eq!(profile.operations[0], Default::default(), "{name}: an input takes nothing");
+        for (i, node) in profile.operations.iter().enumerate().skip(1) {
+            let work = node.map(|spent| spent.counts);
             assert!(
                 work[..ways].iter().all(|counts| counts.instructions > 0 && counts.loads > 0),
                 "{name} {i}: {work:?}"

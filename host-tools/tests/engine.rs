@@ -54,8 +54,14 @@ fn no_choice_changes_a_bit() {
             "{text}"
         );
     }
-    for schedule in [Schedule::WholeBatch, Schedule::Blocks { resident: 20 }] {
-        one(outcomes("depth = 3\nwidth = 19", 70, Some(schedule))).unwrap();
+    for text in [
+        "depth = 3\nwidth = 19",
+        "depth = 3\nwidth = 19\nnorm = 'centre'\nstatistics = 'full'",
+        "depth = 4\nwidth = 17\nfamily = 'resnet'\nnorm = 'batch'\nstatistics = 'full'",
+        "depth = 3\nwidth = 9\nfamily = 'crelu'\nnorm = 'batch'\nstatistics = 'full'\nderivative = 'forward'",
+    ] {
+        let schedules = [Schedule::WholeBatch, Schedule::Blocks { resident: 20 }];
+        one(schedules.into_iter().flat_map(|schedule| outcomes(text, 70, Some(schedule))).collect()).unwrap();
     }
 }
 

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use rayon::prelude::*;
 use shatterscope::Pass;
 use shatterscope::contract::CONTRACT;
-use shatterscope::network::{Network, Norm, Schedule, Spec};
+use shatterscope::graph::Graph;
+use shatterscope::network::{Norm, Schedule, Spec};
 use shatterscope::wire::{Decoder, Facts, Frame, Hello, MAX_FRAME, Message, Part, Run, VERSION, Why, encode};
 use shatterscope_host::device::channel::Channel;
 use shatterscope_host::device::fit::request;
@@ -27,9 +28,9 @@ fn run(part: Part) -> Run {
 const PARTS: [Part; 5] = [
     Part::Gradient,
     Part::Outputs,
-    Part::Digests { first: 0, count: 6 },
-    Part::Values { pass: Pass::Backward, operation: 2 },
-    Part::Profile { first: 1, count: 5 },
+    Part::Digests { first: 0, count: 7 },
+    Part::Values { pass: Pass::Backward, node: 3 },
+    Part::Profile { first: 2, count: 5 },
 ];
 
 fn open(faults: Faults) -> Result<Link, LinkError> {
@@ -212,32 +213,34 @@ fn a_device_of_another_kind_is_refused_before_it_computes() {
     assert_eq!(open(peer(VERSION as u32 + 1, CONTRACT, 0)), Some(LinkError::OtherWire));
     assert_eq!(open(peer(VERSION as u32, CONTRACT, 1 << 9)), Some(LinkError::SelfTest(1 << 9)));
     assert!(open(peer(VERSION as u32, CONTRACT, 0)).is_none());
-    // Frames of the versions before and after with good checksums: the CRC of 01 01 00 06 and of 03 01 00 06.
-    let earlier = Scripted::new(|_| vec![0x03, 0x01, 0x01, 0x06, 0x06, 0x7b, 0x77, 0x59, 0x71, 0x00]);
+    // Frames of the versions before and after with good checksums: the CRC of 02 01 00 06 and of 04 01 00 06.
+    let earlier = Scripted::new(|_| vec![0x03, 0x02, 0x01, 0x06, 0x06, 0x95, 0xd8, 0xec, 0x63, 0x00]);
     assert_eq!(open(earlier), Some(LinkError::OtherWire));
-    let later = Scripted::new(|_| vec![0x03, 0x03, 0x01, 0x06, 0x06, 0xf0, 0xbf, 0x50, 0xdb, 0x00]);
+    let later = Scripted::new(|_| vec![0x03, 0x04, 0x01, 0x06, 0x06, 0x49, 0x87, 0x87, 0x46, 0x00]);
     assert_eq!(open(later), Some(LinkError::OtherWire));
     let echo = Scripted::new(<[u8]>::to_vec);
     assert!(matches!(open(echo), Some(LinkError::OtherWire | LinkError::Silent(_) | LinkError::GaveUp(_))));
 }
 
 /// The firmware's side of the same: a host of another contract is refused, frames that cannot be read are answered.
-/// A profile has every visit to an operation: each block, each way, each sweep that finds statistics.
+/// A profile has every visit to a node: each block, each way, each sweep that finds statistics.
 #[test]
 fn a_profile_counts_every_visit() {
     let spec =
         Overrides { depth: Some(3), width: Some(5), points: Some(130), norm: Some(Centre), ..Overrides::default() };
     let schedule = Schedule::Blocks { resident: 28 };
     let centred = Run { schedule, ..request(&spec.resolve().unwrap(), 0, 0).unwrap() };
-    let network = Network::Family(centred.spec);
-    let part = Part::Profile { first: 0, count: network.len() };
+    let graph = Graph::family(&centred.spec).unwrap();
+    let len = graph.len() as u32;
+    let part = Part::Profile { first: 0, count: len };
     let mut link = open(Box::new(|_, _| Fate::Pass)).unwrap();
     let elements = link.part(&Run { part, ..centred }, |_, _| true).unwrap().elements;
     // 130 points are five blocks; each norm has a sweep up to it before the last, which alone goes all the way and back.
-    let norms = |from: u32| (from..network.len()).filter(|&i| network.layer(i).unwrap().is_norm()).count() as u64;
-    for i in 0..network.len() {
+    let norms = |from: u32| (from..len).filter(|&i| graph.node(i).unwrap().op.norm().is_some()).count() as u64;
+    assert_eq!(elements[1..3], [0, 0], "an input");
+    for i in 1..len {
         let [forward, backward] = [elements[1 + 2 * i as usize], elements[2 + 2 * i as usize]];
-        assert_eq!((forward, backward), (50 * (1 + norms(i)), 50), "operation {i}");
+        assert_eq!((forward, backward), (50 * (1 + norms(i)), 50), "node {i}");
     }
     assert!(norms(0) > 0);
 }

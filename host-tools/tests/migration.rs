@@ -74,9 +74,14 @@ fn trainings_go_on_with_the_same_bits() {
     });
 }
 
-/// Compiled and run by `own_network`; here it is held to the text of that version.
+/// The module has nodes where that of the earlier version has layers; its parameters are the same numbers in the same order.
 #[test]
-fn a_list_of_layers_packs_to_the_same_module() {
+fn a_list_of_layers_packs_to_the_same_parameters() {
     let text = printed(&["pack", "packed/model.safetensors", "--net", "packed/net.toml", "-q"]);
-    assert_eq!(text, std::fs::read_to_string(here().join("packed/network.rs")).unwrap());
+    let before = std::fs::read_to_string(here().join("packed/network.rs")).unwrap();
+    let rows = |text: &str| {
+        let of_numbers = |line: &&str| line.trim().split(", ").all(|x| x.trim_end_matches(',').parse::<f32>().is_ok());
+        text.lines().filter(of_numbers).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(rows(&before).len() > 40 && rows(&text) == rows(&before));
 }

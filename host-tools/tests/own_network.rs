@@ -6,7 +6,10 @@ mod network;
 mod run;
 
 use shatterscope::contract::Digest;
-use shatterscope::network::{Buffers, Executor, Input, Options, Serial, Stored};
+use shatterscope::exec::{Buffers, Run, Source};
+use shatterscope::graph::Graph;
+use shatterscope::network::{Input, Options, Serial};
+use shatterscope::plan::{Plan, Storage};
 use shatterscope_host::pack::{Entry, Net, Packed};
 use shatterscope_host::tensors::{Bundle, Tensor};
 use std::collections::BTreeMap;
@@ -32,36 +35,28 @@ fn the_committed_module_is_what_pack_writes() {
     assert_eq!(packed().module("model.safetensors", "net.toml").unwrap(), committed);
 }
 
-/// Other tiles, and weights from the file and not from the module.
+/// Other tiles, and parameters from the file and not from the module.
 #[test]
 fn the_module_computes_what_the_model_computes() {
     let (mut outputs, mut gradient) = ([0.0; run::POINTS], [0.0; 2 * run::POINTS]);
-    packed()
-        .with_network(|network, parameters| {
-            let options = Options::new(run::POINTS as u32);
-            let plan = network.plan(&options, 16)?;
-            let (mut activations, mut tape) =
-                (vec![0.0; plan.activations_len as usize], vec![0; plan.tape_len as usize]);
-            let buffers = Buffers {
-                activations: &mut activations,
-                tape: &mut tape,
-                statistics: &mut [],
-                normalised: &mut [],
-                panel: &mut [0.0; 7],
-            };
-            let (weights, input) = (Stored::new(network, parameters)?, Input::Points(&run::INPUTS));
-            Executor::<_, _, 2, 16>::new(
-                *network,
-                &weights,
-                &Serial,
-                input,
-                options,
-                buffers,
-                &mut outputs,
-                &mut gradient,
-            )?
-            .run()
-        })
+    let (packed, options) = (packed(), Options::new(run::POINTS as u32));
+    let graph = Graph::new(&packed.nodes).unwrap();
+    let len = graph.len() * options.want().slots();
+    let (mut storages, mut slots) = (vec![Storage::EMPTY; len], vec![0; len]);
+    let (plan, _) = Plan::placed(&graph, options.want(), &mut storages, &mut slots).unwrap();
+    let lengths = plan.run(&options, 16).unwrap();
+    let buffers = Buffers {
+        values: &mut vec![0.0; lengths.values_len as usize],
+        tape: &mut vec![0; lengths.tape_len as usize],
+        statistics: &mut [],
+        scratch: &mut [0.0; 7],
+        gathered: &mut [],
+    };
+    let parameters = packed.parameters();
+    let (source, input) = (Source::Stored(&parameters), Input::Points(&run::INPUTS));
+    Run::<_, 2, 16>::new(&plan, source, &Serial, input, options, buffers, &mut outputs, &mut gradient)
+        .unwrap()
+        .run()
         .unwrap();
     assert_eq!((outputs, gradient), run::run(&run::INPUTS).unwrap());
 }
@@ -124,6 +119,12 @@ fn what_is_no_network_is_refused_by_name() {
         ("{ dense = 'e' }", "no tensor e.weight"),
         ("{ dense = 'd' }, { dense = 'd' }", "stands behind 3 units"),
         ("{ dense = 'd' }, 'fork'", "every fork needs one join"),
+        ("{ dense = 'd' }, 'fork', 'relu', 'fork'", "layer 4 (fork): the fork before it has no join yet"),
+        ("{ dense = 'd' }, { join = { a = 1, b = 1 } }", "layer 2 (join): no fork stands before it"),
+        (
+            "{ dense = 'd' }, 'fork', 'crelu', { join = { a = 1, b = 1 } }",
+            "the fork kept 3 units, and the branch has 6",
+        ),
         ("", "layers"),
         (
             "{ dense = 'd' }, { dense = 'f' }",
@@ -187,13 +188,13 @@ fn tensors_that_no_layer_takes_are_named_and_those_of_a_batch_norm_are_not_dropp
 }
 
 /// The core's types as far as a module uses them.
-const STUB: &str = "#![allow(dead_code)] pub mod network {
-#[derive(Debug)] pub enum Role { Stem, Hidden, Readout }
-#[derive(Debug)] pub struct Dense { pub role: Role, pub layer: u32, pub fan_in: u32, pub fan_out: u32, pub bias: bool }
-#[derive(Debug)] pub enum Layer { Dense(Dense), Relu { width: u32 }, Crelu { width: u32 }, Centre { width: u32 },
-    BatchNorm { width: u32, eps: f32 }, Fork { width: u32 }, Join { width: u32, a: f32, b: f32 } }
-pub struct Parameters<'a> { pub weight: &'a [f32], pub bias: &'a [f32] }
-pub enum Network<'a> { Layers(&'a [Layer]) } }";
+const STUB: &str = "#![allow(dead_code)] pub mod graph {
+#[derive(Debug)] pub struct Shape { pub channels: u32, pub height: u16, pub width: u16 }
+#[derive(Debug)] pub enum Op { Input { shape: Shape }, Dense { outputs: u32, bias: bool }, Relu, Crelu, Centre, Normalise { eps: f32 },
+    Add { a: f32, b: f32 } }
+#[derive(Debug)] pub struct Node { pub op: Op, pub x: u32, pub y: u32, pub shape: Shape, pub address: u32, pub last_use: u32 }
+pub struct Graph<'a> { pub nodes: &'a [Node] }
+impl<'a> Graph<'a> { pub const fn new(nodes: &'a [Node]) -> Result<Self, ()> { Ok(Self { nodes }) } } }";
 
 /// Names that would end a comment or a pair of backticks, hide, turn the direction of writing, or be no identifier.
 const ODD_NAMES: [&str; 22] = [
@@ -263,7 +264,11 @@ fn modules_of_odd_names_and_values_compile_and_hold_the_same_bits() {
     let long = "x\u{202e}\n".repeat(10_000);
     let names: Vec<&str> = ODD_NAMES.into_iter().chain([&*long]).collect();
     let code = |module: &str| {
-        module.lines().filter(|line| !line.starts_with("//")).map(|line| format!("{line}\n")).collect::<String>()
+        module
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
     };
     let plain = code(&odd("plain").module("model.npz", "net.toml").unwrap());
     let folder = tempfile::tempdir().unwrap();
@@ -280,12 +285,12 @@ fn modules_of_odd_names_and_values_compile_and_hold_the_same_bits() {
         assert!(module.lines().all(|line| line.len() < 5_000), "{name:?}");
         std::fs::write(at(&format!("m{i}.rs")), module).unwrap();
         program += &format!("mod m{i};\n");
-        calls += &format!("show(&m{i}::LAYERS, &m{i}::PARAMETERS);\n");
+        calls += &format!("show(m{i}::GRAPH.nodes, &m{i}::PARAMETERS);\n");
     }
     program += &format!(
-        "fn show(layers: &[shatterscope::network::Layer], all: &[shatterscope::network::Parameters]) {{
-            print!(\"{{layers:?}}\");
-            for x in all.iter().flat_map(|one| one.weight.iter().chain(one.bias)) {{ print!(\" {{:08x}}\", x.to_bits()); }}
+        "fn show(nodes: &[shatterscope::graph::Node], parameters: &[f32]) {{
+            print!(\"{{nodes:?}}\");
+            for x in parameters {{ print!(\" {{:08x}}\", x.to_bits()); }}
             println!();
         }}
         fn main() {{ {calls} }}"
@@ -302,9 +307,8 @@ fn modules_of_odd_names_and_values_compile_and_hold_the_same_bits() {
     rustc(&["--extern", "shatterscope=libshatterscope.rlib", "main.rs"]);
     let ran = Command::new(at("main")).output().unwrap();
     let packed = odd("plain");
-    let numbers = packed.tensors.iter().flat_map(|(_, weight, bias)| weight.iter().chain(bias));
-    let bits: String = numbers.map(|x| format!(" {:08x}", x.to_bits())).collect();
-    let expected = format!("{:?}{bits}\n", packed.layers).repeat(names.len());
+    let bits: String = packed.parameters().iter().map(|x| format!(" {:08x}", x.to_bits())).collect();
+    let expected = format!("{:?}{bits}\n", packed.nodes).repeat(names.len());
     assert_eq!(String::from_utf8(ran.stdout).unwrap(), expected);
 }
 

@@ -1,9 +1,9 @@
 use super::backward::Backward;
-use super::forward::Forward;
+use super::forward::{Forward, Mode};
 use super::memory::Span;
 use super::sink::{PART, Sink, fitting, rows_at_once};
 use crate::graph::Node;
-use crate::kernel::{Matrix, all_finite, chain_matrix, descend, weight_gradient};
+use crate::kernel::{Matrix, all_finite, chain_matrix_ahead, descend, weight_gradient};
 use crate::network::Workers;
 
 impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
@@ -14,16 +14,31 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
         let (inputs, outputs) = (shape.units().unwrap_or(0) as usize, node.shape.channels as usize);
         let weights = self.take(inputs.wrapping_mul(outputs));
         let biases = self.take_biases(if bias { outputs } else { 0 });
-        let isa = self.room.isa;
+        let (isa, tiles) = (self.room.isa, self.memory.tiles);
+        let probing = matches!(self.mode, Mode::Probing);
+        let ahead = next(probing, weights.len(), |len| self.to_come().get(..len));
         let matrix = Matrix { data: weights, stride: inputs, transposed: false };
         let (from, to) = (self.memory.span(node.x), self.memory.span(i));
-        self.memory.across(from, to, |_, x, y| {
+        self.memory.across(from, to, |tile, x, y| {
             let (x, y) = (x.as_chunks::<T>().0, y.as_chunks_mut::<T>().0);
             begin(biases, y);
-            chain_matrix::<R, T>(isa, matrix, x, y);
+            chain_matrix_ahead::<R, T>(isa, matrix, x, y, piece(ahead, tile, tiles));
             all_finite(isa, y.as_flattened())
         })
     }
+}
+
+/// The parameters beside a matrix of `len` elements that the next product probably needs: as many, if that is too many to be in the cache
+/// by chance, on processors that are told what to fetch. Steps of training have few tiles: fetching takes longer there than it saves.
+fn next<'p>(probing: bool, len: usize, find: impl FnOnce(usize) -> Option<&'p [f32]>) -> &'p [f32] {
+    const LARGE: usize = 1 << 14;
+    if cfg!(registers = "x86") && probing && len >= LARGE { find(len).unwrap_or_default() } else { &[] }
+}
+
+/// Those that are fetched with one of `tiles` tiles.
+fn piece(ahead: &[f32], tile: usize, tiles: usize) -> &[f32] {
+    let each = ahead.len().div_ceil(tiles.max(1)).max(1);
+    ahead.chunks(each).nth(tile).unwrap_or_default()
 }
 
 /// Chains start from their biases, or from +0.0 where there are none.
@@ -52,14 +67,16 @@ impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: u
     #[inline(never)]
     fn dense_operand(&mut self, node: &Node, from: Span, (at, inputs): (usize, usize)) -> bool {
         let to = self.target(node);
-        let isa = self.room.isa;
-        let weights = self.sink.parameters().get(at..).unwrap_or_default();
+        let (isa, tiles) = (self.room.isa, self.memory.tiles);
+        let parameters = self.sink.parameters();
+        let weights = parameters.get(at..).unwrap_or_default();
         let len = inputs.wrapping_mul(node.shape.channels as usize);
         let data = weights.get(..len).unwrap_or_default();
         let matrix = Matrix { data, stride: inputs, transposed: true };
-        let finite = self.memory.across(from, to, |_, g, to| {
+        let ahead = next(!self.sink.wanted(), len, |len| parameters.get(at.checked_sub(len)?..at));
+        let finite = self.memory.across(from, to, |tile, g, to| {
             to.fill(0.0);
-            chain_matrix::<R, T>(isa, matrix, g.as_chunks().0, to.as_chunks_mut().0);
+            chain_matrix_ahead::<R, T>(isa, matrix, g.as_chunks().0, to.as_chunks_mut().0, piece(ahead, tile, tiles));
             all_finite(isa, to)
         });
         finite && self.settle(node)

@@ -158,6 +158,11 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
         own
     }
 
+    /// The parameters of the nodes to come.
+    pub(super) fn to_come(&self) -> &'p [f32] {
+        self.parameters
+    }
+
     /// The next `len` biases; none for tangents.
     pub(super) fn take_biases(&mut self, len: usize) -> &'p [f32] {
         let own = self.take(len);

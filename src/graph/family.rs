@@ -169,27 +169,38 @@ impl Spec {
     /// Units per point of all slots; `saved` if batch norms save their normalised operands.
     ///
     /// Values and their gradients alternate between two slots. Families with joins have three: the skip, the activation, and the output of the
-    /// branch. The gradient of the output follows the output.
+    /// branch. The gradient of the output follows the output, so the slots have two units at least; only those of networks of single units
+    /// have one.
     pub(crate) const fn slots_len(&self, saved: bool) -> u64 {
         let wide = self.spacing() as u64;
         // Nothing wraps: at most 2^24 layers of at most 2^21 units.
         let behind = match (self.depth > 1, self.is_joined()) {
             (true, true) => (self.behind() as u64).wrapping_add(wide),
             (true, false) => self.behind() as u64,
-            (false, _) => larger(2, self.inputs) as u64,
+            (false, _) => larger(self.least(), self.inputs) as u64,
         };
         let kept = if saved && self.is_batch_norm() { self.norms() } else { 0 };
         wide.wrapping_add(behind).wrapping_add(kept.wrapping_mul(self.width as u64))
     }
 
+    /// Whether every value is one unit.
+    const fn is_single(&self) -> bool {
+        self.inputs == 1 && self.features() == 1
+    }
+
+    /// Units of a slot for the output and its gradient, or for one of them.
+    const fn least(&self) -> u32 {
+        if self.is_single() { 1 } else { 2 }
+    }
+
     /// Units of the first slot: enough for a value, and for the output and its gradient.
     const fn spacing(&self) -> usize {
-        larger(2, self.features()) as usize
+        larger(self.least(), self.features()) as usize
     }
 
     /// Units of the second slot, which also holds the input.
     const fn behind(&self) -> usize {
-        larger(larger(2, self.features()), self.inputs) as usize
+        larger(larger(self.least(), self.features()), self.inputs) as usize
     }
 
     const fn norms(&self) -> u64 {
@@ -207,6 +218,10 @@ impl Spec {
     #[inline(always)]
     const fn slot_of(&self, kind: Kind, layer: u32, gradient: bool) -> usize {
         let behind = self.spacing();
+        if self.is_single() && (self.depth == 1 || !self.is_joined()) {
+            // Two units: a gradient is stored in the slot that its value does not have.
+            return if (layer & 1 == 1) == gradient { behind } else { 0 };
+        }
         if layer > self.depth {
             let place = if self.is_joined() || layer & 1 == 0 { behind } else { 0 };
             return place.wrapping_add(gradient as usize);

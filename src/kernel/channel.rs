@@ -27,6 +27,33 @@ pub(crate) fn add_channel<const TERM: u8, const T: usize>(
     isa.compiled(add::<TERM, T>, (x, other, by), (first, valid, sums));
 }
 
+/// The same of a unit, in all tiles: `x` and `other` give its T lanes of each, and `count` points in all are valid.
+#[inline(always)]
+pub(crate) fn add_unit<'x, const TERM: u8, const T: usize>(
+    isa: Isa,
+    (x, other): (impl Iterator<Item = &'x [f32; T]>, impl Iterator<Item = &'x [f32; T]>),
+    by: f32,
+    (first, count): (usize, usize),
+    sums: &mut Red16,
+) {
+    let term = |x: &[f32; T], other: &[f32; T]| {
+        let mut terms = *x;
+        terms.iter_mut().zip(other).for_each(|(x, other)| *x = of::<TERM>(*x, *other, by));
+        terms
+    };
+    isa.compiled(
+        |(), sums: &mut Red16| {
+            if TERM == term::PRODUCT {
+                sums.add_series::<T>(first, count, x.zip(other).map(|(x, other)| term(x, other)));
+            } else {
+                sums.add_series::<T>(first, count, x.map(|x| term(x, &[0.0; T])));
+            }
+        },
+        (),
+        sums,
+    );
+}
+
 #[inline(always)]
 fn add<const TERM: u8, const T: usize>(
     (x, other, by): (&[[f32; T]], &[[f32; T]], f32),

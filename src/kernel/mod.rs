@@ -40,7 +40,7 @@ pub(crate) use adam::{Adam, STEP as ADAM_STEP, adam};
 pub(crate) use chain::chain_matrix_ahead;
 pub use chain::{Matrix, chain, chain_matrix};
 pub(crate) use chain_rows::{COLUMNS, chain_rows};
-pub(crate) use channel::{add_channel, term};
+pub(crate) use channel::{add_channel, add_unit, term};
 pub(crate) use conv::conv_read_past;
 pub use conv::{conv_backward_input, conv_forward, conv_gather, conv_gathered_len, conv_pack, conv_weight_gradient};
 pub use descend::descend;

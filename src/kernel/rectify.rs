@@ -117,7 +117,11 @@ impl<const T: usize> Job for CreluForward<'_, T> {
 
     #[inline(always)]
     fn portable(self) {
-        layer::crelu_forward::<T>(self.plane, self.x, self.tape);
+        // Vectors are frequent, and with a constant the loop over a channel goes.
+        match self.plane {
+            1 => layer::crelu_forward::<T>(1, self.x, self.tape),
+            plane => layer::crelu_forward::<T>(plane, self.x, self.tape),
+        }
     }
 
     #[inline(always)]
@@ -164,7 +168,10 @@ impl<const T: usize> Job for CreluBackward<'_, T> {
 
     #[inline(always)]
     fn portable(self) {
-        layer::crelu_backward::<T>(self.plane, self.g, self.tape);
+        match self.plane {
+            1 => layer::crelu_backward::<T>(1, self.g, self.tape),
+            plane => layer::crelu_backward::<T>(plane, self.g, self.tape),
+        }
     }
 
     #[inline(always)]

@@ -18,9 +18,11 @@ pub fn crelu_forward<const T: usize>(plane: usize, x: &mut [[f32; T]], tape: &mu
     tape.fill(0);
     for (at, values) in x.get(..channels * plane).unwrap_or_default().as_flattened().chunks(8).enumerate() {
         let Some(byte) = tape.get_mut(at) else { break };
+        let mut bits = 0;
         for (bit, value) in values.iter().enumerate() {
-            *byte |= u8::from(*value > 0.0) << bit;
+            bits |= u8::from(*value > 0.0).wrapping_shl(bit as u32);
         }
+        *byte = bits;
     }
     // From the last channel down, so that no unit is overwritten before it is read.
     for c in (0..channels).rev() {
@@ -39,14 +41,16 @@ pub fn crelu_forward<const T: usize>(plane: usize, x: &mut [[f32; T]], tape: &mu
 /// Under mirrored weights both are the same number, at x = 0 too: a looks-linear gradient is constant to the bit.
 #[inline(always)]
 pub fn crelu_backward<const T: usize>(plane: usize, g: &mut [[f32; T]], tape: &[u8]) {
+    // The bits that are left of the byte at hand.
+    let (mut bit, mut bits) = (0usize, 0);
     for c in 0..channels(plane, g.len()) {
         for k in c * plane..(c + 1) * plane {
             let Some((&mut even, &mut odd)) = pair(g, k + c * plane, plane) else { return };
             let Some(unit) = g.get_mut(k) else { return };
-            for (lane, ((unit, even), odd)) in unit.iter_mut().zip(even).zip(odd).enumerate() {
-                let bit = k * T + lane;
-                let positive = tape.get(bit / 8).is_some_and(|byte| byte >> (bit % 8) & 1 == 1);
-                *unit = if positive { even } else { negate(odd) };
+            for ((unit, even), odd) in unit.iter_mut().zip(even).zip(odd) {
+                bits = if bit.is_multiple_of(8) { tape.get(bit / 8).copied().unwrap_or(0) } else { bits >> 1 };
+                bit = bit.wrapping_add(1);
+                *unit = if bits & 1 == 1 { even } else { negate(odd) };
             }
         }
     }

@@ -1,19 +1,19 @@
 use crate::error::Pass;
 
-/// Sees what leaves each operation, while a run goes on.
+/// Is shown the results of the nodes while a run goes on.
 pub trait Observer {
-    /// Called once for each operation, direction and block of resident points, in the order of the work. Sweeps that only
+    /// Called once for each node, direction and block of resident points, in the order of the work. Sweeps that only
     /// find statistics are not shown.
     fn see(&mut self, seen: &Seen<'_>);
 
-    /// Whether [`Observer::see`] is to be called for this operation.
-    fn looks(&self, _pass: Pass, _operation: u32) -> bool {
+    /// Whether [`Observer::see`] is to be called for this node.
+    fn looks(&self, _pass: Pass, _node: u32) -> bool {
         true
     }
 
-    /// Called when an operation is done with a block of resident points, in every sweep, before what left it is shown. The
-    /// work between two calls is that of the second one's operation.
-    fn worked(&mut self, _pass: Pass, _operation: u32) {}
+    /// Called when a node is done with a block of resident points, in every sweep, before its result is shown. The
+    /// work between two calls is that of the second one's node.
+    fn worked(&mut self, _pass: Pass, _node: u32) {}
 }
 
 /// Looks away.
@@ -31,23 +31,23 @@ impl<O: Observer + ?Sized> Observer for &mut O {
         (**self).see(seen);
     }
 
-    fn looks(&self, pass: Pass, operation: u32) -> bool {
-        (**self).looks(pass, operation)
+    fn looks(&self, pass: Pass, node: u32) -> bool {
+        (**self).looks(pass, node)
     }
 
-    fn worked(&mut self, pass: Pass, operation: u32) {
-        (**self).worked(pass, operation);
+    fn worked(&mut self, pass: Pass, node: u32) {
+        (**self).worked(pass, node);
     }
 }
 
-/// What left one operation for the resident points.
+/// The result of one node for the resident points.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Seen<'a> {
-    /// Forward: values. Backward: gradients with respect to the operation's input; in forward mode the tangents.
+    /// Forward: the values. Backward: the gradients of the first operand; in forward mode the tangents.
     pub pass: Pass,
-    /// Index of the operation.
-    pub operation: u32,
+    /// The node.
+    pub node: u32,
     /// First resident point.
     pub first: u32,
     /// Number of resident points.

@@ -5,7 +5,7 @@ use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
 /// Version of the wire format: the first byte of every frame.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// Bytes of the longest frame, its closing zero included.
 pub const MAX_FRAME: usize = 256;

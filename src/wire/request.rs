@@ -50,27 +50,28 @@ pub enum Part {
     Gradient,
     /// The outputs of the slice, `[point][unit]`.
     Outputs,
-    /// For operations `first..first + count`: the digest of what leaves it forward, then backward; 8 bytes each.
+    /// For the nodes `first..first + count`: the digest of the value, then of the gradient of the first operand (in forward mode of the
+    /// tangent); 8 bytes each. That of an input is the digest of no elements.
     Digests {
-        /// First operation.
+        /// First node.
         first: u32,
-        /// Number of operations.
+        /// Number of nodes.
         count: u32,
     },
-    /// What leaves one operation, for the points of the slice, `[point][unit]`.
+    /// The value of one node, or its gradient, for the points of the slice, `[point][unit]`.
     Values {
-        /// Forward, or backward (the gradient with respect to its input; the tangent in forward mode).
+        /// Forward: the value. Backward: the gradient of the first operand, or the tangent in forward mode.
         pass: Pass,
-        /// Which operation.
-        operation: u32,
+        /// The node.
+        node: u32,
     },
-    /// The name of the kernel's instruction set, the first 8 letters, zeros behind; then for operations `first..first + count`
+    /// The name of the kernel's instruction set, the first 8 letters, zeros behind; then for the nodes `first..first + count`
     /// the ticks of the device's clock that each took in all, forward, then backward; 8 bytes each. Under an emulator that
-    /// counts, every operation is marked, whatever `count` is.
+    /// counts, every node is marked, whatever `count` is.
     Profile {
-        /// First operation.
+        /// First node.
         first: u32,
-        /// Number of operations.
+        /// Number of nodes.
         count: u32,
     },
 }

@@ -6,12 +6,12 @@ pub use golden::{case_of, goldens};
 
 use shatterscope::Error;
 use shatterscope::contract::Digest;
+use shatterscope::exec::{self, Buffers, Source};
+use shatterscope::graph::Graph;
 use shatterscope::kernel::Isa;
 use shatterscope::math::Math;
-use shatterscope::network::{
-    Block, Buffers, Derivative, Executor, Layer, Network, Options, Parameters, Schedule, Seeded, Serial, Spec,
-    Statistics, Stored, Weights,
-};
+use shatterscope::network::{Block, Derivative, Input, Options, Schedule, Seeded, Serial, Spec, Statistics, Weights};
+use shatterscope::plan::Plan;
 use shatterscope::probe::Grid;
 use shatterscope::random::Normal;
 
@@ -89,54 +89,43 @@ impl Run {
 
 pub fn run<const R: usize, const T: usize>(case: &Case, run: u32, how: How) -> Result<Run, Error> {
     let options = Options { isa: how.isa, ..case.options(how.schedule) };
-    run_with::<_, R, T>(
-        Network::Family(case.spec),
-        &case.seeded(run).with_isa(how.isa),
-        case.grid.input(),
-        options,
-        how,
-        None,
-    )
+    let seeded = case.seeded(run).with_isa(how.isa);
+    run_with::<R, T>(&case.spec, Source::Seeded(&seeded), case.grid.input(), options, how, None)
 }
 
-pub fn run_with<W: Weights, const R: usize, const T: usize>(
-    network: Network,
-    weights: &W,
-    input: shatterscope::network::Input,
+pub fn run_with<const R: usize, const T: usize>(
+    spec: &Spec,
+    source: Source,
+    input: Input,
     options: Options,
     how: How,
-    seed: Option<&[f32]>,
+    cotangent: Option<&[f32]>,
 ) -> Result<Run, Error> {
-    let plan = network.plan(&options, T as u32)?;
-    let need = dense_layers(network).iter().map(|dense| weights.panel_len(dense)).max().unwrap_or(1);
-    let mut activations = vec![f32::NAN; plan.activations_len as usize];
-    let mut tape = vec![0xa5; plan.tape_len as usize];
-    let mut statistics = vec![f32::NAN; plan.statistics_len as usize];
-    let mut normalised = vec![f32::NAN; plan.normalised_len as usize];
-    let mut panel = vec![f32::NAN; need as usize + how.panel];
-    let mut outputs = vec![f32::NAN; plan.outputs_len as usize];
-    let mut gradient = vec![f32::NAN; plan.gradient_len as usize];
-    let mut executor = Executor::<_, _, R, T>::new(
-        network,
-        weights,
-        &Serial,
-        input,
-        options,
-        Buffers {
-            activations: &mut activations,
-            tape: &mut tape,
-            statistics: &mut statistics,
-            normalised: &mut normalised,
-            panel: &mut panel,
-        },
-        &mut outputs,
-        &mut gradient,
-    )?;
-    if let Some(seed) = seed {
-        executor = executor.with_seed(seed)?;
+    let plan = Plan::family(spec, options.want())?;
+    let lengths = plan.run(&options, T as u32)?;
+    let [mut values, mut statistics, mut panel, mut outputs, mut gradient] = [
+        lengths.values_len,
+        lengths.statistics_len,
+        source.panel_len(&plan)? + how.panel as u64,
+        lengths.outputs_len,
+        lengths.gradient_len,
+    ]
+    .map(|len| vec![f32::NAN; len as usize]);
+    let mut tape = vec![0xa5; lengths.tape_len as usize];
+    let buffers = Buffers {
+        values: &mut values,
+        tape: &mut tape,
+        statistics: &mut statistics,
+        scratch: &mut panel,
+        gathered: &mut [],
+    };
+    let mut run =
+        exec::Run::<_, R, T>::new(&plan, source, &Serial, input, options, buffers, &mut outputs, &mut gradient)?;
+    if let Some(cotangent) = cotangent {
+        run = run.with_cotangent(cotangent)?;
     }
-    while !executor.step(how.budget)?.is_done() {}
-    assert_eq!(executor.multiply_adds(), plan.multiply_adds, "the plan counts what is done: {network:?} {options:?}");
+    while !run.step(how.budget)?.is_done() {}
+    assert_eq!(run.multiply_adds(), lengths.multiply_adds, "the plan counts what is done: {spec:?} {options:?}");
     Ok(Run { outputs, gradient })
 }
 
@@ -146,39 +135,29 @@ pub fn record<const R: usize, const T: usize>(case: &Case, how: How) -> Result<D
     Ok(Digest::of_runs(digests?))
 }
 
-pub fn dense_layers(network: Network) -> Vec<shatterscope::network::Dense> {
-    (0..network.len())
-        .filter_map(|i| match network.layer(i) {
-            Some(Layer::Dense(dense)) => Some(dense),
-            _ => None,
-        })
-        .collect()
-}
-
 /// All parameters of a network, drawn once: (weight [out][in], bias) by layer.
-pub fn draw<W: Weights>(network: Network, weights: &W) -> Vec<(Vec<f32>, Vec<f32>)> {
-    dense_layers(network)
-        .iter()
+pub fn draw(spec: &Spec, seeded: &Seeded) -> Vec<(Vec<f32>, Vec<f32>)> {
+    let graph = Graph::family(spec).unwrap();
+    (0..graph.len() as u32)
+        .filter_map(|i| seeded.dense_of(&graph, i))
         .map(|dense| {
             let block = Block { transposed: false, rows: 0..dense.fan_out, columns: 0..dense.fan_in };
-            let mut panel = vec![0.0; block.len() + weights.panel_len(dense) as usize];
-            weights.fill::<1>(dense, &block, &mut panel);
+            let mut panel = vec![0.0; block.len() + seeded.panel_len(&dense) as usize];
+            seeded.fill::<1>(&dense, &block, &mut panel);
             panel.truncate(block.len());
-            let bias = (0..if dense.bias { dense.fan_out } else { 0 }).map(|i| weights.bias(dense, i)).collect();
+            let bias = (0..if dense.bias { dense.fan_out } else { 0 }).map(|i| seeded.bias(&dense, i)).collect();
             (panel, bias)
         })
         .collect()
 }
 
-pub fn parameters(drawn: &[(Vec<f32>, Vec<f32>)]) -> Vec<Parameters<'_>> {
-    drawn.iter().map(|(weight, bias)| Parameters { weight, bias }).collect()
+/// The same in the order of [`Source::Stored`].
+pub fn parameters(drawn: &[(Vec<f32>, Vec<f32>)]) -> Vec<f32> {
+    drawn.iter().flat_map(|(weight, bias)| weight.iter().chain(bias)).copied().collect()
 }
 
 pub fn run_stored<const R: usize, const T: usize>(case: &Case, r: u32, how: How) -> Result<Run, Error> {
-    let network = Network::Family(case.spec);
-    let drawn = draw(network, &case.seeded(r));
-    let parameters = parameters(&drawn);
-    let stored = Stored::new(&network, &parameters)?;
+    let stored = parameters(&draw(&case.spec, &case.seeded(r)));
     let options = Options { isa: how.isa, ..case.options(how.schedule) };
-    run_with::<_, R, T>(network, &stored, case.grid.input(), options, how, None)
+    run_with::<R, T>(&case.spec, Source::Stored(&stored), case.grid.input(), options, how, None)
 }

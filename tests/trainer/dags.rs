@@ -1,20 +1,17 @@
 //! Random graphs with several uses of values, two inputs and several outputs, against a walk of the graph in plain loops; and their slots,
 //! unit by unit, independently of the plan.
 use super::machine::{Mode, Planned, Room, bits, by_point, load, seed, values};
-use super::naive::Norm;
+use super::walk::{Case, Outcome, Walk};
 use super::workers::Order;
 use shatterscope::exec::{self, Executor, Options};
 use shatterscope::graph::{Builder, Graph, Node, Op, Shape, Value};
 use shatterscope::kernel::Isa;
-use shatterscope::layer::{self, Affine, Conv, Dropout, Pool, Shortcut, Window};
-use shatterscope::math::Math;
+use shatterscope::layer::Window;
 use shatterscope::plan::{Plan, Storage, Want};
 use shatterscope::random::philox4x32_10;
 use shatterscope::{Error, Refusal};
 
 const WANTS: [Want; 4] = [Want::InputGradient, Want::DetachedGradient, Want::Gradients, Want::ParameterGradient];
-/// Key of dropout.
-const KEY: u64 = 7;
 
 /// Numbers that follow each other.
 pub(super) struct Draw(pub u32, pub u32);
@@ -99,21 +96,8 @@ fn under(draw: &mut Draw, at: Shape, padding: u32) -> Window {
     Window { height: of(at.height), width: of(at.width), stride: 1 + draw.below(2), padding }
 }
 
-/// A graph with all that it is run with, by points.
-pub(super) struct Case {
-    pub nodes: Vec<Node>,
-    pub points: usize,
-    pub mode: Mode,
-    pub parameters: Vec<f32>,
-    pub running: Vec<f32>,
-    /// Of each input.
-    pub inputs: Vec<Vec<f32>>,
-    /// (node, gradient) of each output.
-    pub seeds: Vec<(u32, Vec<f32>)>,
-}
-
 impl Case {
-    pub fn new(draw: &mut Draw, norms: bool) -> Self {
+    pub(super) fn new(draw: &mut Draw, norms: bool) -> Self {
         let nodes = drawn(draw, 16, norms);
         let graph = Graph::new(&nodes).unwrap();
         let points = 1 + draw.below(21) as usize;
@@ -131,290 +115,6 @@ impl Case {
             inputs: graph.inputs().map(|i| values(units(i) * points, salt(2 + i))).collect(),
             seeds: graph.outputs().map(|i| (i, values(units(i) * points, salt(4 + i)))).collect(),
             nodes,
-        }
-    }
-
-    fn mode<'r>(&self, running: &'r mut [f32]) -> exec::Mode<'r> {
-        match self.mode {
-            Mode::Training { step } => exec::Mode::Training { seed: KEY, step, running },
-            Mode::Probing => exec::Mode::Probing,
-            Mode::Inference => exec::Mode::Inference { running },
-        }
-    }
-
-    fn node(&self, i: u32) -> &Node {
-        &self.nodes[i as usize]
-    }
-
-    /// Whether points know of each other.
-    fn joins_points(&self) -> bool {
-        let norm = |node: &Node| match node.op {
-            Op::BatchNorm { .. } => self.mode != Mode::Inference,
-            op => op.norm().is_some(),
-        };
-        self.nodes.iter().any(norm)
-    }
-
-    fn dropout(&self, node: &Node, rate: f32) -> Option<Dropout> {
-        let Mode::Training { step } = self.mode else { return None };
-        Some(Dropout::new(KEY, step, node.address, rate).unwrap())
-    }
-}
-
-/// What came of it, in bits.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Outcome {
-    pub outputs: Vec<Vec<u32>>,
-    /// Of each input, None under a plan without them.
-    pub inputs: Vec<Option<Vec<u32>>>,
-    /// Gradients of the parameters.
-    gradient: Vec<u32>,
-    running: Vec<u32>,
-}
-
-/// `[unit][point]` as `[point][unit]`, or the other way round.
-pub(super) fn turned(x: &[f32], rows: usize) -> Vec<f32> {
-    let columns = x.len() / rows;
-    (0..columns).flat_map(|c| (0..rows).map(move |r| x[r * columns + c])).collect()
-}
-
-pub(super) fn as_units(x: &mut [f32]) -> &mut [[f32; 1]] {
-    x.as_chunks_mut::<1>().0
-}
-
-/// The definition: values and gradients of all nodes, `[unit][point]` of all points at once.
-pub(super) struct Walk<'c> {
-    case: &'c Case,
-    /// Whether the statistics of norms are constants in the backward pass.
-    detached: bool,
-    pub values: Vec<Vec<f32>>,
-    gradients: Vec<Option<Vec<f32>>>,
-    /// Of each node: bits or indices of maxima; the normalised operand; inverse deviations.
-    pub tapes: Vec<Vec<u8>>,
-    pub normalised: Vec<Vec<f32>>,
-    pub inverse: Vec<Vec<f32>>,
-    running: Vec<f32>,
-}
-
-impl<'c> Walk<'c> {
-    /// The values of all nodes, and where the weights of each begin and end, and its other parameters end.
-    pub fn values(case: &'c Case, detached: bool) -> (Self, Vec<(usize, usize, usize)>) {
-        let n = case.nodes.len();
-        let mut walk = Self {
-            case,
-            detached,
-            values: Vec::new(),
-            gradients: vec![None; n],
-            tapes: vec![Vec::new(); n],
-            normalised: vec![Vec::new(); n],
-            inverse: vec![Vec::new(); n],
-            running: case.running.clone(),
-        };
-        let (mut at, mut channel, mut spans) = (0, 0, Vec::new());
-        let graph = Graph::new(&case.nodes).unwrap();
-        for i in 0..n {
-            let facts = graph.facts(i as u32).unwrap();
-            let [weights, others] = facts.parameters.map(|len| len as usize);
-            spans.push((at, at + weights, at + weights + others));
-            let value = walk.forward(i, spans[i], channel);
-            walk.values.push(value);
-            (at, channel) = (at + weights + others, channel + facts.running as usize);
-        }
-        (walk, spans)
-    }
-
-    /// All outcomes, with gradients of inputs and parameters.
-    pub fn run(case: &'c Case, detached: bool) -> Outcome {
-        let (mut walk, spans) = Self::values(case, detached);
-        let (n, graph) = (case.nodes.len(), Graph::new(&case.nodes).unwrap());
-        let mut gradient = vec![0.0; case.parameters.len()];
-        for (i, of_output) in &case.seeds {
-            walk.gradients[*i as usize] = Some(turned(of_output, case.points));
-        }
-        for i in (0..n).rev() {
-            let (start, middle, end) = spans[i];
-            let (of_weights, of_others) = gradient[start..end].split_at_mut(middle - start);
-            walk.backward(i, &case.parameters[start..middle], (of_weights, of_others));
-        }
-        let by_points = |x: &[f32]| bits(&turned(x, x.len() / case.points));
-        Outcome {
-            outputs: case.seeds.iter().map(|(i, _)| by_points(&walk.values[*i as usize])).collect(),
-            inputs: graph.inputs().map(|i| walk.gradients[i as usize].as_deref().map(by_points)).collect(),
-            gradient: bits(&gradient),
-            running: bits(&walk.running),
-        }
-    }
-
-    fn forward(&mut self, i: usize, (start, middle, end): (usize, usize, usize), channel: usize) -> Vec<f32> {
-        let (case, points) = (self.case, self.case.points);
-        let node = &case.nodes[i];
-        let (w, b) = (&case.parameters[start..middle], &case.parameters[middle..end]);
-        if let Op::Input { .. } = node.op {
-            return turned(&case.inputs[i], points);
-        }
-        let (x, image) = (&self.values[node.x as usize], case.node(node.x).shape.image());
-        let units = node.shape.units().unwrap() as usize;
-        let mut y = vec![f32::NAN; units * points];
-        match node.op {
-            Op::Input { .. } => {}
-            Op::Reshape { .. } => y.copy_from_slice(x),
-            Op::Dense { .. } => layer::dense_forward(w, b, (units, x.len() / points, points), x, &mut y).unwrap(),
-            Op::Conv { channels, window, .. } => {
-                layer::conv_forward(&Conv { input: image, channels, window }, w, b, points, x, &mut y).unwrap();
-            }
-            Op::Relu => {
-                self.tapes[i] = vec![0; x.len().div_ceil(8)];
-                y.copy_from_slice(x);
-                layer::relu_forward(&mut y, &mut self.tapes[i]);
-            }
-            Op::Prelu { .. } => layer::prelu_forward(w, x, &mut y),
-            Op::Crelu => {
-                self.tapes[i] = vec![0; x.len().div_ceil(8)];
-                y[..x.len()].copy_from_slice(x);
-                layer::crelu_forward::<1>(image.plane() as usize * points, as_units(&mut y), &mut self.tapes[i]);
-            }
-            Op::BatchNorm { eps, momentum } => {
-                let norm =
-                    Norm { channels: image.channels as usize, plane: image.plane() as usize, points, eps, momentum };
-                let mut z = x.clone();
-                self.inverse[i] = norm.forward(case.mode, (w, b), &mut self.running[2 * channel..], (&mut z, &mut y));
-                self.normalised[i] = z;
-            }
-            Op::Normalise { .. } | Op::Centre => {
-                let eps = if let Op::Normalise { eps } = node.op { Some(eps) } else { None };
-                y.copy_from_slice(x);
-                let plane = image.plane() as usize * points;
-                for y in y.chunks_mut(plane) {
-                    let moments = layer::channel_norm_moments(y, points, eps.unwrap_or(1.0), Math::Libm);
-                    y.iter_mut().for_each(|y| {
-                        *y = if eps.is_some() { (*y - moments.mean) * moments.inv } else { *y - moments.mean };
-                    });
-                    self.inverse[i].push(moments.inv);
-                }
-            }
-            Op::AveragePool { window } => {
-                layer::average_pool_forward(&Pool { input: image, window }, points, x, &mut y).unwrap();
-            }
-            Op::MaxPool { window } => {
-                self.tapes[i] = vec![0xff; y.len()];
-                let pool = Pool { input: image, window };
-                layer::max_pool_forward(&pool, points, x, &mut y, &mut self.tapes[i]).unwrap();
-            }
-            Op::Dropout { rate } => {
-                y.copy_from_slice(x);
-                if let Some(dropout) = case.dropout(node, rate) {
-                    layer::dropout_forward(&dropout, 0, points, &mut y);
-                }
-            }
-            Op::Shortcut { channels, stride } => {
-                layer::shortcut_forward(&Shortcut { input: image, channels, stride }, points, x, &mut y).unwrap();
-            }
-            Op::Add { a, b } => {
-                y.copy_from_slice(&self.values[node.y as usize]);
-                layer::join_forward(a, x, b, &mut y);
-            }
-        }
-        y
-    }
-
-    fn backward(&mut self, i: usize, w: &[f32], (of_weights, of_others): (&mut [f32], &mut [f32])) {
-        let (case, points) = (self.case, self.case.points);
-        let node = &case.nodes[i];
-        if let Op::Input { .. } = node.op {
-            return;
-        }
-        let mut g = self.gradients[i].clone().unwrap();
-        let (x, image) = (&self.values[node.x as usize], case.node(node.x).shape.image());
-        let mut to = vec![f32::NAN; x.len()];
-        match node.op {
-            Op::Input { .. } => {}
-            Op::Reshape { .. } => to = g,
-            Op::Dense { .. } => {
-                let shape = (g.len() / points, x.len() / points, points);
-                layer::dense_backward_input(w, shape, &g, &mut to).unwrap();
-                layer::dense_backward_parameters(shape, x, &g, of_weights, of_others).unwrap();
-            }
-            Op::Conv { channels, window, .. } => {
-                let conv = Conv { input: image, channels, window };
-                layer::conv_backward_input(&conv, w, points, &g, &mut to).unwrap();
-                layer::conv_backward_parameters(&conv, points, x, &g, of_weights, of_others).unwrap();
-            }
-            Op::Relu => {
-                layer::relu_backward(&mut g, &self.tapes[i]);
-                to = g;
-            }
-            Op::Prelu { .. } => {
-                layer::prelu_backward_input(w, x, &g, &mut to);
-                layer::prelu_backward_parameters(points, x, &g, of_weights);
-            }
-            Op::Crelu => {
-                layer::crelu_backward::<1>(image.plane() as usize * points, as_units(&mut g), &self.tapes[i]);
-                to.copy_from_slice(&g[..x.len()]);
-            }
-            Op::BatchNorm { .. } => {
-                let plane = image.plane() as usize * points;
-                let own = self.normalised[i].chunks(plane).zip(of_weights.iter_mut().zip(of_others));
-                for (c, (g, (xhat, (of_gamma, of_beta)))) in g.chunks_mut(plane).zip(own).enumerate() {
-                    layer::channel_norm_backward_parameters(g, xhat, points, of_gamma, of_beta);
-                    let (inverse, affine) = (self.inverse[i][c], Some(Affine { gamma: w[c], beta: 0.0 }));
-                    if case.mode == Mode::Inference || self.detached {
-                        layer::batch_norm_backward_detached(g, inverse, affine);
-                    } else {
-                        layer::channel_norm_backward_full(g, xhat, points, inverse, affine);
-                    }
-                }
-                to = g;
-            }
-            Op::Normalise { .. } => {
-                let plane = image.plane() as usize * points;
-                let own = self.values[i].chunks(plane).zip(&self.inverse[i]);
-                for (g, (xhat, inverse)) in g.chunks_mut(plane).zip(own) {
-                    if self.detached {
-                        layer::batch_norm_backward_detached(g, *inverse, None);
-                    } else {
-                        layer::channel_norm_backward_full(g, xhat, points, *inverse, None);
-                    }
-                }
-                to = g;
-            }
-            Op::Centre => {
-                for g in g.chunks_mut(image.plane() as usize * points) {
-                    let mean = layer::channel_norm_moments(g, points, 1.0, Math::Libm).mean;
-                    g.iter_mut().for_each(|g| *g -= if self.detached { 0.0 } else { mean });
-                }
-                to = g;
-            }
-            Op::AveragePool { window } => {
-                layer::average_pool_backward(&Pool { input: image, window }, points, &g, &mut to).unwrap();
-            }
-            Op::MaxPool { window } => {
-                let pool = Pool { input: image, window };
-                layer::max_pool_backward(&pool, points, &self.tapes[i], &g, &mut to).unwrap();
-            }
-            Op::Dropout { rate } => {
-                if let Some(dropout) = case.dropout(node, rate) {
-                    layer::dropout_backward(&dropout, 0, points, &mut g);
-                }
-                to = g;
-            }
-            Op::Shortcut { channels, stride } => {
-                let shortcut = Shortcut { input: image, channels, stride };
-                layer::shortcut_backward(&shortcut, points, &g, &mut to).unwrap();
-            }
-            Op::Add { a, b } => {
-                self.add(node.x, g.iter().map(|g| a * g).collect());
-                to = g.iter().map(|g| b * g).collect();
-            }
-        }
-        self.add(node.y, to);
-    }
-
-    /// The first gradient of a value is stored, each other added to what is there.
-    fn add(&mut self, x: u32, part: Vec<f32>) {
-        let sum = &mut self.gradients[x as usize];
-        match sum {
-            Some(sum) => sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part),
-            None => *sum = Some(part),
         }
     }
 }

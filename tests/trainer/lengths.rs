@@ -7,12 +7,20 @@ use shatterscope::exec::{Buffers, Executor, Options};
 use shatterscope::graph::Node;
 use shatterscope::kernel::Isa;
 use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
+use shatterscope::network::{self, Derivative, Schedule, Statistics};
 use shatterscope::plan::{Plan, Storage, Want, place};
 use shatterscope::train::{Init, Start};
 use shatterscope::{Buffer, Error, Refusal};
 use shatterscope_layers::{Layer, to_graph};
 
-const WANTS: [Want; 4] = [Want::Output, Want::InputGradient, Want::Gradients, Want::ParameterGradient];
+const WANTS: [Want; 6] = [
+    Want::Output,
+    Want::Tangent,
+    Want::DetachedGradient,
+    Want::InputGradient,
+    Want::Gradients,
+    Want::ParameterGradient,
+];
 
 /// What a plan says of lengths.
 #[derive(Debug, Default, PartialEq)]
@@ -103,7 +111,7 @@ fn lengths_by_hand() {
 /// Plans layers, whatever is wanted of them: where it is refused, it is for all.
 fn plan(layers: &[Layer]) -> Result<(), Refusal> {
     let told = WANTS.map(|want| planned(layers, want, |_| ()).map_err(refusal));
-    assert_eq!(told, [told[0]; 4], "{layers:?}");
+    assert_eq!(told, [told[0]; WANTS.len()], "{layers:?}");
     told[0]
 }
 
@@ -175,7 +183,10 @@ fn lists_that_do_not_fit_are_refused() {
     }
     let norm = |eps, momentum| Layer::BatchNorm { image: vector(3), eps, momentum };
     assert_eq!(plan(&[norm(0.0, 1.0)]), Ok(()));
-    for eps in [-1e-9, f32::NAN, f32::INFINITY] {
+    for eps in [0.0, f32::from_bits(1), f32::MAX] {
+        assert_eq!(plan(&[norm(eps, 0.5)]), Ok(()));
+    }
+    for eps in [-1e-9, -f32::from_bits(1), f32::MIN, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         assert_eq!(refused(&[norm(eps, 0.1)]), Refusal::Eps);
     }
     for momentum in [-0.1, 1.1, f32::NAN] {
@@ -280,13 +291,15 @@ proptest! {
     /// Tests have overflow checks: a sum or product that wraps would be a panic here.
     #[test]
     fn no_list_of_layers_overflows(
-        first in images(),
+        input in images(),
         drawn in proptest::collection::vec((
             (0..11u8, 0..4u8, extreme()), images(), (extreme(), extreme(), extreme(), extreme()), any::<(f32, f32)>(),
         ), 0..8),
         (batch, tile) in (extreme(), 0..66u32),
+        (first, count, resident) in (extreme(), extreme(), extreme()),
+        (forward, full, blocks) in any::<(bool, bool, bool)>(),
     ) {
-        let mut image = first;
+        let mut image = input;
         let layers: Vec<Layer> = drawn.into_iter().map(|(kind, other, (height, width, stride, padding), numbers)| {
             let (layer, after) = hostile(image, kind, other, Window { height, width, stride, padding }, numbers);
             image = after;
@@ -331,6 +344,29 @@ proptest! {
             for (batch, tile) in [(batch, tile), (1 + batch % (1 << 24), 1 + tile % 64)] {
                 let _ = (plan.values_len(batch, tile), plan.tape_len(batch, tile));
                 let _ = (plan.tape_tile_len(tile), plan.gathered_len(tile), plan.statistics_len());
+            }
+            let points = network::Options {
+                first,
+                count,
+                derivative: if forward { Derivative::Forward } else { Derivative::Reverse },
+                statistics: if full { Statistics::Full } else { Statistics::Detached },
+                schedule: if blocks { Schedule::Blocks { resident } } else { Schedule::WholeBatch },
+                ..network::Options::new(batch)
+            };
+            let whole = 1 + batch % (1 << 24);
+            for (points, tile) in [
+                (points, tile),
+                (network::Options { points: whole, first: 0, count: whole, ..points }, 1 + tile % 64),
+            ] {
+                let told = plan.run(&points, tile);
+                prop_assert!(told.is_err() || points.want() == want);
+                if let Ok(lengths) = told {
+                    let units = u128::from(plan.units) * if forward { 2 } else { 1 };
+                    prop_assert_eq!(u128::from(lengths.values_len), units * u128::from(lengths.resident));
+                    let tiles = u128::from(lengths.resident / u64::from(tile));
+                    let tape = u128::from(plan.tape_tile_len(tile)) * tiles;
+                    prop_assert_eq!(u128::from(lengths.tape_len), if forward { 0 } else { tape });
+                }
             }
             let options = Options { batch, isa: Isa::Portable };
             let buffers = Buffers::of_outputs(&mut [], &mut []);

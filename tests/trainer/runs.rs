@@ -1,13 +1,13 @@
 //! `exec::Run` on random graphs, in all schedules and both modes, compared with the defining loops; and the closed form of families.
-use super::dags::{self, Case, Draw, How, Walk, as_units, simulated, turned};
+use super::dags::{self, Draw, How, simulated};
 use super::machine::{Mode, Planned, bits, values};
+use super::tangents::tangents;
+use super::walk::{Case, Walk, turned};
 use super::workers::Order;
 use shatterscope::Pass;
 use shatterscope::exec::{Buffers, Run, Source};
-use shatterscope::graph::{Graph, Node, Op};
+use shatterscope::graph::{Graph, Node};
 use shatterscope::kernel::Isa;
-use shatterscope::layer::{self, Conv, Pool, Shortcut};
-use shatterscope::math::Math;
 use shatterscope::network::{
     Derivative, Family, Input, Norm, Observer, Options, Readout, Schedule, Seen, Spec, Statistics,
 };
@@ -18,83 +18,6 @@ fn beside<'v>(points: usize, all: impl Iterator<Item = &'v [f32]> + Clone) -> Ve
     let row =
         |p: usize| all.clone().flat_map(move |x| x[p * x.len() / points..(p + 1) * x.len() / points].iter().copied());
     (0..points).flat_map(row).collect()
-}
-
-/// The tangents of all nodes by the definition: `[unit][point]` of all points at once.
-fn tangents(
-    case: &Case,
-    walk: &Walk,
-    spans: &[(usize, usize, usize)],
-    of_inputs: &[Vec<f32>],
-    full: bool,
-) -> Vec<Vec<f32>> {
-    let points = case.points;
-    let mut all: Vec<Vec<f32>> = Vec::new();
-    for (i, node) in case.nodes.iter().enumerate() {
-        if node.is_input() {
-            all.push(turned(&of_inputs[i], points));
-            continue;
-        }
-        let (x, t) = (&walk.values[node.x as usize], all[node.x as usize].clone());
-        let image = case.nodes[node.x as usize].shape.image();
-        let w = &case.parameters[spans[i].0..spans[i].1];
-        let (units, plane) = (node.shape.units().unwrap() as usize, image.plane() as usize * points);
-        let mut y = vec![f32::NAN; units * points];
-        match node.op {
-            Op::Input { .. } => {}
-            Op::Reshape { .. } | Op::Dropout { .. } => y = t,
-            Op::Dense { .. } => layer::dense_forward(w, &[], (units, t.len() / points, points), &t, &mut y).unwrap(),
-            Op::Conv { channels, window, .. } => {
-                layer::conv_forward(&Conv { input: image, channels, window }, w, &[], points, &t, &mut y).unwrap();
-            }
-            Op::Relu => {
-                y = t;
-                layer::relu_tangent(&mut x.clone(), &mut y);
-            }
-            Op::Prelu { .. } => layer::prelu_backward_input(w, x, &t, &mut y),
-            Op::Crelu => {
-                let mut values = y.clone();
-                values[..x.len()].copy_from_slice(x);
-                y[..x.len()].copy_from_slice(&t);
-                layer::crelu_tangent::<1>(plane, as_units(&mut values), as_units(&mut y));
-            }
-            Op::BatchNorm { .. } | Op::Normalise { .. } | Op::Centre => {
-                y = t;
-                let xhat = if let Op::BatchNorm { .. } = node.op { &walk.normalised[i] } else { &walk.values[i] };
-                for (c, (t, xhat)) in y.chunks_mut(plane).zip(xhat.chunks(plane)).enumerate() {
-                    let inverse = walk.inverse[i].get(c).copied().unwrap_or(1.0);
-                    match (node.op, full) {
-                        (Op::Centre, true) => {
-                            let mean = layer::channel_norm_moments(t, points, 1.0, Math::Libm).mean;
-                            t.iter_mut().for_each(|t| *t -= mean);
-                        }
-                        (Op::Centre, false) => {}
-                        (_, true) => layer::channel_norm_backward_full(t, xhat, points, inverse, None),
-                        (_, false) => layer::batch_norm_backward_detached(t, inverse, None),
-                    }
-                    if let Op::BatchNorm { .. } = node.op {
-                        t.iter_mut().for_each(|t| *t *= w[c]);
-                    }
-                }
-            }
-            Op::AveragePool { window } => {
-                layer::average_pool_forward(&Pool { input: image, window }, points, &t, &mut y).unwrap();
-            }
-            Op::MaxPool { window } => {
-                let pool = Pool { input: image, window };
-                layer::max_pool_tangent(&pool, points, &walk.tapes[i], &t, &mut y).unwrap();
-            }
-            Op::Shortcut { channels, stride } => {
-                layer::shortcut_forward(&Shortcut { input: image, channels, stride }, points, &t, &mut y).unwrap();
-            }
-            Op::Add { a, b } => {
-                y.copy_from_slice(&all[node.y as usize]);
-                layer::join_forward(a, &t, b, &mut y);
-            }
-        }
-        all.push(y);
-    }
-    all
 }
 
 fn run<const R: usize, const T: usize>(
@@ -151,7 +74,7 @@ fn runs_have_the_bits_of_the_plain_loops() {
             let by_point = |x: &Vec<u32>| x.iter().map(|x| f32::from_bits(*x)).collect::<Vec<_>>();
             let outputs: Vec<_> = outcome.outputs.iter().map(by_point).collect();
             let gradients: Vec<_> = outcome.inputs.iter().map(|x| by_point(x.as_ref().unwrap())).collect();
-            let moved = tangents(&case, &walk, &spans, &case.inputs, full);
+            let moved = tangents(&case, &walk, &spans, &case.inputs, full).0;
             let moved: Vec<_> =
                 graph.outputs().map(|i| &moved[i as usize]).map(|t| turned(t, t.len() / case.points)).collect();
             let outputs = wanted(&beside(case.points, outputs.iter().map(Vec::as_slice)));
@@ -193,7 +116,7 @@ struct Values(Vec<Vec<f32>>);
 impl Observer for Values {
     fn see(&mut self, seen: &Seen<'_>) {
         if seen.pass == Pass::Forward {
-            let values = &mut self.0[seen.operation as usize];
+            let values = &mut self.0[seen.node as usize];
             (0..seen.count).for_each(|point| values.extend(seen.point(point)));
         }
     }
@@ -260,7 +183,7 @@ fn families_are_graphs() {
     for family in families {
         for norm in [Norm::None, Norm::Centre, Norm::Batch] {
             for readout in [Readout::Relu, Readout::Linear, Readout::NormRelu] {
-                for (depth, width) in [(1, 1), (1, 5), (2, 3), (3, 4), (6, 2)] {
+                for (depth, width) in [(1, 1), (2, 1), (5, 1), (1, 5), (2, 3), (3, 4), (6, 2)] {
                     let spec = Spec {
                         readout,
                         bias_std: depth as f32 - 2.0,

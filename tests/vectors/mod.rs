@@ -9,7 +9,7 @@ use shatterscope::contract::{Digest, canonical_bits};
 use shatterscope::kernel::{self, Isa, Red16, naive};
 use shatterscope::layer::{self, Affine};
 use shatterscope::math::Math;
-use shatterscope::network::{Block, Dense, Init, Network, Role, Seeded, Spec, Weights};
+use shatterscope::network::{Block, Dense, Init, Role, Seeded, Spec, Weights};
 use shatterscope::probe::{Autocorrelation, Endpoint, Grid, Series, autocorrelation, brown_noise, white_noise};
 use shatterscope::random::{Normal, Purpose, Stream, philox4x32_10};
 use std::path::Path;
@@ -432,7 +432,7 @@ fn weights() {
             continue;
         };
         let golden = case_of(given);
-        let drawn = draw(Network::Family(golden.spec), &golden.seeded(uint(&case["run"]) as u32));
+        let drawn = draw(&golden.spec, &golden.seeded(uint(&case["run"]) as u32));
         let (last, rest) = drawn.split_last().unwrap();
         same(&rest[0].0, &floats(&case["stem"]), &case);
         same(&rest[0].1, &floats(&case["stem_bias"]), &case);

@@ -1,5 +1,6 @@
 use shatterscope::Error;
-use shatterscope::network::{Buffers, Layer, Network, Plan};
+use shatterscope::exec::Buffers;
+use shatterscope::plan::{Plan, RunLengths};
 use shatterscope::wire::{Part, Run, VALUE_BYTES};
 
 /// Most bytes that the statics (without the arena) and the stack of any board take together in a run, and in a training on a core of
@@ -30,12 +31,10 @@ pub struct Layout {
     pub outputs: u64,
     /// Digests or a frame of values, where the part asks for them.
     pub part: u64,
-    /// Activations.
-    pub activations: u64,
-    /// Means and inverse deviations.
+    /// Values, gradients and tangents of the resident points.
+    pub values: u64,
+    /// Statistics of norms.
     pub statistics: u64,
-    /// Normalised activations.
-    pub normalised: u64,
     /// Tape, rounded up to words.
     pub tape: u64,
     /// The panel of weights: what is left, up to the largest matrix.
@@ -56,8 +55,8 @@ impl Layout {
     ///
     /// # Errors
     /// [`Short`] where not even the smallest panel fits.
-    pub fn of(network: &Network, plan: &Plan, part: Part, words: u64) -> Result<Self, Short> {
-        let part = match part {
+    fn of(plan: &Plan, lengths: &RunLengths, (run, words): (&Run, u64)) -> Result<Self, Short> {
+        let part = match run.part {
             Part::Gradient | Part::Outputs => 0,
             // Two directions of two words each.
             Part::Digests { count, .. } => count as u64 * 4,
@@ -66,26 +65,25 @@ impl Layout {
             Part::Values { .. } => VALUE_BYTES as u64 / 4,
         };
         let mut layout = Self {
-            gradient: plan.gradient_len,
-            outputs: plan.outputs_len,
+            gradient: lengths.gradient_len,
+            outputs: lengths.outputs_len,
             part,
-            activations: plan.activations_len,
-            statistics: plan.statistics_len,
-            normalised: plan.normalised_len,
-            tape: plan.tape_len.div_ceil(4),
-            panel: plan.panel_len,
+            values: lengths.values_len,
+            statistics: lengths.statistics_len,
+            tape: lengths.tape_len.div_ceil(4),
+            panel: run.spec.panel_len(),
         };
         let least = layout.words();
         let left = words.checked_sub(least).ok_or(Short { need: 4 * least, have: 4 * words })?;
-        let largest = matrix_len(network).max(plan.panel_len);
-        layout.panel = largest.min(plan.panel_len.saturating_add(left));
+        let largest = matrix_len(plan).max(layout.panel);
+        layout.panel = largest.min(layout.panel.saturating_add(left));
         Ok(layout)
     }
 
     /// All of it.
     pub fn words(&self) -> u64 {
         let results = self.gradient.saturating_add(self.outputs).saturating_add(self.part);
-        let kept = self.activations.saturating_add(self.statistics).saturating_add(self.normalised);
+        let kept = self.values.saturating_add(self.statistics);
         results.saturating_add(kept).saturating_add(self.tape).saturating_add(self.panel)
     }
 
@@ -94,7 +92,7 @@ impl Layout {
         4 * self.words()
     }
 
-    /// The pieces of the arena; empty ones where it is too short, which the executor then refuses by name.
+    /// The pieces of the arena; empty ones where it is too short, which the run then refuses by name.
     pub(crate) fn cut<'a>(&self, arena: &'a mut [f32]) -> Pieces<'a> {
         let mut rest = arena;
         let mut take = |words: u64| {
@@ -104,11 +102,11 @@ impl Layout {
         };
         let (gradient, outputs, part) = (take(self.gradient), take(self.outputs), take(self.part));
         let buffers = Buffers {
-            activations: take(self.activations),
+            values: take(self.values),
             statistics: take(self.statistics),
-            normalised: take(self.normalised),
             tape: bytemuck::cast_slice_mut(take(self.tape)),
-            panel: take(self.panel),
+            scratch: take(self.panel),
+            gathered: &mut [],
         };
         Pieces { gradient, outputs, part, buffers }
     }
@@ -122,21 +120,20 @@ pub(crate) struct Pieces<'a> {
 }
 
 /// Elements of the largest matrix: a longer panel than that is of no use.
-fn matrix_len(network: &Network) -> u64 {
-    let dense = network.distinct().filter_map(|i| match network.layer(i) {
-        Some(Layer::Dense(dense)) => Some(dense.fan_in as u64 * dense.fan_out as u64),
-        _ => None,
-    });
-    dense.max().unwrap_or(1)
+fn matrix_len(plan: &Plan) -> u64 {
+    let graph = plan.graph();
+    // The multiply-adds of a dense layer are as many as its weights.
+    graph.distinct().filter_map(|i| graph.facts(i)).map(|facts| facts.multiply_adds).max().unwrap_or(1)
 }
 
-/// What a request asks of the core: the plan, and the layout in an arena of `words`, of which `Run::ram` may leave less.
+/// What a request asks of the core: the lengths of the run, and the layout in an arena of `words`, of which `Run::ram` may leave less.
 ///
 /// # Errors
 /// [`Error`] of the plan; [`Short`] of the layout.
-pub fn layout(run: &Run, tile: u32, words: u64) -> Result<(Plan, Result<Layout, Short>), Error> {
-    let network = Network::Family(run.spec);
-    let plan = network.plan(&run.options(), tile)?;
+pub fn layout(run: &Run, tile: u32, words: u64) -> Result<(RunLengths, Result<Layout, Short>), Error> {
+    let options = run.options();
+    let plan = Plan::family(&run.spec, options.want())?;
+    let lengths = plan.run(&options, tile)?;
     let words = limited(words, run.ram, OVERHEAD);
-    Ok((plan, Layout::of(&network, &plan, run.part, words)))
+    Ok((lengths, Layout::of(&plan, &lengths, (run, words))))
 }

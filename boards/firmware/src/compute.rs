@@ -4,7 +4,10 @@ use crate::device::{Gone, Machine};
 use crate::tap::Tap;
 use shatterscope::Error;
 use shatterscope::contract::Digest;
-use shatterscope::network::{Executor, Input, Network, Seeded, Serial, Weights, Workers};
+use shatterscope::exec::{self, Source};
+use shatterscope::graph::Graph;
+use shatterscope::network::{Input, Seeded, Serial, Workers};
+use shatterscope::plan::Plan;
 use shatterscope::wire::{Decoder, Done, Frame, MAX_FRAME, Message, Part, Run, VALUE_BYTES, Why};
 
 /// How a run ended.
@@ -50,22 +53,22 @@ pub(crate) fn compute<const R: usize, const T: usize, M: Machine>(
 /// How the arena is cut; None after a refusal.
 #[inline(never)]
 fn prepare<M: Machine>(run: &Run, tile: u32, words: u64, answer: &mut Answer<M>) -> Result<Option<Layout>, Gone> {
-    let network = Network::Family(run.spec);
     let end = match run.part {
         Part::Gradient | Part::Outputs => 0,
         Part::Digests { first, count } | Part::Profile { first, count } => first.saturating_add(count),
-        Part::Values { operation, .. } => operation.saturating_add(1),
+        Part::Values { node, .. } => node.saturating_add(1),
     };
+    let nodes = Graph::family(&run.spec).map_or(0, |graph| graph.len());
     let refused = match layout(run, tile, words) {
-        Ok((_, Ok(layout))) if end <= network.len() => return Ok(Some(layout)),
-        Ok((_, Ok(_))) => answer.refuse(Why::Operation, end as u64, network.len() as u64),
+        Ok((_, Ok(layout))) if end as usize <= nodes => return Ok(Some(layout)),
+        Ok((_, Ok(_))) => answer.refuse(Why::Operation, end as u64, nodes as u64),
         Ok((_, Err(short))) => answer.refuse(Why::Memory, short.need, short.have),
         Err(error) => refuse(error, answer),
     };
     refused.map(|()| None)
 }
 
-/// The run itself. Values and digests of operations are said on the way; the error is that of the transport.
+/// The run itself. Values and digests of nodes are said on the way; the error is that of the transport.
 fn execute<const R: usize, const T: usize, M: Machine>(
     run: &Run,
     layout: &Layout,
@@ -76,24 +79,30 @@ fn execute<const R: usize, const T: usize, M: Machine>(
 ) -> Result<Outcome, Gone> {
     let pieces = layout.cut(arena);
     let weights = Seeded::with(&run.spec, run.seed, run.run, run.normal, run.math);
-    let mut made = Executor::<_, _, R, T>::new(
-        Network::Family(run.spec),
-        &weights,
+    let options = run.options();
+    let plan = Plan::family(&run.spec, options.want());
+    let plan = match &plan {
+        Ok(plan) => plan,
+        Err(error) => return Ok(Outcome::Failed(*error)),
+    };
+    let mut made = exec::Run::<_, R, T>::new(
+        plan,
+        Source::Seeded(&weights),
         &Serial,
         Input::Grid { from: run.from, step: run.step },
-        run.options(),
+        options,
         pieces.buffers,
         pieces.outputs,
         pieces.gradient,
     );
-    // By reference: a move would be a second executor on the stack.
-    let executor = match &mut made {
-        Ok(executor) => executor,
+    // By reference: a move would be a second run on the stack.
+    let machine = match &mut made {
+        Ok(machine) => machine,
         Err(error) => return Ok(Outcome::Failed(*error)),
     };
     let mut tap = Tap::new(run, bytemuck::cast_slice_mut(pieces.part), answer);
     tap.answer.machine().begin();
-    let outcome = steps(executor, run, decoder, &mut tap);
+    let outcome = steps(machine, run, decoder, &mut tap);
     done.ticks = tap.answer.machine().end(matches!(outcome, Ok(Outcome::Complete)));
     match run.part {
         Part::Digests { .. } | Part::Profile { .. } => tap.say_words(),
@@ -105,20 +114,20 @@ fn execute<const R: usize, const T: usize, M: Machine>(
 }
 
 /// Steps to the end, with a look at the transport between them.
-fn steps<W: Weights, K: Workers, M: Machine, const R: usize, const T: usize>(
-    executor: &mut Executor<W, K, R, T>,
+fn steps<K: Workers, M: Machine, const R: usize, const T: usize>(
+    machine: &mut exec::Run<K, R, T>,
     run: &Run,
     decoder: &mut Decoder,
     tap: &mut Tap<M>,
 ) -> Result<Outcome, Gone> {
     loop {
-        match executor.step_observed(run.report_interval(), tap) {
+        match machine.step_observed(run.report_interval(), tap) {
             Ok(step) if step.is_done() => return Ok(Outcome::Complete),
             Ok(_) => {}
             Err(error) => return Ok(Outcome::Failed(error)),
         }
         tap.outcome?;
-        let (done, of) = (executor.multiply_adds(), executor.plan().multiply_adds);
+        let (done, of) = (machine.multiply_adds(), machine.lengths().multiply_adds);
         tap.answer.say(Message::Progress { done, of })?;
         if cancelled(decoder, tap.answer)? {
             return Ok(Outcome::Cancelled);

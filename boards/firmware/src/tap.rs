@@ -7,7 +7,7 @@ use shatterscope::kernel::Isa;
 use shatterscope::network::{Observer, Seen};
 use shatterscope::wire::{Part, Run, VALUE_BYTES};
 
-/// Takes what a part asks for out of a run: digests and ticks of operations are kept, values of one are sent at once.
+/// Takes what a part asks for out of a run: digests and ticks of nodes are kept, values of one are sent at once.
 pub(crate) struct Tap<'a, 'b, M> {
     run: &'a Run,
     /// Two words a digest or number of ticks, or the values of the frame at hand.
@@ -63,7 +63,7 @@ impl<'a, 'b, M: Machine> Tap<'a, 'b, M> {
         self.len = 0;
     }
 
-    /// Says the digests or ticks of all operations.
+    /// Says the digests or ticks of all nodes.
     pub fn say_words(&mut self) {
         for (i, frame) in self.words.chunks(VALUE_BYTES / 4).enumerate() {
             for pair in frame.as_chunks::<2>().0 {
@@ -77,9 +77,9 @@ impl<'a, 'b, M: Machine> Tap<'a, 'b, M> {
         self.said = (self.words.len() / 2) as u32;
     }
 
-    /// The two words of one operation and direction, of `count` operations from `first` on, behind so many other pairs.
-    fn pair(&mut self, skip: usize, (pass, operation): (Pass, u32), first: u32, count: u32) -> Option<&mut [u32; 2]> {
-        let at = operation.checked_sub(first).filter(|at| *at < count)?;
+    /// The two words of one node and direction, of `count` nodes from `first` on, behind so many other pairs.
+    fn pair(&mut self, skip: usize, (pass, node): (Pass, u32), first: u32, count: u32) -> Option<&mut [u32; 2]> {
+        let at = node.checked_sub(first).filter(|at| *at < count)?;
         self.words.as_chunks_mut::<2>().0.get_mut(skip + 2 * at as usize + usize::from(pass == Pass::Backward))
     }
 
@@ -97,15 +97,15 @@ impl<M: Machine> Observer for Tap<'_, '_, M> {
             Part::Gradient | Part::Outputs | Part::Profile { .. } => {}
             Part::Digests { first, count } => {
                 let slice = self.slice(seen);
-                let Some(kept) = self.pair(0, (seen.pass, seen.operation), first, count) else { return };
+                let Some(kept) = self.pair(0, (seen.pass, seen.node), first, count) else { return };
                 let mut digest = Digest { hash: whole(kept), bytes: 0 };
                 for point in slice {
                     seen.point(point).for_each(|x| digest.push(x));
                 }
                 *kept = halves(digest.hash);
             }
-            Part::Values { pass, operation } => {
-                if (seen.pass, seen.operation) == (pass, operation) {
+            Part::Values { pass, node } => {
+                if (seen.pass, seen.node) == (pass, node) {
                     for point in self.slice(seen) {
                         seen.point(point).for_each(|x| self.value(x));
                     }
@@ -114,14 +114,23 @@ impl<M: Machine> Observer for Tap<'_, '_, M> {
         }
     }
 
-    // The stack of what it does is not to be that of the executor's steps.
+    // Both passes of a node are shown in forward mode, so the node alone decides.
+    fn looks(&self, _: Pass, node: u32) -> bool {
+        match self.run.part {
+            Part::Gradient | Part::Outputs | Part::Profile { .. } => false,
+            Part::Digests { first, count } => node.checked_sub(first).is_some_and(|at| at < count),
+            Part::Values { node: wanted, .. } => node == wanted,
+        }
+    }
+
+    // Out of line: its stack is not part of the executor's steps.
     #[inline(never)]
-    fn worked(&mut self, pass: Pass, operation: u32) {
+    fn worked(&mut self, pass: Pass, node: u32) {
         let Part::Profile { first, count } = self.run.part else { return };
-        let Some(now) = self.answer.machine().mark(pass, operation) else { return };
+        let Some(now) = self.answer.machine().mark(pass, node) else { return };
         let took = now.saturating_sub(self.ticks);
         self.ticks = now;
-        if let Some(kept) = self.pair(NAME, (pass, operation), first, count) {
+        if let Some(kept) = self.pair(NAME, (pass, node), first, count) {
             *kept = halves(whole(kept).saturating_add(took));
         }
     }

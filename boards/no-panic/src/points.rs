@@ -1,11 +1,11 @@
 //! Runs over sets of points: graphs as words and in closed form, weights stored and drawn.
 use crate::{buffer, slice};
 use core::hint::black_box;
-use shatterscope::Error;
 use shatterscope::exec::{Buffers, Run, Source};
 use shatterscope::graph::{Graph, NodeWords};
-use shatterscope::network::{Input, Options, Seeded, Serial, Spec};
+use shatterscope::network::{Input, Observer, Options, Seeded, Seen, Serial, Spec};
 use shatterscope::plan::{Cursor, Plan, Want};
+use shatterscope::{Error, Pass};
 
 pub fn everything() {
     let spec: Spec = black_box(Spec::feedforward(black_box(3), black_box(4)));
@@ -20,7 +20,7 @@ pub fn everything() {
 fn family(spec: &Spec, source: Source) -> Result<(), Error> {
     let graph = black_box(Graph::family(spec)?);
     black_box((graph.node(black_box(2)), graph.facts(black_box(3)), graph.len()));
-    black_box((graph.inputs().count(), graph.outputs().count()));
+    black_box((graph.inputs().count(), graph.outputs().count(), graph.distinct().count()));
     let want: Want = black_box(Want::DetachedGradient);
     points(&Plan::family(spec, want)?, source)
 }
@@ -33,6 +33,7 @@ fn listed(words: &[NodeWords], source: Source) -> Result<(), Error> {
 
 fn points(plan: &Plan, source: Source) -> Result<(), Error> {
     black_box(plan.slots_of(black_box(1)));
+    let _ = black_box(source.panel_len(plan));
     let options: Options = black_box(Options::new(20));
     black_box((options.want(), plan.run(&options, black_box(4))?));
     let mut cursor: Cursor = black_box(Cursor::start(plan, &options));
@@ -45,6 +46,22 @@ fn points(plan: &Plan, source: Source) -> Result<(), Error> {
     let _ = black_box(run::<4, 4>(plan, source));
     let _ = black_box(run::<2, 16>(plan, source));
     Ok(())
+}
+
+/// Reads all that is shown to it.
+struct Sum(f32);
+
+impl Observer for Sum {
+    fn see(&mut self, seen: &Seen<'_>) {
+        for point in 0..black_box(seen.count) {
+            seen.point(point).for_each(|x| self.0 += x);
+        }
+        black_box(self.0);
+    }
+
+    fn looks(&self, _: Pass, operation: u32) -> bool {
+        black_box(operation) != 1
+    }
 }
 
 fn run<const R: usize, const T: usize>(plan: &Plan, source: Source) -> Result<(), Error> {
@@ -70,5 +87,6 @@ fn run<const R: usize, const T: usize>(plan: &Plan, source: Source) -> Result<()
     .with_cotangent(slice(&[1.0; 4]))?;
     black_box((run.lengths(), run.multiply_adds()));
     black_box(run.step(black_box(1))?.is_done());
+    black_box(run.step_observed(black_box(1), &mut Sum(0.0))?.is_done());
     run.run()
 }

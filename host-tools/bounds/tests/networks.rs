@@ -1,31 +1,31 @@
-//! The executor on buffers of exactly the planned lengths: rectifiers, norms and joins on registers, tiles half full.
+//! Runs over points on buffers of exactly the planned lengths: rectifiers, norms and joins on registers, tiles half full.
 use shatterscope::contract::Digest;
+use shatterscope::exec::{Buffers, Run, Source};
 use shatterscope::kernel::Isa;
-use shatterscope::network::{
-    Buffers, Executor, Family, Network, Norm, Options, Schedule, Seeded, Serial, Spec, Statistics,
-};
+use shatterscope::network::{Family, Norm, Options, Schedule, Seeded, Serial, Spec, Statistics};
+use shatterscope::plan::Plan;
 use shatterscope::probe::Grid;
 use shatterscope_bounds::available;
 
 fn gradient<const R: usize, const T: usize>(spec: Spec, options: Options) -> Digest {
-    let network = Network::Family(spec);
-    let plan = network.plan(&options, T as u32).unwrap();
+    let plan = Plan::family(&spec, options.want()).unwrap();
+    let lengths = plan.run(&options, T as u32).unwrap();
     let floats = |len: u64| vec![0.0f32; len as usize].into_boxed_slice();
-    let (mut activations, mut statistics) = (floats(plan.activations_len), floats(plan.statistics_len));
-    let (mut normalised, mut panel) = (floats(plan.normalised_len), floats(plan.panel_len.max(3 * spec.width as u64)));
-    let (mut outputs, mut gradient) = (floats(plan.outputs_len), floats(plan.gradient_len));
-    let mut tape = vec![0; plan.tape_len as usize].into_boxed_slice();
+    let (mut values, mut statistics) = (floats(lengths.values_len), floats(lengths.statistics_len));
+    let mut panel = floats(spec.panel_len().max(3 * spec.width as u64));
+    let (mut outputs, mut gradient) = (floats(lengths.outputs_len), floats(lengths.gradient_len));
+    let mut tape = vec![0; lengths.tape_len as usize].into_boxed_slice();
     let buffers = Buffers {
-        activations: &mut activations,
+        values: &mut values,
         tape: &mut tape,
         statistics: &mut statistics,
-        normalised: &mut normalised,
-        panel: &mut panel,
+        scratch: &mut panel,
+        gathered: &mut [],
     };
     let weights = Seeded::new(&spec, 1, 0).with_isa(options.isa);
-    let input = Grid::new(options.points).input();
-    Executor::<_, _, R, T>::new(network, &weights, &Serial, input, options, buffers, &mut outputs, &mut gradient)
-        .and_then(|mut executor| executor.run())
+    let (source, input) = (Source::Seeded(&weights), Grid::new(options.points).input());
+    Run::<_, R, T>::new(&plan, source, &Serial, input, options, buffers, &mut outputs, &mut gradient)
+        .and_then(|mut run| run.run())
         .unwrap();
     Digest::of(&gradient)
 }
@@ -60,4 +60,5 @@ fn gradients() {
     same(plain.with_norm(Norm::Centre), full);
     same(resnet, options);
     same(resnet, full);
+    same(resnet, Options { statistics: Statistics::Full, ..blocks });
 }

@@ -1,20 +1,21 @@
-//! One run: the register tile, the buffers, and the steps of the executor.
+//! One run: the register tile, the buffers, and the steps of the run.
 use crate::Result;
 use crate::limits::zeros;
 use crate::progress::Progress;
 use crate::slices::sliced;
-use crate::weights::{Source, dense_layers};
 use crate::{Aligned, Run, Share, Threads, float_mode};
 use shatterscope::Fault;
 use shatterscope::contract::Digest;
+use shatterscope::exec::{self, Buffers, Source};
 use shatterscope::kernel::Tiled;
-use shatterscope::network::{Buffers, Executor, Input, Network, Observer, Options, Weights};
+use shatterscope::network::{Input, Observer, Options, Spec};
+use shatterscope::plan::Plan;
 
 /// Runs with the register tile that suits the kernel and the number of points: R rows of weights by T points.
 pub fn execute(
     options: Options,
-    network: (Network, Input),
-    weights: &Source,
+    network: (&Spec, Input),
+    weights: Source,
     share: Share,
     progress: &Progress,
     observer: &mut dyn Observer,
@@ -24,8 +25,8 @@ pub fn execute(
 
 struct Job<'a> {
     options: Options,
-    network: (Network<'a>, Input<'a>),
-    weights: &'a Source<'a>,
+    network: (&'a Spec, Input<'a>),
+    weights: Source<'a>,
     share: Share,
     progress: &'a Progress,
     observer: &'a mut dyn Observer,
@@ -49,45 +50,38 @@ impl Tiled for Job<'_> {
     }
 }
 
-/// All of a run by one executor.
+/// All of a run at once.
 pub(crate) fn run<const R: usize, const T: usize>(
-    (network, input): (Network, Input),
-    weights: &Source,
+    (spec, input): (&Spec, Input),
+    weights: Source,
     workers: &Threads,
     options: Options,
     progress: &Progress,
     mut observer: &mut dyn Observer,
 ) -> Result<std::result::Result<Run, Fault>> {
-    /// A whole matrix is one panel up to this many elements (4 MB).
-    const PANEL: u64 = 1 << 20;
     float_mode::check()?;
-    let plan = network.plan(&options, T as u32)?;
-    let dense = dense_layers(&network);
-    // Matrices that stand in memory are used from there.
-    let drawn = dense.iter().filter(|dense| weights.matrix(dense).is_none());
-    let matrix = drawn.map(|dense| dense.fan_in as u64 * dense.fan_out as u64).max().unwrap_or(1);
-    let least = dense.iter().map(|dense| weights.panel_len(dense)).max().unwrap_or(1);
-    let mut activations = Aligned::zeros(plan.activations_len)?;
-    let mut tape = zeros(plan.tape_len)?;
-    let mut statistics = zeros(plan.statistics_len)?;
-    let mut normalised = Aligned::zeros(plan.normalised_len)?;
-    let mut panel = zeros(matrix.min(PANEL) + least)?;
-    let mut outputs = zeros(plan.outputs_len)?;
-    let mut gradient = zeros(plan.gradient_len)?;
+    let plan = Plan::family(spec, options.want())?;
+    let lengths = plan.run(&options, T as u32)?;
+    let mut values = Aligned::zeros(lengths.values_len)?;
+    let mut tape = zeros(lengths.tape_len)?;
+    let mut statistics = zeros(lengths.statistics_len)?;
+    let mut panel = zeros(panel_len(&plan, weights)?)?;
+    let mut outputs = zeros(lengths.outputs_len)?;
+    let mut gradient = zeros(lengths.gradient_len)?;
     let buffers = Buffers {
-        activations: &mut activations,
+        values: &mut values,
         tape: &mut tape,
         statistics: &mut statistics,
-        normalised: &mut normalised,
-        panel: &mut panel,
+        scratch: &mut panel,
+        gathered: &mut [],
     };
-    let mut executor =
-        Executor::<_, _, R, T>::new(network, weights, workers, input, options, buffers, &mut outputs, &mut gradient)?;
+    let mut run =
+        exec::Run::<_, R, T>::new(&plan, weights, workers, input, options, buffers, &mut outputs, &mut gradient)?;
     let mut before = 0;
     loop {
-        let step = executor.step_observed(1 << 26, &mut observer);
-        progress.add(executor.multiply_adds() - before);
-        before = executor.multiply_adds();
+        let step = run.step_observed(1 << 26, &mut observer);
+        progress.add(run.multiply_adds() - before);
+        before = run.multiply_adds();
         match step {
             Ok(step) if step.is_done() => break,
             Ok(_) => {}
@@ -97,4 +91,15 @@ pub(crate) fn run<const R: usize, const T: usize>(
     }
     let digest = Digest::of(&gradient);
     Ok(Ok(Run { outputs, gradient, digest }))
+}
+
+/// f32 elements of a panel of weights: a whole matrix, up to 4 MB. Matrices in memory are used from there.
+fn panel_len(plan: &Plan, weights: Source) -> Result<u64> {
+    const PANEL: u64 = 1 << 20;
+    let least = weights.panel_len(plan)?;
+    let Source::Seeded(_) = weights else { return Ok(least) };
+    let graph = plan.graph();
+    // A dense layer has as many multiply-adds as weights.
+    let matrices = graph.distinct().filter_map(|i| graph.facts(i)).map(|facts| facts.multiply_adds);
+    Ok(matrices.max().unwrap_or(1).min(PANEL) + least)
 }

@@ -2,17 +2,17 @@
 use crate::Result;
 use crate::execute::run;
 use crate::progress::Progress;
-use crate::weights::Source;
 use crate::{Run, Threads};
 use rayon::prelude::*;
 use shatterscope::contract::Digest;
-use shatterscope::network::{Input, Network, Options};
+use shatterscope::exec::Source;
+use shatterscope::network::{Input, Options, Spec};
 use shatterscope::{Fault, Pass};
 
 /// A slice for each thread of the current pool, in whole tiles.
 pub(crate) fn sliced<const R: usize, const T: usize>(
-    network: (Network, Input),
-    weights: &Source,
+    network: (&Spec, Input),
+    weights: Source,
     options: Options,
     progress: &Progress,
 ) -> Result<std::result::Result<Run, Fault>> {

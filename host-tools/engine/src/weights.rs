@@ -3,124 +3,127 @@ use crate::Result;
 use crate::float_mode;
 use crate::limits::zeros;
 use rayon::prelude::*;
-use shatterscope::network::{Block, Dense, Layer, Network, Parameters, Role, Seeded, Stored, Wanted, Weights};
+use shatterscope::graph::Graph;
+use shatterscope::kernel::{Isa, all_finite};
+use shatterscope::network::{Block, Dense, Init, Role, Seeded, Spec, Weights};
+use shatterscope::plan::{Plan, Want};
 
 /// The dense layers of a network in their order.
-pub fn dense_layers(network: &Network) -> Vec<Dense> {
-    (0..network.len())
-        .filter_map(|i| match network.layer(i) {
-            Some(Layer::Dense(dense)) => Some(dense),
-            _ => None,
-        })
-        .collect()
+///
+/// # Errors
+/// As [`Spec::check`].
+pub fn dense_layers(spec: &Spec) -> Result<impl Iterator<Item = Dense>> {
+    let (graph, seeded) = (Graph::family(spec)?, Seeded::new(spec, 0, 0));
+    Ok((0..graph.len() as u32).filter_map(move |i| seeded.dense_of(&graph, i)))
 }
 
 /// f32 elements of all weight matrices.
-pub fn weights_len(network: &Network) -> u64 {
-    dense_layers(network).iter().map(|dense| dense.fan_in as u64 * dense.fan_out as u64).sum()
+///
+/// # Errors
+/// As [`Spec::check`].
+pub fn weights_len(spec: &Spec) -> Result<u64> {
+    // A dense layer multiplies by each weight once, and nothing else multiplies.
+    Ok(Plan::family(spec, Want::Output)?.multiply_adds)
+}
+
+/// f32 elements that drawing weights takes for each thread at work, besides [`Drawn`].
+pub fn drawing_len(spec: &Spec) -> u64 {
+    match spec.init {
+        _ if spec.depth < 2 => 0,
+        Init::He | Init::Glorot => 0,
+        Init::Orthogonal | Init::LooksLinear => u64::from(spec.features()) * u64::from(spec.width) + spec.panel_len(),
+    }
 }
 
 /// Weights and biases of every dense layer.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Drawn {
-    /// `weight [out][in]`, `bias [out]` (empty where the layer has none), in the order of the layers.
-    pub layers: Vec<(Vec<f32>, Vec<f32>)>,
+    /// In the order of the layers: weights `[out][in]`, then biases `[out]` of a layer that has them.
+    pub parameters: Vec<f32>,
+    layers: Vec<Dense>,
 }
 
+/// A dense layer with its weights and biases.
+pub type Tensors<'a> = (&'a Dense, &'a [f32], &'a [f32]);
+
+/// The same, to be written.
+pub type TensorsMut<'a> = (&'a Dense, &'a mut [f32], &'a mut [f32]);
+
 impl Drawn {
+    /// Zeros.
+    ///
+    /// # Errors
+    /// As [`Spec::check`]; the system has no memory for them.
+    pub fn zeros(spec: &Spec) -> Result<Self> {
+        let layers: Vec<Dense> = dense_layers(spec)?.collect();
+        let len = layers.iter().map(|dense| (weights(dense) + biases(dense)) as u64).fold(0, u64::saturating_add);
+        Ok(Self { parameters: zeros(len)?, layers })
+    }
+
     /// Draws every weight once; layers in parallel, as the current thread pool allows.
     ///
     /// # Errors
-    /// The system has no memory for them; a thread in another floating-point mode.
-    pub fn draw<W: Weights>(network: &Network, weights: &W) -> Result<Self> {
-        let draw = |dense: &Dense| {
+    /// As [`Drawn::zeros`]; a thread in another floating-point mode.
+    pub fn draw(spec: &Spec, seeded: &Seeded) -> Result<Self> {
+        let draw = |(dense, weight, bias): TensorsMut| {
             float_mode::check()?;
             let block = Block { transposed: false, rows: 0..dense.fan_out, columns: 0..dense.fan_in };
-            let mut panel = zeros(block.len() as u64 + weights.panel_len(dense))?;
-            weights.fill::<1>(dense, &block, &mut panel);
-            panel.truncate(block.len());
-            let biases = if dense.bias { dense.fan_out } else { 0 };
-            Ok((panel, (0..biases).map(|row| weights.bias(dense, row)).collect()))
+            match seeded.panel_len(dense) {
+                1 => seeded.fill::<1>(dense, &block, weight),
+                // An orthogonal matrix needs room behind it.
+                more => {
+                    let mut panel = zeros(block.len() as u64 + more)?;
+                    seeded.fill::<1>(dense, &block, &mut panel);
+                    weight.copy_from_slice(&panel[..block.len()]);
+                }
+            }
+            (0..).zip(bias).for_each(|(row, bias)| *bias = seeded.bias(dense, row));
+            Ok(())
         };
-        Ok(Self { layers: dense_layers(network).par_iter().map(draw).collect::<Result<_>>()? })
+        let mut drawn = Self::zeros(spec)?;
+        drawn.layers_mut().into_par_iter().try_for_each(draw).map(|()| drawn)
     }
 
-    /// The parameters as the core takes them.
-    pub fn parameters(&self) -> Vec<Parameters<'_>> {
-        self.layers.iter().map(|(weight, bias)| Parameters { weight, bias }).collect()
+    /// The layers with their tensors; biases are empty where the layer has none.
+    pub fn layers(&self) -> impl Iterator<Item = Tensors<'_>> {
+        let mut rest = &self.parameters[..];
+        self.layers.iter().map(move |dense| {
+            let (weight, behind) = rest.split_at(weights(dense));
+            let (bias, behind) = behind.split_at(biases(dense));
+            rest = behind;
+            (dense, weight, bias)
+        })
+    }
+
+    /// The same, to be written.
+    pub fn layers_mut(&mut self) -> Vec<TensorsMut<'_>> {
+        let mut rest = &mut self.parameters[..];
+        let cut = |dense| {
+            let (weight, behind) = std::mem::take(&mut rest).split_at_mut(weights(dense));
+            let (bias, behind) = behind.split_at_mut(biases(dense));
+            rest = behind;
+            (dense, weight, bias)
+        };
+        self.layers.iter().map(cut).collect()
     }
 
     /// Whether any hidden layer has a bias.
     pub fn hidden_bias(&self) -> bool {
-        let hidden = self.layers.len().saturating_sub(1);
-        self.layers.iter().take(hidden).skip(1).any(|(_, bias)| !bias.is_empty())
+        self.layers.iter().any(|dense| dense.role == Role::Hidden && dense.bias)
+    }
+
+    /// Whether no parameter is NaN or infinite.
+    pub fn is_finite(&self) -> bool {
+        all_finite(Isa::detect(), &self.parameters)
     }
 }
 
-/// Either source of weights, as one type, so that the core's code is compiled once for both.
-#[derive(Clone, Copy, Debug)]
-pub enum Source<'a> {
-    /// Drawn where they are needed.
-    Seeded(Seeded),
-    /// In memory.
-    Stored(Stored<'a>),
+fn weights(dense: &Dense) -> usize {
+    dense.fan_in as usize * dense.fan_out as usize
 }
 
-impl Weights for Source<'_> {
-    fn block(
-        &self,
-        dense: &Dense,
-        transposed: bool,
-        from: (u32, u32),
-        capacity: usize,
-        group: u32,
-    ) -> std::result::Result<Block, shatterscope::Error> {
-        match self {
-            Self::Seeded(seeded) => seeded.block(dense, transposed, from, capacity, group),
-            Self::Stored(stored) => stored.block(dense, transposed, from, capacity, group),
-        }
-    }
-
-    fn fill<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32]) {
-        self.fill_wanted::<R>(dense, block, panel, &Wanted::ALL);
-    }
-
-    fn fill_wanted<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32], wanted: &Wanted) {
-        match self {
-            Self::Seeded(seeded) => seeded.fill_wanted::<R>(dense, block, panel, wanted),
-            Self::Stored(stored) => stored.fill_wanted::<R>(dense, block, panel, wanted),
-        }
-    }
-
-    fn matrix(&self, dense: &Dense) -> Option<&[f32]> {
-        match self {
-            Self::Seeded(seeded) => seeded.matrix(dense),
-            Self::Stored(stored) => stored.matrix(dense),
-        }
-    }
-
-    fn bias(&self, dense: &Dense, row: u32) -> f32 {
-        match self {
-            Self::Seeded(seeded) => seeded.bias(dense, row),
-            Self::Stored(stored) => stored.bias(dense, row),
-        }
-    }
-
-    fn panel_len(&self, dense: &Dense) -> u64 {
-        match self {
-            Self::Seeded(seeded) => seeded.panel_len(dense),
-            Self::Stored(stored) => stored.panel_len(dense),
-        }
-    }
-}
-
-/// Checks the parameters against the network and lends them to `run`.
-///
-/// # Errors
-/// A missing or short tensor, or one with a value that is not finite; whatever `run` returns.
-pub fn with_stored<T>(network: &Network, drawn: &Drawn, run: impl FnOnce(&Source) -> Result<T>) -> Result<T> {
-    let parameters = drawn.parameters();
-    run(&Source::Stored(Stored::new(network, &parameters)?))
+fn biases(dense: &Dense) -> usize {
+    if dense.bias { dense.fan_out as usize } else { 0 }
 }
 
 /// The name of a dense layer's tensors in files.

@@ -9,7 +9,6 @@ use crate::tensors::Bundle;
 use crate::weights::Drawn;
 use crate::{Failure, Result};
 use serde_json::json;
-use shatterscope::network::Network;
 use std::path::Path;
 
 /// The files of an export.
@@ -23,12 +22,11 @@ pub fn run(spec: &Spec, run: u32, out: &Path, engine: &Engine, common: &Common) 
     at_most("--run", run, MOST_RUNS - 1, "for runs are counted from 0, and a spec has at most 2^20")?;
     spec.one_input("export")?;
     let _ours = claim(out, &FILES)?;
-    let network = Network::Family(spec.network());
     engine.check(&Spec { runs: 1, ..spec.clone() })?;
-    let drawn = Drawn::draw(&network, &spec.seeded(run))?;
+    let drawn = Drawn::draw(&spec.network(), &spec.seeded(run))?;
     let runs =
         engine.stored(spec, &drawn)?.map_err(|fault| Failure::from(shatterscope::Error::NonFinite(fault.fault)))?;
-    let mut bundle = Bundle::parameters(&network, &drawn);
+    let mut bundle = Bundle::parameters(&drawn);
     let grid = spec.grid();
     let points = spec.points as usize;
     for result in runs {

@@ -41,7 +41,7 @@ fn listed_layers(pack: &Pack, model: &Path, net: &Path, common: &Common) -> Resu
         say(&format!("warning: {said}"));
     }
     let module = packed.module(&name(model), &name(net))?;
-    let (operations, bytes) = (packed.layers.len(), packed.bytes());
+    let (operations, bytes) = (packed.nodes.len(), packed.bytes());
     let about = json!({
         "model": model.display().to_string(),
         "net": net.display().to_string(),

@@ -45,7 +45,7 @@ pub fn run(
         Some((path, bundle)) => {
             let within = |error: Failure| Failure { message: format!("{}: {error}", path.display()), ..error };
             let drawn = bundle.drawn(spec).map_err(within)?;
-            let unused = bundle.unused(spec);
+            let unused = bundle.unused(spec)?;
             if !unused.is_empty() {
                 let names: Vec<String> = unused.iter().map(|name| text::visible(name)).collect();
                 say(&format!("warning: {}: tensors that nothing uses: {}", path.display(), names.join(", ")));

@@ -1,4 +1,4 @@
-//! `device profile`: what each operation of a run, or of a step of training, takes on a device.
+//! `device profile`: what each node of a run, or of a step of training, takes on a device.
 use super::device::{describe, version};
 use super::{print, print_json};
 use crate::cli::{Common, Devices};
@@ -6,7 +6,7 @@ use crate::data::Dataset;
 use crate::device::board::Kind;
 use crate::device::link::Identity;
 use crate::device::place::open_link;
-use crate::device::profile::{Profile, Spent, kind_of, summed};
+use crate::device::profile::{Profile, Spent, summed};
 use crate::device::{Counting, Outcome, Settings, Target, no_counter, open};
 use crate::engine::Engine;
 use crate::spec::Spec;
@@ -14,7 +14,7 @@ use crate::train::{self, Pupil, Run};
 use crate::{Failure, Result};
 use serde::Serialize;
 use shatterscope::contract::CONTRACT;
-use shatterscope::network::Network;
+use shatterscope::graph::{Graph, Node};
 
 /// What is printed as JSON.
 #[derive(Serialize)]
@@ -42,9 +42,9 @@ struct Profiled<'a, S> {
     /// `instructions` or `ticks`: what shares are of.
     unit: &'static str,
     total: Numbers,
-    /// In no operation.
+    /// In no node.
     rest: Numbers,
-    /// How often an operation was marked.
+    /// How often a node was marked.
     marks: u64,
     /// The same run, or step, without marks, in the same unit.
     unmarked: Option<u64>,
@@ -53,11 +53,11 @@ struct Profiled<'a, S> {
     kinds: Vec<Row>,
 }
 
-/// An operation, a layer, or a kind of operation.
+/// A node, a layer, or a kind of operation.
 #[derive(Serialize)]
 struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
-    operation: Option<u32>,
+    node: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     layer: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,11 +97,9 @@ pub fn run(spec: &Spec, run: u32, target: &Target, devices: &Devices, engine: &E
         return Err(Failure::failed(format!("run {run}: {}", shatterscope::Error::NonFinite(fault))));
     }
     let device = place.identity().ok_or_else(|| Failure::failed(format!("{target} does not say what it is")))?;
-    let network = Network::Family(spec.network());
-    let named = (0..network.len()).filter_map(|i| {
-        let layer = network.layer(i)?;
-        Some(Named { layer: network.layer_number(i), kind: kind_of(&layer), units: layer.shape() })
-    });
+    let network = spec.network();
+    let graph = Graph::family(&network)?;
+    let nodes: Vec<Node> = (0..).map_while(|i| graph.node(i)).collect();
     let shown = Shown {
         spec,
         network: format!("{}, {} points, run {run}", spec.describe(), spec.points),
@@ -111,7 +109,7 @@ pub fn run(spec: &Spec, run: u32, target: &Target, devices: &Devices, engine: &E
         digest: measured.outcome.digest().map(|digest| digest.to_string()).unwrap_or_default(),
         unmarked: if profile.total.ticks > 0 { measured.ticks } else { measured.instructions },
     };
-    show(shown, target, device, &profile, named.collect(), common)
+    show(shown, target, device, &profile, Named::of(&nodes), common)
 }
 
 /// Profiles the first step of a training and prints.
@@ -142,14 +140,10 @@ pub fn step(
         let (model, report) = (run.model(), pupil.report());
         let profile = pupil.profile(&lesson, &before, model)?;
         let nodes = &pupil.placed().nodes;
-        let units = |node: u32| nodes.get(node as usize).and_then(|node| node.shape.units()).unwrap_or(0);
-        let named = (0..).zip(nodes).map(|(i, node)| Named {
-            layer: node.address,
-            kind: node.op.name(),
-            units: (units(node.x), units(i)),
-        });
-        let last = (nodes.len() as u32).saturating_sub(1);
-        let loss = Named { layer: nodes.last().map_or(0, |node| node.address), kind: "loss", units: (units(last), 1) };
+        let mut named = Named::of(nodes);
+        if let Some(last) = nodes.last() {
+            named.push(Named { layer: last.address, kind: "loss", units: (last.shape.units().unwrap_or(0), 1) });
+        }
         let (layers, parameters) = (model.layers.len(), model.parameters.len());
         let shown = Shown {
             spec,
@@ -160,15 +154,27 @@ pub fn step(
             digest: model.digest().to_string(),
             unmarked: if profile.total.ticks > 0 { report.ticks } else { report.instructions },
         };
-        show(shown, target, &report.device, &profile, named.chain([loss]).collect(), common)
+        show(shown, target, &report.device, &profile, named, common)
     })?
 }
 
-/// What an operation is called, and the units that it has as operand and value.
+/// What a node's operation is called, and the units of its first operand and of its value; those of an input are equal.
 struct Named {
     layer: u32,
     kind: &'static str,
     units: (u32, u32),
+}
+
+impl Named {
+    fn of(nodes: &[Node]) -> Vec<Self> {
+        let units = |node: &Node| node.shape.units().unwrap_or(0);
+        let named = |node: &Node| Self {
+            layer: node.address,
+            kind: node.op.name(),
+            units: (nodes.get(node.x as usize).map_or(0, units), units(node)),
+        };
+        nodes.iter().map(named).collect()
+    }
 }
 
 /// What is said of a profile besides its numbers.
@@ -199,7 +205,7 @@ fn show<S: Serialize>(
     };
     let numbers = |spent: Spent| numbers(profile, spent);
     let row = |[forward, backward]: [Spent; 2]| Row {
-        operation: None,
+        node: None,
         layer: None,
         kind: None,
         units: None,
@@ -207,16 +213,17 @@ fn show<S: Serialize>(
         backward: numbers(backward),
         share: (forward.work() + backward.work()) as f64 / profile.total.work().max(1) as f64,
     };
-    let all = || named.iter().zip(&profile.operations);
-    let operations = (0..).zip(all()).map(|(i, (named, spent))| Row {
-        operation: Some(i),
+    // Inputs take nothing.
+    let all = || (0..).zip(named.iter().zip(&profile.operations)).filter(|(_, (named, _))| named.kind != "input");
+    let operations = all().map(|(i, (named, spent))| Row {
+        node: Some(i),
         layer: Some(named.layer),
         kind: Some(named.kind),
         units: Some(named.units),
         ..row(*spent)
     });
-    let layers = summed(all().map(|(named, spent)| (named.layer, *spent)));
-    let kinds = summed(all().map(|(named, spent)| (named.kind, *spent)));
+    let layers = summed(all().map(|(_, (named, spent))| (named.layer, *spent)));
+    let kinds = summed(all().map(|(_, (named, spent))| (named.kind, *spent)));
     let profiled = Profiled {
         spec: shown.spec,
         network: shown.network,
@@ -275,10 +282,9 @@ fn text<S>(profiled: &Profiled<S>) -> String {
     text += &format!("network   {}\n", profiled.network);
     text += &format!("digest    {}\n\n", profiled.digest);
     let name = |row: &Row| {
-        let [operation, layer] =
-            [row.operation, row.layer].map(|number| number.map_or(String::new(), |n| n.to_string()));
+        let [node, layer] = [row.node, row.layer].map(|number| number.map_or(String::new(), |n| n.to_string()));
         let units = row.units.map_or(String::new(), |(units_in, units_out)| format!("{units_in}>{units_out}"));
-        format!("{operation:>5} {layer:>5} {:10} {units:9}", row.kind.unwrap_or(""))
+        format!("{node:>5} {layer:>5} {:10} {units:9}", row.kind.unwrap_or(""))
     };
     let work = if total.multiply_adds.is_some() { " multiply-adds" } else { "" };
     let head = |what: &str| {
@@ -307,7 +313,7 @@ fn text<S>(profiled: &Profiled<S>) -> String {
         format!("{} {forward:>14} {first} {backward:>14} {second}{cycles} {share}\n", name(row))
     };
     for (what, rows) in [
-        ("   op layer kind       units", &profiled.operations),
+        (" node layer kind       units", &profiled.operations),
         ("      layer", &profiled.layers),
         ("            kind", &profiled.kinds),
     ] {
@@ -315,7 +321,7 @@ fn text<S>(profiled: &Profiled<S>) -> String {
         rows.iter().for_each(|row| text += &line(row));
         text.push('\n');
     }
-    text += &format!("total     {} {unit}, {} of them in no operation", total.work(), rest.work());
+    text += &format!("total     {} {unit}, {} of them in no node", total.work(), rest.work());
     if let Some(cycles) = total.cycles {
         text += &format!("; {cycles} modelled cycles");
     }

@@ -1,11 +1,11 @@
-//! Where two places part: two questions, the digests of all operations and the values of one.
+//! Where two places part: two questions, the digests of all nodes and the values of one.
+use crate::device::link::units_shown;
 use crate::device::place::{Outcome, Place};
-use crate::device::profile::kind_of;
 use crate::spec::Spec;
 use crate::{Failure, Result};
 use serde::Serialize;
 use shatterscope::Pass;
-use shatterscope::network::{Derivative, Network};
+use shatterscope::graph::Graph;
 
 /// The first element that differs, in the order of the computation.
 #[derive(Clone, Debug, Serialize)]
@@ -57,7 +57,8 @@ pub(super) fn locate(
     reference: &mut dyn Place,
     place: &mut dyn Place,
 ) -> Result<Difference> {
-    let network = Network::Family(spec.network());
+    let network = spec.network();
+    let graph = Graph::family(&network)?;
     let outcomes = [reference.gradient(spec, run)?.outcome, place.gradient(spec, run)?.outcome];
     let ends = match &outcomes {
         [Outcome::Results { .. }, Outcome::Results { .. }] => None,
@@ -86,22 +87,16 @@ pub(super) fn locate(
     let (here, there) = (reference.digests(spec, run)?, place.digests(spec, run)?);
     let ahead = (0..here.len()).find(|&i| here[i][0] != there[i][0]).map(|i| (Pass::Forward, i));
     let back = || (0..here.len()).rev().find(|&i| here[i][1] != there[i][1]).map(|i| (Pass::Backward, i));
-    let Some((pass, operation)) = ahead.or_else(back) else {
-        // All operations agree: the run does not repeat itself, or what was handed out is not what was computed.
+    let Some((pass, number)) = ahead.or_else(back) else {
+        // All nodes agree: the run does not repeat itself, or what was handed out is not what was computed.
         return Ok(bare);
     };
-    let layer = network.layer(operation as u32).ok_or_else(|| Failure::failed("an operation past the network"))?;
-    let here = reference.values(spec, run, pass, operation as u32)?;
-    let there = place.values(spec, run, pass, operation as u32)?;
-    let (units_in, units_out) = layer.shape();
-    let (direction, units) = match (pass, spec.derivative.core()) {
-        (Pass::Forward, _) => ("forward", units_out),
-        (Pass::Backward, Derivative::Reverse) => ("backward", units_in),
-        // A tangent leaves an operation as its value does.
-        (Pass::Backward, Derivative::Forward) => ("backward", units_out),
-    };
-    let named =
-        Difference { direction, layer: network.layer_number(operation as u32), operation: kind_of(&layer), ..bare };
+    let node = graph.node(number as u32).ok_or_else(|| Failure::failed("a node past the network"))?;
+    let here = reference.values(spec, run, pass, number as u32)?;
+    let there = place.values(spec, run, pass, number as u32)?;
+    let units = units_shown(&graph, &node, pass, spec.derivative.core());
+    let direction = if pass == Pass::Forward { "forward" } else { "backward" };
+    let named = Difference { direction, layer: node.address, operation: node.op.name(), ..bare };
     Ok(found(named, &here, &there, units))
 }
 

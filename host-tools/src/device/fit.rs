@@ -1,7 +1,9 @@
 //! How a run is cut to the memory of a device: the schedule, and the slices of points.
 use crate::spec::Spec;
 use crate::{Failure, Result};
-use shatterscope::network::{Layer, Network, Norm, Plan, Schedule};
+use shatterscope::graph::Graph;
+use shatterscope::network::{Norm, Schedule, Seeded};
+use shatterscope::plan::{Plan, RunLengths};
 use shatterscope::wire::{Part, Run};
 use shatterscope_firmware::{Layout, Short, layout};
 
@@ -20,7 +22,7 @@ pub struct Choice {
     /// Points of one request.
     pub slice: u32,
     /// Of one request.
-    pub plan: Plan,
+    pub lengths: RunLengths,
     /// Of one request.
     pub layout: Layout,
     /// Multiply-adds of all requests.
@@ -123,13 +125,7 @@ impl Room {
                 "the run does not fit: the smallest schedule needs {} B of memory for runs, {} B are there; fewer points or a narrower network need less",
                 short.need, short.have
             )),
-            Some((_, Err(Unfit::Refused(error)))) => match &schedules[0].1 {
-                Err(Unfit::Short(short)) => Failure::failed(format!(
-                    "the whole batch needs {} B of memory for runs, {} B are there, and {error}",
-                    short.need, short.have
-                )),
-                _ => (*error).into(),
-            },
+            Some((_, Err(Unfit::Refused(error)))) => (*error).into(),
             _ => Failure::failed("no schedule fits"),
         })
     }
@@ -140,16 +136,15 @@ impl Room {
     /// It does not fit, or is refused.
     pub fn choice(&self, run: &Run, schedule: Schedule, slice: u32) -> std::result::Result<Choice, Unfit> {
         let one = Run { schedule, count: slice, ..*run };
-        let (plan, layout) = layout(&one, self.tile, self.words).map_err(Unfit::Refused)?;
+        let (lengths, layout) = layout(&one, self.tile, self.words).map_err(Unfit::Refused)?;
         let layout = layout.map_err(Unfit::Short)?;
-        let network = Network::Family(run.spec);
         let all = Run { schedule, ..*run };
         // With as many points as there are blocks of them, a multiply-add is a weight drawn.
-        let blocks = |points: u32| (points as u64).div_ceil(plan.resident.max(1)) as u32;
+        let blocks = |points: u32| (points as u64).div_ceil(lengths.resident.max(1)) as u32;
         let drawn = Run { points: blocks(run.points), first: 0, count: blocks(run.count), ..all };
-        let work = |run: &Run| network.plan(&run.options(), 1).map(|plan| plan.multiply_adds).map_err(Unfit::Refused);
+        let work = |run: &Run| multiply_adds(run).map_err(Unfit::Refused);
         let full_rows = self.rows == 1 || layout.panel >= self.rows as u64 * widest(run);
-        Ok(Choice { schedule, slice, plan, layout, multiply_adds: work(&all)?, weights: work(&drawn)?, full_rows })
+        Ok(Choice { schedule, slice, lengths, layout, multiply_adds: work(&all)?, weights: work(&drawn)?, full_rows })
     }
 
     /// The most resident points that fit beside a panel of so many weights; one tile of them where that is too long. Without
@@ -189,13 +184,18 @@ impl Room {
     }
 }
 
-/// Shapes of the dense layers, equal ones once.
+fn multiply_adds(run: &Run) -> std::result::Result<u64, shatterscope::Error> {
+    let options = run.options();
+    Ok(Plan::family(&run.spec, options.want())?.run(&options, 1)?.multiply_adds)
+}
+
+/// Rows and columns of the dense layers, those of identical blocks once.
 fn matrices(run: &Run) -> impl Iterator<Item = (u64, u64)> {
-    let network = Network::Family(run.spec);
-    network.distinct().filter_map(move |i| match network.layer(i) {
-        Some(Layer::Dense(dense)) => Some((dense.fan_out as u64, dense.fan_in as u64)),
-        _ => None,
-    })
+    let seeded = Seeded::new(&run.spec, run.seed, run.run);
+    let dense = move |graph: Graph<'_>, i| {
+        seeded.dense_of(&graph, i).map(|dense| (u64::from(dense.fan_out), u64::from(dense.fan_in)))
+    };
+    Graph::family(&run.spec).into_iter().flat_map(move |graph| graph.distinct().filter_map(move |i| dense(graph, i)))
 }
 
 /// Columns of the widest product, either way.

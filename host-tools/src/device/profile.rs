@@ -1,9 +1,9 @@
-//! What each operation of a run takes, each way.
+//! What each node of a run takes, each way.
 use super::counter::{Counts, Mark};
 use crate::Failure;
 use crate::text::visible;
 use shatterscope::Pass;
-use shatterscope::network::{Layer, Network};
+use shatterscope::graph::{Graph, Node};
 use std::ops::AddAssign;
 
 /// What was measured: counts under an emulator, ticks on a chip; the other is 0.
@@ -13,7 +13,7 @@ pub struct Spent {
     pub counts: Counts,
     /// Ticks of the device's clock.
     pub ticks: u64,
-    /// By the plan, not measured; 0 where that does not say them for each operation.
+    /// By the plan, not measured; 0 where that does not say them for each node.
     pub multiply_adds: u64,
 }
 
@@ -55,14 +55,14 @@ impl std::iter::Sum for Spent {
     }
 }
 
-/// A run, operation by operation.
+/// A run, node by node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
-    /// Of each operation: forward, backward. What loads and stores points counts to the operation after it.
+    /// Of each node: forward, backward. What loads and stores points counts to the node after it; an input takes nothing.
     pub operations: Vec<[Spent; 2]>,
     /// All of it, from the first point loaded to the end.
     pub total: Spent,
-    /// Blocks of points that went through operations.
+    /// Blocks of points that went through nodes.
     pub marks: u64,
     /// The instruction set of the device's kernel.
     pub kernel: String,
@@ -70,8 +70,8 @@ pub struct Profile {
 
 impl Profile {
     /// Nothing measured yet.
-    pub(crate) fn of(operations: u32) -> Self {
-        let operations = vec![[Spent::default(); 2]; operations as usize];
+    pub(crate) fn of(nodes: usize) -> Self {
+        let operations = vec![[Spent::default(); 2]; nodes];
         Self { operations, total: Spent::default(), marks: 0, kernel: String::new() }
     }
 
@@ -80,20 +80,20 @@ impl Profile {
         self.total.counts = total;
         for mark in marks {
             self.marks += mark.times;
-            if let Some(operation) = self.operations.get_mut((mark.number >> 1) as usize) {
-                operation[(mark.number & 1) as usize] += Spent { counts: mark.counts, ..Spent::default() };
+            if let Some(node) = self.operations.get_mut((mark.number >> 1) as usize) {
+                node[(mark.number & 1) as usize] += Spent { counts: mark.counts, ..Spent::default() };
             }
         }
     }
 
-    /// Takes the elements of one answer: the kernel's name, then ticks from operation `first` on.
+    /// Takes the elements of one answer: the kernel's name, then ticks from node `first` on.
     pub(super) fn clock(&mut self, first: u32, elements: &[u64]) {
         let Some((name, ticks)) = elements.split_first() else { return };
         let letters = name.to_le_bytes().into_iter().take_while(|&letter| letter != 0);
         self.kernel = visible(&letters.map(char::from).collect::<String>());
-        let operations = self.operations.iter_mut().skip(first as usize);
-        for (operation, ticks) in operations.zip(ticks.as_chunks::<2>().0) {
-            for (spent, &ticks) in operation.iter_mut().zip(ticks) {
+        let nodes = self.operations.iter_mut().skip(first as usize);
+        for (node, ticks) in nodes.zip(ticks.as_chunks::<2>().0) {
+            for (spent, &ticks) in node.iter_mut().zip(ticks) {
                 spent.ticks = spent.ticks.saturating_add(ticks);
             }
         }
@@ -111,26 +111,26 @@ impl Profile {
         }
     }
 
-    /// One way of one operation.
-    pub fn spent(&self, operation: u32, pass: Pass) -> Spent {
-        let both = self.operations.get(operation as usize).copied().unwrap_or_default();
+    /// One way of one node.
+    pub fn spent(&self, node: u32, pass: Pass) -> Spent {
+        let both = self.operations.get(node as usize).copied().unwrap_or_default();
         both[usize::from(pass == Pass::Backward)]
     }
 
-    /// What is in no operation: storing the last gradient.
+    /// What is in no node: storing the last gradient.
     pub fn rest(&self) -> Spent {
         self.total.less(&self.operations.iter().flatten().copied().sum())
     }
 }
 
-/// Operations that belong together: their name and what they took, each way.
+/// Nodes that belong together: their name and what they took, each way. Inputs compute nothing and belong to none.
 pub fn grouped<K: PartialEq, S: Copy + Default + AddAssign>(
-    network: &Network,
-    operations: &[[S; 2]],
-    key: impl Fn(u32, &Layer) -> K,
+    graph: &Graph,
+    nodes: &[[S; 2]],
+    key: impl Fn(&Node) -> K,
 ) -> Vec<(K, [S; 2])> {
-    let known = (0..).zip(operations);
-    summed(known.filter_map(|(i, spent)| Some((key(i, &network.layer(i)?), *spent))))
+    let known = (0..).zip(nodes).filter_map(|(i, spent)| Some((graph.node(i)?, *spent)));
+    summed(known.filter(|(node, _)| !node.is_input()).map(|(node, spent)| (key(&node), spent)))
 }
 
 /// The sums of those that have the same name.
@@ -156,17 +156,4 @@ pub(crate) fn no_clock(name: &str) -> Failure {
 /// The failure of a device whose clock is of no use for a profile.
 pub(crate) fn no_mark(name: &str) -> Failure {
     Failure::failed(format!("the clock of {name} cannot be read in the middle of a run"))
-}
-
-/// What an operation is called.
-pub fn kind_of(layer: &Layer) -> &'static str {
-    match layer {
-        Layer::Dense(_) => "dense",
-        Layer::Relu { .. } => "relu",
-        Layer::Crelu { .. } => "crelu",
-        Layer::Centre { .. } => "centre",
-        Layer::BatchNorm { .. } => "batch norm",
-        Layer::Fork { .. } => "fork",
-        Layer::Join { .. } => "join",
-    }
 }

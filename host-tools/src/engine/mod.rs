@@ -6,11 +6,13 @@ pub use shatterscope_engine::{Aligned, Isa, Run, Threads, float_mode};
 use crate::limits::{MOST_THREADS, at_most};
 use crate::progress::Progress;
 use crate::spec::Spec;
-use crate::weights::{Drawn, Source, weights_len, with_stored};
+use crate::weights::{Drawn, weights_len};
 use crate::{Failure, Result};
 use rayon::prelude::*;
+use shatterscope::exec::Source;
 use shatterscope::kernel;
-use shatterscope::network::{Input, Layer, Network, Norm, Observer, Options, Schedule, Stored};
+use shatterscope::network::{self, Input, Norm, Observer, Options, Schedule};
+use shatterscope::plan::Plan;
 use shatterscope_engine::{Share, execute, pool};
 use std::sync::Arc;
 
@@ -70,8 +72,7 @@ impl Engine {
     /// Wrong use as the core refuses it.
     pub fn runs(&self, spec: &Spec, what: &str) -> Result<Outcome> {
         self.check(spec)?;
-        let layers = spec.layers();
-        let work = network_of(spec, &layers).plan(&self.options(spec), 1)?.multiply_adds;
+        let work = multiply_adds(&spec.network(), &self.options(spec))?;
         let progress = Progress::new(what, work.saturating_mul(spec.runs as u64), self.quiet);
         let one = |run: u32, share: Share| self.seeded(spec, run, share, &progress, &mut ());
         let results: Vec<Result<_>> = self.pool()?.install(|| {
@@ -102,8 +103,7 @@ impl Engine {
         observer: &mut (dyn Observer + Send),
     ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
         self.check(&Spec { runs: 1, ..spec.clone() })?;
-        let layers = spec.layers();
-        let work = network_of(spec, &layers).plan(&self.options(spec), 1)?.multiply_adds;
+        let work = multiply_adds(&spec.network(), &self.options(spec))?;
         let progress = Progress::new("host", work, self.quiet);
         self.pool()?.install(|| self.seeded(spec, run, Share::Operations, &progress, observer))
     }
@@ -118,39 +118,34 @@ impl Engine {
         observer: &mut dyn Observer,
     ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
         float_mode::check()?;
-        let layers = spec.layers();
-        let network = network_of(spec, &layers);
+        let network = spec.network();
         let seeded = spec.seeded(run).with_isa(self.isa);
         let vectors = spec.vectors(run);
         let input = vectors.as_deref().map_or(spec.grid().input(), Input::Points);
-        if weights_len(&network) <= self.keep_weights {
+        if weights_len(&network)? <= self.keep_weights {
             let drawn = Drawn::draw(&network, &seeded)?;
-            let parameters = drawn.parameters();
             // A deviation so large that weights overflow: the run itself says at which layer, as on a device.
-            if let Ok(stored) = Stored::new(&network, &parameters) {
-                let stored = Source::Stored(stored);
-                return execute(self.options(spec), (network, input), &stored, share, progress, observer);
+            if drawn.is_finite() {
+                let stored = Source::Stored(&drawn.parameters);
+                return execute(self.options(spec), (&network, input), stored, share, progress, observer);
             }
         }
-        execute(self.options(spec), (network, input), &Source::Seeded(seeded), share, progress, observer)
+        execute(self.options(spec), (&network, input), Source::Seeded(&seeded), share, progress, observer)
     }
 
-    /// One run with given parameters, on the grid.
+    /// One run with given parameters, which are finite, on the grid.
     ///
     /// # Errors
-    /// Several inputs; parameters that do not fit the network or are not finite.
+    /// Several inputs; parameters of another network.
     pub fn stored(&self, spec: &Spec, drawn: &Drawn) -> Result<Outcome> {
         spec.one_input("a run with given weights")?;
         self.check(&Spec { runs: 1, ..spec.clone() })?;
-        let layers = layers_of(spec, drawn);
-        let network = Network::Layers(&layers);
-        let progress = Progress::new("probe", network.plan(&self.options(spec), 1)?.multiply_adds, self.quiet);
-        let outcome = self.pool()?.install(|| {
-            with_stored(&network, drawn, |stored| {
-                let input = spec.grid().input();
-                execute(self.options(spec), (network, input), stored, self.share(spec), &progress, &mut ())
-            })
-        })?;
+        let (network, options) = (network_of(spec, drawn), self.options(spec));
+        let progress = Progress::new("probe", multiply_adds(&network, &options)?, self.quiet);
+        let (input, parameters) = (spec.grid().input(), Source::Stored(&drawn.parameters));
+        let share = self.share(spec);
+        let run = || execute(options, (&network, input), parameters, share, &progress, &mut ());
+        let outcome = self.pool()?.install(run)?;
         Ok(outcome.map(|run| vec![run]).map_err(|fault| RunFault { run: 0, fault }))
     }
 
@@ -193,14 +188,12 @@ impl Engine {
     }
 }
 
-/// The network of a spec, whose `layers` are [`Spec::layers`].
-fn network_of<'a>(spec: &Spec, layers: &'a Option<Vec<Layer>>) -> Network<'a> {
-    layers.as_deref().map_or(Network::Family(spec.network()), Network::Layers)
+/// Multiply-adds of a run.
+fn multiply_adds(network: &network::Spec, options: &Options) -> Result<u64> {
+    Ok(Plan::family(network, options.want())?.run(options, 1)?.multiply_adds)
 }
 
-/// The layers of a network whose parameters come from a file: the spec's, with hidden biases where the file has them.
-pub fn layers_of(spec: &Spec, drawn: &Drawn) -> Vec<Layer> {
-    let bias_std = if drawn.hidden_bias() { 1.0 } else { 0.0 };
-    let network = Network::Family(shatterscope::network::Spec { bias_std, ..spec.network() });
-    (0..network.len()).filter_map(|i| network.layer(i)).collect()
+/// The network whose parameters come from a file: the spec's, with hidden biases where the file has them.
+pub fn network_of(spec: &Spec, drawn: &Drawn) -> network::Spec {
+    network::Spec { bias_std: if drawn.hidden_bias() { 1.0 } else { 0.0 }, ..spec.network() }
 }

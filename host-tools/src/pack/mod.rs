@@ -26,14 +26,15 @@ pub use net::{Entry, Net};
 
 use crate::tensors::Bundle;
 use crate::{Failure, Result};
-use shatterscope::network::{Dense, Layer, Network, Role, Stored};
+use shatterscope::Error;
+use shatterscope::graph::{Builder, Node, Shape, Value};
 use std::path::Path;
 
 /// A network and its parameters, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Packed {
-    /// Operations.
-    pub layers: Vec<Layer>,
+    /// The nodes of the graph.
+    pub nodes: Vec<Node>,
     /// Name, weight `[out][in]` and bias (empty for none) of each dense layer.
     pub tensors: Vec<(String, Vec<f32>, Vec<f32>)>,
     /// Names of the model's tensors that no layer takes.
@@ -57,58 +58,66 @@ impl Packed {
     /// # Errors
     /// As [`Packed::read`].
     pub fn of(bundle: &Bundle, net: &Net) -> Result<Self> {
-        let dense = net.layers.iter().filter(|entry| matches!(entry, Entry::Dense(_))).count() as u32;
-        let (mut layers, mut tensors) = (Vec::new(), Vec::new());
-        let mut units = None;
+        // One node a layer, but none for a fork, and one for the input.
+        let mut nodes = vec![Node::EMPTY; net.layers.len() + 1];
+        let mut builder = Builder::new(&mut nodes);
+        let (mut tensors, mut kept): (Vec<_>, _) = (Vec::new(), None);
+        let mut x: Option<Value> = None;
         for (i, entry) in net.layers.iter().enumerate() {
             let refused = |why: String| Failure::failed(format!("layer {} ({entry}): {why}", i + 1));
-            let width = || units.ok_or_else(|| refused("the first layer must be dense".to_owned()));
-            let layer = match entry {
+            let operand = || x.ok_or_else(|| refused("the first layer must be dense".to_owned()));
+            let value = match entry {
                 Entry::Dense(name) => {
-                    let layer = tensors.len() as u32 + 1;
-                    let (shape, weight, bias) = parameters(bundle, name, units).map_err(refused)?;
-                    let role = match layer {
-                        1 => Role::Stem,
-                        last if last == dense => Role::Readout,
-                        _ => Role::Hidden,
-                    };
-                    let made = Dense { role, layer, fan_in: shape.1, fan_out: shape.0, bias: !bias.is_empty() };
+                    let units = x.map(|x| builder.shape(x).channels);
+                    let ((outputs, inputs), weight, bias) = parameters(bundle, name, units).map_err(refused)?;
+                    let x = x.unwrap_or_else(|| builder.input(Shape::vector(inputs)));
+                    builder.layer(tensors.len() as u32 + 1);
+                    let biased = !bias.is_empty();
                     tensors.push((name.clone(), weight, bias));
-                    Layer::Dense(made)
+                    builder.dense(x, outputs, biased)
                 }
-                Entry::Relu => Layer::Relu { width: width()? },
-                Entry::Crelu => Layer::Crelu { width: width()? },
-                Entry::Centre => Layer::Centre { width: width()? },
-                Entry::BatchNorm { eps } => Layer::BatchNorm { width: width()?, eps: net::eps(*eps).map_err(refused)? },
-                Entry::Fork => Layer::Fork { width: width()? },
+                Entry::Relu => builder.relu(operand()?),
+                Entry::Crelu => builder.crelu(operand()?),
+                Entry::Centre => builder.centre(operand()?),
+                Entry::BatchNorm { eps } => builder.normalise(operand()?, net::eps(*eps).map_err(refused)?),
+                Entry::Fork => {
+                    if kept.replace(operand()?).is_some() {
+                        return Err(refused("the fork before it has no join yet: forks do not nest".to_owned()));
+                    }
+                    operand()?
+                }
                 Entry::Join { a, b } => {
                     let (a, b) = net::scales(*a, *b).map_err(refused)?;
-                    Layer::Join { width: width()?, a, b }
+                    let kept = kept.take().ok_or_else(|| refused("no fork stands before it".to_owned()))?;
+                    let branch = operand()?;
+                    let units = [kept, branch].map(|value| builder.shape(value).channels);
+                    if units[0] != units[1] {
+                        return Err(refused(format!(
+                            "the fork kept {} units, and the branch has {}",
+                            units[0], units[1]
+                        )));
+                    }
+                    builder.add((kept, a), (branch, b))
                 }
             };
-            units = Some(layer.shape().1);
-            layers.push(layer);
+            if let Some(error) = builder.error() {
+                return Err(refused(why(error)));
+            }
+            x = Some(value);
         }
+        let Some(output) = x else { return Err(Failure::failed("the list has no layers")) };
+        if kept.is_some() {
+            return Err(Failure::failed("a fork has no join: every fork needs one join"));
+        }
+        let len = builder.finish(&[output])?.len();
+        nodes.truncate(len);
         let unused = left_over::names(bundle, net)?;
-        let packed = Self { layers, tensors, unused };
-        packed.with_network(|network, parameters| {
-            network.check()?;
-            Stored::new(network, parameters).map(drop)
-        })?;
-        Ok(packed)
+        Ok(Self { nodes, tensors, unused })
     }
 
-    /// Lends the network and its parameters as the core takes them.
-    ///
-    /// # Errors
-    /// What `run` returns.
-    pub fn with_network<T>(
-        &self,
-        run: impl FnOnce(&Network, &[shatterscope::network::Parameters]) -> std::result::Result<T, shatterscope::Error>,
-    ) -> Result<T> {
-        let parameters: Vec<_> =
-            self.tensors.iter().map(|(_, weight, bias)| shatterscope::network::Parameters { weight, bias }).collect();
-        Ok(run(&Network::Layers(&self.layers), &parameters)?)
+    /// All parameters in the order of the nodes: weights, then biases of each.
+    pub fn parameters(&self) -> Vec<f32> {
+        self.tensors.iter().flat_map(|(_, weight, bias)| weight.iter().chain(bias)).copied().collect()
     }
 
     /// Bytes that the parameters take in flash.
@@ -122,6 +131,14 @@ impl Packed {
     /// Too little memory for its text.
     pub fn module(&self, model: &str, net: &str) -> Result<String> {
         module::text(self, model, net)
+    }
+}
+
+/// The reason alone: a list is told the number of a layer, not of a node.
+fn why(error: Error) -> String {
+    match error {
+        Error::Node { refusal, .. } => Error::Refused(refusal).to_string(),
+        error => error.to_string(),
     }
 }
 

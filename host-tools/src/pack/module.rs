@@ -1,5 +1,6 @@
 use super::Packed;
 use crate::{Failure, Result, limits};
+use shatterscope::graph::Node;
 use std::fmt::{self, Write};
 
 /// Characters of a name that a comment shows.
@@ -22,7 +23,7 @@ const PER_LINE: usize = 8;
 /// Most characters of a number with its comma and space: `-0.00012345679, ` has 16, `-9999999000000000.0, ` has 21.
 const NUMBER: u64 = 21;
 
-/// The module: layers, network, parameters. Every number is written so that it reads back to the same bits.
+/// The module: nodes, graph, parameters. Every number is written so that it reads back to the same bits.
 ///
 /// # Errors
 /// Too little memory for its text.
@@ -32,41 +33,41 @@ pub fn text(packed: &Packed, model: &str, net: &str) -> Result<String> {
     let _ = write!(
         text,
         "//! Packed from {} and {} by `shatterscope pack`: write it anew rather than change it.\n//!\n\
-         //! {} B of parameters.\n#![allow(clippy::approx_constant, reason = \"a weight that looks like pi is none\")]\n\n\
-         use shatterscope::network::{{Dense, Layer, Network, Parameters, Role}};\n\n\
-         /// The operations, in the order of the data.\npub const LAYERS: [Layer; {}] = [\n",
+         //! {} B of parameters.\n{ALLOWED}\n\
+         use shatterscope::graph::{{Graph, Node, Op, Shape}};\n\n{}\n\
+         /// The graph.\npub const GRAPH: Graph<'static> = match Graph::new(&NODES) {{\n    Ok(graph) => graph,\n    \
+         Err(_) => panic!(\"the nodes do not fit each other\"),\n}};\n\n\
+         /// Weights `[out][in]` and biases, node by node.\n#[rustfmt::skip]\npub static PARAMETERS: [f32; {}] = [\n",
         quoted(model),
         quoted(net),
         packed.bytes(),
-        packed.layers.len()
+        nodes(&packed.nodes),
+        packed.bytes() / 4
     );
-    for layer in &packed.layers {
-        // The core's own names, as its `Debug` prints them.
-        let shown = format!("{layer:?}").replace("role: ", "role: Role::");
-        let _ = writeln!(text, "    Layer::{shown},");
-    }
-    text += "];\n\n/// The network.\npub const NETWORK: Network<'static> = Network::Layers(&LAYERS);\n\n\
-             /// Weights `[out][in]` and biases of the dense layers.\n";
-    let _ = writeln!(text, "pub static PARAMETERS: [Parameters<'static>; {}] = [", packed.tensors.len());
-    for i in 1..=packed.tensors.len() {
-        let _ = writeln!(text, "    Parameters {{ weight: &WEIGHT_{i}, bias: &BIAS_{i} }},");
-    }
-    text += "];\n";
-    for (i, (name, weight, bias)) in packed.tensors.iter().enumerate() {
+    for (name, weight, bias) in &packed.tensors {
         for (part, data) in [("weight", weight), ("bias", bias)] {
-            let constant = part.to_uppercase();
-            let _ = writeln!(
-                text,
-                "\n/// {}\n#[rustfmt::skip]\nstatic {constant}_{}: [f32; {}] = [",
-                quoted(&format!("{name}.{part}")),
-                i + 1,
-                data.len()
-            );
-            numbers(&mut text, data);
-            text += "];\n";
+            if !data.is_empty() {
+                let _ = writeln!(text, "    // {}", quoted(&format!("{name}.{part}")));
+                numbers(&mut text, data);
+            }
         }
     }
+    text += "];\n";
     Ok(text)
+}
+
+/// What a module of weights begins with.
+pub(super) const ALLOWED: &str =
+    "#![allow(clippy::approx_constant, reason = \"a weight that looks like pi is not pi\")]\n";
+
+/// The nodes of a graph as a static, with the core's own names, as its `Debug` prints them.
+pub(super) fn nodes(nodes: &[Node]) -> String {
+    let mut text = format!("/// The nodes of the graph.\npub static NODES: [Node; {}] = [\n", nodes.len());
+    for node in nodes {
+        let _ = writeln!(text, "    {},", format!("{node:?}").replace("op: ", "op: Op::"));
+    }
+    text += "];\n";
+    text
 }
 
 /// An empty text with memory for all these numbers.

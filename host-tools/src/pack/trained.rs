@@ -1,5 +1,5 @@
 //! Trained networks, from their checkpoints.
-use super::module::{numbers, quoted, room};
+use super::module::{ALLOWED, nodes, numbers, quoted, room};
 use crate::data::Inputs;
 use crate::predict::Placed;
 use crate::{Failure, Result};
@@ -16,29 +16,24 @@ pub fn text(model: &Model, inputs: &Inputs, placed: &Placed, from: &str) -> Resu
     let too_large = || Failure::usage("the values of the network cannot be counted");
     let values = plan.values_len(1, 1).ok_or_else(too_large)?;
     let bytes = 4 * (model.parameters.len() + model.running.len());
-    // The core's own names, as its `Debug` prints them.
-    let nodes: Vec<String> = placed.nodes.iter().map(|node| format!("{node:?}").replace("op: ", "op: Op::")).collect();
+    let nodes = nodes(&placed.nodes);
     // A network without windows uses no window.
-    let window =
-        if nodes.iter().any(|node| node.contains("Window {")) { "use shatterscope::layer::Window;\n" } else { "" };
+    let window = if nodes.contains("Window {") { "use shatterscope::layer::Window;\n" } else { "" };
     let mut text = room(&[&model.parameters, &model.running])?;
     let _ = write!(
         text,
         "//! Packed from the checkpoint in {} by `shatterscope pack --checkpoint`: write it anew rather than change it.\n//!\n\
-         //! {bytes} B of parameters.\n#![allow(clippy::approx_constant, reason = \"a weight that looks like pi is not pi\")]\n\n\
+         //! {bytes} B of parameters.\n{ALLOWED}\n\
          use shatterscope::graph::{{Node, Op, Shape}};\n{window}\n\
          /// f32 elements of the values of one point.\npub const VALUES_LEN: usize = {values};\n\
-         /// f32 elements of the smallest scratch.\npub const SCRATCH_LEN: usize = {};\n\n\
-         /// The nodes of the graph.\npub static NODES: [Node; {}] = [\n",
+         /// f32 elements of the smallest scratch.\npub const SCRATCH_LEN: usize = {};\n\n{nodes}",
         quoted(from),
         plan.scratch_len,
-        placed.nodes.len()
     );
-    nodes.iter().for_each(|node| _ = writeln!(text, "    {node},"));
     let slots: Vec<String> = placed.slots.iter().map(u32::to_string).collect();
     let _ = write!(
         text,
-        "];\n\n/// Where each value begins.\npub static SLOTS: [u32; {}] = [{}];\n\n\
+        "\n/// Where each value begins.\npub static SLOTS: [u32; {}] = [{}];\n\n\
          /// Weights and biases, node by node.\n#[rustfmt::skip]\npub static PARAMETERS: [f32; {}] = [\n",
         slots.len(),
         slots.join(", "),

@@ -7,12 +7,13 @@ use crate::device::firmware::Firmware;
 use crate::device::fit::{Choice, Room, Unfit, request};
 use crate::device::map::Map;
 use crate::device::place::Settings;
-use crate::device::profile::{grouped, kind_of};
+use crate::device::profile::grouped;
 use crate::engine::{Engine, Isa};
 use crate::spec::Spec;
 use crate::{Failure, Result};
 use serde::Serialize;
-use shatterscope::network::{Network, Schedule};
+use shatterscope::graph::Graph;
+use shatterscope::network::Schedule;
 
 /// Bytes of memory by purpose.
 #[derive(Clone, Debug, Serialize)]
@@ -127,7 +128,7 @@ pub struct Planned {
 pub fn plan(spec: &Spec, board: &'static Board, settings: &Settings) -> Result<Planned> {
     spec.one_input("plan")?;
     let run = request(spec, 0, settings.ram)?;
-    check_sweeps(&Network::Family(run.spec))?;
+    check_sweeps(&Graph::family(&run.spec)?)?;
     // What the board's memory cannot hold whatever its program is refused before that is built.
     let room = Room { words: most_memory(board)? / 4, rows: board.tile.0, tile: board.tile.1, ram: settings.ram };
     match settings.schedule {
@@ -194,7 +195,7 @@ pub fn plan_for(spec: &Spec, board: &Board, image: &Image, settings: &Settings) 
         }
     });
     let layout = chosen.layout;
-    let network = Network::Family(run.spec);
+    let graph = Graph::family(&run.spec)?;
     let priced: Option<Vec<[f64; 2]>> = work_of(&run, &chosen, (rows, tile), &zeros)
         .iter()
         .map(|[forward, backward]| Some([costs.instructions(board, forward)?, costs.instructions(board, backward)?]))
@@ -205,11 +206,11 @@ pub fn plan_for(spec: &Spec, board: &Board, image: &Image, settings: &Settings) 
         Part { operation: None, layer: None, kind: None, forward, backward }
     };
     let operations = (0..).zip(&priced).filter_map(|(i, spent)| {
-        let (layer, kind) = (Some(network.layer_number(i)), Some(kind_of(&network.layer(i)?)));
-        Some(Part { operation: Some(i), layer, kind, ..part(*spent) })
+        let node = graph.node(i).filter(|node| !node.is_input())?;
+        Some(Part { operation: Some(i), layer: Some(node.address), kind: Some(node.op.name()), ..part(*spent) })
     });
-    let layers = grouped(&network, &priced, |i, _| network.layer_number(i));
-    let kinds = grouped(&network, &priced, |_, layer| kind_of(layer));
+    let layers = grouped(&graph, &priced, |node| node.address);
+    let kinds = grouped(&graph, &priced, |node| node.op.name());
     let prices = twin(board).filter(|twin| twin.name != board.name).map(|twin| twin.name);
     Ok(Planned {
         schedules: considered.collect(),
@@ -223,10 +224,10 @@ pub fn plan_for(spec: &Spec, board: &Board, image: &Image, settings: &Settings) 
         register_tile: [board.tile.0, board.tile.1],
         flash: image.flash,
         memory: Memory {
-            activations: 4 * layout.activations,
+            activations: 4 * layout.values,
             tape: 4 * layout.tape,
             statistics: 4 * layout.statistics,
-            normalised: 4 * layout.normalised,
+            normalised: 0,
             panel: 4 * layout.panel,
             results: 4 * (layout.gradient + layout.outputs),
             arena_used: layout.bytes(),
@@ -250,10 +251,10 @@ pub fn plan_for(spec: &Spec, board: &Board, image: &Image, settings: &Settings) 
 const QUICK: u64 = 50_000_000_000;
 
 /// Refuses networks whose sweeps, one a norm, take minutes to count.
-fn check_sweeps(network: &Network) -> Result<()> {
+fn check_sweeps(graph: &Graph) -> Result<()> {
     const MOST: u64 = 1 << 28;
-    let norms = (0..network.len()).filter(|&i| network.layer(i).is_some_and(|layer| layer.is_norm())).count() as u64;
-    if norms.max(1) * u64::from(network.len()) > MOST {
+    let norms = (0..).map_while(|i| graph.node(i)).filter(|node| node.op.norm().is_some()).count() as u64;
+    if norms.max(1) * graph.len() as u64 > MOST {
         return Err(Failure::usage(format!(
             "a plan counts every operation once for each of {norms} norms, at most {MOST} together: lower --depth"
         )));

@@ -6,23 +6,24 @@ use crate::device::board::Board;
 use crate::engine::Engine;
 use crate::spec::Spec;
 use shatterscope::Pass;
-use shatterscope::network::{Layer, Network, Observer, Seen, Statistics};
+use shatterscope::graph::{Graph, Node, Op};
+use shatterscope::network::{Derivative, Observer, Seen, Statistics};
 use shatterscope::wire::Run;
 
 /// Inputs of a product whose weights may be left out; those past them are always drawn.
 const LEFT_OUT: f64 = 512.0;
 
-/// What leaves each operation that is zero, forward and backward (or in the tangents).
+/// The zeros of each value and of its gradient (or tangent).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Zeros {
-    operations: Vec<[Found; 2]>,
+    values: Vec<[Found; 2]>,
     /// Whether a product with zero costs less.
     products: bool,
     /// Whether weights are left out.
     draws: bool,
 }
 
-/// Of one operation and direction.
+/// Of one value, or of its gradient.
 #[derive(Clone, Debug, PartialEq)]
 enum Found {
     /// So large a share of the values.
@@ -79,26 +80,15 @@ impl Found {
 impl Zeros {
     /// Without looking: half of what leaves a rectifier.
     pub fn assumed(run: &Run, board: &Board) -> Self {
-        let network = Network::Family(run.spec);
-        let mut shares = vec![[0.0; 2]; network.len() as usize];
-        let rectifies = |i: usize| matches!(network.layer(i as u32), Some(Layer::Relu { .. } | Layer::Crelu { .. }));
-        for i in 0..shares.len() {
-            let before = if i > 0 { shares[i - 1][0] } else { 0.0 };
-            let forks = matches!(network.layer(i as u32), Some(Layer::Fork { .. }));
-            shares[i][0] = if rectifies(i) {
-                0.5
-            } else if forks {
-                before
-            } else {
-                0.0
-            };
-        }
-        for i in (0..shares.len()).rev() {
-            let above = shares.get(i + 1).map_or(0.0, |share| share[1]);
-            let norm = network.layer(i as u32).is_some_and(|layer| layer.is_norm());
-            shares[i][1] = match network.layer(i as u32) {
-                Some(Layer::Relu { .. }) => 0.5,
-                _ if norm && run.statistics == Statistics::Detached => above,
+        let nodes = nodes_of(run);
+        let mut shares: Vec<_> =
+            nodes.iter().map(|node| [if matches!(node.op, Op::Relu | Op::Crelu) { 0.5 } else { 0.0 }, 0.0]).collect();
+        for (i, node) in nodes.iter().enumerate().rev() {
+            // A sum of gradients is rarely zero.
+            let alone = nodes[node.x as usize].last_use as usize == i;
+            shares[node.x as usize][1] = match node.op {
+                Op::Relu if alone => 0.5,
+                op if alone && op.norm().is_some() && run.statistics == Statistics::Detached => shares[i][1],
                 _ => 0.0,
             };
         }
@@ -110,37 +100,44 @@ impl Zeros {
     /// # Errors
     /// A spec that cannot be run.
     pub fn found(spec: &Spec, run: &Run, engine: &Engine, board: &Board) -> Result<Self> {
-        let len = Network::Family(run.spec).len() as usize;
-        let mut finder = Finder { points: run.points as usize, operations: vec![Default::default(); len] };
+        let nodes = nodes_of(run);
+        let values = vec![Default::default(); nodes.len()];
+        let reverse = run.derivative == Derivative::Reverse;
+        let mut finder = Finder { points: run.points as usize, nodes, reverse, values };
         if engine.observed(spec, run.run, &mut finder)?.is_err() {
             return Ok(Self::assumed(run, board));
         }
-        Ok(Self::of(finder.operations, board))
+        Ok(Self::of(finder.finish(), board))
     }
 
-    fn of(operations: Vec<[Found; 2]>, board: &Board) -> Self {
+    fn of(values: Vec<[Found; 2]>, board: &Board) -> Self {
         // Where weights are drawn in registers, none is left out.
         let draws = !board.core.starts_with("Cortex-A");
-        Self { operations, products: !board.fpu(), draws }
+        Self { values, products: !board.fpu(), draws }
     }
 
-    /// Of what leaves an operation, the zeros that a product saves; of what comes from outside, none.
-    pub(super) fn share(&self, operation: Option<u32>, pass: Pass) -> f64 {
-        if self.products { self.both(operation).map_or(0.0, |both| both[index(pass)].share()) } else { 0.0 }
+    /// Of a value or its gradient, the zeros that a product saves.
+    pub(super) fn share(&self, value: u32, pass: Pass) -> f64 {
+        if self.products { self.both(value).map_or(0.0, |both| both[index(pass)].share()) } else { 0.0 }
     }
 
-    /// The share of weights that are left out by a product with what leaves an operation, so many points at a time.
-    pub(super) fn left_out(&self, operation: Option<u32>, pass: Pass, inputs: u32, resident: u64) -> f64 {
+    /// The share of weights that are left out by a product with a value or its gradient, so many points at a time.
+    pub(super) fn left_out(&self, value: u32, pass: Pass, inputs: u32, resident: u64) -> f64 {
         if !self.draws {
             return 0.0;
         }
-        let share = self.both(operation).map_or(0.0, |both| both[index(pass)].share_of_units(resident as usize));
+        let share = self.both(value).map_or(0.0, |both| both[index(pass)].share_of_units(resident as usize));
         share * (LEFT_OUT / inputs as f64).min(1.0)
     }
 
-    fn both(&self, operation: Option<u32>) -> Option<&[Found; 2]> {
-        self.operations.get(operation? as usize)
+    fn both(&self, value: u32) -> Option<&[Found; 2]> {
+        self.values.get(value as usize)
     }
+}
+
+fn nodes_of(run: &Run) -> Vec<Node> {
+    let graph = Graph::family(&run.spec).ok();
+    graph.iter().flat_map(|graph| (0..graph.len() as u32).filter_map(|i| graph.node(i))).collect()
 }
 
 fn index(pass: Pass) -> usize {
@@ -149,12 +146,29 @@ fn index(pass: Pass) -> usize {
 
 struct Finder {
     points: usize,
-    operations: Vec<[Found; 2]>,
+    nodes: Vec<Node>,
+    reverse: bool,
+    values: Vec<[Found; 2]>,
+}
+
+impl Finder {
+    /// The branch of a join gets a multiple of the gradient of its value, which is not shown.
+    fn finish(mut self) -> Vec<[Found; 2]> {
+        for (i, node) in self.nodes.iter().enumerate().filter(|(_, node)| self.reverse && node.op.is_binary()) {
+            self.values[node.y as usize][1] = self.values[i][1].clone();
+        }
+        self.values
+    }
 }
 
 impl Observer for Finder {
     fn see(&mut self, seen: &Seen<'_>) {
-        let Some(both) = self.operations.get_mut(seen.operation as usize) else { return };
+        // A backward pass shows the gradient of the first operand; the last one that is shown is the sum of all.
+        let value = match self.nodes.get(seen.node as usize) {
+            Some(node) if self.reverse && seen.pass == Pass::Backward => node.x,
+            _ => seen.node,
+        };
+        let Some(both) = self.values.get_mut(value as usize) else { return };
         let found = &mut both[index(seen.pass)];
         let (units, points, words) = (seen.units as usize, self.points, Found::words(self.points));
         if matches!(found, Found::Share(_)) {
@@ -165,7 +179,7 @@ impl Observer for Finder {
             let at = (seen.first + point) as usize;
             for (unit, x) in seen.point(point).enumerate() {
                 if let Some(word) = bits.get_mut(unit * words + at / 64) {
-                    *word |= u64::from(x == 0.0) << (at % 64);
+                    *word = *word & !(1 << (at % 64)) | u64::from(x == 0.0) << (at % 64);
                 }
             }
         }

@@ -11,7 +11,6 @@ use crate::limits::{MOST_DEPTH, MOST_RUNS, at_most};
 use crate::{Failure, Result, decimal};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use shatterscope::network::{Dense, Layer, Role};
 use shatterscope::random::{Purpose, Stream};
 use shatterscope::{network, probe};
 use std::path::Path;
@@ -219,6 +218,7 @@ impl Spec {
             }
         };
         network::Spec {
+            inputs: self.inputs,
             norm: self.norm.core(),
             init: self.init.core(),
             readout: self.readout.core(),
@@ -230,23 +230,6 @@ impl Spec {
             eps: self.eps,
             ..network::Spec::feedforward(self.depth, self.width).with_family(family)
         }
-    }
-
-    /// How many operations the network has.
-    pub fn layers_len(&self) -> u64 {
-        u64::from(network::Network::Family(self.network()).len())
-    }
-
-    /// The operations of a network of several inputs; None where the family's own, of one input, serve.
-    pub fn layers(&self) -> Option<Vec<Layer>> {
-        let family = network::Network::Family(self.network());
-        let widen = |layer| match layer {
-            Layer::Dense(dense @ Dense { role: Role::Stem, .. }) => {
-                Layer::Dense(Dense { fan_in: self.inputs, ..dense })
-            }
-            layer => layer,
-        };
-        (self.inputs > 1).then(|| (0..family.len()).filter_map(|i| family.layer(i)).map(widen).collect())
     }
 
     /// The points of a run where they are vectors: standard normals, `[point][input]`.

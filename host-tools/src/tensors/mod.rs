@@ -18,7 +18,7 @@ mod safetensors;
 use crate::spec::{Overrides, Spec};
 use crate::weights::{Drawn, dense_layers, tensor_name};
 use crate::{Failure, Result};
-use shatterscope::network::{Network, Role};
+use shatterscope::network::{self, Dense, Role};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -51,14 +51,14 @@ pub struct Bundle {
 
 impl Bundle {
     /// The parameters of a network under their names.
-    pub fn parameters(network: &Network, drawn: &Drawn) -> Self {
+    pub fn parameters(drawn: &Drawn) -> Self {
         let mut bundle = Self::default();
-        for (dense, (weight, bias)) in dense_layers(network).iter().zip(&drawn.layers) {
+        for (dense, weight, bias) in drawn.layers() {
             let name = tensor_name(dense);
             let (rows, columns) = (dense.fan_out as usize, dense.fan_in as usize);
-            bundle.add(format!("{name}.weight"), vec![rows, columns], weight.clone());
+            bundle.add(format!("{name}.weight"), vec![rows, columns], weight.to_vec());
             if dense.role != Role::Readout {
-                let bias = if bias.is_empty() { vec![0.0; rows] } else { bias.clone() };
+                let bias = if bias.is_empty() { vec![0.0; rows] } else { bias.to_vec() };
                 bundle.add(format!("{name}.bias"), vec![rows], bias);
             }
         }
@@ -76,66 +76,68 @@ impl Bundle {
     /// A weight that is missing or has another shape, a bias of another length, a value that is not finite.
     pub fn drawn(&self, spec: &Spec) -> Result<Drawn> {
         spec.check()?;
-        let network = Network::Family(spec.network());
-        let mut drawn = Drawn::default();
-        for dense in dense_layers(&network) {
-            let name = tensor_name(&dense);
-            let (rows, columns) = (dense.fan_out as usize, dense.fan_in as usize);
-            let weight = self.find(&format!("{name}.weight"))?.ok_or_else(|| {
-                Failure::failed(format!("the weights lack {name}.weight [{rows}, {columns}], which the spec asks for"))
-            })?;
-            let vector = rows.min(columns) == 1 && weight.shape == [rows * columns];
-            if weight.shape != [rows, columns] && !vector {
-                let found = &weight.shape;
-                let turned = if *found == [columns, rows] { " (weights are [out, in]: transpose it)" } else { "" };
-                return Err(Failure::failed(format!(
-                    "{name}.weight is {found:?} in the file, the spec asks for [{rows}, {columns}]: give the spec it was made with{turned}"
-                )));
-            }
-            let bias = match self.find(&format!("{name}.bias"))? {
-                Some(bias) if bias.shape != [rows] => {
-                    let found = &bias.shape;
-                    return Err(Failure::failed(format!("{name}.bias is {found:?} in the file, not [{rows}]")));
-                }
-                Some(_) if dense.role == Role::Readout => {
-                    return Err(Failure::failed("readout.bias: the networks here have no bias at the readout"));
-                }
-                // The stem has a bias by definition; zeros elsewhere are none.
-                Some(bias) if dense.role == Role::Stem || bias.data.iter().any(|&b| b != 0.0) => bias.data.clone(),
-                None if dense.role == Role::Stem => vec![0.0; rows],
-                _ => Vec::new(),
-            };
-            for (part, data) in [("weight", &weight.data), ("bias", &bias)] {
-                if let Some(place) = not_finite(&format!("{name}.{part}"), data) {
-                    return Err(Failure::failed(format!("{place}: the file is damaged, or of a run that diverged")));
-                }
-            }
-            drawn.layers.push((weight.data.clone(), bias));
+        let mut found = Vec::new();
+        for dense in dense_layers(&spec.network())? {
+            found.push((self.weight(&dense)?, self.bias(&dense)?));
         }
         // Either every hidden layer has a bias or none: zeros where only some do.
-        if drawn.hidden_bias() {
-            let hidden = drawn.layers.len() - 1;
-            for (weight, bias) in drawn.layers.iter_mut().take(hidden).skip(1) {
-                if bias.is_empty() {
-                    *bias = vec![0.0; weight.len() / spec.network().features() as usize];
-                }
-            }
+        let hidden = found.len() - 1;
+        let biased = found.iter().take(hidden).skip(1).any(|(_, bias)| !bias.is_empty());
+        let bias_std = if biased { 1.0 } else { 0.0 };
+        let mut drawn = Drawn::zeros(&network::Spec { bias_std, ..spec.network() })?;
+        for ((_, weight, bias), (weight_found, bias_found)) in drawn.layers_mut().into_iter().zip(found) {
+            weight.copy_from_slice(weight_found);
+            bias.iter_mut().zip(bias_found).for_each(|(bias, found)| *bias = *found);
         }
         Ok(drawn)
     }
 
+    /// The weights of a layer.
+    fn weight(&self, dense: &Dense) -> Result<&[f32]> {
+        let name = tensor_name(dense);
+        let (rows, columns) = (dense.fan_out as usize, dense.fan_in as usize);
+        let weight = self.find(&format!("{name}.weight"))?.ok_or_else(|| {
+            Failure::failed(format!("the weights lack {name}.weight [{rows}, {columns}], which the spec asks for"))
+        })?;
+        let vector = rows.min(columns) == 1 && weight.shape == [rows * columns];
+        if weight.shape != [rows, columns] && !vector {
+            let found = &weight.shape;
+            let turned = if *found == [columns, rows] { " (weights are [out, in]: transpose it)" } else { "" };
+            return Err(Failure::failed(format!(
+                "{name}.weight is {found:?} in the file, the spec asks for [{rows}, {columns}]: give the spec it was made with{turned}"
+            )));
+        }
+        finite(&format!("{name}.weight"), &weight.data)
+    }
+
+    /// The biases of a layer; none where all are zeros or the file has none.
+    fn bias(&self, dense: &Dense) -> Result<&[f32]> {
+        let (name, rows) = (tensor_name(dense), dense.fan_out as usize);
+        match self.find(&format!("{name}.bias"))? {
+            Some(bias) if bias.shape != [rows] => {
+                let found = &bias.shape;
+                Err(Failure::failed(format!("{name}.bias is {found:?} in the file, not [{rows}]")))
+            }
+            Some(_) if dense.role == Role::Readout => {
+                Err(Failure::failed("readout.bias: the networks here have no bias at the readout"))
+            }
+            Some(bias) if bias.data.iter().any(|&b| b != 0.0) => finite(&format!("{name}.bias"), &bias.data),
+            _ => Ok(&[]),
+        }
+    }
+
     /// Names of what a spec's network does not use, but for the grid and the results that `export` writes beside its parameters.
-    pub fn unused(&self, spec: &Spec) -> Vec<&str> {
-        let network = Network::Family(spec.network());
-        let layers = dense_layers(&network);
-        let used: BTreeSet<String> = layers
-            .iter()
-            .map(tensor_name)
+    ///
+    /// # Errors
+    /// A spec that cannot be run.
+    pub fn unused(&self, spec: &Spec) -> Result<Vec<&str>> {
+        let used: BTreeSet<String> = dense_layers(&spec.network())?
+            .map(|dense| tensor_name(&dense))
             .flat_map(|name| ["weight", "bias"].map(|part| format!("{name}.{part}")))
             .chain(["grid", "outputs", "gradient"].map(String::from))
             .collect();
         let all: BTreeSet<&str> = self.tensors.keys().chain(self.others.keys()).map(String::as_str).collect();
-        all.into_iter().filter(|name| !used.contains(*name)).collect()
+        Ok(all.into_iter().filter(|name| !used.contains(*name)).collect())
     }
 
     /// The spec that is stored in the file.
@@ -244,6 +246,14 @@ fn verified((bundle, stated): (Bundle, Option<String>)) -> Result<Bundle> {
         digest::verify(&bundle, &stated, false)?;
     }
     Ok(bundle)
+}
+
+/// Refuses a tensor with NaN or infinity.
+fn finite<'a>(name: &str, data: &'a [f32]) -> Result<&'a [f32]> {
+    match not_finite(name, data) {
+        Some(place) => Err(Failure::failed(format!("{place}: the file is damaged, or of a run that diverged"))),
+        None => Ok(data),
+    }
 }
 
 /// The first element that is NaN or infinite, in words.

@@ -1,7 +1,7 @@
 use crate::progress::Progress;
 use crate::spec::{Spec, Statistics};
 use rayon::prelude::*;
-use shatterscope::network::Network;
+use shatterscope::graph::Graph;
 use shatterscope_engine::theory::{Draws, Moments, is_sampled, moments_behind, power, stem};
 use std::fmt;
 
@@ -107,7 +107,7 @@ fn walk(
         return Err(NoTheory::SeveralInputs);
     }
     let network = spec.network();
-    network.check().map_err(|_| NoTheory::Refused)?;
+    let nodes = Graph::family(&network).map_err(|_| NoTheory::Refused)?.len();
     let sampled = is_sampled(&network);
     let most = if sampled { MOST_POINTS_SAMPLED } else { MOST_POINTS };
     if spec.points > most {
@@ -117,13 +117,14 @@ fn walk(
     let grid = spec.grid();
     let grid: Vec<f64> = (0..spec.points).map(|i| f64::from(grid.point(i))).collect();
     let groups = if sampled { draws.groups.max(1) } else { 1 };
-    progress.set(0, u64::from(groups) * u64::from(Network::Family(network).len()));
+    progress.set(0, u64::from(groups) * nodes as u64);
     let walk = |group| {
         let mut coactivations = Vec::new();
         let stem = prepare(stem(&network, &grid));
-        (moments_behind(&network, stem, draws, group, progress, &mut coactivations), coactivations)
+        let moments = moments_behind(&network, stem, draws, group, progress, &mut coactivations);
+        moments.map(|moments| (moments, coactivations)).map_err(|_| NoTheory::Refused)
     };
-    Ok((0..groups).into_par_iter().map(walk).collect())
+    (0..groups).into_par_iter().map(walk).collect()
 }
 
 /// Refuses a walk that takes days, or more memory than there is.

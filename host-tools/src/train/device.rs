@@ -293,7 +293,7 @@ impl Pupil {
                 ready.step, ready.digest
             )));
         }
-        let mut profile = Profile::of(nodes + 1);
+        let mut profile = Profile::of(nodes as usize + 1);
         profile.of_step(first, &elements);
         profile.total.ticks = ticks.unwrap_or(0);
         match &mut self.counter {

@@ -8,7 +8,7 @@ mod tangent;
 pub(super) use sweep::{Swept, Target};
 
 use crate::graph::Norm;
-use crate::kernel::{Isa, Red16, add_channel};
+use crate::kernel::{Isa, Red16, add_channel, add_unit};
 use crate::layer::Affine;
 use crate::plan::Sums;
 
@@ -34,9 +34,26 @@ impl<'x, const T: usize> Channels<'x, T> {
         })
     }
 
+    /// Whether channels are units and a tile is full, so that whole rows of lanes are added.
+    #[inline(always)]
+    fn has_rows(&self) -> bool {
+        self.plane == 1 && self.count >= T
+    }
+
+    /// The lanes of unit c in each tile.
+    #[inline(always)]
+    fn lanes(self, c: usize) -> impl Iterator<Item = &'x [f32; T]> {
+        let rows = self.data.as_chunks::<T>().0.get(c..).unwrap_or_default();
+        rows.iter().step_by((self.tile_len / T).max(1)).take(self.count.div_ceil(T))
+    }
+
     /// Adds a term of every point and position to a RED16 sum.
     #[inline(always)]
     fn add<const TERM: u8>(self, isa: Isa, c: usize, by: f32, sums: &mut Red16) {
+        if self.has_rows() {
+            let of = (self.lanes(c), self.lanes(c));
+            return add_unit::<TERM, T>(isa, of, by, (self.first, self.count), sums);
+        }
         for (first, valid, x) in self.of(c) {
             add_channel::<TERM, T>(isa, (x, &[]), by, (first, valid), sums);
         }
@@ -53,6 +70,10 @@ impl<'x, const T: usize> Channels<'x, T> {
     #[inline(always)]
     fn add_products(self, isa: Isa, xhat: Self, c: usize, by: f32, sums: &mut Red16) {
         use crate::kernel::term::PRODUCT;
+        if self.has_rows() {
+            let of = (self.lanes(c), xhat.lanes(c));
+            return add_unit::<PRODUCT, T>(isa, of, by, (self.first, self.count), sums);
+        }
         for ((first, valid, g), (_, _, xhat)) in self.of(c).zip(xhat.of(c)) {
             add_channel::<PRODUCT, T>(isa, (g, xhat), by, (first, valid), sums);
         }

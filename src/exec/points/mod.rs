@@ -266,7 +266,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         let span = if self.cursor.backward { self.memory.gradient(node.x) } else { self.memory.span(self.cursor.node) };
         let seen = Seen {
             pass: self.cursor.pass(),
-            operation: self.cursor.node,
+            node: self.cursor.node,
             first: self.cursor.first,
             count: self.memory.count as u32,
             units: span.tile_len.checked_div(T).unwrap_or(0) as u32,

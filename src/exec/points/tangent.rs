@@ -41,8 +41,8 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         finite
     }
 
-    /// Copies the operand and its tangent to the slot of the value.
-    fn copy_both(&mut self, node: &Node, spread: bool) {
+    /// Copies the operand and its tangent to the slot of the value, which it returns.
+    fn copy_both(&mut self, node: &Node, spread: bool) -> Span {
         let (from, to) = (self.memory.span(node.x), self.memory.span(self.cursor.node));
         for _ in 0..2 {
             if spread {
@@ -52,30 +52,30 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             }
             core::mem::swap(&mut self.memory.values, &mut self.tangents);
         }
+        to
     }
 
     #[inline(never)]
     fn relu_and_tangent(&mut self, node: &Node) -> bool {
-        self.copy_both(node, false);
-        let isa = self.room.isa;
-        self.over_both(|x, t| isa.compiled(relu_tangent, x, t));
+        let (isa, to) = (self.room.isa, self.copy_both(node, false));
+        self.over_both(to, |x, t| isa.compiled(relu_tangent, x, t));
         true
     }
 
     #[inline(never)]
     fn crelu_and_tangent(&mut self, node: &Node) -> bool {
-        self.copy_both(node, true);
+        let to = self.copy_both(node, true);
         let (isa, plane) = (self.room.isa, node.shape.plane() as usize);
-        self.over_both(|x, t| {
+        self.over_both(to, |x, t| {
             let (x, t) = (x.as_chunks_mut::<T>().0, t.as_chunks_mut::<T>().0);
             isa.compiled(|x: &mut [[f32; T]], t: &mut [[f32; T]]| crelu_tangent::<T>(plane, x, t), x, t);
         });
         true
     }
 
-    /// Calls `f(value, tangent)` for every tile of the current value.
-    fn over_both(&mut self, f: impl Fn(&mut [f32], &mut [f32]) + Sync) {
-        let (workers, span) = (self.memory.workers, self.memory.span(self.cursor.node));
+    /// Calls `f(value, tangent)` for every tile of a value.
+    fn over_both(&mut self, span: Span, f: impl Fn(&mut [f32], &mut [f32]) + Sync) {
+        let workers = self.memory.workers;
         let t = self.tangents.get_mut(span.start..).and_then(|t| t.get_mut(..span.len)).unwrap_or_default();
         workers.any2(self.memory.get_mut(span), span.tile_len, t, span.tile_len, |_, x, t| {
             f(x, t);
@@ -132,7 +132,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         self.tangents = core::mem::take(&mut tangents);
         let Some((gamma, beta)) = parameters else { return finite };
         let (isa, each) = (self.room.isa, (node.shape.plane() as usize).wrapping_mul(T).max(1));
-        self.over_both(|y, t| {
+        self.over_both(to, |y, t| {
             let by = gamma.iter().zip(beta).take(channels);
             for ((y, t), (gamma, beta)) in y.chunks_exact_mut(each).zip(t.chunks_exact_mut(each)).zip(by) {
                 isa.compiled(affine, (y, t), (*gamma, *beta));

@@ -70,22 +70,22 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             Backward::<_, _, R, T>::at_node(&mut self.memory, &mut self.room, sink, self.cursor.node, self.at);
         let finite = pass.propagate(node);
         self.at = pass.at;
-        if !finite && node.op.is_binary() {
-            self.layer = self.layer_of_join(node);
-        }
+        let finite = finite || (node.op.is_binary() && self.is_branch_finite(node));
         self.count_work(1);
         Some(finite)
     }
 
-    /// The layer that is reported for a join whose gradients are not finite: its own if that of the branch (the second operand) is not,
-    /// otherwise the layer of the skip (the first operand), where both gradients are added. See docs/numerics.md, section 8.
-    fn layer_of_join(&mut self, node: &Node) -> u32 {
+    /// Whether the gradient of a join's branch (its second operand) is finite where that of the skip (the first operand) is not. The fault is
+    /// then one of the skip's layer, where both gradients are added, and the pass continues: layers of the branch are higher, and named
+    /// if they fail, too. See docs/numerics.md, section 8.
+    fn is_branch_finite(&mut self, node: &Node) -> bool {
         let (isa, branch) = (self.room.isa, self.memory.gradient(node.y));
         let finite = self.memory.over(branch, |_, g| all_finite(isa, g));
-        match self.memory.node(node.x) {
-            Some(skip) if finite => skip.address,
-            _ => node.address,
+        if let (true, Some(skip)) = (finite, self.memory.node(node.x)) {
+            self.layer = skip.address;
+            self.record_fault();
         }
+        finite
     }
 
     /// Adds `times` times the multiply-adds of the current node.

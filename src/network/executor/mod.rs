@@ -283,7 +283,7 @@ impl<'a, W: Weights, K: Workers, const R: usize, const T: usize> Executor<'a, W,
         let (units_in, units_out) = layer.shape();
         let seen = Seen {
             pass: self.cursor.pass(),
-            operation: self.cursor.layer,
+            node: self.cursor.layer,
             first: self.cursor.first,
             count: self.count() as u32,
             units: if self.cursor.backward { units_in } else { units_out },

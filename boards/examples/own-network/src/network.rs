@@ -1,50 +1,39 @@
 //! Packed from `model.safetensors` and `net.toml` by `shatterscope pack`: write it anew rather than change it.
 //!
 //! 1348 B of parameters.
-#![allow(clippy::approx_constant, reason = "a weight that looks like pi is none")]
+#![allow(clippy::approx_constant, reason = "a weight that looks like pi is not pi")]
 
-use shatterscope::network::{Dense, Layer, Network, Parameters, Role};
+use shatterscope::graph::{Graph, Node, Op, Shape};
 
-/// The operations, in the order of the data.
-pub const LAYERS: [Layer; 7] = [
-    Layer::Dense(Dense { role: Role::Stem, layer: 1, fan_in: 2, fan_out: 16, bias: true }),
-    Layer::Relu { width: 16 },
-    Layer::Fork { width: 16 },
-    Layer::Dense(Dense { role: Role::Hidden, layer: 2, fan_in: 16, fan_out: 16, bias: true }),
-    Layer::Relu { width: 16 },
-    Layer::Join { width: 16, a: 1.0, b: 0.5 },
-    Layer::Dense(Dense { role: Role::Readout, layer: 3, fan_in: 16, fan_out: 1, bias: true }),
+/// The nodes of the graph.
+pub static NODES: [Node; 7] = [
+    Node { op: Op::Input { shape: Shape { channels: 2, height: 1, width: 1 } }, x: 0, y: 0, shape: Shape { channels: 2, height: 1, width: 1 }, address: 0, last_use: 1 },
+    Node { op: Op::Dense { outputs: 16, bias: true }, x: 0, y: 0, shape: Shape { channels: 16, height: 1, width: 1 }, address: 1, last_use: 2 },
+    Node { op: Op::Relu, x: 1, y: 1, shape: Shape { channels: 16, height: 1, width: 1 }, address: 1, last_use: 5 },
+    Node { op: Op::Dense { outputs: 16, bias: true }, x: 2, y: 2, shape: Shape { channels: 16, height: 1, width: 1 }, address: 2, last_use: 4 },
+    Node { op: Op::Relu, x: 3, y: 3, shape: Shape { channels: 16, height: 1, width: 1 }, address: 2, last_use: 5 },
+    Node { op: Op::Add { a: 1.0, b: 0.5 }, x: 2, y: 4, shape: Shape { channels: 16, height: 1, width: 1 }, address: 2, last_use: 6 },
+    Node { op: Op::Dense { outputs: 1, bias: true }, x: 5, y: 5, shape: Shape { channels: 1, height: 1, width: 1 }, address: 3, last_use: 7 },
 ];
 
-/// The network.
-pub const NETWORK: Network<'static> = Network::Layers(&LAYERS);
+/// The graph.
+pub const GRAPH: Graph<'static> = match Graph::new(&NODES) {
+    Ok(graph) => graph,
+    Err(_) => panic!("the nodes do not fit each other"),
+};
 
-/// Weights `[out][in]` and biases of the dense layers.
-pub static PARAMETERS: [Parameters<'static>; 3] = [
-    Parameters { weight: &WEIGHT_1, bias: &BIAS_1 },
-    Parameters { weight: &WEIGHT_2, bias: &BIAS_2 },
-    Parameters { weight: &WEIGHT_3, bias: &BIAS_3 },
-];
-
-/// `fc1.weight`
+/// Weights `[out][in]` and biases, node by node.
 #[rustfmt::skip]
-static WEIGHT_1: [f32; 32] = [
+pub static PARAMETERS: [f32; 337] = [
+    // `fc1.weight`
     0.06124703, 0.23870812, -0.9303101, -0.7491223, -0.28512833, -1.3858736, 0.88881016, 1.3876586,
     -0.4287054, -0.67983496, 0.40066978, 0.477446, 1.1813006, -0.89981276, 0.5380118, 0.8150705,
     -1.2141249, -0.5289192, -1.9365771, -0.90795654, -2.3628366, 0.8997799, -1.3563596, 0.8903862,
     -0.047544934, -0.20328623, -2.5500317, -0.030494517, -0.81779355, 0.32746297, -1.4236344, -1.0301836,
-];
-
-/// `fc1.bias`
-#[rustfmt::skip]
-static BIAS_1: [f32; 16] = [
+    // `fc1.bias`
     -0.35359317, -0.4966237, -0.2914593, -0.5633619, 0.47513843, 0.15185054, 0.32447463, 0.006112776,
     0.65747195, 0.6787401, 0.18512675, 0.45640078, 0.34319693, -0.39922443, 0.9351368, -0.4417076,
-];
-
-/// `fc2.weight`
-#[rustfmt::skip]
-static WEIGHT_2: [f32; 256] = [
+    // `fc2.weight`
     -0.22679403, 0.96523875, 0.6787422, -0.7546322, -0.1613943, -0.16111659, 0.103626885, -2.5592656,
     0.042363677, 0.3496672, 0.5730009, -0.36890548, -0.34705892, 0.15280117, -0.5108368, -0.012108242,
     -0.17686386, 0.29800054, 0.17944606, 0.057683256, -1.1417776, 0.022002662, -0.05030796, -0.9391189,
@@ -77,24 +66,12 @@ static WEIGHT_2: [f32; 256] = [
     0.095228985, -0.314348, 0.0064359508, 0.08403768, 0.24966902, 0.13607356, 0.03139247, 0.55355746,
     -0.14056332, -0.35929716, -0.25984296, 0.43567753, -0.030988226, 0.3413187, 0.11843815, -0.18478815,
     -0.40156054, -0.8176824, 0.49119627, 0.021187214, 0.72101074, 0.6919339, 0.52766913, 0.49890453,
-];
-
-/// `fc2.bias`
-#[rustfmt::skip]
-static BIAS_2: [f32; 16] = [
+    // `fc2.bias`
     -0.5919574, -0.6363839, -0.56849813, -0.17047223, -0.24286692, -0.5107925, 0.9586281, -0.028005548,
     0.25056225, 0.21532197, 0.0, -0.16169563, -0.1683842, -0.042546656, -0.14915232, 0.24008922,
-];
-
-/// `head.weight`
-#[rustfmt::skip]
-static WEIGHT_3: [f32; 16] = [
+    // `head.weight`
     0.29925257, 0.8612688, 0.2359558, -0.042485606, -0.6150529, -0.3735227, 0.5621361, 0.04565552,
     -0.22553897, -0.17185344, 0.08531534, -0.21275347, -0.071228355, -0.22654296, 0.118393265, 0.35682815,
-];
-
-/// `head.bias`
-#[rustfmt::skip]
-static BIAS_3: [f32; 1] = [
+    // `head.bias`
     0.23018089,
 ];

@@ -1,6 +1,8 @@
 //! The run itself, apart from any board: a test runs this very file on the desktop.
-use super::network::{NETWORK, PARAMETERS};
-use shatterscope::network::{Buffers, Executor, Input, Options, Plan, Serial, Stored};
+use super::network::{GRAPH, PARAMETERS};
+use shatterscope::exec::{Buffers, Run, Source};
+use shatterscope::network::{Input, Options, Serial};
+use shatterscope::plan::{Plan, RunLengths, Storage, place};
 
 pub const POINTS: usize = 4;
 /// `[point][unit]`
@@ -10,28 +12,40 @@ pub const INPUTS: [f32; POINTS * 2] = [0.1, 0.2, -0.5, 0.9, 0.75, -0.25, -0.4, -
 const ROWS: usize = 4;
 const TILE: usize = 4;
 const OPTIONS: Options = Options::new(POINTS as u32);
-const PLAN: Plan = match NETWORK.plan(&OPTIONS, TILE as u32) {
+
+/// The slots of all values, and the lengths of the buffers: a network that cannot be planned is a compiler error.
+const SLOTS_LEN: usize = GRAPH.len() * OPTIONS.want().slots();
+const SLOTS: [u32; SLOTS_LEN] = {
+    let mut slots = [0; SLOTS_LEN];
+    match place(&GRAPH, OPTIONS.want(), &mut [Storage::EMPTY; SLOTS_LEN], &mut slots) {
+        Ok(_) => slots,
+        Err(_) => panic!("the values have no place"),
+    }
+};
+const PLAN: Plan<'static> = match Plan::new(&GRAPH, OPTIONS.want(), &SLOTS) {
     Ok(plan) => plan,
-    Err(_) => panic!("found when it is compiled"),
+    Err(_) => panic!("the network cannot be planned"),
+};
+const LENGTHS: RunLengths = match PLAN.run(&OPTIONS, TILE as u32) {
+    Ok(lengths) => lengths,
+    Err(_) => panic!("the network cannot be run with these options"),
 };
 
 /// f(x), and df/dx `[point][unit]`.
 pub fn run(inputs: &[f32]) -> Result<([f32; POINTS], [f32; POINTS * 2]), shatterscope::Error> {
     let (mut outputs, mut gradient) = ([0.0; POINTS], [0.0; POINTS * 2]);
     let buffers = Buffers {
-        activations: &mut [0.0; PLAN.activations_len as usize],
-        tape: &mut [0; PLAN.tape_len as usize],
-        statistics: &mut [0.0; PLAN.statistics_len as usize],
-        normalised: &mut [0.0; PLAN.normalised_len as usize],
-        panel: &mut [0.0; 64],
+        values: &mut [0.0; LENGTHS.values_len as usize],
+        tape: &mut [0; LENGTHS.tape_len as usize],
+        statistics: &mut [0.0; LENGTHS.statistics_len as usize],
+        scratch: &mut [0.0; PLAN.scratch_len as usize],
+        gathered: &mut [],
     };
-    let weights = Stored::new(&NETWORK, &PARAMETERS)?;
-    let input = Input::Points(inputs);
-    Executor::<_, _, ROWS, TILE>::new(
-        NETWORK,
-        &weights,
+    Run::<_, ROWS, TILE>::new(
+        &PLAN,
+        Source::Stored(&PARAMETERS),
         &Serial,
-        input,
+        Input::Points(inputs),
         OPTIONS,
         buffers,
         &mut outputs,

@@ -1,12 +1,17 @@
 use super::Moments;
 use super::sampled::{Draws, Sample};
+use crate::Result;
 use crate::progress::Progress;
-use shatterscope::network::{Dense, Family, Init, Layer, Network, Norm, Readout, Role, Spec};
+use shatterscope::graph::{Graph, Op};
+use shatterscope::network::{Dense, Family, Init, Norm, Readout, Role, Seeded, Spec};
 
 /// The moments of a network's output over the grid, for batch norm as one group of draws has them; `coactivations` gets, for
 /// each rectifier, the share of pairs of points that a unit is active for.
 ///
 /// A norm stands before a rectifier and a join behind weights, as in every family of a [`Spec`].
+///
+/// # Errors
+/// As [`Spec::check`].
 pub fn moments_behind(
     spec: &Spec,
     stem: Moments,
@@ -14,37 +19,45 @@ pub fn moments_behind(
     group: u32,
     progress: &Progress,
     coactivations: &mut Vec<f64>,
-) -> Moments {
-    let network = Network::Family(*spec);
-    let (mut moments, mut kept, mut normed) = (stem.clone(), stem, None);
-    for i in 0..network.len() {
+) -> Result<Moments> {
+    let (graph, seeded) = (Graph::family(spec)?, Seeded::new(spec, 0, 0));
+    let (mut moments, mut skip, mut normed) = (stem.clone(), stem, None);
+    for i in 0..graph.len() as u32 {
         progress.add(1);
-        match network.layer(i) {
-            None | Some(Layer::Dense(Dense { role: Role::Stem, .. })) => {}
-            Some(Layer::Dense(dense)) => moments.dense(weight(spec, &dense), bias(spec, &dense)),
+        let Some(node) = graph.node(i) else { continue };
+        match node.op {
+            Op::Dense { .. } => match seeded.dense_of(&graph, i) {
+                Some(dense) if dense.role != Role::Stem => moments.dense(weight(spec, &dense), bias(spec, &dense)),
+                _ => {}
+            },
             // `[W', -W']` of (relu(z), relu(-z)) is W' z.
-            Some(Layer::Crelu { .. }) if spec.init == Init::LooksLinear => coactivations.push(moments.coactivation()),
-            Some(Layer::Relu { .. } | Layer::Crelu { .. }) => {
+            Op::Crelu if spec.init == Init::LooksLinear => coactivations.push(moments.coactivation()),
+            Op::Relu | Op::Crelu => {
                 moments = match normed.take() {
                     None => {
                         coactivations.push(moments.coactivation());
                         moments.rectify()
                     }
                     Some(eps) => {
-                        let layer = network.layer_number(i);
+                        let layer = node.address;
                         let units = moments.draw(f64::from(eps), Sample { draws, group, layer });
                         coactivations.push(units.coactivation());
                         units.moments(&moments)
                     }
                 };
             }
-            Some(Layer::Centre { .. }) => moments.centre(),
-            Some(Layer::BatchNorm { eps, .. }) => normed = Some(eps),
-            Some(Layer::Fork { .. }) => kept = moments.clone(),
-            Some(Layer::Join { a, b, .. }) => moments.join(kept.clone(), f64::from(a), f64::from(b)),
+            Op::Centre => moments.centre(),
+            Op::Normalise { eps } => normed = Some(eps),
+            Op::Add { a, b } => moments.join(skip.clone(), f64::from(a), f64::from(b)),
+            // Families have no other operations.
+            _ => {}
+        }
+        // A join needs it later.
+        if node.last_use > i + 1 {
+            skip = moments.clone();
         }
     }
-    moments
+    Ok(moments)
 }
 
 /// Behind the stem.

@@ -222,7 +222,11 @@ fn refused(f: &mut fmt::Formatter<'_>, why: Why, need: u64, have: u64) -> fmt::R
         ),
         Why::Node(refusal) => write!(f, "the device refuses node {need} of the graph: {refusal}"),
         Why::Nodes => f.write_str("the graph did not arrive whole"),
-        Why::Operation => write!(f, "the device refuses: operation {need} of a network of {have}"),
+        Why::Operation => write!(
+            f,
+            "the device refuses: the network has {have} nodes, and node {} was asked for",
+            need.saturating_sub(1)
+        ),
     }
 }
 

@@ -2,7 +2,9 @@
 use super::{Identity, LinkError};
 use shatterscope::Fault;
 use shatterscope::Pass;
-use shatterscope::network::{Derivative, Network};
+use shatterscope::graph::{Graph, Node};
+use shatterscope::network::Derivative;
+use shatterscope::plan::Plan;
 use shatterscope::wire::{Done, Part, Run};
 
 /// More ticks than this no clock has counted: 2^56 at 4 GHz are half a year.
@@ -27,25 +29,24 @@ impl Expected {
     /// Of a request to a device.
     pub fn of(run: &Run, device: &Identity) -> Self {
         let Identity { tile, arena, ram, .. } = *device;
-        let network = Network::Family(run.spec);
-        let Ok(plan) = network.plan(&run.options(), tile) else {
+        let options = run.options();
+        let planned =
+            Plan::family(&run.spec, options.want()).and_then(|plan| Ok((*plan.graph(), plan.run(&options, tile)?)));
+        let Ok((graph, lengths)) = planned else {
             return Self { elements: None, multiply_adds: 0, layers: 0, arena, ram };
         };
         let elements = match run.part {
             // Networks on the wire have one input and one output: an element a point.
             Part::Gradient | Part::Outputs => Some(u64::from(run.count)),
-            Part::Digests { first, count } => operations(&network, first, count).map(|count| 2 * count),
-            Part::Profile { first, count } => operations(&network, first, count).map(|count| 1 + 2 * count),
-            Part::Values { pass, operation } => network.layer(operation).map(|layer| {
-                let (units_in, units_out) = layer.shape();
-                // A tangent leaves an operation as its value does.
-                let backward = pass == Pass::Backward && run.derivative == Derivative::Reverse;
-                u64::from(run.count) * u64::from(if backward { units_in } else { units_out })
-            }),
+            Part::Digests { first, count } => nodes(&graph, first, count).map(|count| 2 * count),
+            Part::Profile { first, count } => nodes(&graph, first, count).map(|count| 1 + 2 * count),
+            Part::Values { pass, node } => graph
+                .node(node)
+                .map(|node| u64::from(run.count) * u64::from(units_shown(&graph, &node, pass, run.derivative))),
         };
         let elements = elements.and_then(|elements| usize::try_from(elements).ok());
-        let layers = network.layer_number(network.len().saturating_sub(1));
-        Self { elements, multiply_adds: plan.multiply_adds, layers, arena, ram }
+        let layers = run.spec.depth.saturating_add(1);
+        Self { elements, multiply_adds: lengths.multiply_adds, layers, arena, ram }
     }
 
     /// Refuses a place of NaN or infinity that is not in the network.
@@ -73,10 +74,21 @@ impl Expected {
     }
 }
 
-/// Operations asked for, if the network has them.
-fn operations(network: &Network, first: u32, count: u32) -> Option<u64> {
+/// Nodes asked for, if the network has them.
+fn nodes(graph: &Graph, first: u32, count: u32) -> Option<u64> {
     let end = first.checked_add(count)?;
-    (end <= network.len()).then_some(u64::from(count))
+    (end as usize <= graph.len()).then_some(u64::from(count))
+}
+
+/// Units of what a run shows of a node for each point: of its value or tangent, or of the gradient of its first operand. Of an input
+/// nothing is shown.
+pub fn units_shown(graph: &Graph, node: &Node, pass: Pass, derivative: Derivative) -> u32 {
+    let shown = match (node.is_input(), pass, derivative) {
+        (true, ..) => None,
+        (false, Pass::Backward, Derivative::Reverse) => graph.node(node.x),
+        _ => Some(*node),
+    };
+    shown.and_then(|node| node.shape.units()).unwrap_or(0)
 }
 
 /// Refuses an answer that says another number of elements than was asked for.

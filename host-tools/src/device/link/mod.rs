@@ -11,6 +11,7 @@ mod training;
 mod work;
 
 pub use error::{LinkError, Mended, Unanswered};
+pub use expected::units_shown;
 pub use identity::Identity;
 pub use training::{Place as Standing, Words};
 pub use work::Watched;

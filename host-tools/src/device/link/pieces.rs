@@ -111,9 +111,9 @@ impl Pieces {
             }
             Part::Gradient => "the gradient".to_owned(),
             Part::Outputs => "the output".to_owned(),
-            Part::Values { pass, operation } => {
+            Part::Values { pass, node } => {
                 let way = if pass == Pass::Forward { "forward" } else { "backward" };
-                format!("a value of operation {operation}, {way},")
+                format!("a value of node {node}, {way},")
             }
         };
         let bits: Vec<u32> = elements.iter().map(|&element| element as u32).collect();

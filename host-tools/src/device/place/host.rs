@@ -4,7 +4,8 @@ use crate::engine::Engine;
 use crate::spec::Spec;
 use shatterscope::Pass;
 use shatterscope::contract::{Digest, canonical_bits};
-use shatterscope::network::{Network, Observer, Seen};
+use shatterscope::graph::Graph;
+use shatterscope::network::{Observer, Seen};
 use std::time::Instant;
 
 /// This machine, with its own kernels.
@@ -25,15 +26,15 @@ impl Place for Host {
     }
 
     fn digests(&mut self, spec: &Spec, run: u32) -> Result<Vec<[u64; 2]>> {
-        let len = Network::Family(spec.network()).len() as usize;
+        let len = Graph::family(&spec.network())?.len();
         let mut digests = Digests(vec![[Digest::new(); 2]; len]);
         // A run that ends in NaN or infinity has digests up to there.
         let _ = self.0.observed(spec, run, &mut digests)?;
         Ok(digests.0.iter().map(|[forward, backward]| [forward.hash, backward.hash]).collect())
     }
 
-    fn values(&mut self, spec: &Spec, run: u32, pass: Pass, operation: u32) -> Result<Vec<u32>> {
-        let mut values = Values { pass, operation, bits: Vec::new() };
+    fn values(&mut self, spec: &Spec, run: u32, pass: Pass, node: u32) -> Result<Vec<u32>> {
+        let mut values = Values { pass, node, bits: Vec::new() };
         let _ = self.0.observed(spec, run, &mut values)?;
         Ok(values.bits)
     }
@@ -44,7 +45,7 @@ struct Digests(Vec<[Digest; 2]>);
 impl Observer for Digests {
     fn see(&mut self, seen: &Seen<'_>) {
         let direction = usize::from(seen.pass == Pass::Backward);
-        if let Some(digests) = self.0.get_mut(seen.operation as usize) {
+        if let Some(digests) = self.0.get_mut(seen.node as usize) {
             (0..seen.count).flat_map(|point| seen.point(point)).for_each(|x| digests[direction].push(x));
         }
     }
@@ -52,13 +53,13 @@ impl Observer for Digests {
 
 struct Values {
     pass: Pass,
-    operation: u32,
+    node: u32,
     bits: Vec<u32>,
 }
 
 impl Observer for Values {
     fn see(&mut self, seen: &Seen<'_>) {
-        if (seen.pass, seen.operation) == (self.pass, self.operation) {
+        if (seen.pass, seen.node) == (self.pass, self.node) {
             self.bits.extend((0..seen.count).flat_map(|point| seen.point(point)).map(canonical_bits));
         }
     }

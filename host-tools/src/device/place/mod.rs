@@ -99,7 +99,7 @@ pub trait Place {
         Ok(None)
     }
 
-    /// What each operation of one run takes.
+    /// What each node of one run takes.
     ///
     /// # Errors
     /// The place cannot run it, or nothing there can say it.
@@ -113,15 +113,15 @@ pub trait Place {
     /// The place cannot run it.
     fn gradient(&mut self, spec: &Spec, run: u32) -> Result<Measured>;
 
-    /// For every operation the digests of what leaves it, forward and backward.
+    /// For every node the digests of its value and of the gradient of its first operand, or of its tangent; of inputs those of no elements.
     ///
     /// # Errors
     /// The place cannot run it.
     fn digests(&mut self, spec: &Spec, run: u32) -> Result<Vec<[u64; 2]>>;
 
-    /// What leaves one operation, `[point][unit]`, bits.
+    /// The value of one node, or the gradient of its first operand or its tangent, `[point][unit]`, bits.
     ///
     /// # Errors
     /// The place cannot run it.
-    fn values(&mut self, spec: &Spec, run: u32, pass: Pass, operation: u32) -> Result<Vec<u32>>;
+    fn values(&mut self, spec: &Spec, run: u32, pass: Pass, node: u32) -> Result<Vec<u32>>;
 }

@@ -10,12 +10,13 @@ use crate::progress::Progress;
 use crate::spec::Spec;
 use crate::{Failure, Result};
 use shatterscope::Pass;
-use shatterscope::network::{Network, Schedule};
+use shatterscope::graph::Graph;
+use shatterscope::network::Schedule;
 use shatterscope::wire::{Part, Run, Why};
 use std::time::Instant;
 
-/// Digests of so many operations are asked for at once; a device without the memory is asked for fewer.
-const OPERATIONS: u32 = 64;
+/// Digests of so many nodes are asked for at once; a device without the memory is asked for fewer.
+const NODES: u32 = 64;
 
 /// A device at the end of a line.
 pub struct Remote {
@@ -97,15 +98,15 @@ impl Place for Remote {
         if self.counter.is_none() && self.link.identity().clock == 0 {
             return Err(no_clock(&name));
         }
-        let operations = Network::Family(whole.spec).len();
-        // An emulator is told of every operation in one run; a device keeps the ticks of some.
-        let window = if self.counter.is_some() { operations } else { OPERATIONS };
-        let mut profile = Profile::of(operations);
+        let nodes = Graph::family(&whole.spec)?.len() as u32;
+        // An emulator is told of every node in one run; a device keeps the ticks of some.
+        let window = if self.counter.is_some() { nodes } else { NODES };
+        let mut profile = Profile::of(nodes as usize);
         if let Some(counter) = &mut self.counter {
             counter.marked()?;
         }
-        for first in (0..operations).step_by(window as usize) {
-            let count = if self.counter.is_some() { 0 } else { window.min(operations - first) };
+        for first in (0..nodes).step_by(window as usize) {
+            let count = if self.counter.is_some() { 0 } else { window.min(nodes - first) };
             for point in (0..whole.count).step_by(choice.slice as usize) {
                 let slice = Run {
                     schedule: choice.schedule,
@@ -175,8 +176,8 @@ impl Place for Remote {
 
     fn digests(&mut self, spec: &Spec, run: u32) -> Result<Vec<[u64; 2]>> {
         let base = self.base(spec, run)?;
-        let len = Network::Family(base.spec).len();
-        let (mut digests, mut window) = (Vec::new(), OPERATIONS);
+        let len = Graph::family(&base.spec)?.len() as u32;
+        let (mut digests, mut window) = (Vec::new(), NODES);
         while digests.len() < len as usize {
             let first = digests.len() as u32;
             let count = window.min(len - first);
@@ -189,9 +190,9 @@ impl Place for Remote {
         Ok(digests)
     }
 
-    fn values(&mut self, spec: &Spec, run: u32, pass: Pass, operation: u32) -> Result<Vec<u32>> {
+    fn values(&mut self, spec: &Spec, run: u32, pass: Pass, node: u32) -> Result<Vec<u32>> {
         let base = self.base(spec, run)?;
-        let answer = self.ask(&Run { part: Part::Values { pass, operation }, ..base }, "values")?;
+        let answer = self.ask(&Run { part: Part::Values { pass, node }, ..base }, "values")?;
         Ok(answer.elements.iter().map(|&element| element as u32).collect())
     }
 }

@@ -1,11 +1,11 @@
 //! The gradient of the paper's networks: by the core on buffers that stand ready, and by the desktop engine as a library.
+use shatterscope::exec::{Buffers, Run, Source};
 use shatterscope::kernel::{Isa, Tiled};
-use shatterscope::network::{
-    Buffers, Executor, Input, Network, Options, Parameters, Seeded, Serial, Stored, Weights, Workers,
-};
+use shatterscope::network::{Input, Options, Serial, Workers};
+use shatterscope::plan::Plan;
 use shatterscope_host::engine::{self, Aligned, Engine, Threads};
 use shatterscope_host::spec::{Norm, Overrides, Spec};
-use shatterscope_host::weights::{Drawn, dense_layers};
+use shatterscope_host::weights::Drawn;
 use shatterscope_peers::{Contestant, Entry, POINTS, WIDTH, write};
 use std::collections::HashMap;
 use std::io;
@@ -17,13 +17,13 @@ fn kept<T>(value: T) -> &'static T {
 }
 
 /// The core with buffers of its own, one after the other or on the threads of a pool that stands ready.
-struct Core<W: 'static> {
-    network: Network<'static>,
+struct Core {
+    plan: &'static Plan<'static>,
     options: Options,
     input: Input<'static>,
-    weights: W,
+    source: Source<'static>,
     pool: Option<rayon::ThreadPool>,
-    activations: Aligned,
+    values: Aligned,
     tape: Vec<u8>,
     statistics: Vec<f32>,
     panel: Vec<f32>,
@@ -31,47 +31,40 @@ struct Core<W: 'static> {
     gradient: Vec<f32>,
 }
 
-impl<W: Weights> Core<W> {
-    fn new(spec: &Spec, isa: Isa, weights: W, threads: usize) -> io::Result<Self> {
-        let network = Network::Family(spec.network());
+impl Core {
+    fn new(spec: &Spec, isa: Isa, source: Source<'static>, threads: usize) -> io::Result<Self> {
+        let refused = |error: shatterscope::Error| io::Error::other(format!("{error:?}"));
         let options = Options { isa, ..Options::new(spec.points) };
-        let plan = network.plan(&options, 32).map_err(|error| io::Error::other(format!("{error:?}")))?;
+        let plan = kept(Plan::family(kept(spec.network()), options.want()).map_err(refused)?);
+        let lengths = plan.run(&options, 32).map_err(refused)?;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(io::Error::other)?;
         Ok(Self {
-            network,
+            plan,
             options,
             input: spec.grid().input(),
-            weights,
+            source,
             pool: (threads > 1).then_some(pool),
-            activations: Aligned::zeros(plan.activations_len).map_err(io::Error::other)?,
-            tape: vec![0; plan.tape_len as usize],
-            statistics: vec![0.0; plan.statistics_len as usize],
+            values: Aligned::zeros(lengths.values_len).map_err(io::Error::other)?,
+            tape: vec![0; lengths.tape_len as usize],
+            statistics: vec![0.0; lengths.statistics_len as usize],
             panel: vec![0.0; WIDTH * WIDTH],
-            outputs: vec![0.0; plan.outputs_len as usize],
-            gradient: vec![0.0; plan.gradient_len as usize],
+            outputs: vec![0.0; lengths.outputs_len as usize],
+            gradient: vec![0.0; lengths.gradient_len as usize],
         })
     }
 
     fn with<K: Workers, const R: usize, const T: usize>(&mut self, workers: &K) {
         let buffers = Buffers {
-            activations: &mut self.activations,
+            values: &mut self.values,
             tape: &mut self.tape,
             statistics: &mut self.statistics,
-            normalised: &mut [],
-            panel: &mut self.panel,
+            scratch: &mut self.panel,
+            gathered: &mut [],
         };
-        Executor::<_, _, R, T>::new(
-            self.network,
-            &self.weights,
-            workers,
-            self.input,
-            self.options,
-            buffers,
-            &mut self.outputs,
-            &mut self.gradient,
-        )
-        .and_then(|mut executor| executor.run())
-        .expect("the networks run");
+        let (outputs, gradient) = (&mut self.outputs, &mut self.gradient);
+        Run::<_, R, T>::new(self.plan, self.source, workers, self.input, self.options, buffers, outputs, gradient)
+            .and_then(|mut run| run.run())
+            .expect("the networks run");
     }
 
     fn on<K: Workers>(&mut self, workers: &K) {
@@ -80,9 +73,9 @@ impl<W: Weights> Core<W> {
     }
 }
 
-struct On<'a, W: Weights + 'static, K>(&'a mut Core<W>, &'a K);
+struct On<'a, K>(&'a mut Core, &'a K);
 
-impl<W: Weights, K: Workers> Tiled for On<'_, W, K> {
+impl<K: Workers> Tiled for On<'_, K> {
     type Output = ();
 
     fn with<const R: usize, const T: usize>(self) {
@@ -90,7 +83,7 @@ impl<W: Weights, K: Workers> Tiled for On<'_, W, K> {
     }
 }
 
-impl<W: Weights + Send> Contestant for Core<W> {
+impl Contestant for Core {
     fn run(&mut self) {
         match self.pool.take() {
             Some(pool) => {
@@ -147,15 +140,11 @@ pub fn entries(data: &Path, isa: Isa, references: &mut HashMap<String, Vec<f32>>
             ..Overrides::default()
         };
         let spec = fields.resolve().map_err(io::Error::other)?;
-        let network = Network::Family(spec.network());
-        let seeded = spec.seeded(0).with_isa(isa);
-        let drawn = kept(Drawn::draw(&network, &seeded).map_err(io::Error::other)?);
-        let all: Vec<f32> = drawn.layers.iter().flat_map(|(weight, bias)| weight.iter().chain(bias)).copied().collect();
-        write(&data.join(format!("{name}.f32")), &all)?;
+        let seeded = kept(spec.seeded(0).with_isa(isa));
+        let drawn = kept(Drawn::draw(&spec.network(), seeded).map_err(io::Error::other)?);
+        write(&data.join(format!("{name}.f32")), &drawn.parameters)?;
         write(&data.join("grid.f32"), &(0..spec.points).map(|i| spec.grid().point(i)).collect::<Vec<f32>>())?;
-        let parameters: &Vec<Parameters> = kept(drawn.parameters());
-        let stored = Stored::new(&network, parameters).map_err(|error| io::Error::other(format!("{error:?}")))?;
-        let work = dense_layers(&network).iter().map(|d| 4 * u64::from(d.fan_in) * u64::from(d.fan_out)).sum::<u64>();
+        let work = drawn.layers().map(|(_, weight, _)| 4 * weight.len() as u64).sum::<u64>();
         for threads in [1, 2] {
             let engine =
                 Engine { threads, ..Engine::new(Some(threads), engine::Isa::Auto, true).map_err(io::Error::other)? };
@@ -169,13 +158,13 @@ pub fn entries(data: &Path, isa: Isa, references: &mut HashMap<String, Vec<f32>>
                 println!("task\t{}\t{}\t{}", task(weights), work * POINTS as u64, title(weights));
             }
             let given = task("given");
-            let mut core = Core::new(&spec, isa, stored, threads)?;
+            let mut core = Core::new(&spec, isa, Source::Stored(&drawn.parameters), threads)?;
             core.run();
             references.insert(given.clone(), core.result());
             entries.push(Entry::new(&given, "ours, core", core));
             entries.push(Entry::new(&given, "ours, engine", library(Some(drawn))));
-            let drawn = task("drawn");
-            entries.push(Entry::new(&drawn, "ours, core", Core::<Seeded>::new(&spec, isa, seeded, threads)?));
+            let (drawn, source) = (task("drawn"), Source::Seeded(seeded));
+            entries.push(Entry::new(&drawn, "ours, core", Core::new(&spec, isa, source, threads)?));
             entries.push(Entry::new(&drawn, "ours, engine", library(None)));
         }
     }

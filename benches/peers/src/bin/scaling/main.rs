@@ -5,7 +5,8 @@ mod plain;
 use crate::core::Core;
 use shatterscope::contract::Digest;
 use shatterscope::kernel::{Isa, Tiled};
-use shatterscope::network::{Network, Parameters, Seeded, Spec, Stored};
+use shatterscope::network::{Seeded, Spec};
+use shatterscope::plan::{Plan, Want};
 use shatterscope::probe::Grid;
 use shatterscope_host::engine;
 use shatterscope_host::plot::{Body, Curve, Figure, Panel, Table, write_figure};
@@ -142,13 +143,11 @@ impl Tiled for Measure {
 fn with<const R: usize, const T: usize>((depth, width, points): Size, isa: Isa) -> io::Result<Times> {
     let refused = |error: shatterscope::Error| io::Error::other(format!("{error:?}"));
     let spec = Spec::feedforward(depth, width);
-    let (network, grid) = (Network::Family(spec), Grid::new(points));
-    let drawn = Drawn::draw(&network, &Seeded::new(&spec, 1, 0).with_isa(isa)).map_err(io::Error::other)?;
-    let parameters: Vec<Parameters> = drawn.parameters();
-    let stored = Stored::new(&network, &parameters).map_err(refused)?;
-    let mut fastest = Core::<R, T>::new(network, stored, grid, isa).map_err(refused)?;
-    let mut portable = Core::<2, 16>::new(network, stored, grid, Isa::Portable).map_err(refused)?;
-    let mut single = Core::<1, 1>::new(network, stored, grid, Isa::Portable).map_err(refused)?;
+    let (plan, grid) = (Plan::family(&spec, Want::DetachedGradient).map_err(refused)?, Grid::new(points));
+    let drawn = Drawn::draw(&spec, &Seeded::new(&spec, 1, 0).with_isa(isa)).map_err(io::Error::other)?;
+    let mut fastest = Core::<R, T>::new(&plan, &drawn.parameters, grid, isa).map_err(refused)?;
+    let mut portable = Core::<2, 16>::new(&plan, &drawn.parameters, grid, Isa::Portable).map_err(refused)?;
+    let mut single = Core::<1, 1>::new(&plan, &drawn.parameters, grid, Isa::Portable).map_err(refused)?;
     let grid: Vec<f32> = (0..points).map(|i| grid.point(i)).collect();
     let mut gradient = vec![0.0; points as usize];
     let multiply_adds = fastest.multiply_adds;

@@ -3,10 +3,8 @@ use shatterscope_host::weights::Drawn;
 
 /// df/dx at each point; weights as stem, hidden matrices, readout.
 pub fn gradient(drawn: &Drawn, grid: &[f32], gradient: &mut [f32]) {
-    let (Some(((stem, bias), rest)), Some((readout, _))) = (drawn.layers.split_first(), drawn.layers.last()) else {
-        return;
-    };
-    let hidden = &rest[..rest.len() - 1];
+    let layers: Vec<_> = drawn.layers().collect();
+    let [(_, stem, bias), hidden @ .., (_, readout, _)] = &layers[..] else { return };
     let width = stem.len();
     let mut active = vec![false; (hidden.len() + 1) * width];
     let (mut h, mut z) = (vec![0.0; width], vec![0.0; width]);
@@ -16,7 +14,7 @@ pub fn gradient(drawn: &Drawn, grid: &[f32], gradient: &mut [f32]) {
         }
         for layer in 0..=hidden.len() {
             if layer > 0 {
-                let weight = &hidden[layer - 1].0;
+                let weight = hidden[layer - 1].1;
                 for i in 0..width {
                     let mut sum = 0.0;
                     for k in 0..width {
@@ -42,7 +40,7 @@ pub fn gradient(drawn: &Drawn, grid: &[f32], gradient: &mut [f32]) {
                 h[i] = if active[layer * width + i] { h[i] } else { 0.0 };
             }
             if layer > 0 {
-                let weight = &hidden[layer - 1].0;
+                let weight = hidden[layer - 1].1;
                 z.fill(0.0);
                 for i in 0..width {
                     for k in 0..width {
