@@ -4,9 +4,12 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use shatterscope::contract::Digest;
 use shatterscope::exec::{Buffers, Run, Source};
 use shatterscope::kernel::{Isa, Tiled};
-use shatterscope::network::{Block, Norm, Options, Seeded, Serial, Spec, Weights};
 use shatterscope::plan::Plan;
+use shatterscope::plan::RunOptions;
 use shatterscope::probe::Grid;
+use shatterscope::spec::{Norm, Spec};
+use shatterscope::weights::{Block, Seeded};
+use shatterscope::workers::Serial;
 use std::hint::black_box;
 
 const POINTS: u32 = 256;
@@ -23,7 +26,7 @@ struct Memory {
 fn gradient<const R: usize, const T: usize>(
     plan: &Plan,
     source: Source,
-    options: Options,
+    options: RunOptions,
     memory: &mut Memory,
 ) -> Digest {
     let buffers = Buffers {
@@ -56,7 +59,7 @@ impl Tiled for Bench<'_> {
 }
 
 fn bench<const R: usize, const T: usize>(c: &mut Criterion, name: &str, spec: Spec, isa: Isa) {
-    let options = Options { isa, ..Options::new(POINTS) };
+    let options = RunOptions { isa, ..RunOptions::new(POINTS) };
     let plan = Plan::family(&spec, options.want()).expect("the spec can be planned");
     let lengths = plan.run(&options, T as u32).expect("the spec runs");
     let mut memory = Memory {

@@ -4,15 +4,11 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Buffer {
-    /// [`Buffers::activations`](crate::network::Buffers)
-    Activations,
-    /// [`Buffers::tape`](crate::network::Buffers)
+    /// [`Buffers::tape`](crate::exec::Buffers)
     Tape,
-    /// [`Buffers::statistics`](crate::network::Buffers)
+    /// [`Buffers::statistics`](crate::exec::Buffers)
     Statistics,
-    /// [`Buffers::normalised`](crate::network::Buffers)
-    Normalised,
-    /// [`Buffers::panel`](crate::network::Buffers)
+    /// A panel of weights: [`Buffers::scratch`](crate::exec::Buffers) of a run.
     Panel,
     /// The inputs of a network, `[point][input]`.
     Inputs,
@@ -52,6 +48,18 @@ pub enum Buffer {
     Loss,
     /// What an optimiser keeps of each parameter.
     State,
+}
+
+impl Buffer {
+    /// The first `need` elements of a buffer. What is past them is never touched.
+    ///
+    /// # Errors
+    /// [`Error::TooShort`]
+    pub(crate) fn first<T>(self, slice: &mut [T], need: u64) -> Result<&mut [T], Error> {
+        let have = slice.len() as u64;
+        let first = usize::try_from(need).ok().and_then(|need| slice.get_mut(..need));
+        first.ok_or(Error::TooShort { buffer: self, need, have })
+    }
 }
 
 /// The direction in which a run met a value that is not finite.
@@ -97,10 +105,6 @@ pub enum Refusal {
     Grid,
     /// Looks-linear belongs to CReLU networks without a norm.
     LooksLinear,
-    /// Full batch norm needs its normalised activations, which recompute does not keep.
-    FullBatchNormRecompute,
-    /// Forward mode through full statistics needs the whole batch.
-    ForwardFullRecompute,
     /// The slice of points is empty or reaches past the grid.
     Slice,
     /// A list of layers whose widths do not follow each other, with joins nested or left open, with dense layers that are not numbered
@@ -220,12 +224,6 @@ impl fmt::Display for Refusal {
             Refusal::Grid => "the ends of the grid and their distance must be finite",
             Refusal::LooksLinear => {
                 "looks-linear belongs to the family crelu without norm: use --family crelu --norm none"
-            }
-            Refusal::FullBatchNormRecompute => {
-                "full batch norm cannot recompute (it needs its normalised activations): use the whole-batch schedule"
-            }
-            Refusal::ForwardFullRecompute => {
-                "forward mode with full statistics cannot recompute: use the whole-batch schedule"
             }
             Refusal::Slice => "the slice of points is empty or reaches past the grid",
             Refusal::Layers => {

@@ -6,9 +6,9 @@
 //! 2. [`math`] is the only door to square roots, logarithms and exponentials.
 //! 3. [`random`] gives every weight its value from its address: Philox4x32-10 and two normals.
 //! 4. [`kernel`] holds the dense arithmetic and the one reduction.
-//! 5. [`layer`] has one file an operation, forward and backward, as plain loops: the definition.
-//! 6. [`network`] describes the paper's networks and draws their weights; [`graph`] lists the operations of any network, [`plan`] places
-//!    its values and gradients in memory, and [`exec`] runs it in resumable steps.
+//! 5. [`op`] has one file an operation, forward and backward, as plain loops: the definition; and the list of all operations.
+//! 6. [`spec`] describes the paper's networks, [`graph`] lists the operations of any network, [`plan`] places its values and gradients in
+//!    memory, [`weights`] draws parameters where they are needed, and [`exec`] runs the graph, in steps and on [`workers`].
 //! 7. [`probe`] measures how shattered the gradients are.
 //! 8. [`train`] has losses, optimisers, clipping, learning rates and the order of examples.
 //! 9. `wire` (a feature) is what a device and its host say to each other.
@@ -18,13 +18,16 @@
 //! ```
 //! use shatterscope::contract::Digest;
 //! use shatterscope::exec::{Buffers, Run, Source};
-//! use shatterscope::network::{Options, Seeded, Serial, Spec};
+//! use shatterscope::plan::RunOptions;
+//! use shatterscope::spec::Spec;
+//! use shatterscope::weights::Seeded;
+//! use shatterscope::workers::Serial;
 //! use shatterscope::plan::{Plan, RunLengths};
 //! use shatterscope::probe::Grid;
 //!
 //! const SPEC: Spec = Spec::feedforward(3, 8);
 //! const GRID: Grid = Grid::new(20);
-//! const OPTIONS: Options = Options::new(20);
+//! const OPTIONS: RunOptions = RunOptions::new(20);
 //! const PLAN: Plan = match Plan::family(&SPEC, OPTIONS.want()) {
 //!     Ok(plan) => plan,
 //!     Err(_) => panic!("the spec cannot be run"),
@@ -61,14 +64,16 @@ mod error;
 pub mod exec;
 pub mod graph;
 pub mod kernel;
-pub mod layer;
 pub mod math;
-pub mod network;
+pub mod op;
 pub mod plan;
 pub mod probe;
 pub mod random;
+pub mod spec;
 pub mod train;
+pub mod weights;
 #[cfg(feature = "wire")]
 pub mod wire;
+pub mod workers;
 
 pub use error::{Buffer, Error, Fault, Pass, Refusal, Setting};

@@ -3,11 +3,12 @@
 //! The draws are fixed. A change that needs less writes the file anew: `cargo test -p shatterscope --test all -- --ignored write_arena`.
 use shatterscope::Error;
 use shatterscope::graph::Node;
-use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::math::Math;
-use shatterscope::network::{Derivative, Family, Init, Norm, Options, Schedule, Spec, Statistics};
+use shatterscope::op::{Conv, Image, Pool, Shortcut, Window};
+use shatterscope::plan::{Derivative, RunOptions, Schedule, Statistics};
 use shatterscope::plan::{Plan, Storage, Want, place};
 use shatterscope::random::philox4x32_10;
+use shatterscope::spec::{Family, Init, Norm, Spec};
 use shatterscope::train::{Decay, Optimiser, Settings};
 use shatterscope_layers::{Layer, to_graph};
 use std::fmt::Write;
@@ -43,18 +44,18 @@ fn run(draw: &mut Draw) -> (String, Option<u64>) {
         .with_init(draw.of([Init::He, Init::Orthogonal]));
     let points = 1 + draw.below(300);
     let resident = 1 + draw.below(20);
-    let options = Options {
+    let options = RunOptions {
         derivative: draw.of([Derivative::Reverse, Derivative::Reverse, Derivative::Forward]),
         statistics: draw.of([Statistics::Detached, Statistics::Full]),
         schedule: draw.of([Schedule::WholeBatch, Schedule::Blocks { resident }]),
-        ..Options::new(points)
+        ..RunOptions::new(points)
     };
     let tile = draw.of(TILES);
     let bytes = Plan::family(&spec, options.want())
         .and_then(|plan| plan.run(&options, tile))
         .ok()
         .map(|lengths| 4 * (lengths.values_len + lengths.statistics_len + spec.panel_len()) + lengths.tape_len);
-    let Options { derivative, statistics, schedule, .. } = options;
+    let RunOptions { derivative, statistics, schedule, .. } = options;
     let Spec { family, norm, init, depth, width, .. } = spec;
     let name = format!(
         "{family:?} {norm:?} {init:?} {depth} x {width}; {points} points; {derivative:?} {statistics:?} {schedule:?}; tile {tile}"

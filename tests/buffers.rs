@@ -3,13 +3,15 @@
 use crate::common::{Case, How, draw, parameters, run};
 use proptest::prelude::*;
 use shatterscope::contract::Digest;
+use shatterscope::exec::Input;
 use shatterscope::exec::{Buffers, Run, Source};
 use shatterscope::graph::{Graph, Node};
-use shatterscope::network::{
-    Derivative, Family, Init, Input, Norm, Options, Readout, Schedule, Seeded, Serial, Spec, Statistics, Weights,
-};
+use shatterscope::plan::{Derivative, RunOptions, Schedule, Statistics};
 use shatterscope::plan::{Plan, RunLengths, Storage};
 use shatterscope::probe::{Autocorrelation, Ensemble, Grid, Series, autocorrelation, covariance_row};
+use shatterscope::spec::{Family, Init, Norm, Readout, Spec};
+use shatterscope::weights::Seeded;
+use shatterscope::workers::Serial;
 use shatterscope::{Buffer, Error, Fault, Pass, Refusal};
 
 const PAD: usize = 5;
@@ -149,7 +151,7 @@ proptest! {
     }
 }
 
-fn lengths(spec: &Spec, options: &Options, tile: u32) -> Result<RunLengths, Error> {
+fn lengths(spec: &Spec, options: &RunOptions, tile: u32) -> Result<RunLengths, Error> {
     Plan::family(spec, options.want())?.run(options, tile)
 }
 
@@ -161,7 +163,7 @@ fn no_depth_takes_long_to_plan() {
         let spec = Spec::feedforward((1 << 24) - 1, 1).with_norm(norm);
         for schedule in [Schedule::WholeBatch, Schedule::Blocks { resident: 4 }] {
             for _ in 0..1000 {
-                std::hint::black_box(lengths(&spec, &Options { schedule, ..Options::new(8) }, 4)).unwrap();
+                std::hint::black_box(lengths(&spec, &RunOptions { schedule, ..RunOptions::new(8) }, 4)).unwrap();
             }
         }
         assert!(Graph::family(&spec).unwrap().distinct().count() < 20);
@@ -183,19 +185,19 @@ fn planned(lengths: &RunLengths) -> [(Buffer, u64); 5] {
 #[test]
 fn plans_are_what_was_counted() {
     let plain = Spec::feedforward(50, 200);
-    let four = Options { schedule: Schedule::Blocks { resident: 4 }, ..Options::new(256) };
+    let four = RunOptions { schedule: Schedule::Blocks { resident: 4 }, ..RunOptions::new(256) };
     let plan = lengths(&plain, &four, 1).unwrap();
     assert_eq!(plan.values_len * 4 + plan.tape_len, 11_400, "2,850 bytes a point");
     assert_eq!(plan.multiply_adds, 2 * 256 * (49 * 40_000 + 400));
 
     let centred = Spec::feedforward(24, 200).with_norm(Norm::Centre);
-    let whole = lengths(&centred, &Options::new(256), 1).unwrap();
+    let whole = lengths(&centred, &RunOptions::new(256), 1).unwrap();
     assert_eq!(whole.values_len * 4 + whole.tape_len, 563_200);
     assert_eq!(whole.statistics_len, 400, "two scratch rows");
     let recompute = lengths(&centred, &four, 1).unwrap();
     assert_eq!(recompute.statistics_len * 4, 19_200 + 12_800);
     assert_eq!(recompute.values_len * 4 + recompute.tape_len, 4 * 2_200);
-    let full = Options { statistics: Statistics::Full, ..four };
+    let full = RunOptions { statistics: Statistics::Full, ..four };
     let full = lengths(&centred, &full, 1).unwrap();
     assert_eq!(full.statistics_len * 4, 2 * 19_200 + 12_800);
     let tenths_of_billions = |lengths: RunLengths| (lengths.multiply_adds + 50_000_000) / 100_000_000;
@@ -203,7 +205,7 @@ fn plans_are_what_was_counted() {
     assert_eq!(tenths_of_billions(recompute), 33, "3.3 G");
     assert_eq!(tenths_of_billions(full), 118, "11.8 G");
 
-    const OPTIONS: Options = Options::new(4);
+    const OPTIONS: RunOptions = RunOptions::new(4);
     const SPEC: Spec = Spec::feedforward(2, 3);
     const IN_CONST: Result<RunLengths, Error> = match Plan::family(&SPEC, OPTIONS.want()) {
         Ok(plan) => plan.run(&OPTIONS, 1),
@@ -213,7 +215,7 @@ fn plans_are_what_was_counted() {
 }
 
 fn refusal(spec: Spec, points: u32) -> Refusal {
-    match lengths(&spec, &Options::new(points), 1) {
+    match lengths(&spec, &RunOptions::new(points), 1) {
         Err(Error::Refused(refusal)) => refusal,
         other => panic!("{other:?}"),
     }
@@ -240,12 +242,12 @@ fn what_cannot_run_is_refused_by_name() {
     let crelu = spec.with_family(Family::Crelu).with_init(Init::LooksLinear);
     assert_eq!(refusal(crelu.with_norm(Norm::Batch), 4), Refusal::LooksLinear);
     for (first, count) in [(0, 0), (3, 2), (u32::MAX, u32::MAX)] {
-        let options = Options { first, count, ..Options::new(4) };
+        let options = RunOptions { first, count, ..RunOptions::new(4) };
         assert_eq!(lengths(&spec, &options, 1), Err(Error::Refused(Refusal::Slice)));
     }
-    assert_eq!(lengths(&spec, &Options::new(4), 0), Err(Error::Refused(Refusal::Tile)));
-    let full = Options { statistics: Statistics::Full, ..Options::new(4) };
-    let detached = Plan::family(&spec, Options::new(4).want()).unwrap();
+    assert_eq!(lengths(&spec, &RunOptions::new(4), 0), Err(Error::Refused(Refusal::Tile)));
+    let full = RunOptions { statistics: Statistics::Full, ..RunOptions::new(4) };
+    let detached = Plan::family(&spec, RunOptions::new(4).want()).unwrap();
     assert_eq!(detached.run(&full, 1), Err(Error::Refused(Refusal::Want)));
     for error in [Error::Refused(Refusal::Depth), Error::NonFinite(Fault { pass: Pass::Backward, layer: 3 })] {
         assert!(!error.to_string().contains('\n'));
@@ -286,9 +288,9 @@ proptest! {
     ) {
         let spec = Spec { depth, width, inputs, ..case.spec };
         let schedule = if blocks { Schedule::Blocks { resident } } else { Schedule::WholeBatch };
-        let options = Options { points, first, count, ..case.options(schedule) };
-        let whole = Options { schedule, ..Options::new(1 + points % (1 << 24)) };
-        for (options, tile) in [(options, tile), (Options { derivative: options.derivative, ..whole }, 1 + tile % 64)] {
+        let options = RunOptions { points, first, count, ..case.options(schedule) };
+        let whole = RunOptions { schedule, ..RunOptions::new(1 + points % (1 << 24)) };
+        for (options, tile) in [(options, tile), (RunOptions { derivative: options.derivative, ..whole }, 1 + tile % 64)] {
             let Ok(plan) = Plan::family(&spec, options.want()) else { continue };
             prop_assert!(spec.check().is_ok());
             let Ok(lengths) = plan.run(&options, tile) else { continue };
@@ -311,7 +313,7 @@ fn stored_values_must_be_there_and_finite() {
     let case = Case { spec, ..Case::new(spec, 2) };
     let stored = parameters(&draw(&spec, &Seeded::new(&spec, 1, 0)));
     let of = |parameters: &[f32]| {
-        let (options, source) = (Options::new(2), Source::Stored(parameters));
+        let (options, source) = (RunOptions::new(2), Source::Stored(parameters));
         crate::common::run_with::<1, 1>(&spec, source, case.grid.input(), options, How::default(), None)
     };
     assert!(of(&stored).is_ok());
@@ -331,7 +333,7 @@ fn stored_values_must_be_there_and_finite() {
         &case.spec,
         Source::Seeded(&case.seeded(0)),
         Input::Points(&points),
-        Options::new(2),
+        RunOptions::new(2),
         How::default(),
         None,
     );
@@ -388,7 +390,7 @@ fn a_thousand_layers_run() {
 fn the_widest_network_runs() {
     let case = Case::new(Spec::feedforward(2, 4096), 2);
     let schedule = Schedule::Blocks { resident: 1 };
-    let options = Options { first: 1, count: 1, ..case.options(schedule) };
+    let options = RunOptions { first: 1, count: 1, ..case.options(schedule) };
     assert_eq!(lengths(&case.spec, &options, 1).unwrap().values_len, 2 * 4096);
     let how = How { schedule, panel: 3 * 4096, ..How::default() };
     let (seeded, input) = (case.seeded(0), case.grid.input());

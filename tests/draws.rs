@@ -5,10 +5,10 @@ mod series;
 use crate::common::{Case, How, run, run_stored};
 use proptest::prelude::*;
 use shatterscope::kernel::{Isa, Scale, panel_index};
-use shatterscope::network::{
-    Block, Dense, Derivative, Family, Init, Norm, Role, Schedule, Seeded, Spec, Wanted, Weights,
-};
+use shatterscope::plan::{Derivative, Schedule};
 use shatterscope::random::{Normal, Purpose, Stream};
+use shatterscope::spec::{Family, Init, Norm, Spec};
+use shatterscope::weights::{Block, Dense, Role, Seeded, Wanted};
 
 #[test]
 fn series_are_drawn_as_defined() {

@@ -4,10 +4,11 @@
 use crate::common::{Case, How, draw, run, run_with};
 use shatterscope::exec::Source;
 use shatterscope::graph::{Graph, Op};
-use shatterscope::layer::{self, Affine};
 use shatterscope::math::Math;
-use shatterscope::network::{Derivative, Family, Init, Norm, Readout, Schedule, Spec, Statistics};
+use shatterscope::op::{self, Affine};
+use shatterscope::plan::{Derivative, Schedule, Statistics};
 use shatterscope::probe::{Autocorrelation, Ensemble, Series, autocorrelation, covariance_row, normalise};
+use shatterscope::spec::{Family, Init, Norm, Readout, Spec};
 use shatterscope_reference as reference;
 use shatterscope_reference::{Gradients, Layer, Network};
 
@@ -221,9 +222,9 @@ fn dense_parameter_gradients_agree() {
     let pass = network.forward(&turned(&x, fan_in));
     let (input, parameters) = network.backward(&pass, &turned(&g, fan_out), reference::Statistics::Full);
     let mut y = vec![f32::NAN; fan_out * points];
-    layer::dense_forward(&weight, &bias, shape, &x, &mut y).unwrap();
+    op::dense_forward(&weight, &bias, shape, &x, &mut y).unwrap();
     let mut grad_input = vec![f32::NAN; fan_in * points];
-    layer::dense_backward_input(&weight, shape, &g, &mut grad_input).unwrap();
+    op::dense_backward_input(&weight, shape, &g, &mut grad_input).unwrap();
     let (mut grad_weight, mut grad_bias) = (vec![1.0; fan_out * fan_in], vec![2.0; fan_out]);
     // In two calls over the points, which must not matter: [unit][point] cut into points 0..4 and 4..7.
     let cut = |x: &[f32], range: std::ops::Range<usize>| -> Vec<f32> {
@@ -232,10 +233,10 @@ fn dense_parameter_gradients_agree() {
     for range in [0..4, 4..7] {
         let shape = (fan_out, fan_in, range.len());
         let (x, g) = (cut(&x, range.clone()), cut(&g, range));
-        layer::dense_backward_parameters(shape, &x, &g, &mut grad_weight, &mut grad_bias).unwrap();
+        op::dense_backward_parameters(shape, &x, &g, &mut grad_weight, &mut grad_bias).unwrap();
     }
     let (mut at_once, mut bias_at_once) = (vec![1.0; fan_out * fan_in], vec![2.0; fan_out]);
-    layer::dense_backward_parameters(shape, &x, &g, &mut at_once, &mut bias_at_once).unwrap();
+    op::dense_backward_parameters(shape, &x, &g, &mut at_once, &mut bias_at_once).unwrap();
     assert_eq!((&grad_weight, &grad_bias), (&at_once, &bias_at_once));
     let Gradients::Dense { weight: of_weight, bias: of_bias } = &parameters[0] else { panic!() };
     for i in 0..fan_out {
@@ -268,14 +269,14 @@ fn batch_norm_and_centring_agree() {
         };
         let network = Network { layers: vec![layer] };
         let pass = network.forward(&column(&z));
-        let moments = layer::batch_norm_moments(&z, 1e-5, Math::Libm);
+        let moments = op::batch_norm_moments(&z, 1e-5, Math::Libm);
         let (mut xhat, mut y) = (z.clone(), vec![f32::NAN; points]);
-        layer::batch_norm_forward(&mut xhat, moments, affine, &mut y);
+        op::batch_norm_forward(&mut xhat, moments, affine, &mut y);
         let (mut detached, mut full) = (g.clone(), g.clone());
-        layer::batch_norm_backward_detached(&mut detached, moments.inv, affine);
-        layer::batch_norm_backward_full(&mut full, &xhat, moments.inv, affine);
+        op::batch_norm_backward_detached(&mut detached, moments.inv, affine);
+        op::batch_norm_backward_full(&mut full, &xhat, moments.inv, affine);
         let (mut of_gamma, mut of_beta) = (0.0, 0.0);
-        layer::batch_norm_backward_parameters(&g, &xhat, &mut of_gamma, &mut of_beta);
+        op::batch_norm_backward_parameters(&g, &xhat, &mut of_gamma, &mut of_beta);
         for (statistics, ours) in [(reference::Statistics::Detached, &detached), (reference::Statistics::Full, &full)] {
             let (input, parameters) = network.backward(&pass, &column(&g), statistics);
             let Gradients::BatchNorm { gamma, beta } = &parameters[0] else { panic!() };
@@ -290,8 +291,8 @@ fn batch_norm_and_centring_agree() {
     let pass = network.forward(&column(&z));
     let (input, _) = network.backward(&pass, &column(&g), reference::Statistics::Full);
     let (mut y, mut back) = (z.clone(), g.clone());
-    layer::centre_forward(&mut y);
-    layer::centre_backward_full(&mut back);
+    op::centre_forward(&mut y);
+    op::centre_backward_full(&mut back);
     for p in 0..points {
         assert!((y[p] as f64 - pass.outputs[p][0]).abs() < 1e-6 && (back[p] as f64 - input[p][0]).abs() < 1e-6);
     }

@@ -4,10 +4,10 @@ use shatterscope::Refusal;
 use shatterscope::exec::{Buffers, Executor, Mode, Options};
 use shatterscope::graph::{Builder, Graph, Node, Op, Shape, Value};
 use shatterscope::kernel::Isa;
-use shatterscope::layer::Window;
-use shatterscope::network::Serial;
+use shatterscope::op::Window;
 use shatterscope::plan::{Memory, Plan, Storage, Want, place};
 use shatterscope::random::philox4x32_10;
+use shatterscope::workers::Serial;
 
 /// Numbers that follow each other.
 struct Draw(u32, u32);

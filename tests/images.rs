@@ -1,6 +1,6 @@
 //! Operations on images against f64 networks, differences inside one linear region, and their own identities.
-use shatterscope::layer::{self, Affine, Conv, Dropout, Image, Pool, Running, Shortcut, Window};
 use shatterscope::math::Math;
+use shatterscope::op::{self, Affine, Conv, Dropout, Image, Pool, Running, Shortcut, Window};
 use shatterscope::random::{Normal, Purpose, Stream};
 use shatterscope::{Buffer, Error, Refusal};
 use shatterscope_reference::{Chosen, Gradients, Layer, Network, Pass, Plane, Statistics, Windows};
@@ -127,18 +127,18 @@ fn convolutions_agree_with_f64() {
         let pass = network.forward(&turned(&x, points));
         let (input, parameters) = network.backward(&pass, &turned(&g, points), Statistics::Full);
         let mut y = vec![f32::NAN; outs];
-        layer::conv_forward(&conv, &weight, &bias, points, &x, &mut y).unwrap();
+        op::conv_forward(&conv, &weight, &bias, points, &x, &mut y).unwrap();
         near(&y, points, &pass.outputs, &what);
         let mut grad_input = vec![f32::NAN; ins];
-        layer::conv_backward_input(&conv, &weight, points, &g, &mut grad_input).unwrap();
+        op::conv_backward_input(&conv, &weight, points, &g, &mut grad_input).unwrap();
         near(&grad_input, points, &input, &what);
         let (mut grad_weight, mut grad_bias) = (vec![1.0; weight.len()], vec![2.0; fan_out]);
-        layer::conv_backward_parameters(&conv, points, &x, &g, &mut grad_weight, &mut grad_bias).unwrap();
+        op::conv_backward_parameters(&conv, points, &x, &g, &mut grad_weight, &mut grad_bias).unwrap();
         let Gradients::Windows { weight: of_weight, bias: of_bias } = &parameters[0] else { panic!() };
         near(&grad_weight, 1, &[of_weight.iter().map(|g| g + 1.0).collect()], &what);
         near(&grad_bias, 1, &[of_bias.iter().map(|g| g + 2.0).collect()], &what);
         // <W v, u> = <v, W^T u>, the bias left out.
-        layer::conv_forward(&conv, &weight, &[], points, &x, &mut y).unwrap();
+        op::conv_forward(&conv, &weight, &[], points, &x, &mut y).unwrap();
         adjoint(&y, &g, &x, &grad_input, &what);
         rises(&network, &pass, &x, &g, &grad_input, points, &what);
     }
@@ -153,17 +153,17 @@ fn no_cut_of_the_points_changes_a_convolution() {
         let weights = conv.weights().unwrap() as usize;
         let (weight, bias, x, g) = (values(weights, 5), values(fan_out, 6), values(ins, 7), values(outs, 8));
         let mut whole = (vec![0.0; outs], vec![0.0; ins], vec![0.5; weights], vec![0.25; fan_out]);
-        layer::conv_forward(&conv, &weight, &bias, points, &x, &mut whole.0).unwrap();
-        layer::conv_backward_input(&conv, &weight, points, &g, &mut whole.1).unwrap();
-        layer::conv_backward_parameters(&conv, points, &x, &g, &mut whole.2, &mut whole.3).unwrap();
+        op::conv_forward(&conv, &weight, &bias, points, &x, &mut whole.0).unwrap();
+        op::conv_backward_input(&conv, &weight, points, &g, &mut whole.1).unwrap();
+        op::conv_backward_parameters(&conv, points, &x, &g, &mut whole.2, &mut whole.3).unwrap();
         let (mut grad_weight, mut grad_bias) = (vec![0.5; weights], vec![0.25; fan_out]);
         for range in [0..1, 1..1, 1..4, 4..5] {
             let points_here = range.len();
             let (x, g) = (cut(&x, points, range.clone()), cut(&g, points, range.clone()));
             let (mut y, mut grad_input) = (vec![0.0; g.len()], vec![0.0; x.len()]);
-            layer::conv_forward(&conv, &weight, &bias, points_here, &x, &mut y).unwrap();
-            layer::conv_backward_input(&conv, &weight, points_here, &g, &mut grad_input).unwrap();
-            layer::conv_backward_parameters(&conv, points_here, &x, &g, &mut grad_weight, &mut grad_bias).unwrap();
+            op::conv_forward(&conv, &weight, &bias, points_here, &x, &mut y).unwrap();
+            op::conv_backward_input(&conv, &weight, points_here, &g, &mut grad_input).unwrap();
+            op::conv_backward_parameters(&conv, points_here, &x, &g, &mut grad_weight, &mut grad_bias).unwrap();
             assert_eq!(bits(&y), bits(&cut(&whole.0, points, range.clone())), "{conv:?}");
             assert_eq!(bits(&grad_input), bits(&cut(&whole.1, points, range.clone())), "{conv:?}");
         }
@@ -181,20 +181,20 @@ fn a_convolution_of_vectors_is_a_dense_layer() {
     let (weight, bias) = (values(fan_out * fan_in, 9), [1.0, -0.0, -2.5]);
     let (x, g) = (values(fan_in * points, 10), values(fan_out * points, 11));
     let (mut a, mut b) = (vec![0.0; fan_out * points], vec![1.0; fan_out * points]);
-    layer::conv_forward(&conv, &weight, &bias, points, &x, &mut a).unwrap();
-    layer::dense_forward(&weight, &bias, shape, &x, &mut b).unwrap();
+    op::conv_forward(&conv, &weight, &bias, points, &x, &mut a).unwrap();
+    op::dense_forward(&weight, &bias, shape, &x, &mut b).unwrap();
     assert_eq!(bits(&a), bits(&b));
     let (mut a, mut b) = (vec![0.0; fan_in * points], vec![1.0; fan_in * points]);
-    layer::conv_backward_input(&conv, &weight, points, &g, &mut a).unwrap();
-    layer::dense_backward_input(&weight, shape, &g, &mut b).unwrap();
+    op::conv_backward_input(&conv, &weight, points, &g, &mut a).unwrap();
+    op::dense_backward_input(&weight, shape, &g, &mut b).unwrap();
     assert_eq!(bits(&a), bits(&b));
     let (mut a, mut b) = ((weight.clone(), bias), (weight.clone(), bias));
-    layer::conv_backward_parameters(&conv, points, &x, &g, &mut a.0, &mut a.1).unwrap();
-    layer::dense_backward_parameters(shape, &x, &g, &mut b.0, &mut b.1).unwrap();
+    op::conv_backward_parameters(&conv, points, &x, &g, &mut a.0, &mut a.1).unwrap();
+    op::dense_backward_parameters(shape, &x, &g, &mut b.0, &mut b.1).unwrap();
     assert_eq!((bits(&a.0), bits(&a.1)), (bits(&b.0), bits(&b.1)));
     // A bias of -0.0 is +0.0.
     let mut y = [1.0; 3];
-    layer::conv_forward(&conv, &[-1.0; 15], &[-0.0; 3], 1, &[0.0; 5], &mut y).unwrap();
+    op::conv_forward(&conv, &[-1.0; 15], &[-0.0; 3], 1, &[0.0; 5], &mut y).unwrap();
     assert_eq!(bits(&y), [0; 3]);
 }
 
@@ -206,20 +206,19 @@ fn convolutions_check_their_slices() {
     assert_eq!((output, conv.weights()), (Image { channels: 4, height: 2, width: 2 }, Some(48)));
     let (w, b, x, y) = ([1.0; 48], [1.0; 4], [1.0; 36], [1.0; 32]);
     let short = |buffer, need: u64| Err(Error::TooShort { buffer, need, have: need - 1 });
-    let forward =
-        |w: &[f32], b: &[f32], x: &[f32], n: usize| layer::conv_forward(&conv, w, b, 2, x, &mut y.to_vec()[..n]);
+    let forward = |w: &[f32], b: &[f32], x: &[f32], n: usize| op::conv_forward(&conv, w, b, 2, x, &mut y.to_vec()[..n]);
     assert_eq!(forward(&w, &b, &x, 32), Ok(()));
     assert_eq!(forward(&w[1..], &b, &x, 32), short(Buffer::Weight, 48));
     assert_eq!(forward(&w, &b[1..], &x, 32), short(Buffer::Bias, 4));
     assert_eq!(forward(&w, &b, &x[1..], 32), short(Buffer::Inputs, 36));
     assert_eq!(forward(&w, &b, &x, 31), short(Buffer::Outputs, 32));
-    let back = |w: &[f32], g: &[f32], n: usize| layer::conv_backward_input(&conv, w, 2, g, &mut x.to_vec()[..n]);
+    let back = |w: &[f32], g: &[f32], n: usize| op::conv_backward_input(&conv, w, 2, g, &mut x.to_vec()[..n]);
     assert_eq!(back(&w, &y, 36), Ok(()));
     assert_eq!(back(&w[1..], &y, 36), short(Buffer::Weight, 48));
     assert_eq!(back(&w, &y[1..], 36), short(Buffer::Seed, 32));
     assert_eq!(back(&w, &y, 35), short(Buffer::Gradient, 36));
     let parameters = |x: &[f32], g: &[f32], w: usize, b: usize| {
-        layer::conv_backward_parameters(&conv, 2, x, g, &mut [1.0; 48][..w], &mut [1.0; 4][..b])
+        op::conv_backward_parameters(&conv, 2, x, g, &mut [1.0; 48][..w], &mut [1.0; 4][..b])
     };
     assert_eq!(parameters(&x, &y, 48, 4), Ok(()));
     assert_eq!(parameters(&x, &y, 48, 0), Ok(()));
@@ -229,16 +228,16 @@ fn convolutions_check_their_slices() {
     assert_eq!(parameters(&x, &y, 48, 3), short(Buffer::Bias, 4));
     // What is longer is left alone, without points too.
     let mut longer = [7.0; 34];
-    layer::conv_forward(&conv, &w, &b, 2, &x, &mut longer).unwrap();
+    op::conv_forward(&conv, &w, &b, 2, &x, &mut longer).unwrap();
     assert!(longer[31] != 7.0 && longer[32..] == [7.0; 2]);
     let mut longer = [7.0; 38];
-    layer::conv_backward_input(&conv, &w, 2, &y, &mut longer).unwrap();
+    op::conv_backward_input(&conv, &w, 2, &y, &mut longer).unwrap();
     assert!(longer[35] != 7.0 && longer[36..] == [7.0; 2]);
     let mut none = [7.0; 38];
-    layer::conv_forward(&conv, &w, &b, 0, &[], &mut none).unwrap();
-    layer::conv_backward_input(&conv, &w, 0, &[], &mut none).unwrap();
+    op::conv_forward(&conv, &w, &b, 0, &[], &mut none).unwrap();
+    op::conv_backward_input(&conv, &w, 0, &[], &mut none).unwrap();
     assert_eq!(none, [7.0; 38]);
-    let refused = |conv: Conv| layer::conv_forward(&conv, &w, &b, 1, &x, &mut [0.0; 64]);
+    let refused = |conv: Conv| op::conv_forward(&conv, &w, &b, 1, &x, &mut [0.0; 64]);
     let window = conv.window;
     for window in [
         Window { stride: 0, ..window },
@@ -256,7 +255,7 @@ fn convolutions_check_their_slices() {
     let huge = Image { channels: u32::MAX, height: 3, width: 3 };
     assert_eq!(refused(Conv { input: huge, ..conv }), Err(Error::Refused(Refusal::TooLarge)));
     let needs = |result| matches!(result, Err(Error::TooShort { need: u64::MAX, .. }));
-    assert!(needs(layer::conv_forward(&conv, &w, &b, usize::MAX, &x, &mut [0.0; 8])));
+    assert!(needs(op::conv_forward(&conv, &w, &b, usize::MAX, &x, &mut [0.0; 8])));
 }
 
 #[test]
@@ -271,8 +270,8 @@ fn pools_agree_with_f64() {
             let network = alone(Layer::Windows(Windows::average(&plane(&input, &window))));
             let pass = network.forward(&turned(&x, points));
             let input = network.backward(&pass, &turned(&g, points), Statistics::Full).0;
-            layer::average_pool_forward(&pool, points, &x, &mut y).unwrap();
-            layer::average_pool_backward(&pool, points, &g, &mut grad_input).unwrap();
+            op::average_pool_forward(&pool, points, &x, &mut y).unwrap();
+            op::average_pool_backward(&pool, points, &g, &mut grad_input).unwrap();
             near(&y, points, &pass.outputs, &what);
             near(&grad_input, points, &input, &what);
             rises(&network, &pass, &x, &g, &grad_input, points, &what);
@@ -283,13 +282,13 @@ fn pools_agree_with_f64() {
         let pass = network.forward(&turned(&x, points));
         let (input, _) = network.backward(&pass, &turned(&g, points), Statistics::Full);
         let mut tape = vec![0xa5; outs];
-        layer::max_pool_forward(&pool, points, &x, &mut y, &mut tape).unwrap();
-        layer::max_pool_backward(&pool, points, &tape, &g, &mut grad_input).unwrap();
+        op::max_pool_forward(&pool, points, &x, &mut y, &mut tape).unwrap();
+        op::max_pool_backward(&pool, points, &tape, &g, &mut grad_input).unwrap();
         near(&y, points, &pass.outputs, &what);
         near(&grad_input, points, &input, &what);
         rises(&network, &pass, &x, &g, &grad_input, points, &what);
         let mut tangent = vec![f32::NAN; outs];
-        layer::max_pool_tangent(&pool, points, &tape, &t, &mut tangent).unwrap();
+        op::max_pool_tangent(&pool, points, &tape, &t, &mut tangent).unwrap();
         near(&tangent, points, &network.tangent(&pass, &turned(&t, points), Statistics::Full), &what);
         adjoint(&tangent, &g, &t, &grad_input, &what);
         largest += 1;
@@ -309,15 +308,15 @@ fn no_cut_of_the_points_changes_a_pool_or_a_shortcut() {
             let [mut y, mut z] = lengths.map(|units| vec![f32::NAN; units * points]);
             let (mut back, mut around) = (vec![f32::NAN; x.len()], vec![f32::NAN; x.len()]);
             let mut tape = vec![0; y.len()];
-            layer::max_pool_forward(&pool, points, x, &mut y, &mut tape).unwrap();
-            layer::max_pool_backward(&pool, points, &tape, g, &mut back).unwrap();
-            layer::shortcut_forward(&shortcut, points, x, &mut z).unwrap();
-            layer::shortcut_backward(&shortcut, points, h, &mut around).unwrap();
+            op::max_pool_forward(&pool, points, x, &mut y, &mut tape).unwrap();
+            op::max_pool_backward(&pool, points, &tape, g, &mut back).unwrap();
+            op::shortcut_forward(&shortcut, points, x, &mut z).unwrap();
+            op::shortcut_backward(&shortcut, points, h, &mut around).unwrap();
             let mut series = vec![y, back, z, around];
             if window.padding == 0 {
                 let (mut y, mut back) = (vec![f32::NAN; g.len()], vec![f32::NAN; x.len()]);
-                layer::average_pool_forward(&pool, points, x, &mut y).unwrap();
-                layer::average_pool_backward(&pool, points, g, &mut back).unwrap();
+                op::average_pool_forward(&pool, points, x, &mut y).unwrap();
+                op::average_pool_backward(&pool, points, g, &mut back).unwrap();
                 series.extend([y, back]);
             }
             series
@@ -341,18 +340,18 @@ fn pools_check_their_slices() {
     assert_eq!(pool.output(), Some(Image { channels: 2, height: 2, width: 3 }));
     let (x, y, tape) = ([1.0; 48], [1.0; 24], [0; 24]);
     let short = |buffer, need: u64| Err(Error::TooShort { buffer, need, have: need - 1 });
-    let forward = |x: &[f32], n: usize| layer::average_pool_forward(&pool, 2, x, &mut y.to_vec()[..n]);
-    let back = |g: &[f32], n: usize| layer::average_pool_backward(&pool, 2, g, &mut x.to_vec()[..n]);
+    let forward = |x: &[f32], n: usize| op::average_pool_forward(&pool, 2, x, &mut y.to_vec()[..n]);
+    let back = |g: &[f32], n: usize| op::average_pool_backward(&pool, 2, g, &mut x.to_vec()[..n]);
     assert_eq!((forward(&x, 24), back(&y, 48)), (Ok(()), Ok(())));
     assert_eq!(forward(&x[1..], 24), short(Buffer::Inputs, 48));
     assert_eq!(forward(&x, 23), short(Buffer::Outputs, 24));
     assert_eq!(back(&y[1..], 48), short(Buffer::Seed, 24));
     assert_eq!(back(&y, 47), short(Buffer::Gradient, 48));
     let forward = |x: &[f32], n: usize, bytes: usize| {
-        layer::max_pool_forward(&pool, 2, x, &mut y.to_vec()[..n], &mut tape.to_vec()[..bytes])
+        op::max_pool_forward(&pool, 2, x, &mut y.to_vec()[..n], &mut tape.to_vec()[..bytes])
     };
-    let back = |tape: &[u8], g: &[f32], n: usize| layer::max_pool_backward(&pool, 2, tape, g, &mut x.to_vec()[..n]);
-    let along = |tape: &[u8], t: &[f32], n: usize| layer::max_pool_tangent(&pool, 2, tape, t, &mut y.to_vec()[..n]);
+    let back = |tape: &[u8], g: &[f32], n: usize| op::max_pool_backward(&pool, 2, tape, g, &mut x.to_vec()[..n]);
+    let along = |tape: &[u8], t: &[f32], n: usize| op::max_pool_tangent(&pool, 2, tape, t, &mut y.to_vec()[..n]);
     assert_eq!((forward(&x, 24, 24), back(&tape, &y, 48), along(&tape, &x, 24)), (Ok(()), Ok(()), Ok(())));
     assert_eq!(forward(&x[1..], 24, 24), short(Buffer::Inputs, 48));
     assert_eq!(forward(&x, 23, 24), short(Buffer::Outputs, 24));
@@ -365,10 +364,10 @@ fn pools_check_their_slices() {
     assert_eq!(along(&tape, &x, 23), short(Buffer::Outputs, 24));
     // A byte that is no tap passes nothing on.
     let mut grad = [1.0; 48];
-    layer::max_pool_backward(&pool, 2, &[4; 24], &y, &mut grad).unwrap();
+    op::max_pool_backward(&pool, 2, &[4; 24], &y, &mut grad).unwrap();
     assert_eq!(grad, [0.0; 48]);
     let refused = |pool: Pool| {
-        (layer::average_pool_forward(&pool, 0, &[], &mut []), layer::max_pool_forward(&pool, 0, &[], &mut [], &mut []))
+        (op::average_pool_forward(&pool, 0, &[], &mut []), op::max_pool_forward(&pool, 0, &[], &mut [], &mut []))
     };
     let (why, window) =
         (|refusal| Err(Error::Refused(refusal)), |height, width, padding| Window { height, width, stride: 1, padding });
@@ -389,9 +388,9 @@ fn the_largest_max_pool_chooses_its_last_tap() {
     let pool = Pool { input, window: Window { height: 16, width: 16, stride: 1, padding: 0 } };
     let x: Vec<f32> = (0..256).map(|x| x as f32).collect();
     let (mut y, mut tape, mut grad) = ([0.0], [0], [0.0; 256]);
-    layer::max_pool_forward(&pool, 1, &x, &mut y, &mut tape).unwrap();
+    op::max_pool_forward(&pool, 1, &x, &mut y, &mut tape).unwrap();
     assert_eq!((y, tape), ([255.0], [255]));
-    layer::max_pool_backward(&pool, 1, &tape, &[3.0], &mut grad).unwrap();
+    op::max_pool_backward(&pool, 1, &tape, &[3.0], &mut grad).unwrap();
     assert_eq!(grad.iter().position(|g| *g == 3.0), Some(255));
 }
 
@@ -406,9 +405,9 @@ fn prelu_agrees_with_f64() {
         let pass = network.forward(&turned(&x, points));
         let (of_inputs, of_slopes) = network.backward(&pass, &turned(&g, points), Statistics::Full);
         let (mut y, mut grad, mut tangent) = (vec![f32::NAN; n], vec![f32::NAN; n], vec![f32::NAN; n]);
-        layer::prelu_forward(slope, &x, &mut y);
-        layer::prelu_backward_input(slope, &x, &g, &mut grad);
-        layer::prelu_backward_input(slope, &x, &t, &mut tangent);
+        op::prelu_forward(slope, &x, &mut y);
+        op::prelu_backward_input(slope, &x, &g, &mut grad);
+        op::prelu_backward_input(slope, &x, &t, &mut tangent);
         near(&y, points, &pass.outputs, "value");
         near(&grad, points, &of_inputs, "gradient");
         near(&tangent, points, &network.tangent(&pass, &turned(&t, points), Statistics::Full), "tangent");
@@ -416,7 +415,7 @@ fn prelu_agrees_with_f64() {
         adjoint(&tangent, &g, &t, &grad, "prelu");
 
         let mut of_slope = vec![0.0; slope.len()];
-        layer::prelu_backward_parameters(points, &x, &g, &mut of_slope);
+        op::prelu_backward_parameters(points, &x, &g, &mut of_slope);
         let Gradients::Prelu(expected) = &of_slopes[0] else { panic!() };
         for (c, (ours, theirs)) in of_slope.iter().zip(expected).enumerate() {
             assert!((f64::from(*ours) - theirs).abs() < NEAR, "slope {c}: {ours} against {theirs}");
@@ -434,7 +433,7 @@ fn prelu_agrees_with_f64() {
         let mut twice = vec![0.0; slope.len()];
         for range in [0..points / 3, points / 3..points] {
             let (x, g) = (cut(&x, points, range.clone()), cut(&g, points, range.clone()));
-            layer::prelu_backward_parameters(range.len(), &x, &g, &mut twice);
+            op::prelu_backward_parameters(range.len(), &x, &g, &mut twice);
         }
         assert_eq!(bits(&twice), bits(&of_slope));
     }
@@ -444,23 +443,23 @@ fn prelu_agrees_with_f64() {
 fn prelu_hides_nothing_and_adds_every_term() {
     // Slope 0 is not a rectifier: -0.0 and NaN stay.
     let (odd, mut y) = ([f32::NAN, -1.0, f32::NEG_INFINITY], [7.0; 3]);
-    layer::prelu_forward(&[0.0], &odd, &mut y);
+    op::prelu_forward(&[0.0], &odd, &mut y);
     assert!(y[0].is_nan() && y[1].to_bits() == (-0.0f32).to_bits() && y[2].is_nan());
     // -0.0 + +0.0 is +0.0: a positive value adds a term. One of -0.0 leaves it.
     for (x, expected) in [(1.0, 0.0f32), (0.0, -0.0)] {
         let mut slope = [-0.0];
-        layer::prelu_backward_parameters(1, &[x], &[-3.0], &mut slope);
+        op::prelu_backward_parameters(1, &[x], &[-3.0], &mut slope);
         assert_eq!(slope[0].to_bits(), expected.to_bits(), "{x}");
     }
     // What a slice lacks is left out, what is longer left alone.
     let mut y = [7.0; 6];
-    layer::prelu_forward(&[0.5, 0.25], &[-4.0, -4.0], &mut y[..1]);
+    op::prelu_forward(&[0.5, 0.25], &[-4.0, -4.0], &mut y[..1]);
     assert_eq!(y[..2], [-2.0, 7.0]);
-    layer::prelu_forward(&[0.5, 0.25], &[-4.0, -4.0], &mut y);
+    op::prelu_forward(&[0.5, 0.25], &[-4.0, -4.0], &mut y);
     assert_eq!(y[..3], [-2.0, -1.0, 7.0]);
-    layer::prelu_backward_input(&[], &[1.0], &[1.0], &mut y);
-    layer::prelu_backward_input(&[0.5, 0.25], &[-1.0, -1.0], &[8.0], &mut y);
-    layer::prelu_backward_parameters(0, &[1.0], &[1.0], &mut []);
+    op::prelu_backward_input(&[], &[1.0], &[1.0], &mut y);
+    op::prelu_backward_input(&[0.5, 0.25], &[-1.0, -1.0], &[8.0], &mut y);
+    op::prelu_backward_parameters(0, &[1.0], &[1.0], &mut []);
     assert_eq!(y[2..], [7.0; 4]);
 }
 
@@ -481,22 +480,22 @@ fn crelu_of_images_is_that_of_vectors_moved() {
         let (x, g, t) = (values(units * T, 20), values(2 * units * T, 21), values(units * T, 22));
         let (mut pairs, mut planes) = (tile(&x, 2 * units), tile(&x, 2 * units));
         let mut tapes = [vec![0xa5; (units * T).div_ceil(8)], vec![0x5a; (units * T).div_ceil(8)]];
-        layer::crelu_forward::<T>(1, &mut pairs, &mut tapes[0]);
-        layer::crelu_forward::<T>(plane, &mut planes, &mut tapes[1]);
+        op::crelu_forward::<T>(1, &mut pairs, &mut tapes[0]);
+        op::crelu_forward::<T>(plane, &mut planes, &mut tapes[1]);
         assert_eq!(bits(planes.as_flattened()), bits(moved(&pairs).as_flattened()));
         assert_eq!(tapes[0], tapes[1]);
         let g = tile(&g, 2 * units);
         let of = |k: usize, lane: usize| if x[k * T + lane] > 0.0 { g[2 * k][lane] } else { -g[2 * k + 1][lane] };
         let (mut of_pairs, mut of_planes) = (g.clone(), moved(&g));
-        layer::crelu_backward::<T>(1, &mut of_pairs, &tapes[0]);
-        layer::crelu_backward::<T>(plane, &mut of_planes, &tapes[1]);
+        op::crelu_backward::<T>(1, &mut of_pairs, &tapes[0]);
+        op::crelu_backward::<T>(plane, &mut of_planes, &tapes[1]);
         assert_eq!(bits(of_planes[..units].as_flattened()), bits(of_pairs[..units].as_flattened()));
         let by_hand: Vec<f32> = (0..units * T).map(|e| of(e / T, e % T)).collect();
         assert_eq!(bits(of_pairs[..units].as_flattened()), bits(&by_hand));
         let tiles = || (tile(&x, 2 * units), tile(&t, 2 * units));
         let (mut pairs, mut planes) = (tiles(), tiles());
-        layer::crelu_tangent::<T>(1, &mut pairs.0, &mut pairs.1);
-        layer::crelu_tangent::<T>(plane, &mut planes.0, &mut planes.1);
+        op::crelu_tangent::<T>(1, &mut pairs.0, &mut pairs.1);
+        op::crelu_tangent::<T>(plane, &mut planes.0, &mut planes.1);
         assert_eq!(bits(planes.0.as_flattened()), bits(moved(&pairs.0).as_flattened()));
         assert_eq!(bits(planes.1.as_flattened()), bits(moved(&pairs.1).as_flattened()));
     }
@@ -509,10 +508,10 @@ fn crelu_of_images_is_that_of_vectors_moved() {
     }
     // No plane, or less than one, changes nothing.
     let mut x = [[1.0]; 6];
-    layer::crelu_forward::<1>(0, &mut x, &mut []);
-    layer::crelu_forward::<1>(4, &mut x, &mut []);
-    layer::crelu_backward::<1>(0, &mut x, &[]);
-    layer::crelu_tangent::<1>(0, &mut x, &mut [[1.0]; 6]);
+    op::crelu_forward::<1>(0, &mut x, &mut []);
+    op::crelu_forward::<1>(4, &mut x, &mut []);
+    op::crelu_backward::<1>(0, &mut x, &[]);
+    op::crelu_tangent::<1>(0, &mut x, &mut [[1.0]; 6]);
     assert_eq!(x, [[1.0]; 6]);
 }
 
@@ -530,8 +529,8 @@ fn dropout_agrees_with_its_mask() {
         let (x, g) = (values(units * points, 23), values(units * points, 24));
         let pass = network.forward(&turned(&x, points));
         let (mut y, mut grad) = (x.clone(), g.clone());
-        layer::dropout_forward(&dropout, 0, points, &mut y);
-        layer::dropout_backward(&dropout, 0, points, &mut grad);
+        op::dropout_forward(&dropout, 0, points, &mut y);
+        op::dropout_backward(&dropout, 0, points, &mut grad);
         near(&y, points, &pass.outputs, "value");
         near(&grad, points, &network.backward(&pass, &turned(&g, points), Statistics::Full).0, "gradient");
         rises(&network, &pass, &x, &g, &grad, points, "dropout");
@@ -539,7 +538,7 @@ fn dropout_agrees_with_its_mask() {
         // The mask stands where the points stand.
         for range in [0..1, 1..9, 9..25] {
             let mut some = cut(&x, points, range.clone());
-            layer::dropout_forward(&dropout, range.start as u32, range.len(), &mut some);
+            op::dropout_forward(&dropout, range.start as u32, range.len(), &mut some);
             assert_eq!(bits(&some), bits(&cut(&y, points, range)));
         }
     }
@@ -547,7 +546,7 @@ fn dropout_agrees_with_its_mask() {
     let dropout = Dropout::new(11, 3, 2, 0.5).unwrap();
     for bad in [f32::NAN, f32::INFINITY, -1.0] {
         let mut x = [bad; 64];
-        layer::dropout_forward(&dropout, 0, 1, &mut x);
+        op::dropout_forward(&dropout, 0, 1, &mut x);
         for (unit, x) in (0..).zip(x) {
             assert!(dropout.keeps(0, unit) || x.to_bits() == 0);
         }
@@ -592,15 +591,15 @@ fn channel_norm_agrees_with_f64() {
                 beta: affine.map(|affine| vec![affine.beta as f64]),
             });
             let pass = network.forward(&turned(&z, points));
-            let moments = layer::channel_norm_moments(&z, points, 1e-5, Math::Libm);
+            let moments = op::channel_norm_moments(&z, points, 1e-5, Math::Libm);
             let (mut xhat, mut y) = (z.clone(), vec![f32::NAN; z.len()]);
-            layer::batch_norm_forward(&mut xhat, moments, affine, &mut y);
+            op::batch_norm_forward(&mut xhat, moments, affine, &mut y);
             near(&y, points, &pass.outputs, "value");
             let (mut detached, mut full) = (g.clone(), g.clone());
-            layer::batch_norm_backward_detached(&mut detached, moments.inv, affine);
-            layer::channel_norm_backward_full(&mut full, &xhat, points, moments.inv, affine);
+            op::batch_norm_backward_detached(&mut detached, moments.inv, affine);
+            op::channel_norm_backward_full(&mut full, &xhat, points, moments.inv, affine);
             let (mut of_gamma, mut of_beta) = (1.0, 2.0);
-            layer::channel_norm_backward_parameters(&g, &xhat, points, &mut of_gamma, &mut of_beta);
+            op::channel_norm_backward_parameters(&g, &xhat, points, &mut of_gamma, &mut of_beta);
             for (statistics, ours) in [(Statistics::Detached, &detached), (Statistics::Full, &full)] {
                 let (input, parameters) = network.backward(&pass, &turned(&g, points), statistics);
                 near(ours, points, &input, "gradient");
@@ -615,7 +614,7 @@ fn channel_norm_agrees_with_f64() {
             let (mut gamma_in_two, mut beta_in_two) = (1.0, 2.0);
             for range in [0..points / 2, points / 2..points] {
                 let (g, xhat) = (cut(&g, points, range.clone()), cut(&xhat, points, range.clone()));
-                layer::channel_norm_backward_parameters(&g, &xhat, range.len(), &mut gamma_in_two, &mut beta_in_two);
+                op::channel_norm_backward_parameters(&g, &xhat, range.len(), &mut gamma_in_two, &mut beta_in_two);
             }
             assert_eq!(bits(&[gamma_in_two, beta_in_two]), bits(&[of_gamma, of_beta]));
             let mut running = Running::new();
@@ -624,7 +623,7 @@ fn channel_norm_agrees_with_f64() {
             assert!((running.mean as f64 - 0.25 * moments.mean as f64).abs() < 1e-6);
             assert!((running.variance as f64 - 0.75 - 0.25 * moments.variance as f64 * n).abs() < 1e-6);
             let mut inference = z.clone();
-            layer::batch_norm_inference(&mut inference, running.moments(1e-5, Math::Libm), affine);
+            op::batch_norm_inference(&mut inference, running.moments(1e-5, Math::Libm), affine);
             let affine = affine.unwrap_or(Affine { gamma: 1.0, beta: 0.0 });
             for (y, z) in inference.iter().zip(&z) {
                 let xhat = (z - running.mean) as f64 / (running.variance as f64 + 1e-5).sqrt();
@@ -639,20 +638,19 @@ fn channel_norm_agrees_with_f64() {
 fn channels_of_one_unit_are_units() {
     let (z, g) = (values(45, 27), values(45, 28));
     let affine = Some(Affine { gamma: 0.75, beta: 0.5 });
-    let (a, b) =
-        (layer::channel_norm_moments(&z, 45, 1e-5, Math::Libm), layer::batch_norm_moments(&z, 1e-5, Math::Libm));
+    let (a, b) = (op::channel_norm_moments(&z, 45, 1e-5, Math::Libm), op::batch_norm_moments(&z, 1e-5, Math::Libm));
     assert_eq!(a, b);
     let (mut back, mut of_unit) = (g.clone(), g.clone());
-    layer::channel_norm_backward_full(&mut back, &z, 45, a.inv, affine);
-    layer::batch_norm_backward_full(&mut of_unit, &z, a.inv, affine);
+    op::channel_norm_backward_full(&mut back, &z, 45, a.inv, affine);
+    op::batch_norm_backward_full(&mut of_unit, &z, a.inv, affine);
     assert_eq!(bits(&back), bits(&of_unit));
     let (mut ours, mut theirs) = ([0.5, 0.25], [0.5, 0.25]);
     let [gamma, beta] = &mut ours;
-    layer::channel_norm_backward_parameters(&g, &z, 45, gamma, beta);
+    op::channel_norm_backward_parameters(&g, &z, 45, gamma, beta);
     let [gamma, beta] = &mut theirs;
-    layer::batch_norm_backward_parameters(&g, &z, gamma, beta);
+    op::batch_norm_backward_parameters(&g, &z, gamma, beta);
     assert_eq!(bits(&ours), bits(&theirs));
-    let one = layer::channel_norm_moments(&z[..1], 1, 1e-5, Math::Libm);
+    let one = op::channel_norm_moments(&z[..1], 1, 1e-5, Math::Libm);
     let mut running = Running::default();
     running.update(one, 1, 0.5);
     assert_eq!(running, Running { mean: 0.5 * z[0], variance: 0.5 });
@@ -673,8 +671,8 @@ fn shortcuts_agree_with_f64() {
             let network = alone(Layer::Windows(Windows::shortcut(&of, (channels + more) as usize)));
             let pass = network.forward(&turned(&x, points));
             let (mut y, mut grad) = (vec![f32::NAN; outs], vec![f32::NAN; ins]);
-            layer::shortcut_forward(&shortcut, points, &x, &mut y).unwrap();
-            layer::shortcut_backward(&shortcut, points, &g, &mut grad).unwrap();
+            op::shortcut_forward(&shortcut, points, &x, &mut y).unwrap();
+            op::shortcut_backward(&shortcut, points, &g, &mut grad).unwrap();
             near(&y, points, &pass.outputs, &what);
             near(&grad, points, &network.backward(&pass, &turned(&g, points), Statistics::Full).0, &what);
             rises(&network, &pass, &x, &g, &grad, points, &what);
@@ -690,8 +688,8 @@ fn shortcuts_check_their_slices() {
     assert_eq!(shortcut.output(), Some(Image { channels: 3, height: 2, width: 2 }));
     let (x, y) = ([1.0; 48], [1.0; 24]);
     let short = |buffer, need: u64| Err(Error::TooShort { buffer, need, have: need - 1 });
-    let forward = |x: &[f32], n: usize| layer::shortcut_forward(&shortcut, 2, x, &mut y.to_vec()[..n]);
-    let back = |g: &[f32], n: usize| layer::shortcut_backward(&shortcut, 2, g, &mut x.to_vec()[..n]);
+    let forward = |x: &[f32], n: usize| op::shortcut_forward(&shortcut, 2, x, &mut y.to_vec()[..n]);
+    let back = |g: &[f32], n: usize| op::shortcut_backward(&shortcut, 2, g, &mut x.to_vec()[..n]);
     assert_eq!((forward(&x, 24), back(&y, 48)), (Ok(()), Ok(())));
     assert_eq!(forward(&x[1..], 24), short(Buffer::Inputs, 48));
     assert_eq!(forward(&x, 23), short(Buffer::Outputs, 24));
@@ -704,6 +702,6 @@ fn shortcuts_check_their_slices() {
         Shortcut { input: Image { channels: 0, ..input }, ..shortcut },
     ] {
         let refusal = Err(Error::Refused(Refusal::Window));
-        assert_eq!(layer::shortcut_forward(&refused, 1, &x, &mut [0.0; 24]), refusal, "{refused:?}");
+        assert_eq!(op::shortcut_forward(&refused, 1, &x, &mut [0.0; 24]), refusal, "{refused:?}");
     }
 }

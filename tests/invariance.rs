@@ -1,9 +1,12 @@
 //! What follows from the contract without any golden: exact identities of networks, batches and slices.
 
 use crate::common::{Case, How, draw, parameters, run, run_with};
+use shatterscope::exec::Input;
 use shatterscope::exec::Source;
-use shatterscope::network::{Derivative, Family, Init, Input, Norm, Options, Schedule, Seeded, Spec, Statistics};
+use shatterscope::plan::{Derivative, RunOptions, Schedule, Statistics};
 use shatterscope::probe::Grid;
+use shatterscope::spec::{Family, Init, Norm, Spec};
+use shatterscope::weights::Seeded;
 
 fn families() -> [Family; 4] {
     [
@@ -22,7 +25,7 @@ fn slices_have_the_bits_of_the_batch() {
             let case = Case::new(Spec::feedforward(4, 6).with_family(family).with_norm(norm), 21);
             let whole = run::<2, 4>(&case, 0, How::default()).unwrap();
             for schedule in [Schedule::WholeBatch, Schedule::Blocks { resident: 3 }] {
-                let options = Options { first: 5, count: 9, ..case.options(schedule) };
+                let options = RunOptions { first: 5, count: 9, ..case.options(schedule) };
                 let slice = run_with::<2, 4>(
                     &case.spec,
                     Source::Seeded(&case.seeded(0)),
@@ -102,7 +105,7 @@ fn points_do_not_know_their_batch() {
                 &case.spec,
                 Source::Seeded(&case.seeded(0)),
                 Input::Points(&x),
-                Options::new(1),
+                RunOptions::new(1),
                 How::default(),
                 None,
             )

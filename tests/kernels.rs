@@ -3,8 +3,8 @@ use proptest::prelude::*;
 use shatterscope::kernel::{
     Along, Isa, Matrix, chain, chain_matrix, descend, draw, naive, panel_index, weight_gradient,
 };
-use shatterscope::layer::dense_backward_parameters;
 use shatterscope::math::Math;
+use shatterscope::op::dense_backward_parameters;
 use shatterscope::random::{Normal, Purpose, Stream};
 use shatterscope::train::{Decay, Optimiser, Powers, Settings};
 

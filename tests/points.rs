@@ -1,14 +1,16 @@
-//! `exec::Run` on the paper's families: the bits of the plain loops of `shatterscope::layer`, and the layers of faults as docs/numerics.md,
+//! `exec::Run` on the paper's families: the bits of the plain loops of `shatterscope::op`, and the layers of faults as docs/numerics.md,
 //! section 8, defines them, in every schedule.
 use crate::common::{Case, How, draw, parameters, run_with};
 use crate::trainer::machine::{Mode, values};
 use crate::trainer::tangents::tangents;
 use crate::trainer::walk::{self, Walk, turned};
 use proptest::prelude::*;
+use shatterscope::exec::Input;
 use shatterscope::exec::Source;
 use shatterscope::graph::Graph;
 use shatterscope::kernel::Isa;
-use shatterscope::network::{Derivative, Family, Init, Input, Norm, Options, Readout, Schedule, Spec, Statistics};
+use shatterscope::plan::{Derivative, RunOptions, Schedule, Statistics};
+use shatterscope::spec::{Family, Init, Norm, Readout, Spec};
 use shatterscope::{Error, Fault, Pass};
 
 /// Outputs and derivative by the definition, or the layer of a value that is not finite.
@@ -110,7 +112,7 @@ fn compare(case: &Case, how: How) -> Result<(), TestCaseError> {
     let expected = defined(case, &stored, inputs).map(|run| run.bits());
     let all = |isa: Isa| {
         let how = How { isa, ..how };
-        let options = Options { isa, ..case.options(how.schedule) };
+        let options = RunOptions { isa, ..case.options(how.schedule) };
         let seeded = case.seeded(0).with_isa(isa);
         let (drawn, stored) = (Source::Seeded(&seeded), Source::Stored(&stored));
         [

@@ -4,12 +4,12 @@ use shatterscope::contract::Digest;
 use shatterscope::exec::{Buffers, Executor, Mode, Options};
 use shatterscope::graph::{Graph, Node};
 use shatterscope::kernel::Isa;
-use shatterscope::layer::Image;
 use shatterscope::math::Math;
-use shatterscope::network::Serial;
+use shatterscope::op::Image;
 use shatterscope::plan::{Plan, Storage, Want, place};
 use shatterscope::train::slots::{Content, Progress, SlotError, Slots, slot_len};
 use shatterscope::train::*;
+use shatterscope::workers::Serial;
 use shatterscope_layers::{Layer, to_graph};
 
 /// Flash whose bits go from 1 to 0 until they are erased, in words that may be written once; its power may fail.

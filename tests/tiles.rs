@@ -3,7 +3,7 @@ use crate::bits::{answer, cases};
 use crate::common::{How, record, run, run_stored};
 use shatterscope::Error;
 use shatterscope::kernel::Isa;
-use shatterscope::network::Schedule;
+use shatterscope::plan::Schedule;
 
 #[test]
 fn tiles_change_no_bit() {

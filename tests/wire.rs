@@ -2,8 +2,9 @@
 use proptest::prelude::*;
 use shatterscope::contract::{CONTRACT, Digest};
 use shatterscope::math::Math;
-use shatterscope::network::{Derivative, Family, Init, Norm, Readout, Schedule, Spec, Statistics};
+use shatterscope::plan::{Derivative, Schedule, Statistics};
 use shatterscope::random::Normal;
+use shatterscope::spec::{Family, Init, Norm, Readout, Spec};
 use shatterscope::train::{Decay, Optimiser, RateState, Settings, Start};
 use shatterscope::wire::{
     Broken, Decoder, Done, Facts, Frame, Get, Hello, Load, Loaded, MAX_FRAME, Message, PUT_BYTES, Part, Predict,
@@ -238,8 +239,6 @@ fn the_page_numbers_the_variants() {
                 Refusal::Eps,
                 Refusal::Grid,
                 Refusal::LooksLinear,
-                Refusal::FullBatchNormRecompute,
-                Refusal::ForwardFullRecompute,
                 Refusal::Slice,
                 Refusal::Layers,
                 Refusal::Lag,
@@ -257,6 +256,7 @@ fn the_page_numbers_the_variants() {
                 Refusal::Want,
                 Refusal::Ends,
                 Refusal::Plan,
+                Refusal::Inputs,
             ]),
         ),
         ("Traced", number(&[Traced::Digests, TRACED, Traced::Profile])),

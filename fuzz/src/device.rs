@@ -2,7 +2,7 @@ use crate::line::framed;
 use crate::serve::greeting;
 use shatterscope::Pass;
 use shatterscope::graph::Graph;
-use shatterscope::network::Spec;
+use shatterscope::spec::Spec;
 use shatterscope::train::{RateState, Settings, Start};
 use shatterscope::wire::{Facts, Frame, Hello, Message, Part, Run, Save, Store, Teach, Train, With};
 use shatterscope_host::device::channel::{Channel, Received};

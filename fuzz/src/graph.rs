@@ -1,9 +1,9 @@
 use shatterscope::exec::{Buffers, Executor, Mode, Options, Outputs};
 use shatterscope::graph::{Builder, Graph, NODE_WORDS, Node, NodeWords, Shape};
 use shatterscope::kernel::Isa;
-use shatterscope::layer::Window;
-use shatterscope::network::Serial;
+use shatterscope::op::Window;
 use shatterscope::plan::{Plan, Storage, Want, place};
+use shatterscope::workers::Serial;
 use shatterscope::{Error, Refusal};
 
 /// Nodes that are looked at, and elements and multiply-adds of what is run.

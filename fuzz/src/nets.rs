@@ -1,7 +1,6 @@
 use crate::refused::refused;
 use shatterscope::graph::Graph;
-use shatterscope::network::Options;
-use shatterscope::plan::{Plan, Storage};
+use shatterscope::plan::{Plan, RunOptions, Storage};
 use shatterscope_host::pack::{Entry, Net, Packed};
 use shatterscope_host::tensors::Bundle;
 
@@ -26,7 +25,7 @@ fn is_a_network(packed: &Packed, net: &Net, name: &str) {
     let forks = net.layers.iter().filter(|entry| matches!(entry, Entry::Fork)).count();
     assert_eq!(packed.nodes.len(), 1 + net.layers.len() - forks);
     let graph = Graph::new(&packed.nodes).expect("what is packed is a graph");
-    let want = Options::new(2).want();
+    let want = RunOptions::new(2).want();
     let len = graph.len() * want.slots();
     let (mut storages, mut slots) = (vec![Storage::EMPTY; len], vec![0; len]);
     let (plan, _) = Plan::placed(&graph, want, &mut storages, &mut slots).expect("what is packed has a plan");

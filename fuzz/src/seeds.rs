@@ -3,7 +3,7 @@ use crate::line::framed;
 use crate::serve::greeting;
 use shatterscope::Pass;
 use shatterscope::contract::Digest;
-use shatterscope::network::Schedule;
+use shatterscope::plan::Schedule;
 use shatterscope::plan::Want;
 use shatterscope::train::{Settings, Start};
 use shatterscope::wire::{
@@ -133,7 +133,7 @@ fn runs() -> Vec<Run> {
     let small = |(entry, part): (shatterscope_host::compare::Entry, Part)| {
         let run = request(&entry.spec, 0, 0).expect("the suite has one input");
         let schedule = entry.schedule.unwrap_or(Schedule::WholeBatch);
-        let spec = shatterscope::network::Spec { depth: run.spec.depth.min(4), ..run.spec };
+        let spec = shatterscope::spec::Spec { depth: run.spec.depth.min(4), ..run.spec };
         Run { spec, points: 9, count: 9, schedule, part, report_every: 64, ..run }
     };
     let mut runs: Vec<Run> = entries.map(small).collect();

@@ -2,7 +2,7 @@ use crate::line::framed;
 use crate::specs::{DEPTH, affordable};
 use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write};
 use shatterscope::contract::{CONTRACT, Digest};
-use shatterscope::network::Spec;
+use shatterscope::spec::Spec;
 use shatterscope::wire::{Decoder, Frame, Hello, MAX_FRAME, Message, Part, Run, VERSION, encode};
 use shatterscope_firmware::device::{Board, Device, NoClock, NoDelay, NoFlash, NoPin, NoStack, Status};
 use shatterscope_firmware::{End, layout, serve as firmware};

@@ -1,8 +1,11 @@
+use shatterscope::exec::Input;
 use shatterscope::exec::{self, Buffers, Source};
 use shatterscope::kernel::Isa;
-use shatterscope::network::{Input, Options, Schedule, Seeded, Serial};
 use shatterscope::plan::{Plan, RunLengths};
+use shatterscope::plan::{RunOptions, Schedule};
+use shatterscope::weights::Seeded;
 use shatterscope::wire::Run;
+use shatterscope::workers::Serial;
 use shatterscope::{Error, Refusal};
 
 /// Runs of more work or memory than this are planned and not run.
@@ -21,10 +24,10 @@ pub fn specs(data: &[u8]) {
     if !affordable(&run) {
         return;
     }
-    let naive = execute::<1, 1>(&run, Options { schedule: Schedule::WholeBatch, ..run.options() }, u64::MAX, 0);
+    let naive = execute::<1, 1>(&run, RunOptions { schedule: Schedule::WholeBatch, ..run.options() }, u64::MAX, 0);
     let budget = run.report_every.max(1) as u64;
     let panel = run.ram as usize % 256;
-    let options = Options { isa: Isa::detect(), ..run.options() };
+    let options = RunOptions { isa: Isa::detect(), ..run.options() };
     let others = [
         execute::<2, 4>(&run, run.options(), budget, panel),
         execute::<1, 8>(&run, run.options(), u64::MAX, 0),
@@ -51,7 +54,7 @@ pub fn affordable(run: &Run) -> bool {
     }
     [1, 4, 8, 16, 64].iter().all(|&tile| {
         [Schedule::WholeBatch, run.schedule].iter().all(|&schedule| {
-            let options = Options { schedule, ..run.options() };
+            let options = RunOptions { schedule, ..run.options() };
             let lengths = Plan::family(&run.spec, options.want()).and_then(|plan| plan.run(&options, tile));
             lengths.map_or(true, |lengths| small(run, &lengths))
         })
@@ -72,7 +75,7 @@ type Bits = (Vec<u32>, Vec<u32>);
 
 fn execute<const R: usize, const T: usize>(
     run: &Run,
-    options: Options,
+    options: RunOptions,
     budget: u64,
     panel: usize,
 ) -> Result<Bits, Error> {

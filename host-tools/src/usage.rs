@@ -3,8 +3,8 @@ use crate::Result;
 use crate::engine::{Engine, Run};
 use crate::spec::Spec;
 use shatterscope::Pass;
+use shatterscope::exec::{Observer, Seen};
 use shatterscope::graph::{Graph, Op};
-use shatterscope::network::{Observer, Seen};
 use shatterscope_engine::theory::pairs;
 
 /// The units of one rectifier, and the points they are active for (their preactivation is above zero).

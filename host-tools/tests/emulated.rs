@@ -1,7 +1,7 @@
 //! What `plan` says before, against what emulated boards say after. Needs QEMU: `cargo xtask test` runs it.
 use rayon::prelude::*;
 use shatterscope::graph::Graph;
-use shatterscope::network::Schedule;
+use shatterscope::plan::Schedule;
 use shatterscope_host::compare::{Entry, suite};
 use shatterscope_host::device::Target;
 use shatterscope_host::device::board::{Board, emulated};

@@ -2,7 +2,7 @@
 use shatterscope::Pass;
 use shatterscope::contract::Digest;
 use shatterscope::kernel::Isa;
-use shatterscope::network::Schedule;
+use shatterscope::plan::Schedule;
 use shatterscope_host::engine::{self, Engine, Outcome, RunFault};
 use shatterscope_host::spec::Overrides;
 

@@ -6,10 +6,12 @@ mod network;
 mod run;
 
 use shatterscope::contract::Digest;
+use shatterscope::exec::Input;
 use shatterscope::exec::{Buffers, Run, Source};
 use shatterscope::graph::Graph;
-use shatterscope::network::{Input, Options, Serial};
+use shatterscope::plan::RunOptions;
 use shatterscope::plan::{Plan, Storage};
+use shatterscope::workers::Serial;
 use shatterscope_host::pack::{Entry, Net, Packed};
 use shatterscope_host::tensors::{Bundle, Tensor};
 use std::collections::BTreeMap;
@@ -39,7 +41,7 @@ fn the_committed_module_is_what_pack_writes() {
 #[test]
 fn the_module_computes_what_the_model_computes() {
     let (mut outputs, mut gradient) = ([0.0; run::POINTS], [0.0; 2 * run::POINTS]);
-    let (packed, options) = (packed(), Options::new(run::POINTS as u32));
+    let (packed, options) = (packed(), RunOptions::new(run::POINTS as u32));
     let graph = Graph::new(&packed.nodes).unwrap();
     let len = graph.len() * options.want().slots();
     let (mut storages, mut slots) = (vec![Storage::EMPTY; len], vec![0; len]);

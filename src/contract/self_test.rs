@@ -60,7 +60,7 @@ pub fn self_test() -> heapless::Vec<Check, 13> {
     check(Check::Contraction, (near * near - bits(0x3f80_1000)).to_bits() == 0);
     check(
         Check::SignedZeroRelu,
-        [0x8000_0000, 0x7fc0_0000, 0x8000_0001].into_iter().all(|word| crate::layer::relu(bits(word)).to_bits() == 0),
+        [0x8000_0000, 0x7fc0_0000, 0x8000_0001].into_iter().all(|word| crate::op::relu(bits(word)).to_bits() == 0),
     );
     let mut series = black_box([f32::from_bits(3); 16]);
     for y in &mut series {

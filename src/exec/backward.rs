@@ -6,8 +6,8 @@ use super::sink::Sink;
 use crate::error::{Error, Fault, Pass};
 use crate::graph::{Node, Op, Shape};
 use crate::kernel::all_finite;
-use crate::layer::{join_backward_branch, join_backward_input};
-use crate::network::Workers;
+use crate::op::{join_backward_branch, join_backward_input};
+use crate::workers::Workers;
 
 /// A backward pass, from the last node to the first one that needs a gradient.
 pub struct Backward<'e, 'a, 'p, K, F, const R: usize, const T: usize> {

@@ -6,8 +6,8 @@ use crate::kernel::{
     all_finite, conv_backward_input, conv_forward, conv_gather, conv_gathered_len, conv_pack, conv_read_past,
     conv_weight_gradient, nest_rows,
 };
-use crate::layer::{Conv, Shortcut, Window, shortcut_backward, shortcut_forward};
-use crate::network::Workers;
+use crate::op::{Conv, Shortcut, Window, shortcut_backward, shortcut_forward};
+use crate::workers::Workers;
 
 impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     #[inline(never)]

@@ -4,7 +4,7 @@ use super::memory::Span;
 use super::sink::{PART, Sink, fitting, rows_at_once};
 use crate::graph::Node;
 use crate::kernel::{Matrix, all_finite, chain_matrix_ahead, descend, weight_gradient};
-use crate::network::Workers;
+use crate::workers::Workers;
 
 impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     // The kinds of operations are out of line: what one needs of a small stack is not there while another is at work.

@@ -2,7 +2,8 @@
 use super::memory::{Memory, Span};
 use super::run::Room;
 use crate::kernel::{Isa, all_finite, chain};
-use crate::network::{Block, Dense, Seeded, Wanted, Weights, Workers};
+use crate::weights::{Block, Dense, Seeded, Wanted};
+use crate::workers::Workers;
 
 /// The progress of a product.
 #[derive(Clone, Copy, Debug)]

@@ -2,8 +2,8 @@ use super::backward::Backward;
 use super::forward::{Forward, Mode, Passed};
 use crate::graph::Node;
 use crate::kernel::{all_finite, crelu_backward, crelu_forward, relu_backward, relu_forward};
-use crate::layer::{Dropout, crelu_values, dropout_backward, dropout_forward, join_forward, relu_values};
-use crate::network::Workers;
+use crate::op::{Dropout, crelu_values, dropout_backward, dropout_forward, join_forward, relu_values};
+use crate::workers::Workers;
 
 /// Bytes of tape with one bit per element of a tile.
 fn bytes(elements: usize) -> usize {

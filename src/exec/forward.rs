@@ -5,7 +5,7 @@ use super::run::Room;
 use crate::error::{Error, Fault, Pass};
 use crate::graph::{Node, Op, Shape};
 use crate::kernel::all_finite;
-use crate::network::Workers;
+use crate::workers::Workers;
 
 /// What a forward pass is for.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
 use crate::kernel::{COLUMNS, Isa, Steps, interleave};
-use crate::network::Workers;
+use crate::workers::Workers;
 
 /// Tiles of operands turned for chains through points and their places.
 #[derive(Clone, Copy)]

@@ -1,6 +1,6 @@
 use crate::graph::{Node, Saved};
-use crate::network::Workers;
 use crate::plan::{EXTRA, GRADIENT, Plan, VALUE};
+use crate::workers::Workers;
 
 /// Elements among the values: so many of each tile, from `start` on.
 #[derive(Clone, Copy, Debug)]

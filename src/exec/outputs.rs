@@ -4,8 +4,8 @@ use super::memory::Memory;
 use super::run::{Room, least};
 use super::sink::Sink;
 use crate::error::{Buffer, Error, Refusal};
-use crate::network::Workers;
 use crate::train::Step;
+use crate::workers::Workers;
 
 /// The values of the outputs, and where the backward pass starts.
 pub struct Outputs<'e, 'a, K, const R: usize, const T: usize> {

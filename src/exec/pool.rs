@@ -2,10 +2,10 @@ use super::backward::Backward;
 use super::forward::Forward;
 use crate::graph::Node;
 use crate::kernel::all_finite;
-use crate::layer::{
+use crate::op::{
     Pool, Window, average_pool_backward, average_pool_forward, max_pool_backward, max_pool_forward, max_pool_values,
 };
-use crate::network::Workers;
+use crate::workers::Workers;
 
 impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     #[inline(never)]

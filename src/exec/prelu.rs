@@ -3,8 +3,8 @@ use super::forward::Forward;
 use super::gather::gather;
 use crate::graph::Node;
 use crate::kernel::{COLUMNS, all_finite, chain_rows};
-use crate::layer::{prelu_backward_input, prelu_in_place, prelu_term};
-use crate::network::Workers;
+use crate::op::{prelu_backward_input, prelu_in_place, prelu_term};
+use crate::workers::Workers;
 
 impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     /// Slopes are checked, too: a bad slope has no effect if no value is negative.

@@ -3,8 +3,8 @@ use super::memory::Memory;
 use crate::error::{Buffer, Error, Refusal};
 use crate::kernel::{Isa, all_finite};
 use crate::math::Math;
-use crate::network::{Workers, cut};
 use crate::plan::{Plan, Sums, Want};
+use crate::workers::Workers;
 
 /// How a graph is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,9 +72,9 @@ impl<'a, K: Workers, const R: usize, const T: usize> Executor<'a, K, R, T> {
         let values = plan.values_len(options.batch, tile).ok_or(TOO_LARGE)?;
         let tape = plan.tape_len(options.batch, tile).ok_or(TOO_LARGE)?;
         let buffers = Buffers {
-            values: cut(Buffer::Values, buffers.values, values)?,
-            tape: cut(Buffer::Tape, buffers.tape, tape)?,
-            statistics: cut(Buffer::Statistics, buffers.statistics, plan.statistics_len())?,
+            values: Buffer::Values.first(buffers.values, values)?,
+            tape: Buffer::Tape.first(buffers.tape, tape)?,
+            statistics: Buffer::Statistics.first(buffers.statistics, plan.statistics_len())?,
             ..buffers
         };
         let Buffers { values, tape, statistics, scratch, gathered } = buffers;

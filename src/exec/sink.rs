@@ -1,4 +1,4 @@
-use crate::network::Workers;
+use crate::workers::Workers;
 use core::ops::Range;
 
 /// Outputs whose weight gradients one worker does at a time.

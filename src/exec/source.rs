@@ -1,6 +1,6 @@
 use crate::error::{Error, Refusal};
-use crate::network::{Seeded, Weights};
 use crate::plan::Plan;
+use crate::weights::Seeded;
 
 /// The source of a graph's parameters.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,6 @@
 use super::{Graph, Node, Op, Shape};
 use crate::error::{Buffer, Error, Refusal};
-use crate::layer::Window;
+use crate::op::{Window, operations};
 
 /// A value that a [`Builder`] has handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,66 +114,6 @@ impl<'a> Builder<'a> {
         if self.shape(x).same(shape) { x } else { self.unary(Op::Reshape { shape }, x) }
     }
 
-    /// [`Op::Dense`]
-    pub const fn dense(&mut self, x: Value, outputs: u32, bias: bool) -> Value {
-        self.unary(Op::Dense { outputs, bias }, x)
-    }
-
-    /// [`Op::Conv`]
-    pub const fn conv(&mut self, x: Value, channels: u32, window: Window, bias: bool) -> Value {
-        self.unary(Op::Conv { channels, window, bias }, x)
-    }
-
-    /// [`Op::Relu`]
-    pub const fn relu(&mut self, x: Value) -> Value {
-        self.unary(Op::Relu, x)
-    }
-
-    /// [`Op::Prelu`]
-    pub const fn prelu(&mut self, x: Value, slope: f32) -> Value {
-        self.unary(Op::Prelu { slope }, x)
-    }
-
-    /// [`Op::Crelu`]
-    pub const fn crelu(&mut self, x: Value) -> Value {
-        self.unary(Op::Crelu, x)
-    }
-
-    /// [`Op::BatchNorm`]
-    pub const fn batch_norm(&mut self, x: Value, eps: f32, momentum: f32) -> Value {
-        self.unary(Op::BatchNorm { eps, momentum }, x)
-    }
-
-    /// [`Op::Normalise`]
-    pub const fn normalise(&mut self, x: Value, eps: f32) -> Value {
-        self.unary(Op::Normalise { eps }, x)
-    }
-
-    /// [`Op::Centre`]
-    pub const fn centre(&mut self, x: Value) -> Value {
-        self.unary(Op::Centre, x)
-    }
-
-    /// [`Op::AveragePool`]
-    pub const fn average_pool(&mut self, x: Value, window: Window) -> Value {
-        self.unary(Op::AveragePool { window }, x)
-    }
-
-    /// [`Op::MaxPool`]
-    pub const fn max_pool(&mut self, x: Value, window: Window) -> Value {
-        self.unary(Op::MaxPool { window }, x)
-    }
-
-    /// [`Op::Dropout`]
-    pub const fn dropout(&mut self, x: Value, rate: f32) -> Value {
-        self.unary(Op::Dropout { rate }, x)
-    }
-
-    /// [`Op::Shortcut`]
-    pub const fn shortcut(&mut self, x: Value, channels: u32, stride: u32) -> Value {
-        self.unary(Op::Shortcut { channels, stride }, x)
-    }
-
     /// [`Op::Add`]: `(a * x) + (b * y)`.
     pub const fn add(&mut self, (x, a): (Value, f32), (y, b): (Value, f32)) -> Value {
         self.push(Op::Add { a, b }, x, y)
@@ -202,3 +142,25 @@ impl<'a> Builder<'a> {
         Graph::new(nodes)
     }
 }
+
+/// A method for each operation with one operand.
+macro_rules! methods {
+    (($x:ident $y:ident $tile:ident) $(
+        $(#[$doc:meta])*
+        $tag:literal $name:literal $(fn $method:ident)?:
+        $variant:ident $({ $($(#[$about:meta])* $field:ident: $kind:ident,)* })?,
+        $facts:expr, $backward:expr, ($op:expr, $operand:expr);
+    )*) => {
+        $(methods! { @ $($method)?, $variant $({ $($field: $kind),* })? })*
+    };
+    (@ , $variant:ident $($rest:tt)*) => {};
+    (@ $method:ident, $variant:ident $({ $($field:ident: $kind:ident),* })?) => {
+        impl Builder<'_> {
+            #[doc = concat!("[`Op::", stringify!($variant), "`]")]
+            pub const fn $method(&mut self, x: Value, $($($field: $kind),*)?) -> Value {
+                self.unary(Op::$variant $({ $($field),* })?, x)
+            }
+        }
+    };
+}
+operations!(methods);

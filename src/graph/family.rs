@@ -1,6 +1,6 @@
 //! The paper's families as graphs in closed form: node i is computed from the spec, so memory does not depend on the depth.
 use super::{Node, Op, Shape};
-use crate::network::{Family, Norm, Readout, Spec};
+use crate::spec::{Family, Norm, Readout, Spec};
 
 /// The kind of a node.
 #[derive(Clone, Copy, PartialEq, Eq)]

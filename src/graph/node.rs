@@ -1,6 +1,6 @@
 use super::{Facts, NodeWords, Op, Shape, words};
 use crate::error::{Error, Refusal};
-use crate::network::Spec;
+use crate::spec::Spec;
 
 /// Node i of a graph, which computes value i.
 #[derive(Clone, Copy, Debug, PartialEq)]

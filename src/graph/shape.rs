@@ -1,4 +1,4 @@
-use crate::layer::Image;
+use crate::op::Image;
 
 /// The shape of a value at one point: an image, or a vector (height and width 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

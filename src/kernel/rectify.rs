@@ -1,14 +1,14 @@
-//! The rectifier of [`crate::layer::relu_forward`] on registers, with its tape of one bit an element.
+//! The rectifier of [`crate::op::relu_forward`] on registers, with its tape of one bit an element.
 use super::Isa;
 #[cfg(registers = "cortex_m")]
 use super::cortex_m;
 use super::lanes::{Job, Lanes};
-use crate::layer;
+use crate::op;
 
 /// Elements to a step: two bytes of tape.
 const STEP: usize = 16;
 
-/// [`layer::relu_forward`] by the instructions given: the same bits.
+/// [`op::relu_forward`] by the instructions given: the same bits.
 pub fn relu_forward(isa: Isa, x: &mut [f32], tape: &mut [u8]) {
     #[cfg(registers = "cortex_m")]
     if isa == Isa::Vfp {
@@ -17,7 +17,7 @@ pub fn relu_forward(isa: Isa, x: &mut [f32], tape: &mut [u8]) {
     isa.run(Forward { x, tape });
 }
 
-/// [`layer::relu_backward`] by the instructions given: the same bits.
+/// [`op::relu_backward`] by the instructions given: the same bits.
 pub fn relu_backward(isa: Isa, g: &mut [f32], tape: &[u8]) {
     #[cfg(registers = "cortex_m")]
     if isa == Isa::Vfp {
@@ -36,7 +36,7 @@ impl Job for Forward<'_> {
 
     #[inline(always)]
     fn portable(self) {
-        layer::relu_forward(self.x, self.tape);
+        op::relu_forward(self.x, self.tape);
     }
 
     #[inline(always)]
@@ -54,7 +54,7 @@ impl Job for Forward<'_> {
             }
             *tape = (bits as u16).to_le_bytes();
         }
-        layer::relu_forward(rest, rest_of_tape);
+        op::relu_forward(rest, rest_of_tape);
     }
 }
 
@@ -68,7 +68,7 @@ impl Job for Backward<'_> {
 
     #[inline(always)]
     fn portable(self) {
-        layer::relu_backward(self.g, self.tape);
+        op::relu_backward(self.g, self.tape);
     }
 
     #[inline(always)]
@@ -83,16 +83,16 @@ impl Job for Backward<'_> {
                 lanes.store(lanes.keep(values, bits >> (at * L::N)), g, at);
             }
         }
-        layer::relu_backward(rest, rest_of_tape);
+        op::relu_backward(rest, rest_of_tape);
     }
 }
 
-/// [`layer::crelu_forward`] by the instructions given: the same bits.
+/// [`op::crelu_forward`] by the instructions given: the same bits.
 pub(crate) fn crelu_forward<const T: usize>(isa: Isa, plane: usize, x: &mut [[f32; T]], tape: &mut [u8]) {
     isa.run(CreluForward { plane, x, tape });
 }
 
-/// [`layer::crelu_backward`] by the instructions given: the same bits of what is finite.
+/// [`op::crelu_backward`] by the instructions given: the same bits of what is finite.
 pub(crate) fn crelu_backward<const T: usize>(isa: Isa, plane: usize, g: &mut [[f32; T]], tape: &[u8]) {
     isa.run(CreluBackward { plane, g, tape });
 }
@@ -119,8 +119,8 @@ impl<const T: usize> Job for CreluForward<'_, T> {
     fn portable(self) {
         // Vectors are frequent, and with a constant the loop over a channel goes.
         match self.plane {
-            1 => layer::crelu_forward::<T>(1, self.x, self.tape),
-            plane => layer::crelu_forward::<T>(plane, self.x, self.tape),
+            1 => op::crelu_forward::<T>(1, self.x, self.tape),
+            plane => op::crelu_forward::<T>(plane, self.x, self.tape),
         }
     }
 
@@ -128,7 +128,7 @@ impl<const T: usize> Job for CreluForward<'_, T> {
     fn on<L: Lanes>(self, lanes: L) {
         let Self { plane, x, tape } = self;
         if !T.is_multiple_of(STEP) || plane == 0 {
-            return layer::crelu_forward::<T>(plane, x, tape);
+            return op::crelu_forward::<T>(plane, x, tape);
         }
         let minus = lanes.splat(-1.0);
         // From the last channel down, so that no unit is overwritten before it is read.
@@ -169,8 +169,8 @@ impl<const T: usize> Job for CreluBackward<'_, T> {
     #[inline(always)]
     fn portable(self) {
         match self.plane {
-            1 => layer::crelu_backward::<T>(1, self.g, self.tape),
-            plane => layer::crelu_backward::<T>(plane, self.g, self.tape),
+            1 => op::crelu_backward::<T>(1, self.g, self.tape),
+            plane => op::crelu_backward::<T>(plane, self.g, self.tape),
         }
     }
 
@@ -178,7 +178,7 @@ impl<const T: usize> Job for CreluBackward<'_, T> {
     fn on<L: Lanes>(self, lanes: L) {
         let Self { plane, g, tape } = self;
         if !T.is_multiple_of(STEP) || plane == 0 {
-            return layer::crelu_backward::<T>(plane, g, tape);
+            return op::crelu_backward::<T>(plane, g, tape);
         }
         let minus = lanes.splat(-1.0);
         for c in 0..g.len() / 2 / plane {

@@ -11,7 +11,7 @@ const BLOCK: usize = 64;
 /// `x` `[in][points]`, `grad_output` `[out][points]`, `grad_weight` `[out][in]`; what a slice lacks is left alone.
 ///
 /// # Numerics
-/// Equal to [`dense_backward_parameters`](crate::layer::dense_backward_parameters) for every instruction set: its lanes are
+/// Equal to [`dense_backward_parameters`](crate::op::dense_backward_parameters) for every instruction set: its lanes are
 /// inputs k, and points go through them in order.
 #[inline]
 pub fn weight_gradient(

@@ -1,7 +1,6 @@
-use super::Plan;
+use super::{Plan, RunOptions, Schedule, Statistics};
 use crate::error::Pass;
 use crate::graph::Graph;
-use crate::network::{Options, Schedule, Statistics};
 
 /// The purpose of a pass over the points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +48,7 @@ pub enum Due {
 
 impl Cursor {
     /// The first operation of a run.
-    pub fn start(plan: &Plan, options: &Options) -> Self {
+    pub fn start(plan: &Plan, options: &RunOptions) -> Self {
         let mut cursor = Self { sweep: Sweep::Results, norm: 0, first: 0, backward: false, node: 0 };
         if options.schedule != Schedule::WholeBatch
             && let Some(norm) = first_norm(plan.graph())
@@ -61,16 +60,16 @@ impl Cursor {
     }
 
     /// First point of a sweep: sweeps for statistics visit the whole batch, the last one only the wanted points.
-    fn begin(&self, options: &Options) -> u32 {
+    fn begin(&self, options: &RunOptions) -> u32 {
         if self.is_sliced(options) { options.first } else { 0 }
     }
 
     /// One past the last point of the current sweep.
-    pub fn end(&self, options: &Options) -> u32 {
+    pub fn end(&self, options: &RunOptions) -> u32 {
         if self.is_sliced(options) { options.first.saturating_add(options.count) } else { options.points }
     }
 
-    fn is_sliced(&self, options: &Options) -> bool {
+    fn is_sliced(&self, options: &RunOptions) -> bool {
         self.sweep == Sweep::Results && options.schedule != Schedule::WholeBatch
     }
 
@@ -113,7 +112,7 @@ impl Cursor {
 
     /// Moves to the next sweep. Norms are visited in ascending order, first for the means, then for the variances; for gradients, sweeps in
     /// descending order follow; for tangents, a sweep for each norm follows that of its variances.
-    pub fn next_sweep(&mut self, plan: &Plan, options: &Options) {
+    pub fn next_sweep(&mut self, plan: &Plan, options: &RunOptions) {
         let full = options.statistics == Statistics::Full;
         let graph = plan.graph();
         let reverse = plan.want().backward();

@@ -3,6 +3,7 @@
 //! [`place`] proposes the slots, and a [`Plan`] verifies them, whoever proposed them; both are `const`.
 mod cursor;
 mod lifetimes;
+mod options;
 mod place;
 mod run;
 mod sums;
@@ -11,6 +12,7 @@ mod want;
 
 pub use cursor::{Cursor, Due, Sweep};
 pub(crate) use lifetimes::{EXTRA, GRADIENT, VALUE};
+pub use options::{Derivative, RunOptions, Schedule, Statistics};
 pub use place::{Memory, Storage, place};
 pub use run::RunLengths;
 pub(crate) use sums::Sums;

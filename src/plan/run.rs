@@ -1,7 +1,5 @@
-use super::sums::Sums;
-use super::{Plan, Want};
+use super::{Plan, RunOptions, Schedule, Statistics};
 use crate::error::{Error, Refusal};
-use crate::network::{Derivative, Options, Schedule, Statistics};
 
 /// The buffer lengths and the work of a run over a set of points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,31 +21,6 @@ pub struct RunLengths {
     pub multiply_adds: u64,
 }
 
-impl Options {
-    /// The [`Want`] that a plan for these options needs.
-    pub const fn want(&self) -> Want {
-        match (self.derivative, self.statistics) {
-            (Derivative::Forward, _) => Want::Tangent,
-            (Derivative::Reverse, Statistics::Detached) => Want::DetachedGradient,
-            (Derivative::Reverse, Statistics::Full) => Want::InputGradient,
-        }
-    }
-
-    /// How the statistics of norms are computed.
-    pub(crate) const fn sums(&self) -> Sums {
-        match self.schedule {
-            Schedule::WholeBatch => Sums::Batch,
-            Schedule::Blocks { .. } => Sums::Sweeps { full: matches!(self.statistics, Statistics::Full) },
-        }
-    }
-
-    /// Whether statistics are computed in sweeps over the points: for each norm one for the means, one for the variances, and one for the
-    /// means of the gradient or tangent if the statistics are differentiated.
-    pub(crate) const fn sweeps(&self) -> bool {
-        matches!(self.schedule, Schedule::Blocks { .. })
-    }
-}
-
 macro_rules! checked {
     ($x:expr) => {
         match $x {
@@ -62,8 +35,8 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// [`Error::Refused`] with [`Refusal::Points`], [`Refusal::Tile`] or [`Refusal::Slice`] for options out of range, [`Refusal::Want`] if the
-    /// plan was made for another [`Want`] than [`Options::want`], and [`Refusal::TooLarge`].
-    pub const fn run(&self, options: &Options, tile: u32) -> Result<RunLengths, Error> {
+    /// plan was made for another [`Want`] than [`RunOptions::want`], and [`Refusal::TooLarge`].
+    pub const fn run(&self, options: &RunOptions, tile: u32) -> Result<RunLengths, Error> {
         if options.points == 0 || options.points > 1 << 24 {
             return Err(Error::Refused(Refusal::Points));
         }
@@ -117,7 +90,7 @@ impl Plan<'_> {
     }
 
     /// Multiply-adds of one point in the sweeps for statistics.
-    const fn swept(&self, options: &Options) -> Option<u64> {
+    const fn swept(&self, options: &RunOptions) -> Option<u64> {
         let full = matches!(options.statistics, Statistics::Full);
         let graph = self.graph();
         let all = self.multiply_adds;

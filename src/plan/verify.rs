@@ -3,7 +3,7 @@ use super::sums::Sums;
 use super::{Memory, Storage, Want, place};
 use crate::error::{Buffer, Error, Refusal};
 use crate::graph::{BackwardFacts, Facts, Graph};
-use crate::network::Spec;
+use crate::spec::Spec;
 
 /// A graph with verified slots, and the lengths of what its passes need.
 #[derive(Clone, Copy, Debug)]

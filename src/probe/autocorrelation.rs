@@ -35,7 +35,7 @@ pub fn autocorrelation(series: &mut [f32], mode: Autocorrelation, r: &mut [f32])
         return Ok(kind);
     }
     if mode == Autocorrelation::MeanRemoved {
-        crate::layer::centre_forward(series);
+        crate::op::centre_forward(series);
     }
     let series = &*series;
     let at_zero = Red16::sum(series.iter().map(|d| d * d));

@@ -1,6 +1,6 @@
 use crate::error::{Error, Refusal};
+use crate::exec::Input;
 use crate::math::is_finite;
-use crate::network::Input;
 
 /// Whether the grid holds its right end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 use crate::error::{Buffer, Error, Refusal};
 use crate::graph::{Graph, Op};
-use crate::layer::Window;
 use crate::math::{Math, negate};
-use crate::network::{Block, Dense, Orthogonal, Role, cut};
+use crate::op::Window;
 use crate::random::{Normal, Purpose, Stream};
+use crate::weights::{Block, Dense, Orthogonal, Role};
 
 /// How weights are drawn. Biases begin at zero, scales of batch norms at one, slopes of PReLU where the node says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ const STRIDED: f32 = 0.28;
 /// # Numerics
 /// Layers with weights are numbered from 1; the normal of weight `[output][input][tap]` stands at row output, column
 /// `input * taps + tap`, purpose weight. He and Glorot: `normal * deviation`, fans counting taps. Orthogonal: the matrix of
-/// [`network::Init::Orthogonal`](crate::network::Init), outputs by inputs, at the middle tap; under a stride at the four from there on,
+/// [`spec::Init::Orthogonal`](crate::spec::Init), outputs by inputs, at the middle tap; under a stride at the four from there on,
 /// times 0.28. All other taps are +0.0.
 ///
 /// # References
@@ -89,24 +89,20 @@ impl Init {
     pub fn fill(&self, graph: &Graph, parameters: &mut [f32], scratch: &mut [f32]) -> Result<(), Error> {
         let all = (0..graph.len() as u32).filter_map(|i| graph.facts(i));
         let len = all.fold(0u64, |sum, facts| sum.saturating_add(facts.parameters_len()));
-        let mut rest = cut(Buffer::Parameters, parameters, len)?;
+        let mut rest = Buffer::Parameters.first(parameters, len)?;
         if kernels(graph, self.start).any(|(_, kernels)| kernels.is_odd()) {
             return Err(Error::Refused(Refusal::Pairs));
         }
-        let scratch = cut(Buffer::Scratch, scratch, self.scratch_len(graph))?;
+        let scratch = Buffer::Scratch.first(scratch, self.scratch_len(graph))?;
         let mut all = kernels(graph, self.start);
         let mut next = all.next();
         for i in 0..graph.len() as u32 {
-            let (Some(node), Some(facts)) = (graph.node(i), graph.facts(i)) else { break };
+            let Some(facts) = graph.facts(i) else { break };
             let [weights, others] = facts.parameters;
             let (own, after) = rest.split_at_mut_checked(weights.saturating_add(others) as usize).unwrap_or_default();
             let (weights, others) = own.split_at_mut_checked(weights as usize).unwrap_or_default();
             others.fill(0.0);
-            match node.op {
-                Op::BatchNorm { .. } => weights.fill(1.0),
-                Op::Prelu { slope } => weights.fill(slope),
-                _ => {}
-            }
+            weights.fill(facts.start);
             if let Some((at, kernels)) = next
                 && at == i
             {

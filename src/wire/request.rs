@@ -1,7 +1,8 @@
 use crate::error::Pass;
 use crate::math::Math;
-use crate::network::{Derivative, Options, Schedule, Spec, Statistics};
+use crate::plan::{Derivative, RunOptions, Schedule, Statistics};
 use crate::random::Normal;
+use crate::spec::Spec;
 use serde::{Deserialize, Serialize};
 
 /// One part of one run: everything that its bits depend on, and how to go about it.
@@ -99,8 +100,8 @@ impl Run {
     }
 
     /// The executor's options, with the widest instructions of whoever runs it.
-    pub fn options(&self) -> Options {
-        Options {
+    pub fn options(&self) -> RunOptions {
+        RunOptions {
             points: self.points,
             first: self.first,
             count: self.count,

@@ -2,9 +2,10 @@
 use super::Case;
 use serde_json::Value;
 use shatterscope::math::Math;
-use shatterscope::network::{Derivative, Family, Init, Norm, Readout, Spec, Statistics};
+use shatterscope::plan::{Derivative, Statistics};
 use shatterscope::probe::{Endpoint, Grid};
 use shatterscope::random::Normal;
+use shatterscope::spec::{Family, Init, Norm, Readout, Spec};
 
 /// One entry of a golden file.
 pub struct Golden {

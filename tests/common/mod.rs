@@ -6,14 +6,18 @@ pub use golden::{case_of, goldens};
 
 use shatterscope::Error;
 use shatterscope::contract::Digest;
+use shatterscope::exec::Input;
 use shatterscope::exec::{self, Buffers, Source};
 use shatterscope::graph::Graph;
 use shatterscope::kernel::Isa;
 use shatterscope::math::Math;
-use shatterscope::network::{Block, Derivative, Input, Options, Schedule, Seeded, Serial, Spec, Statistics, Weights};
 use shatterscope::plan::Plan;
+use shatterscope::plan::{Derivative, RunOptions, Schedule, Statistics};
 use shatterscope::probe::Grid;
 use shatterscope::random::Normal;
+use shatterscope::spec::Spec;
+use shatterscope::weights::{Block, Seeded};
+use shatterscope::workers::Serial;
 
 /// Everything that fixes the bits of a record.
 #[derive(Clone, Copy, Debug)]
@@ -46,13 +50,13 @@ impl Case {
         Seeded::with(&self.spec, self.seed, run, self.normal, self.math)
     }
 
-    pub fn options(&self, schedule: Schedule) -> Options {
-        Options {
+    pub fn options(&self, schedule: Schedule) -> RunOptions {
+        RunOptions {
             statistics: self.statistics,
             derivative: self.derivative,
             math: self.math,
             schedule,
-            ..Options::new(self.grid.points)
+            ..RunOptions::new(self.grid.points)
         }
     }
 }
@@ -88,7 +92,7 @@ impl Run {
 }
 
 pub fn run<const R: usize, const T: usize>(case: &Case, run: u32, how: How) -> Result<Run, Error> {
-    let options = Options { isa: how.isa, ..case.options(how.schedule) };
+    let options = RunOptions { isa: how.isa, ..case.options(how.schedule) };
     let seeded = case.seeded(run).with_isa(how.isa);
     run_with::<R, T>(&case.spec, Source::Seeded(&seeded), case.grid.input(), options, how, None)
 }
@@ -97,7 +101,7 @@ pub fn run_with<const R: usize, const T: usize>(
     spec: &Spec,
     source: Source,
     input: Input,
-    options: Options,
+    options: RunOptions,
     how: How,
     cotangent: Option<&[f32]>,
 ) -> Result<Run, Error> {
@@ -158,6 +162,6 @@ pub fn parameters(drawn: &[(Vec<f32>, Vec<f32>)]) -> Vec<f32> {
 
 pub fn run_stored<const R: usize, const T: usize>(case: &Case, r: u32, how: How) -> Result<Run, Error> {
     let stored = parameters(&draw(&case.spec, &case.seeded(r)));
-    let options = Options { isa: how.isa, ..case.options(how.schedule) };
+    let options = RunOptions { isa: how.isa, ..case.options(how.schedule) };
     run_with::<R, T>(&case.spec, Source::Stored(&stored), case.grid.input(), options, how, None)
 }

@@ -6,7 +6,7 @@ use super::workers::Order;
 use shatterscope::exec::{self, Executor, Options};
 use shatterscope::graph::{Builder, Graph, Node, Op, Shape, Value};
 use shatterscope::kernel::Isa;
-use shatterscope::layer::Window;
+use shatterscope::op::Window;
 use shatterscope::plan::{Plan, Storage, Want};
 use shatterscope::random::philox4x32_10;
 use shatterscope::{Error, Refusal};

@@ -4,7 +4,7 @@ use super::networks::{self, List, image, window};
 use super::workers::Order;
 use shatterscope::exec::{self, Buffers, Executor, Options};
 use shatterscope::kernel::Isa;
-use shatterscope::layer::{Image, Window};
+use shatterscope::op::{Image, Window};
 use shatterscope::plan::{Plan, Want};
 use shatterscope::{Buffer, Error, Fault, Pass};
 use shatterscope_layers::Layer;

@@ -5,8 +5,8 @@ use super::{naive, networks};
 use shatterscope::Error;
 use shatterscope::exec::{self, Buffers, Executor, Options};
 use shatterscope::kernel::Isa;
-use shatterscope::network::Serial;
 use shatterscope::plan::Want;
+use shatterscope::workers::Serial;
 
 /// The outputs by points, cut in batches of which the largest is planned.
 fn run<const R: usize, const T: usize>(task: &Task, order: &Order, how: How) -> Result<Vec<u32>, Error> {

@@ -2,12 +2,13 @@
 use super::machine::{Planned, bits, refusal};
 use super::networks::{List, image, window};
 use shatterscope::graph::Node;
-use shatterscope::layer::{Image, Window};
 use shatterscope::math::Math;
-use shatterscope::network::{self, Block, Dense, Family, Role, Seeded, Spec, Weights};
+use shatterscope::op::{Image, Window};
 use shatterscope::plan::Want;
 use shatterscope::random::{Normal, Purpose, Stream};
+use shatterscope::spec::{Family, Spec};
 use shatterscope::train::{Init, Start};
+use shatterscope::weights::{Block, Dense, Role, Seeded};
 use shatterscope::{Buffer, Error, Refusal};
 use shatterscope_layers::{Layer, to_graph};
 
@@ -170,10 +171,10 @@ fn pairs_are_blocks() {
 fn hidden_square_matrices_have_the_bits_of_a_family() {
     let (width, depth) = (11, 4);
     for (start, spec_init, doubled) in [
-        (Start::Orthogonal, network::Init::Orthogonal, false),
-        (Start::LooksLinear, network::Init::LooksLinear, true),
-        (Start::He, network::Init::He, false),
-        (Start::Glorot, network::Init::Glorot, false),
+        (Start::Orthogonal, shatterscope::spec::Init::Orthogonal, false),
+        (Start::LooksLinear, shatterscope::spec::Init::LooksLinear, true),
+        (Start::He, shatterscope::spec::Init::He, false),
+        (Start::Glorot, shatterscope::spec::Init::Glorot, false),
     ] {
         let family = if doubled { Family::Crelu } else { Family::Feedforward };
         let spec = Spec::feedforward(depth, width).with_family(family).with_init(spec_init);

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use shatterscope::exec::{Buffers, Executor, Options};
 use shatterscope::graph::Node;
 use shatterscope::kernel::Isa;
-use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
-use shatterscope::network::{self, Derivative, Schedule, Statistics};
+use shatterscope::op::{Conv, Image, Pool, Shortcut, Window};
+use shatterscope::plan::{Derivative, Schedule, Statistics};
 use shatterscope::plan::{Plan, Storage, Want, place};
 use shatterscope::train::{Init, Start};
 use shatterscope::{Buffer, Error, Refusal};
@@ -345,18 +345,18 @@ proptest! {
                 let _ = (plan.values_len(batch, tile), plan.tape_len(batch, tile));
                 let _ = (plan.tape_tile_len(tile), plan.gathered_len(tile), plan.statistics_len());
             }
-            let points = network::Options {
+            let points = shatterscope::plan::RunOptions {
                 first,
                 count,
                 derivative: if forward { Derivative::Forward } else { Derivative::Reverse },
                 statistics: if full { Statistics::Full } else { Statistics::Detached },
                 schedule: if blocks { Schedule::Blocks { resident } } else { Schedule::WholeBatch },
-                ..network::Options::new(batch)
+                ..shatterscope::plan::RunOptions::new(batch)
             };
             let whole = 1 + batch % (1 << 24);
             for (points, tile) in [
                 (points, tile),
-                (network::Options { points: whole, first: 0, count: whole, ..points }, 1 + tile % 64),
+                (shatterscope::plan::RunOptions { points: whole, first: 0, count: whole, ..points }, 1 + tile % 64),
             ] {
                 let told = plan.run(&points, tile);
                 prop_assert!(told.is_err() || points.want() == want);

@@ -4,7 +4,7 @@ use super::networks::{List, image, window};
 use super::oracle::{average, convolution, floats, near};
 use super::workers::Order;
 use shatterscope::kernel::Isa;
-use shatterscope::layer::{Conv, Image, Pool, Window};
+use shatterscope::op::{Conv, Image, Pool, Window};
 use shatterscope::plan::Want;
 use shatterscope::train::{Init, Start};
 use shatterscope_layers::Layer;

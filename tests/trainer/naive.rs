@@ -1,7 +1,7 @@
-//! The definition: networks of the plain loops of `shatterscope::layer`, on `[unit][point]` of all points at once.
+//! The definition: networks of the plain loops of `shatterscope::op`, on `[unit][point]` of all points at once.
 use super::machine::{How, Mode, Outcome, Task, bits};
-use shatterscope::layer::{self, Affine, Dropout, Running};
 use shatterscope::math::Math;
+use shatterscope::op::{self, Affine, Dropout, Running};
 use shatterscope_layers::Layer;
 
 /// What a layer keeps for the way back.
@@ -41,12 +41,12 @@ impl Norm {
             let moments = if mode == Mode::Inference {
                 let moments = remembered.moments(self.eps, Math::Libm);
                 y.copy_from_slice(z);
-                layer::batch_norm_inference(y, moments, affine);
+                op::batch_norm_inference(y, moments, affine);
                 z.iter_mut().for_each(|z| *z = (*z - moments.mean) * moments.inv);
                 moments
             } else {
-                let moments = layer::channel_norm_moments(z, self.points, self.eps, Math::Libm);
-                layer::batch_norm_forward(z, moments, affine, y);
+                let moments = op::channel_norm_moments(z, self.points, self.eps, Math::Libm);
+                op::batch_norm_forward(z, moments, affine, y);
                 moments
             };
             if let Mode::Training { .. } = mode {
@@ -127,25 +127,25 @@ fn forward(
     let mut y = vec![f32::NAN; layer.facts().unwrap().shape.units().unwrap() as usize * points];
     match *layer {
         Layer::Dense { inputs, outputs, .. } => {
-            layer::dense_forward(w, b, (outputs as usize, inputs as usize, points), x, &mut y).unwrap();
+            op::dense_forward(w, b, (outputs as usize, inputs as usize, points), x, &mut y).unwrap();
             *x = y;
         }
         Layer::Conv { conv, .. } => {
-            layer::conv_forward(&conv, w, b, points, x, &mut y).unwrap();
+            op::conv_forward(&conv, w, b, points, x, &mut y).unwrap();
             *x = y;
         }
         Layer::Relu { .. } => {
             kept.tape = vec![0; x.len().div_ceil(8)];
-            layer::relu_forward(x, &mut kept.tape);
+            op::relu_forward(x, &mut kept.tape);
         }
         Layer::Prelu { .. } => {
-            layer::prelu_forward(w, x, &mut y);
+            op::prelu_forward(w, x, &mut y);
             *x = y;
         }
         Layer::Crelu { image } => {
             kept.tape = vec![0; x.len().div_ceil(8)];
             x.extend(kept.x.iter().map(|_| f32::NAN));
-            layer::crelu_forward::<1>(image.plane() as usize * points, as_units(x), &mut kept.tape);
+            op::crelu_forward::<1>(image.plane() as usize * points, as_units(x), &mut kept.tape);
         }
         Layer::BatchNorm { image, eps, momentum } => {
             let norm = Norm { channels: image.channels as usize, plane: image.plane() as usize, points, eps, momentum };
@@ -153,23 +153,23 @@ fn forward(
             *x = y;
         }
         Layer::AveragePool { pool } => {
-            layer::average_pool_forward(&pool, points, x, &mut y).unwrap();
+            op::average_pool_forward(&pool, points, x, &mut y).unwrap();
             *x = y;
         }
         Layer::MaxPool { pool } => {
             kept.tape = vec![0xff; y.len()];
-            layer::max_pool_forward(&pool, points, x, &mut y, &mut kept.tape).unwrap();
+            op::max_pool_forward(&pool, points, x, &mut y, &mut kept.tape).unwrap();
             *x = y;
         }
         Layer::Dropout { rate, .. } => {
             if let Some(dropout) = dropout(task, i, rate) {
-                layer::dropout_forward(&dropout, 0, points, x);
+                op::dropout_forward(&dropout, 0, points, x);
             }
         }
         Layer::Fork { .. } => forks.push(x.clone()),
         Layer::Join { shortcut, a, b } => {
-            layer::shortcut_forward(&shortcut, points, &forks.pop().unwrap(), &mut y).unwrap();
-            layer::join_forward(a, &y, b, x);
+            op::shortcut_forward(&shortcut, points, &forks.pop().unwrap(), &mut y).unwrap();
+            op::join_forward(a, &y, b, x);
         }
     }
     kept
@@ -191,60 +191,60 @@ fn backward(
     match *layer {
         Layer::Dense { inputs, outputs, .. } => {
             let shape = (outputs as usize, inputs as usize, points);
-            layer::dense_backward_input(w, shape, g, &mut to).unwrap();
-            layer::dense_backward_parameters(shape, &kept.x, g, of_weights, of_others).unwrap();
+            op::dense_backward_input(w, shape, g, &mut to).unwrap();
+            op::dense_backward_parameters(shape, &kept.x, g, of_weights, of_others).unwrap();
             *g = to;
         }
         Layer::Conv { conv, .. } => {
-            layer::conv_backward_input(&conv, w, points, g, &mut to).unwrap();
-            layer::conv_backward_parameters(&conv, points, &kept.x, g, of_weights, of_others).unwrap();
+            op::conv_backward_input(&conv, w, points, g, &mut to).unwrap();
+            op::conv_backward_parameters(&conv, points, &kept.x, g, of_weights, of_others).unwrap();
             *g = to;
         }
-        Layer::Relu { .. } => layer::relu_backward(g, &kept.tape),
+        Layer::Relu { .. } => op::relu_backward(g, &kept.tape),
         Layer::Prelu { .. } => {
-            layer::prelu_backward_input(w, &kept.x, g, &mut to);
-            layer::prelu_backward_parameters(points, &kept.x, g, of_weights);
+            op::prelu_backward_input(w, &kept.x, g, &mut to);
+            op::prelu_backward_parameters(points, &kept.x, g, of_weights);
             *g = to;
         }
         Layer::Crelu { image } => {
-            layer::crelu_backward::<1>(image.plane() as usize * points, as_units(g), &kept.tape);
+            op::crelu_backward::<1>(image.plane() as usize * points, as_units(g), &kept.tape);
             g.truncate(to.len());
         }
         Layer::BatchNorm { image, .. } => {
             let plane = image.plane() as usize * points;
             let channels = kept.x.chunks(plane).zip(g.chunks_mut(plane)).zip(of_weights.iter_mut().zip(of_others));
             for (c, ((xhat, g), (of_gamma, of_beta))) in channels.enumerate() {
-                layer::channel_norm_backward_parameters(g, xhat, points, of_gamma, of_beta);
+                op::channel_norm_backward_parameters(g, xhat, points, of_gamma, of_beta);
                 let affine = Some(Affine { gamma: w[c], beta: 0.0 });
                 if task.mode == Mode::Inference {
-                    layer::batch_norm_backward_detached(g, kept.inverse[c], affine);
+                    op::batch_norm_backward_detached(g, kept.inverse[c], affine);
                 } else {
-                    layer::channel_norm_backward_full(g, xhat, points, kept.inverse[c], affine);
+                    op::channel_norm_backward_full(g, xhat, points, kept.inverse[c], affine);
                 }
             }
         }
         Layer::AveragePool { pool } => {
-            layer::average_pool_backward(&pool, points, g, &mut to).unwrap();
+            op::average_pool_backward(&pool, points, g, &mut to).unwrap();
             *g = to;
         }
         Layer::MaxPool { pool } => {
-            layer::max_pool_backward(&pool, points, &kept.tape, g, &mut to).unwrap();
+            op::max_pool_backward(&pool, points, &kept.tape, g, &mut to).unwrap();
             *g = to;
         }
         Layer::Dropout { rate, .. } => {
             if let Some(dropout) = dropout(task, i, rate) {
-                layer::dropout_backward(&dropout, 0, points, g);
+                op::dropout_backward(&dropout, 0, points, g);
             }
         }
         Layer::Fork { .. } => {
             let (a, skip) = skips.pop().unwrap();
-            layer::join_backward_input(a, &skip, g);
+            op::join_backward_input(a, &skip, g);
         }
         Layer::Join { shortcut, a, b } => {
             let mut skip = vec![f32::NAN; shortcut.input.units().unwrap() as usize * points];
-            layer::shortcut_backward(&shortcut, points, g, &mut skip).unwrap();
+            op::shortcut_backward(&shortcut, points, g, &mut skip).unwrap();
             skips.push((a, skip));
-            layer::join_backward_branch(b, g);
+            op::join_backward_branch(b, g);
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Lists of layers that between them have every operation, at channel counts that no group of rows divides.
-use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
+use shatterscope::op::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope_layers::Layer;
 
 /// A list in the making, and what leaves it so far.

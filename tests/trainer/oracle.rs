@@ -3,7 +3,7 @@ use super::machine::{How, Mode, Task, run};
 use super::networks;
 use super::workers::Order;
 use shatterscope::kernel::Isa;
-use shatterscope::layer::{Conv, Dropout, Image, Pool, Window};
+use shatterscope::op::{Conv, Dropout, Image, Pool, Window};
 use shatterscope_layers::Layer;
 use shatterscope_reference::{self as reference, Chosen, Gradients, Network, Pass, Plane, Statistics, Windows};
 

@@ -6,12 +6,12 @@ use super::walk::{Case, Walk, turned};
 use super::workers::Order;
 use shatterscope::Pass;
 use shatterscope::exec::{Buffers, Run, Source};
+use shatterscope::exec::{Input, Observer, Seen};
 use shatterscope::graph::{Graph, Node};
 use shatterscope::kernel::Isa;
-use shatterscope::network::{
-    Derivative, Family, Input, Norm, Observer, Options, Readout, Schedule, Seen, Spec, Statistics,
-};
+use shatterscope::plan::{Derivative, RunOptions, Schedule, Statistics};
 use shatterscope::plan::{Plan, Want};
+use shatterscope::spec::{Family, Norm, Readout, Spec};
 
 /// `[point][unit]` of several values side by side.
 fn beside<'v>(points: usize, all: impl Iterator<Item = &'v [f32]> + Clone) -> Vec<f32> {
@@ -24,7 +24,7 @@ fn run<const R: usize, const T: usize>(
     case: &Case,
     planned: &Planned,
     order: &Order,
-    options: Options,
+    options: RunOptions,
     (seed, budget, more): (&[f32], u64, usize),
 ) -> [Vec<u32>; 2] {
     let plan = planned.plan();
@@ -85,14 +85,14 @@ fn runs_have_the_bits_of_the_plain_loops() {
             {
                 for schedule in [Schedule::WholeBatch, Schedule::Blocks { resident }] {
                     let isa = Isa::ALL[number as usize % Isa::ALL.len()];
-                    let options = Options {
+                    let options = RunOptions {
                         first,
                         count,
                         derivative,
                         statistics,
                         schedule,
                         isa,
-                        ..Options::new(case.points as u32)
+                        ..RunOptions::new(case.points as u32)
                     };
                     let planned = Planned::of(case.nodes.clone(), options.want()).unwrap();
                     let work = (&seed[..], [1, 300, u64::MAX][number as usize % 3], number as usize % 50);
@@ -134,7 +134,7 @@ fn observers_are_shown_the_values_that_they_look_at() {
         let mut draw = Draw(0, 4_000_000 + number);
         let case = Case { mode: Mode::Probing, ..Case::new(&mut draw, false) };
         let (walk, _) = Walk::values(&case, true);
-        let options = Options { schedule: Schedule::Blocks { resident: 4 }, ..Options::new(case.points as u32) };
+        let options = RunOptions { schedule: Schedule::Blocks { resident: 4 }, ..RunOptions::new(case.points as u32) };
         let planned = Planned::of(case.nodes.clone(), options.want()).unwrap();
         let plan = planned.plan();
         let lengths = plan.run(&options, 4).unwrap();
@@ -246,7 +246,7 @@ fn the_deepest_family_is_planned_at_once() {
         .with_family(Family::Resnet { alpha: 1.0, beta: 0.1 })
         .with_norm(Norm::Batch);
     let plan = Plan::family(&spec, Want::DetachedGradient).unwrap();
-    let options = Options { schedule: Schedule::Blocks { resident: 4 }, ..Options::new(64) };
+    let options = RunOptions { schedule: Schedule::Blocks { resident: 4 }, ..RunOptions::new(64) };
     let lengths = plan.run(&options, 4).unwrap();
     let hidden = u64::from(spec.depth) - 1;
     assert_eq!(plan.multiply_adds, 8 + hidden * 64 + 8);

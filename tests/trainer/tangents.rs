@@ -1,8 +1,8 @@
 //! The definition of forward mode.
 use super::walk::{Case, Walk, as_units, finite, turned};
 use shatterscope::graph::Op;
-use shatterscope::layer::{self, Conv, Pool, Shortcut};
 use shatterscope::math::Math;
+use shatterscope::op::{self, Conv, Pool, Shortcut};
 
 /// The tangents of all nodes, `[unit][point]` of all points at once, and the lowest layer with one that is not finite.
 pub fn tangents(
@@ -28,20 +28,20 @@ pub fn tangents(
         match node.op {
             Op::Input { .. } => {}
             Op::Reshape { .. } | Op::Dropout { .. } => y = t,
-            Op::Dense { .. } => layer::dense_forward(w, &[], (units, t.len() / points, points), &t, &mut y).unwrap(),
+            Op::Dense { .. } => op::dense_forward(w, &[], (units, t.len() / points, points), &t, &mut y).unwrap(),
             Op::Conv { channels, window, .. } => {
-                layer::conv_forward(&Conv { input: image, channels, window }, w, &[], points, &t, &mut y).unwrap();
+                op::conv_forward(&Conv { input: image, channels, window }, w, &[], points, &t, &mut y).unwrap();
             }
             Op::Relu => {
                 y = t;
-                layer::relu_tangent(&mut x.clone(), &mut y);
+                op::relu_tangent(&mut x.clone(), &mut y);
             }
-            Op::Prelu { .. } => layer::prelu_backward_input(w, x, &t, &mut y),
+            Op::Prelu { .. } => op::prelu_backward_input(w, x, &t, &mut y),
             Op::Crelu => {
                 let mut values = y.clone();
                 values[..x.len()].copy_from_slice(x);
                 y[..x.len()].copy_from_slice(&t);
-                layer::crelu_tangent::<1>(plane, as_units(&mut values), as_units(&mut y));
+                op::crelu_tangent::<1>(plane, as_units(&mut values), as_units(&mut y));
             }
             Op::BatchNorm { .. } | Op::Normalise { .. } | Op::Centre => {
                 y = t;
@@ -50,12 +50,12 @@ pub fn tangents(
                     let inverse = walk.inverse[i].get(c).copied().unwrap_or(1.0);
                     match (node.op, full) {
                         (Op::Centre, true) => {
-                            let mean = layer::channel_norm_moments(t, points, 1.0, Math::Libm).mean;
+                            let mean = op::channel_norm_moments(t, points, 1.0, Math::Libm).mean;
                             t.iter_mut().for_each(|t| *t -= mean);
                         }
                         (Op::Centre, false) => {}
-                        (_, true) => layer::channel_norm_backward_full(t, xhat, points, inverse, None),
-                        (_, false) => layer::batch_norm_backward_detached(t, inverse, None),
+                        (_, true) => op::channel_norm_backward_full(t, xhat, points, inverse, None),
+                        (_, false) => op::batch_norm_backward_detached(t, inverse, None),
                     }
                     if let Op::BatchNorm { .. } = node.op {
                         t.iter_mut().for_each(|t| *t *= w[c]);
@@ -63,18 +63,18 @@ pub fn tangents(
                 }
             }
             Op::AveragePool { window } => {
-                layer::average_pool_forward(&Pool { input: image, window }, points, &t, &mut y).unwrap();
+                op::average_pool_forward(&Pool { input: image, window }, points, &t, &mut y).unwrap();
             }
             Op::MaxPool { window } => {
                 let pool = Pool { input: image, window };
-                layer::max_pool_tangent(&pool, points, &walk.tapes[i], &t, &mut y).unwrap();
+                op::max_pool_tangent(&pool, points, &walk.tapes[i], &t, &mut y).unwrap();
             }
             Op::Shortcut { channels, stride } => {
-                layer::shortcut_forward(&Shortcut { input: image, channels, stride }, points, &t, &mut y).unwrap();
+                op::shortcut_forward(&Shortcut { input: image, channels, stride }, points, &t, &mut y).unwrap();
             }
             Op::Add { a, b } => {
                 y.copy_from_slice(&all[node.y as usize]);
-                layer::join_forward(a, &t, b, &mut y);
+                op::join_forward(a, &t, b, &mut y);
             }
         }
         if !finite(&y) {

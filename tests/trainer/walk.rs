@@ -1,10 +1,10 @@
-//! The definition of what a graph computes: a walk of its nodes in the plain loops of `shatterscope::layer`.
+//! The definition of what a graph computes: a walk of its nodes in the plain loops of `shatterscope::op`.
 use super::machine::{Mode, bits};
 use super::naive::Norm;
 use shatterscope::exec;
 use shatterscope::graph::{Graph, Node, Op};
-use shatterscope::layer::{self, Affine, Conv, Dropout, Pool, Shortcut};
 use shatterscope::math::Math;
+use shatterscope::op::{self, Affine, Conv, Dropout, Pool, Shortcut};
 
 /// Key of dropout.
 const KEY: u64 = 7;
@@ -178,20 +178,20 @@ impl<'c> Walk<'c> {
         match node.op {
             Op::Input { .. } => {}
             Op::Reshape { .. } => y.copy_from_slice(x),
-            Op::Dense { .. } => layer::dense_forward(w, b, (units, x.len() / points, points), x, &mut y).unwrap(),
+            Op::Dense { .. } => op::dense_forward(w, b, (units, x.len() / points, points), x, &mut y).unwrap(),
             Op::Conv { channels, window, .. } => {
-                layer::conv_forward(&Conv { input: image, channels, window }, w, b, points, x, &mut y).unwrap();
+                op::conv_forward(&Conv { input: image, channels, window }, w, b, points, x, &mut y).unwrap();
             }
             Op::Relu => {
                 self.tapes[i] = vec![0; x.len().div_ceil(8)];
                 y.copy_from_slice(x);
-                layer::relu_forward(&mut y, &mut self.tapes[i]);
+                op::relu_forward(&mut y, &mut self.tapes[i]);
             }
-            Op::Prelu { .. } => layer::prelu_forward(w, x, &mut y),
+            Op::Prelu { .. } => op::prelu_forward(w, x, &mut y),
             Op::Crelu => {
                 self.tapes[i] = vec![0; x.len().div_ceil(8)];
                 y[..x.len()].copy_from_slice(x);
-                layer::crelu_forward::<1>(image.plane() as usize * points, as_units(&mut y), &mut self.tapes[i]);
+                op::crelu_forward::<1>(image.plane() as usize * points, as_units(&mut y), &mut self.tapes[i]);
             }
             Op::BatchNorm { eps, momentum } => {
                 let norm =
@@ -205,7 +205,7 @@ impl<'c> Walk<'c> {
                 y.copy_from_slice(x);
                 let (plane, mut statistics) = (image.plane() as usize * points, Vec::new());
                 for y in y.chunks_mut(plane) {
-                    let moments = layer::channel_norm_moments(y, points, eps.unwrap_or(1.0), Math::Libm);
+                    let moments = op::channel_norm_moments(y, points, eps.unwrap_or(1.0), Math::Libm);
                     y.iter_mut().for_each(|y| {
                         *y = if eps.is_some() { (*y - moments.mean) * moments.inv } else { *y - moments.mean };
                     });
@@ -215,25 +215,25 @@ impl<'c> Walk<'c> {
                 self.look_forward(i, &statistics);
             }
             Op::AveragePool { window } => {
-                layer::average_pool_forward(&Pool { input: image, window }, points, x, &mut y).unwrap();
+                op::average_pool_forward(&Pool { input: image, window }, points, x, &mut y).unwrap();
             }
             Op::MaxPool { window } => {
                 self.tapes[i] = vec![0xff; y.len()];
                 let pool = Pool { input: image, window };
-                layer::max_pool_forward(&pool, points, x, &mut y, &mut self.tapes[i]).unwrap();
+                op::max_pool_forward(&pool, points, x, &mut y, &mut self.tapes[i]).unwrap();
             }
             Op::Dropout { rate } => {
                 y.copy_from_slice(x);
                 if let Some(dropout) = case.dropout(node, rate) {
-                    layer::dropout_forward(&dropout, 0, points, &mut y);
+                    op::dropout_forward(&dropout, 0, points, &mut y);
                 }
             }
             Op::Shortcut { channels, stride } => {
-                layer::shortcut_forward(&Shortcut { input: image, channels, stride }, points, x, &mut y).unwrap();
+                op::shortcut_forward(&Shortcut { input: image, channels, stride }, points, x, &mut y).unwrap();
             }
             Op::Add { a, b } => {
                 y.copy_from_slice(&self.values[node.y as usize]);
-                layer::join_forward(a, x, b, &mut y);
+                op::join_forward(a, x, b, &mut y);
             }
         }
         y
@@ -253,36 +253,36 @@ impl<'c> Walk<'c> {
             Op::Reshape { .. } => to = g,
             Op::Dense { .. } => {
                 let shape = (g.len() / points, x.len() / points, points);
-                layer::dense_backward_input(w, shape, &g, &mut to).unwrap();
-                layer::dense_backward_parameters(shape, x, &g, of_weights, of_others).unwrap();
+                op::dense_backward_input(w, shape, &g, &mut to).unwrap();
+                op::dense_backward_parameters(shape, x, &g, of_weights, of_others).unwrap();
             }
             Op::Conv { channels, window, .. } => {
                 let conv = Conv { input: image, channels, window };
-                layer::conv_backward_input(&conv, w, points, &g, &mut to).unwrap();
-                layer::conv_backward_parameters(&conv, points, x, &g, of_weights, of_others).unwrap();
+                op::conv_backward_input(&conv, w, points, &g, &mut to).unwrap();
+                op::conv_backward_parameters(&conv, points, x, &g, of_weights, of_others).unwrap();
             }
             Op::Relu => {
-                layer::relu_backward(&mut g, &self.tapes[i]);
+                op::relu_backward(&mut g, &self.tapes[i]);
                 to = g;
             }
             Op::Prelu { .. } => {
-                layer::prelu_backward_input(w, x, &g, &mut to);
-                layer::prelu_backward_parameters(points, x, &g, of_weights);
+                op::prelu_backward_input(w, x, &g, &mut to);
+                op::prelu_backward_parameters(points, x, &g, of_weights);
             }
             Op::Crelu => {
-                layer::crelu_backward::<1>(image.plane() as usize * points, as_units(&mut g), &self.tapes[i]);
+                op::crelu_backward::<1>(image.plane() as usize * points, as_units(&mut g), &self.tapes[i]);
                 to.copy_from_slice(&g[..x.len()]);
             }
             Op::BatchNorm { .. } => {
                 let plane = image.plane() as usize * points;
                 let own = self.normalised[i].chunks(plane).zip(of_weights.iter_mut().zip(of_others));
                 for (c, (g, (xhat, (of_gamma, of_beta)))) in g.chunks_mut(plane).zip(own).enumerate() {
-                    layer::channel_norm_backward_parameters(g, xhat, points, of_gamma, of_beta);
+                    op::channel_norm_backward_parameters(g, xhat, points, of_gamma, of_beta);
                     let (inverse, affine) = (self.inverse[i][c], Some(Affine { gamma: w[c], beta: 0.0 }));
                     if case.mode == Mode::Inference || self.detached {
-                        layer::batch_norm_backward_detached(g, inverse, affine);
+                        op::batch_norm_backward_detached(g, inverse, affine);
                     } else {
-                        layer::channel_norm_backward_full(g, xhat, points, inverse, affine);
+                        op::channel_norm_backward_full(g, xhat, points, inverse, affine);
                     }
                 }
                 to = g;
@@ -292,36 +292,36 @@ impl<'c> Walk<'c> {
                 let own = self.values[i].chunks(plane).zip(&self.inverse[i]);
                 for (g, (xhat, inverse)) in g.chunks_mut(plane).zip(own) {
                     if self.detached {
-                        layer::batch_norm_backward_detached(g, *inverse, None);
+                        op::batch_norm_backward_detached(g, *inverse, None);
                     } else {
-                        layer::channel_norm_backward_full(g, xhat, points, *inverse, None);
+                        op::channel_norm_backward_full(g, xhat, points, *inverse, None);
                     }
                 }
                 to = g;
             }
             Op::Centre => {
                 for g in g.chunks_mut(image.plane() as usize * points) {
-                    let mean = layer::channel_norm_moments(g, points, 1.0, Math::Libm).mean;
+                    let mean = op::channel_norm_moments(g, points, 1.0, Math::Libm).mean;
                     g.iter_mut().for_each(|g| *g -= if self.detached { 0.0 } else { mean });
                 }
                 to = g;
             }
             Op::AveragePool { window } => {
-                layer::average_pool_backward(&Pool { input: image, window }, points, &g, &mut to).unwrap();
+                op::average_pool_backward(&Pool { input: image, window }, points, &g, &mut to).unwrap();
             }
             Op::MaxPool { window } => {
                 let pool = Pool { input: image, window };
-                layer::max_pool_backward(&pool, points, &self.tapes[i], &g, &mut to).unwrap();
+                op::max_pool_backward(&pool, points, &self.tapes[i], &g, &mut to).unwrap();
             }
             Op::Dropout { rate } => {
                 if let Some(dropout) = case.dropout(node, rate) {
-                    layer::dropout_backward(&dropout, 0, points, &mut g);
+                    op::dropout_backward(&dropout, 0, points, &mut g);
                 }
                 to = g;
             }
             Op::Shortcut { channels, stride } => {
                 let shortcut = Shortcut { input: image, channels, stride };
-                layer::shortcut_backward(&shortcut, points, &g, &mut to).unwrap();
+                op::shortcut_backward(&shortcut, points, &g, &mut to).unwrap();
             }
             Op::Add { a, b } => {
                 self.add(node.x, g.iter().map(|g| a * g).collect());

@@ -1,5 +1,5 @@
 //! Workers of one type, so that the trainer is compiled once for all of them.
-use shatterscope::network::{Serial, Workers};
+use shatterscope::workers::{Serial, Workers};
 
 /// In which order the parts of the work are done.
 #[derive(Debug)]

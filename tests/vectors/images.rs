@@ -1,8 +1,8 @@
 //! Operations on images.
 use super::{cases, flat, float, floats, rows, same, uint, word};
 use serde_json::Value;
-use shatterscope::layer::{self, Affine, Conv, Dropout, Image, Pool, Running, Shortcut, Window};
 use shatterscope::math::Math;
+use shatterscope::op::{self, Affine, Conv, Dropout, Image, Pool, Running, Shortcut, Window};
 
 fn numbers<const N: usize>(value: &Value) -> [u32; N] {
     let all: Vec<u32> = value.as_array().unwrap().iter().map(|number| uint(number) as u32).collect();
@@ -35,13 +35,13 @@ fn conv() {
         let points = uint(&case["points"]) as usize;
         let (weight, x, g) = (floats(&case["weight"]), floats(&case["x"]), floats(&case["g"]));
         let mut y = unwritten(&case["y"]);
-        layer::conv_forward(&conv, &weight, &floats(&case["bias"]), points, &x, &mut y).unwrap();
+        op::conv_forward(&conv, &weight, &floats(&case["bias"]), points, &x, &mut y).unwrap();
         same(&y, &floats(&case["y"]), &case);
         let mut grad_input = unwritten(&case["x"]);
-        layer::conv_backward_input(&conv, &weight, points, &g, &mut grad_input).unwrap();
+        op::conv_backward_input(&conv, &weight, points, &g, &mut grad_input).unwrap();
         same(&grad_input, &floats(&case["grad_input"]), &case);
         let (mut of_weight, mut of_bias) = (floats(&case["old_weight"]), floats(&case["old_bias"]));
-        layer::conv_backward_parameters(&conv, points, &x, &g, &mut of_weight, &mut of_bias).unwrap();
+        op::conv_backward_parameters(&conv, points, &x, &g, &mut of_weight, &mut of_bias).unwrap();
         same(&of_weight, &floats(&case["grad_weight"]), &case);
         same(&of_bias, &floats(&case["grad_bias"]), &case);
     }
@@ -55,18 +55,18 @@ fn pool() {
         let g = case.get("g").map(floats);
         let (mut y, mut grad_input) = (unwritten(&case["y"]), unwritten(&case["x"]));
         if case["kind"] == "average" {
-            layer::average_pool_forward(&pool, points, &x, &mut y).unwrap();
-            layer::average_pool_backward(&pool, points, &g.unwrap(), &mut grad_input).unwrap();
+            op::average_pool_forward(&pool, points, &x, &mut y).unwrap();
+            op::average_pool_backward(&pool, points, &g.unwrap(), &mut grad_input).unwrap();
             same(&grad_input, &floats(&case["grad_input"]), &case);
         } else {
             let mut tape = vec![0xa5; y.len()];
-            layer::max_pool_forward(&pool, points, &x, &mut y, &mut tape).unwrap();
+            op::max_pool_forward(&pool, points, &x, &mut y, &mut tape).unwrap();
             assert_eq!(tape, bytes(&case["tape"]), "{case}");
             if let Some(g) = g {
-                layer::max_pool_backward(&pool, points, &tape, &g, &mut grad_input).unwrap();
+                op::max_pool_backward(&pool, points, &tape, &g, &mut grad_input).unwrap();
                 same(&grad_input, &floats(&case["grad_input"]), &case);
                 let mut tangent = unwritten(&case["y"]);
-                layer::max_pool_tangent(&pool, points, &tape, &floats(&case["t"]), &mut tangent).unwrap();
+                op::max_pool_tangent(&pool, points, &tape, &floats(&case["t"]), &mut tangent).unwrap();
                 same(&tangent, &floats(&case["tangent"]), &case);
             }
         }
@@ -80,12 +80,12 @@ fn prelu() {
         let points = uint(&case["points"]) as usize;
         let (slope, x, g) = (floats(&case["slope"]), floats(&case["x"]), floats(&case["g"]));
         let (mut y, mut grad) = (unwritten(&case["y"]), unwritten(&case["y"]));
-        layer::prelu_forward(&slope, &x, &mut y);
+        op::prelu_forward(&slope, &x, &mut y);
         same(&y, &floats(&case["y"]), &case);
-        layer::prelu_backward_input(&slope, &x, &g, &mut grad);
+        op::prelu_backward_input(&slope, &x, &g, &mut grad);
         same(&grad, &floats(&case["grad_input"]), &case);
         let mut of_slope = floats(&case["old_slope"]);
-        layer::prelu_backward_parameters(points, &x, &g, &mut of_slope);
+        op::prelu_backward_parameters(points, &x, &g, &mut of_slope);
         same(&of_slope, &floats(&case["grad_slope"]), &case);
     }
 }
@@ -100,13 +100,13 @@ fn crelu_image() {
             let units = column("x").len();
             let spread = |name: &str| [column(name), vec![[f32::NAN]; units]].concat();
             let (mut x, mut tape) = (spread("x"), vec![0xa5; units.div_ceil(8)]);
-            layer::crelu_forward::<1>(plane, &mut x, &mut tape);
+            op::crelu_forward::<1>(plane, &mut x, &mut tape);
             same(x.as_flattened(), column("features").as_flattened(), &case);
             let mut g = column("g");
-            layer::crelu_backward::<1>(plane, &mut g, &tape);
+            op::crelu_backward::<1>(plane, &mut g, &tape);
             same(g[..units].as_flattened(), column("grad_x").as_flattened(), &case);
             let (mut value, mut t) = (spread("x"), spread("t"));
-            layer::crelu_tangent::<1>(plane, &mut value, &mut t);
+            op::crelu_tangent::<1>(plane, &mut value, &mut t);
             same(value.as_flattened(), x.as_flattened(), &case);
             same(t.as_flattened(), column("tangent").as_flattened(), &case);
         }
@@ -119,9 +119,9 @@ fn shortcut() {
         let (channels, stride) = (uint(&case["channels"]) as u32, uint(&case["stride"]) as u32);
         let (shortcut, points) = (Shortcut { input: image(&case), channels, stride }, uint(&case["points"]) as usize);
         let (mut y, mut grad_input) = (unwritten(&case["y"]), unwritten(&case["x"]));
-        layer::shortcut_forward(&shortcut, points, &floats(&case["x"]), &mut y).unwrap();
+        op::shortcut_forward(&shortcut, points, &floats(&case["x"]), &mut y).unwrap();
         same(&y, &floats(&case["y"]), &case);
-        layer::shortcut_backward(&shortcut, points, &floats(&case["g"]), &mut grad_input).unwrap();
+        op::shortcut_backward(&shortcut, points, &floats(&case["g"]), &mut grad_input).unwrap();
         same(&grad_input, &floats(&case["grad_input"]), &case);
     }
 }
@@ -145,8 +145,8 @@ fn dropout() {
             }
         }
         let (mut y, mut g) = (x.concat(), x.concat());
-        layer::dropout_forward(&dropout, 0, points, &mut y);
-        layer::dropout_backward(&dropout, 0, points, &mut g);
+        op::dropout_forward(&dropout, 0, points, &mut y);
+        op::dropout_backward(&dropout, 0, points, &mut g);
         same(&y, &flat(&case["y"]), &case);
         same(&g, &flat(&case["y"]), &case);
     }
@@ -158,27 +158,27 @@ fn channel_norm() {
         let (z, g, eps) = (flat(&case["z"]), flat(&case["g"]), float(&case["eps"]));
         let points = rows(&case["z"])[0].len();
         let affine = case.get("gamma").map(|gamma| Affine { gamma: float(gamma), beta: float(&case["beta"]) });
-        let moments = layer::channel_norm_moments(&z, points, eps, Math::Libm);
+        let moments = op::channel_norm_moments(&z, points, eps, Math::Libm);
         let expected = ["mean", "var", "inv"].map(|name| float(&case[name]));
         same(&[moments.mean, moments.variance, moments.inv], &expected, &case);
         let (mut xhat, mut y) = (z.clone(), vec![f32::NAN; z.len()]);
-        layer::batch_norm_forward(&mut xhat, moments, affine, &mut y);
+        op::batch_norm_forward(&mut xhat, moments, affine, &mut y);
         same(&xhat, &flat(&case["xhat"]), &case);
         same(&y, &flat(&case["y"]), &case);
         let (mut detached, mut full) = (g.clone(), g.clone());
-        layer::batch_norm_backward_detached(&mut detached, moments.inv, affine);
-        layer::channel_norm_backward_full(&mut full, &xhat, points, moments.inv, affine);
+        op::batch_norm_backward_detached(&mut detached, moments.inv, affine);
+        op::channel_norm_backward_full(&mut full, &xhat, points, moments.inv, affine);
         same(&detached, &flat(&case["grad_z_detached"]), &case);
         same(&full, &flat(&case["grad_z_full"]), &case);
         let (mut of_gamma, mut of_beta) = (float(&case["old_gamma"]), float(&case["old_beta"]));
-        layer::channel_norm_backward_parameters(&g, &xhat, points, &mut of_gamma, &mut of_beta);
+        op::channel_norm_backward_parameters(&g, &xhat, points, &mut of_gamma, &mut of_beta);
         same(&[of_gamma, of_beta], &[float(&case["grad_gamma"]), float(&case["grad_beta"])], &case);
         let mut running = Running { mean: float(&case["old_mean"]), variance: float(&case["old_var"]) };
         running.update(moments, z.len(), float(&case["momentum"]));
         let expected = [float(&case["running_mean"]), float(&case["running_var"])];
         same(&[running.mean, running.variance], &expected, &case);
         let mut inference = z;
-        layer::batch_norm_inference(&mut inference, running.moments(eps, Math::Libm), affine);
+        op::batch_norm_inference(&mut inference, running.moments(eps, Math::Libm), affine);
         same(&inference, &flat(&case["inference"]), &case);
     }
 }

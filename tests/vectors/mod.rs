@@ -7,11 +7,12 @@ use crate::common::{case_of, draw};
 use serde_json::Value;
 use shatterscope::contract::{Digest, canonical_bits};
 use shatterscope::kernel::{self, Isa, Red16, naive};
-use shatterscope::layer::{self, Affine};
 use shatterscope::math::Math;
-use shatterscope::network::{Block, Dense, Init, Role, Seeded, Spec, Weights};
+use shatterscope::op::{self, Affine};
 use shatterscope::probe::{Autocorrelation, Endpoint, Grid, Series, autocorrelation, brown_noise, white_noise};
 use shatterscope::random::{Normal, Purpose, Stream, philox4x32_10};
+use shatterscope::spec::{Init, Spec};
+use shatterscope::weights::{Block, Dense, Role, Seeded};
 use std::path::Path;
 
 fn cases(name: &str) -> Vec<Value> {
@@ -173,16 +174,16 @@ fn red16() {
 fn relu() {
     for case in cases("relu") {
         let x = float(&case["x"]);
-        same(&[layer::relu(x)], &[float(&case["y"])], &case);
+        same(&[op::relu(x)], &[float(&case["y"])], &case);
         // A run of nine fills one byte of tape and begins another.
         let (mut y, mut tape) = ([x; 9], [0xa5; 2]);
-        layer::relu_forward(&mut y, &mut tape);
+        op::relu_forward(&mut y, &mut tape);
         let bit = uint(&case["bit"]) as u8;
         assert_eq!(tape, [0xff * bit, bit], "{case}");
         same(&y, &[float(&case["y"]); 9], &case);
         let (mut g, mut t, mut value) = ([-3.5; 9], [-3.5; 9], [x; 9]);
-        layer::relu_backward(&mut g, &tape);
-        layer::relu_tangent(&mut value, &mut t);
+        op::relu_backward(&mut g, &tape);
+        op::relu_tangent(&mut value, &mut t);
         let expected = if bit == 1 { -3.5f32 } else { 0.0 };
         same(&g, &[expected; 9], &case);
         same(&t, &[expected; 9], &case);
@@ -202,14 +203,14 @@ fn crelu() {
             x
         };
         let mut x = spread(&case["x"]);
-        let mut tape = vec![0xa5; layer::tape_bytes(units as u64, T as u64).unwrap() as usize];
-        layer::crelu_forward::<T>(1, &mut x, &mut tape);
+        let mut tape = vec![0xa5; op::tape_bytes(units as u64, T as u64).unwrap() as usize];
+        op::crelu_forward::<T>(1, &mut x, &mut tape);
         same(&x.concat(), &widen(&case["features"]).concat(), case);
         let mut g = widen(&case["g"]);
-        layer::crelu_backward::<T>(1, &mut g, &tape);
+        op::crelu_backward::<T>(1, &mut g, &tape);
         same(&g[..units].concat(), &widen(&case["grad_x"]).concat(), case);
         let (mut value, mut t) = (spread(&case["x"]), spread(&case["t"]));
-        layer::crelu_tangent::<T>(1, &mut value, &mut t);
+        op::crelu_tangent::<T>(1, &mut value, &mut t);
         same(&t.concat(), &widen(&case["tangent"]).concat(), case);
         same(&value.concat(), &x.concat(), case);
     }
@@ -241,13 +242,13 @@ fn join() {
     for case in cases("join") {
         let (a, b) = (float(&case["a"]), float(&case["b"]));
         let mut y = floats(&case["f"]);
-        layer::join_forward(a, &floats(&case["x"]), b, &mut y);
+        op::join_forward(a, &floats(&case["x"]), b, &mut y);
         same(&y, &floats(&case["y"]), &case);
         let mut branch = floats(&case["g"]);
-        layer::join_backward_branch(b, &mut branch);
+        op::join_backward_branch(b, &mut branch);
         same(&branch, &floats(&case["grad_branch"]), &case);
         let mut x = floats(&case["branch_back"]);
-        layer::join_backward_input(a, &floats(&case["g"]), &mut x);
+        op::join_backward_input(a, &floats(&case["g"]), &mut x);
         same(&x, &floats(&case["grad_x"]), &case);
     }
 }
@@ -257,21 +258,21 @@ fn batch_norm() {
     for case in cases("batch_norm") {
         let (z, g, eps) = (floats(&case["z"]), floats(&case["g"]), float(&case["eps"]));
         let affine = case.get("gamma").map(|gamma| Affine { gamma: float(gamma), beta: float(&case["beta"]) });
-        let moments = layer::batch_norm_moments(&z, eps, Math::Libm);
+        let moments = op::batch_norm_moments(&z, eps, Math::Libm);
         let expected = ["mean", "var", "inv"].map(|name| float(&case[name]));
         same(&[moments.mean, moments.variance, moments.inv], &expected, &case);
         let (mut xhat, mut y) = (z.clone(), vec![f32::NAN; z.len()]);
-        layer::batch_norm_forward(&mut xhat, moments, affine, &mut y);
+        op::batch_norm_forward(&mut xhat, moments, affine, &mut y);
         same(&xhat, &floats(&case["xhat"]), &case);
         same(&y, &floats(&case["y"]), &case);
         let (mut detached, mut full) = (g.clone(), g.clone());
-        layer::batch_norm_backward_detached(&mut detached, moments.inv, affine);
-        layer::batch_norm_backward_full(&mut full, &xhat, moments.inv, affine);
+        op::batch_norm_backward_detached(&mut detached, moments.inv, affine);
+        op::batch_norm_backward_full(&mut full, &xhat, moments.inv, affine);
         same(&detached, &floats(&case["grad_z_detached"]), &case);
         same(&full, &floats(&case["grad_z_full"]), &case);
         if affine.is_some() {
             let (mut of_gamma, mut of_beta) = (float(&case["old_gamma"]), float(&case["old_beta"]));
-            layer::batch_norm_backward_parameters(&g, &xhat, &mut of_gamma, &mut of_beta);
+            op::batch_norm_backward_parameters(&g, &xhat, &mut of_gamma, &mut of_beta);
             same(&[of_gamma, of_beta], &[float(&case["grad_gamma"]), float(&case["grad_beta"])], &case);
         }
     }
@@ -281,10 +282,10 @@ fn batch_norm() {
 fn centre() {
     for case in cases("centre") {
         let (mut z, mut g) = (floats(&case["z"]), floats(&case["g"]));
-        let mean = layer::centre_forward(&mut z);
+        let mean = op::centre_forward(&mut z);
         same(&[mean], &[float(&case["mean"])], &case);
         same(&z, &floats(&case["y"]), &case);
-        layer::centre_backward_full(&mut g);
+        op::centre_backward_full(&mut g);
         same(&g, &floats(&case["grad_z_full"]), &case);
     }
 }
@@ -295,14 +296,14 @@ fn dense() {
         let (weight, bias, x) = (rows(&case["weight"]), floats(&case["bias"]), rows(&case["x"]));
         let shape = (weight.len(), weight[0].len(), x[0].len());
         let mut y = vec![f32::NAN; shape.0 * shape.2];
-        layer::dense_forward(&weight.concat(), &bias, shape, &x.concat(), &mut y).unwrap();
+        op::dense_forward(&weight.concat(), &bias, shape, &x.concat(), &mut y).unwrap();
         same(&y, &flat(&case["y"]), &case);
         let mut grad_input = vec![f32::NAN; shape.1 * shape.2];
         let g = flat(&case["g"]);
-        layer::dense_backward_input(&weight.concat(), shape, &g, &mut grad_input).unwrap();
+        op::dense_backward_input(&weight.concat(), shape, &g, &mut grad_input).unwrap();
         same(&grad_input, &flat(&case["grad_input"]), &case);
         let (mut grad_weight, mut grad_bias) = (flat(&case["old_weight"]), floats(&case["old_bias"]));
-        layer::dense_backward_parameters(shape, &x.concat(), &g, &mut grad_weight, &mut grad_bias).unwrap();
+        op::dense_backward_parameters(shape, &x.concat(), &g, &mut grad_weight, &mut grad_bias).unwrap();
         same(&grad_weight, &flat(&case["grad_weight"]), &case);
         same(&grad_bias, &floats(&case["grad_bias"]), &case);
     }

@@ -2,8 +2,8 @@
 use super::{cases, flat, float, floats, rows, same, uint};
 use serde_json::Value;
 use shatterscope::graph::Node;
-use shatterscope::layer::{Conv, Image, Window};
 use shatterscope::math::Math;
+use shatterscope::op::{Conv, Image, Window};
 use shatterscope::train::{
     Decay, Decrease, Init, MeanLoss, Optimiser, Powers, Rate, Settings, Start, clip_by_norm, clip_by_value,
     cross_entropy, partner, predict, shuffle, squared_error,

@@ -3,7 +3,7 @@ use crate::{count, values};
 use shatterscope::kernel::{
     Isa, conv_backward_input, conv_forward, conv_gather, conv_gathered_len, conv_pack, conv_weight_gradient,
 };
-use shatterscope::layer::{Conv, Image, Window};
+use shatterscope::op::{Conv, Image, Window};
 use std::hint::black_box;
 
 const CHANNELS: usize = 16;

@@ -2,11 +2,15 @@
 use crate::count;
 use shatterscope::contract::Digest;
 use shatterscope::exec::{Buffers, Run, Source};
+use shatterscope::exec::{Observer, Seen};
 use shatterscope::graph::Op;
 use shatterscope::kernel::Isa;
-use shatterscope::network::{Block, Norm, Observer, Options, Seeded, Seen, Serial, Spec, Statistics, Weights};
 use shatterscope::plan::{Plan, RunLengths};
+use shatterscope::plan::{RunOptions, Statistics};
 use shatterscope::probe::Grid;
+use shatterscope::spec::{Norm, Spec};
+use shatterscope::weights::{Block, Seeded};
+use shatterscope::workers::Serial;
 use shatterscope::{Error, Pass};
 
 /// Buffers of exactly the planned lengths.
@@ -35,7 +39,7 @@ impl Memory {
         &'a mut self,
         plan: &'a Plan<'a>,
         source: Source<'a>,
-        options: Options,
+        options: RunOptions,
     ) -> Result<Run<'a, Serial, R, T>, Error> {
         let first = self.values.as_ptr().align_offset(64);
         let buffers = Buffers {
@@ -66,7 +70,7 @@ pub fn units<const R: usize, const T: usize>(isa: Isa) {
         [(Norm::Centre, Statistics::Detached), (Norm::Batch, Statistics::Detached), (Norm::Batch, Statistics::Full)]
     {
         let spec = Spec::feedforward(3, 48).with_norm(norm);
-        let options = Options { isa, statistics, ..Options::new(64) };
+        let options = RunOptions { isa, statistics, ..RunOptions::new(64) };
         let plan = Plan::family(&spec, options.want()).expect("the spec can be planned");
         let mut memory = Memory::new(&plan.run(&options, T as u32).expect("the spec runs"), 48);
         let seeded = Seeded::new(&spec, 1, 0).with_isa(isa);
@@ -103,7 +107,7 @@ pub fn units<const R: usize, const T: usize>(isa: Isa) {
 pub fn whole<const R: usize, const T: usize>(isa: Isa) {
     for (name, norm) in [("24 x 50", Norm::None), ("24 x 50, batch norm", Norm::Batch)] {
         let spec = Spec::feedforward(24, 50).with_norm(norm);
-        let options = Options { isa, ..Options::new(64) };
+        let options = RunOptions { isa, ..RunOptions::new(64) };
         let plan = Plan::family(&spec, options.want()).expect("the spec can be planned");
         let mut memory = Memory::new(&plan.run(&options, T as u32).expect("the spec runs"), 50);
         let seeded = Seeded::new(&spec, 1, 0).with_isa(isa);

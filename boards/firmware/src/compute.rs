@@ -4,11 +4,13 @@ use crate::device::{Gone, Machine};
 use crate::tap::Tap;
 use shatterscope::Error;
 use shatterscope::contract::Digest;
+use shatterscope::exec::Input;
 use shatterscope::exec::{self, Source};
 use shatterscope::graph::Graph;
-use shatterscope::network::{Input, Seeded, Serial, Workers};
 use shatterscope::plan::Plan;
+use shatterscope::weights::Seeded;
 use shatterscope::wire::{Decoder, Done, Frame, MAX_FRAME, Message, Part, Run, VALUE_BYTES, Why};
+use shatterscope::workers::{Serial, Workers};
 
 /// How a run ended.
 enum Outcome {

@@ -3,7 +3,7 @@ use crate::values::{Room, Values, same};
 use shatterscope::kernel::{
     Isa, conv_backward_input, conv_forward, conv_gather, conv_gathered_len, conv_pack, conv_weight_gradient,
 };
-use shatterscope::layer::{self, Conv, Image, Window};
+use shatterscope::op::{self, Conv, Image, Window};
 
 const AROUND: f32 = 12345.0;
 /// The most elements of any case at four points: weights, inputs, outputs, panel, what is expected, what is found between guards, both
@@ -48,7 +48,7 @@ fn one<const T: usize>(isa: Isa, conv: &Conv, buffers: &mut [&mut [f32]; 8]) -> 
     values.fill(&mut bias);
     let bias = &bias[..channels];
 
-    let told = layer::conv_forward(conv, weight, bias, T, x, &mut expected[..outs]);
+    let told = op::conv_forward(conv, weight, bias, T, x, &mut expected[..outs]);
     assert_eq!(told, Ok(()), "{what}");
     around.fill(AROUND);
     conv_pack::<T>(isa, conv, false, 0..channels, weight, panel);
@@ -57,7 +57,7 @@ fn one<const T: usize>(isa: Isa, conv: &Conv, buffers: &mut [&mut [f32]; 8]) -> 
     same(&around[1..=outs], &expected[..outs], what);
     assert!(around[0] == AROUND && around[outs + 1] == AROUND, "{what}: written outside");
 
-    let told = layer::conv_backward_input(conv, weight, T, g, &mut expected[..ins]);
+    let told = op::conv_backward_input(conv, weight, T, g, &mut expected[..ins]);
     assert_eq!(told, Ok(()), "{what}");
     around.fill(AROUND);
     let rows = conv.input.channels as usize;
@@ -73,7 +73,7 @@ fn one<const T: usize>(isa: Isa, conv: &Conv, buffers: &mut [&mut [f32]; 8]) -> 
     around[1..=weights].copy_from_slice(&expected[..weights]);
     let (mut of_bias, mut ours) = ([1.0; CHANNELS], [1.0; CHANNELS]);
     let (of_bias, ours) = (&mut of_bias[..channels], &mut ours[..channels]);
-    let told = layer::conv_backward_parameters(conv, T, x, g, &mut expected[..weights], of_bias);
+    let told = op::conv_backward_parameters(conv, T, x, g, &mut expected[..weights], of_bias);
     assert_eq!(told, Ok(()), "{what}");
     conv_gather::<T>(isa, conv, T, x.as_chunks().0, g.as_chunks().0, inputs, outputs);
     conv_weight_gradient::<T>(isa, conv, T, 0, inputs, outputs, &mut around[1..=weights], ours);

@@ -1,7 +1,7 @@
 //! Gradients of weights, and descents along them.
 use crate::values::{Room, Values, same};
 use shatterscope::kernel::{Isa, descend, weight_gradient};
-use shatterscope::layer::dense_backward_parameters;
+use shatterscope::op::dense_backward_parameters;
 
 const FAN_OUT: usize = 9;
 const FAN_IN: usize = 40;

@@ -1,7 +1,7 @@
 //! The rectifier and its tape of bits, against the plain loop.
 use crate::values::{Room, Values, same};
 use shatterscope::kernel::{Isa, relu_backward, relu_forward};
-use shatterscope::layer;
+use shatterscope::op;
 
 const ELEMENTS: usize = 70;
 const BYTES: usize = ELEMENTS.div_ceil(8) + 1;
@@ -19,14 +19,14 @@ pub fn check(isa: Isa, mut room: Room) -> usize {
             expected.fill_with(|| values.any());
             found.copy_from_slice(expected);
             relu_forward(isa, found, &mut tape[..bytes]);
-            layer::relu_forward(expected, &mut expected_tape[..bytes]);
+            op::relu_forward(expected, &mut expected_tape[..bytes]);
             same(found, expected, what);
             assert_eq!(tape, expected_tape, "{what}");
 
             expected.fill_with(|| values.any());
             found.copy_from_slice(expected);
             relu_backward(isa, found, &tape[..bytes]);
-            layer::relu_backward(expected, &tape[..bytes]);
+            op::relu_backward(expected, &tape[..bytes]);
             same(found, expected, what);
         }
     }

@@ -3,8 +3,8 @@ use crate::data::{PANEL, WEIGHTS, WIDTH};
 use shatterscope::kernel::{
     self, Along, Isa, Matrix, Red16, chain, chain_matrix, descend, draw, naive, weight_gradient,
 };
-use shatterscope::layer;
 use shatterscope::math::Math;
+use shatterscope::op;
 use shatterscope::random::{Normal, Purpose, Stream};
 
 /// Who computes: a type, so that the compiler sees which instructions are meant, as it does in a firmware.
@@ -88,7 +88,7 @@ macro_rules! kernels {
                 match Self::isa() {
                     Some(isa) => weight_gradient(isa, shape, x, g, weights),
                     // Cannot fail: the lengths are the slices' own.
-                    None => drop(layer::dense_backward_parameters(shape, x, g, weights, &mut [])),
+                    None => drop(op::dense_backward_parameters(shape, x, g, weights, &mut [])),
                 }
             }
 
@@ -115,7 +115,7 @@ macro_rules! kernels {
             fn relu_forward(x: &mut [f32], tape: &mut [u8]) {
                 match Self::isa() {
                     Some(isa) => kernel::relu_forward(isa, x, tape),
-                    None => layer::relu_forward(x, tape),
+                    None => op::relu_forward(x, tape),
                 }
             }
 
@@ -123,7 +123,7 @@ macro_rules! kernels {
             fn relu_backward(g: &mut [f32], tape: &[u8]) {
                 match Self::isa() {
                     Some(isa) => kernel::relu_backward(isa, g, tape),
-                    None => layer::relu_backward(g, tape),
+                    None => op::relu_backward(g, tape),
                 }
             }
 
@@ -146,9 +146,9 @@ macro_rules! kernels {
 
             #[inline(never)]
             fn batch_norm(z: &mut [f32], y: &mut [f32], g: &mut [f32]) {
-                let moments = layer::batch_norm_moments(z, 1e-5, Math::Libm);
-                layer::batch_norm_forward(z, moments, None, y);
-                layer::batch_norm_backward_full(g, z, moments.inv, None);
+                let moments = op::batch_norm_moments(z, 1e-5, Math::Libm);
+                op::batch_norm_forward(z, moments, None, y);
+                op::batch_norm_backward_full(g, z, moments.inv, None);
             }
         }
     )*};

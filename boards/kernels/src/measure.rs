@@ -7,10 +7,10 @@ use shatterscope::exec::{Buffers, Executor, Mode, Options};
 use shatterscope::graph::{Builder, Graph, Node, Shape};
 use shatterscope::kernel::{Along, Isa};
 use shatterscope::math::Math;
-use shatterscope::network::Serial;
 use shatterscope::plan::{Plan, Storage, Want, place};
 use shatterscope::random::Normal;
 use shatterscope::train::{Decay, Optimiser, Powers, Settings, cross_entropy};
+use shatterscope::workers::Serial;
 
 /// What all kernels share: no more than a Cortex-M0 with 16 KiB has.
 pub type Memory = [f32; 2700];

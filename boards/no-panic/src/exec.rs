@@ -6,9 +6,9 @@ use shatterscope::exec::{Batch, Buffers, Executor, Mode, Options, Outputs};
 use shatterscope::graph::{Graph, NodeWords};
 use shatterscope::kernel::Isa;
 use shatterscope::math::Math;
-use shatterscope::network::Serial;
 use shatterscope::plan::{Memory, Plan, Storage, Verified, Want, place};
 use shatterscope::train::{Decay, Optimiser, Powers, Settings};
+use shatterscope::workers::Serial;
 
 pub fn everything() {
     let words: [NodeWords; 3] = black_box([[0; 12]; 3]);

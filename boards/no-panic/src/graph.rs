@@ -2,7 +2,7 @@ use crate::{buffer, slice};
 use core::hint::black_box;
 use shatterscope::Error;
 use shatterscope::graph::{Builder, Facts, Graph, Node, Op, Shape};
-use shatterscope::layer::Window;
+use shatterscope::op::Window;
 
 pub fn everything() {
     built();

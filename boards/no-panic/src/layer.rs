@@ -5,8 +5,8 @@ use shatterscope::kernel::{
     self, Along, Isa, Matrix, Nest, Red16, Scale, all_finite, chain, chain_matrix, descend, draw, naive, panel_index,
     portable, weight_gradient,
 };
-use shatterscope::layer::*;
 use shatterscope::math::Math;
+use shatterscope::op::*;
 use shatterscope::random::{Normal, Purpose, Stream};
 
 pub fn everything() {

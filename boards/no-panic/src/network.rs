@@ -3,8 +3,9 @@ use crate::buffer;
 use core::hint::black_box;
 use shatterscope::graph::Graph;
 use shatterscope::math::Math;
-use shatterscope::network::*;
 use shatterscope::random::Normal;
+use shatterscope::spec::*;
+use shatterscope::weights::*;
 
 pub fn everything() {
     let spec: Spec = black_box(Spec::feedforward(black_box(3), black_box(4)));
@@ -34,5 +35,4 @@ fn weights(weights: &Seeded) {
         weights.fill_wanted::<3>(&dense, &block, buffer(&mut [0.0; 16]), &wanted);
     }
     black_box((weights.bias(&dense, black_box(1)), weights.panel_len(&dense)));
-    black_box(weights.matrix(&dense));
 }

@@ -2,9 +2,13 @@
 use crate::{buffer, slice};
 use core::hint::black_box;
 use shatterscope::exec::{Buffers, Run, Source};
+use shatterscope::exec::{Input, Observer, Seen};
 use shatterscope::graph::{Graph, NodeWords};
-use shatterscope::network::{Input, Observer, Options, Seeded, Seen, Serial, Spec};
+use shatterscope::plan::RunOptions;
 use shatterscope::plan::{Cursor, Plan, Want};
+use shatterscope::spec::Spec;
+use shatterscope::weights::Seeded;
+use shatterscope::workers::Serial;
 use shatterscope::{Error, Pass};
 
 pub fn everything() {
@@ -34,7 +38,7 @@ fn listed(words: &[NodeWords], source: Source) -> Result<(), Error> {
 fn points(plan: &Plan, source: Source) -> Result<(), Error> {
     black_box(plan.slots_of(black_box(1)));
     let _ = black_box(source.panel_len(plan));
-    let options: Options = black_box(Options::new(20));
+    let options: RunOptions = black_box(RunOptions::new(20));
     black_box((options.want(), plan.run(&options, black_box(4))?));
     let mut cursor: Cursor = black_box(Cursor::start(plan, &options));
     black_box((cursor.end(&options), cursor.pass(), cursor.is_summed(plan)));
@@ -79,7 +83,7 @@ fn run<const R: usize, const T: usize>(plan: &Plan, source: Source) -> Result<()
         source,
         &Serial,
         black_box(Input::Points(slice(&[1.0; 4]))),
-        black_box(Options::new(20)),
+        black_box(RunOptions::new(20)),
         buffers,
         buffer(&mut outputs),
         buffer(&mut gradient),

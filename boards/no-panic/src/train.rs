@@ -2,8 +2,8 @@
 use crate::{buffer, slice};
 use core::hint::black_box;
 use shatterscope::graph::{Builder, Node, Shape};
-use shatterscope::layer::{Image, Window};
 use shatterscope::math::Math;
+use shatterscope::op::{Image, Window};
 use shatterscope::train::*;
 use shatterscope::wire::{With, training_tag};
 

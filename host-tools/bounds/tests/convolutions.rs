@@ -3,7 +3,7 @@ use shatterscope::kernel::{
     Isa, Nest, conv_backward_input, conv_forward, conv_gather, conv_gathered_len, conv_pack, conv_weight_gradient,
     nest, nest_rows,
 };
-use shatterscope::layer::{self, Conv, Image, Window};
+use shatterscope::op::{self, Conv, Image, Window};
 use shatterscope_bounds::{available, bits, values};
 use std::ops::Range;
 
@@ -54,7 +54,7 @@ fn check<const T: usize>(isa: Isa, conv: &Conv) {
     let each_back = weight.len() / conv.input.channels as usize;
 
     let mut expected = empty(outs);
-    layer::conv_forward(conv, &weight, &bias, T, &x, &mut expected).unwrap();
+    op::conv_forward(conv, &weight, &bias, T, &x, &mut expected).unwrap();
     let mut y = empty(outs);
     for rows in parts(conv.channels) {
         let mut panel = empty(rows.len() * each);
@@ -64,7 +64,7 @@ fn check<const T: usize>(isa: Isa, conv: &Conv) {
     assert_eq!(bits(&y), bits(&expected), "{what}, forward");
 
     let mut expected = empty(ins);
-    layer::conv_backward_input(conv, &weight, T, &g, &mut expected).unwrap();
+    op::conv_backward_input(conv, &weight, T, &g, &mut expected).unwrap();
     let mut back = empty(ins);
     for rows in parts(conv.input.channels) {
         let mut panel = empty(rows.len() * each_back);
@@ -77,7 +77,7 @@ fn check<const T: usize>(isa: Isa, conv: &Conv) {
         let some = |x: &[f32]| -> Box<[f32]> { x.chunks(T).flat_map(|unit| unit[..points].to_vec()).collect() };
         let (mut of_weight, mut of_bias) = (values(weight.len(), 5), values(bias.len(), 6));
         let (mut start, start_bias) = (of_weight.clone(), of_bias.clone());
-        layer::conv_backward_parameters(conv, points, &some(&x), &some(&g), &mut of_weight, &mut of_bias).unwrap();
+        op::conv_backward_parameters(conv, points, &some(&x), &some(&g), &mut of_weight, &mut of_bias).unwrap();
         let (inputs, gradients) = conv_gathered_len(conv, T as u64).unwrap();
         let (mut inputs, mut gradients) = (empty(inputs as usize), empty(gradients as usize));
         conv_gather::<T>(isa, conv, points, x.as_chunks().0, g.as_chunks().0, &mut inputs, &mut gradients);

@@ -2,7 +2,7 @@
 use shatterscope::kernel::{
     Along, Matrix, Red16, chain, chain_matrix, descend, draw, naive, panel_index, weight_gradient,
 };
-use shatterscope::layer::dense_backward_parameters;
+use shatterscope::op::dense_backward_parameters;
 use shatterscope::random::{Normal, Purpose, Stream};
 use shatterscope_bounds::{available, bits, values};
 

@@ -2,12 +2,15 @@
 use shatterscope::contract::Digest;
 use shatterscope::exec::{Buffers, Run, Source};
 use shatterscope::kernel::Isa;
-use shatterscope::network::{Family, Norm, Options, Schedule, Seeded, Serial, Spec, Statistics};
 use shatterscope::plan::Plan;
+use shatterscope::plan::{RunOptions, Schedule, Statistics};
 use shatterscope::probe::Grid;
+use shatterscope::spec::{Family, Norm, Spec};
+use shatterscope::weights::Seeded;
+use shatterscope::workers::Serial;
 use shatterscope_bounds::available;
 
-fn gradient<const R: usize, const T: usize>(spec: Spec, options: Options) -> Digest {
+fn gradient<const R: usize, const T: usize>(spec: Spec, options: RunOptions) -> Digest {
     let plan = Plan::family(&spec, options.want()).unwrap();
     let lengths = plan.run(&options, T as u32).unwrap();
     let floats = |len: u64| vec![0.0f32; len as usize].into_boxed_slice();
@@ -31,10 +34,10 @@ fn gradient<const R: usize, const T: usize>(spec: Spec, options: Options) -> Dig
 }
 
 /// The same bits by every kernel, whatever the tile.
-fn same(spec: Spec, options: Options) {
+fn same(spec: Spec, options: RunOptions) {
     let expected = gradient::<1, 1>(spec, options);
     for isa in available() {
-        let options = Options { isa, ..options };
+        let options = RunOptions { isa, ..options };
         let equal = |digest: Digest| assert_eq!(digest, expected, "{isa:?}, {spec:?}, {options:?}");
         equal(gradient::<2, 16>(spec, options));
         // Miri takes a second for what the processor does in a microsecond.
@@ -50,9 +53,9 @@ fn gradients() {
     let (width, points) = if cfg!(miri) { (5, 3) } else { (13, 19) };
     let plain = Spec::feedforward(3, width);
     let resnet = plain.with_family(Family::Resnet { alpha: 1.0, beta: 0.5 }).with_norm(Norm::Batch);
-    let options = Options { isa: Isa::Portable, ..Options::new(points) };
-    let blocks = Options { schedule: Schedule::Blocks { resident: 16 }, ..options };
-    let full = Options { statistics: Statistics::Full, ..options };
+    let options = RunOptions { isa: Isa::Portable, ..RunOptions::new(points) };
+    let blocks = RunOptions { schedule: Schedule::Blocks { resident: 16 }, ..options };
+    let full = RunOptions { statistics: Statistics::Full, ..options };
     same(plain, options);
     same(plain, blocks);
     same(plain.with_family(Family::Crelu), options);
@@ -60,5 +63,5 @@ fn gradients() {
     same(plain.with_norm(Norm::Centre), full);
     same(resnet, options);
     same(resnet, full);
-    same(resnet, Options { statistics: Statistics::Full, ..blocks });
+    same(resnet, RunOptions { statistics: Statistics::Full, ..blocks });
 }

@@ -2,10 +2,10 @@
 use shatterscope::exec::{Buffers, Executor, Mode, Options};
 use shatterscope::graph::Node;
 use shatterscope::kernel::Isa;
-use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
-use shatterscope::network::Serial;
+use shatterscope::op::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::plan::{Plan, Storage, Want, place};
 use shatterscope::train::{Init, Start};
+use shatterscope::workers::Serial;
 use shatterscope_bounds::{available, bits, values};
 use shatterscope_layers::{Layer, to_graph};
 

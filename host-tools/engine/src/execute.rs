@@ -7,13 +7,15 @@ use crate::{Aligned, Run, Share, Threads, float_mode};
 use shatterscope::Fault;
 use shatterscope::contract::Digest;
 use shatterscope::exec::{self, Buffers, Source};
+use shatterscope::exec::{Input, Observer};
 use shatterscope::kernel::Tiled;
-use shatterscope::network::{Input, Observer, Options, Spec};
 use shatterscope::plan::Plan;
+use shatterscope::plan::RunOptions;
+use shatterscope::spec::Spec;
 
 /// Runs with the register tile that suits the kernel and the number of points: R rows of weights by T points.
 pub fn execute(
-    options: Options,
+    options: RunOptions,
     network: (&Spec, Input),
     weights: Source,
     share: Share,
@@ -24,7 +26,7 @@ pub fn execute(
 }
 
 struct Job<'a> {
-    options: Options,
+    options: RunOptions,
     network: (&'a Spec, Input<'a>),
     weights: Source<'a>,
     share: Share,
@@ -55,7 +57,7 @@ pub(crate) fn run<const R: usize, const T: usize>(
     (spec, input): (&Spec, Input),
     weights: Source,
     workers: &Threads,
-    options: Options,
+    options: RunOptions,
     progress: &Progress,
     mut observer: &mut dyn Observer,
 ) -> Result<std::result::Result<Run, Fault>> {

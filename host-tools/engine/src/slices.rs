@@ -5,21 +5,23 @@ use crate::progress::Progress;
 use crate::{Run, Threads};
 use rayon::prelude::*;
 use shatterscope::contract::Digest;
+use shatterscope::exec::Input;
 use shatterscope::exec::Source;
-use shatterscope::network::{Input, Options, Spec};
+use shatterscope::plan::RunOptions;
+use shatterscope::spec::Spec;
 use shatterscope::{Fault, Pass};
 
 /// A slice for each thread of the current pool, in whole tiles.
 pub(crate) fn sliced<const R: usize, const T: usize>(
     network: (&Spec, Input),
     weights: Source,
-    options: Options,
+    options: RunOptions,
     progress: &Progress,
 ) -> Result<std::result::Result<Run, Fault>> {
     let each = options.count.div_ceil(rayon::current_num_threads() as u32).next_multiple_of(T as u32).max(T as u32);
     let slices: Vec<u32> = (0..options.count).step_by(each as usize).collect();
     let one = |&first: &u32| {
-        let slice = Options { first: options.first + first, count: each.min(options.count - first), ..options };
+        let slice = RunOptions { first: options.first + first, count: each.min(options.count - first), ..options };
         run::<R, T>(network, weights, &Threads::alone(), slice, progress, &mut ())
     };
     let results = slices.par_iter().map(one).collect::<Result<Vec<_>>>()?;

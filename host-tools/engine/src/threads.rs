@@ -2,7 +2,7 @@ use crate::float_mode;
 use crate::{Failure, Result};
 use rayon::prelude::*;
 use shatterscope::contract::float_mode_is_default;
-use shatterscope::network::{Serial, Workers};
+use shatterscope::workers::{Serial, Workers};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};

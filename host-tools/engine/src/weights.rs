@@ -5,8 +5,9 @@ use crate::limits::zeros;
 use rayon::prelude::*;
 use shatterscope::graph::Graph;
 use shatterscope::kernel::{Isa, all_finite};
-use shatterscope::network::{Block, Dense, Init, Role, Seeded, Spec, Weights};
 use shatterscope::plan::{Plan, Want};
+use shatterscope::spec::{Init, Spec};
+use shatterscope::weights::{Block, Dense, Role, Seeded};
 
 /// The dense layers of a network in their order.
 ///

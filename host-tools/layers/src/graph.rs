@@ -1,6 +1,6 @@
 use super::Layer;
 use shatterscope::graph::{Builder, Graph, Node, Shape, Value};
-use shatterscope::layer::Image;
+use shatterscope::op::Image;
 use shatterscope::{Error, Refusal};
 
 /// Converts layers to the nodes of a graph with one input and one output. A fork has no node, because a value may have several uses. A node's

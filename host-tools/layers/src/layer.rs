@@ -1,5 +1,5 @@
 use shatterscope::graph::{Facts, Op, Shape};
-use shatterscope::layer::{Conv, Image, Pool, Shortcut};
+use shatterscope::op::{Conv, Image, Pool, Shortcut};
 use shatterscope::{Error, Refusal};
 
 /// One layer of a network that is trained. Images are `[c][h][w]`, vectors are images of one position. Flattening is not a layer.

@@ -1,7 +1,7 @@
 //! Layers as `docs/wire-format.md` has postcard write them: the tag of a training is a hash of that.
 use shatterscope::contract::Digest;
-use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::math::Math;
+use shatterscope::op::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::train::{Decay, Optimiser, Settings, Start};
 use shatterscope::wire::{With, training_tag};
 use shatterscope_layers::Layer;

@@ -7,7 +7,7 @@ use crate::spec::{Overrides, Shown, Spec};
 use crate::theory::Draws;
 use crate::{Failure, Result};
 use clap::Args;
-use shatterscope::network::Schedule;
+use shatterscope::plan::Schedule;
 use std::path::PathBuf;
 use std::time::Duration;
 

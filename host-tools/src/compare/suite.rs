@@ -2,7 +2,7 @@
 use crate::device::place::Settings;
 use crate::spec::{Overrides, Spec};
 use crate::{Failure, Result};
-use shatterscope::network::Schedule;
+use shatterscope::plan::Schedule;
 
 /// One spec to compare.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@ use super::source::Source;
 use super::{Dataset, Examples};
 use crate::files::is_there;
 use crate::{Failure, Result};
-use shatterscope::layer::Image;
+use shatterscope::op::Image;
 use std::path::{Path, PathBuf};
 
 /// Five files to train on, one to test with; each any whole number of records.

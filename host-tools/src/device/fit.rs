@@ -2,8 +2,10 @@
 use crate::spec::Spec;
 use crate::{Failure, Result};
 use shatterscope::graph::Graph;
-use shatterscope::network::{Norm, Schedule, Seeded};
+use shatterscope::plan::Schedule;
 use shatterscope::plan::{Plan, RunLengths};
+use shatterscope::spec::Norm;
+use shatterscope::weights::Seeded;
 use shatterscope::wire::{Part, Run};
 use shatterscope_firmware::{Layout, Short, layout};
 

@@ -10,9 +10,11 @@ use crate::weights::{Drawn, weights_len};
 use crate::{Failure, Result};
 use rayon::prelude::*;
 use shatterscope::exec::Source;
+use shatterscope::exec::{Input, Observer};
 use shatterscope::kernel;
-use shatterscope::network::{self, Input, Norm, Observer, Options, Schedule};
 use shatterscope::plan::Plan;
+use shatterscope::plan::{RunOptions, Schedule};
+use shatterscope::spec::Norm;
 use shatterscope_engine::{Share, execute, pool};
 use std::sync::Arc;
 
@@ -171,29 +173,29 @@ impl Engine {
         }
     }
 
-    fn options(&self, spec: &Spec) -> Options {
+    fn options(&self, spec: &Spec) -> RunOptions {
         // Without a norm a few hundred points at a time stay in the cache, however many there are.
         let own = match spec.network().norm {
             Norm::None => Schedule::Blocks { resident: 256 },
             _ => Schedule::WholeBatch,
         };
-        Options {
+        RunOptions {
             derivative: spec.derivative.core(),
             statistics: spec.statistics.map(|mode| mode.core()).unwrap_or_default(),
             math: spec.math.core(),
             isa: self.isa,
             schedule: self.schedule.unwrap_or(own),
-            ..Options::new(spec.points)
+            ..RunOptions::new(spec.points)
         }
     }
 }
 
 /// Multiply-adds of a run.
-fn multiply_adds(network: &network::Spec, options: &Options) -> Result<u64> {
+fn multiply_adds(network: &shatterscope::spec::Spec, options: &RunOptions) -> Result<u64> {
     Ok(Plan::family(network, options.want())?.run(options, 1)?.multiply_adds)
 }
 
 /// The network whose parameters come from a file: the spec's, with hidden biases where the file has them.
-pub fn network_of(spec: &Spec, drawn: &Drawn) -> network::Spec {
-    network::Spec { bias_std: if drawn.hidden_bias() { 1.0 } else { 0.0 }, ..spec.network() }
+pub fn network_of(spec: &Spec, drawn: &Drawn) -> shatterscope::spec::Spec {
+    shatterscope::spec::Spec { bias_std: if drawn.hidden_bias() { 1.0 } else { 0.0 }, ..spec.network() }
 }

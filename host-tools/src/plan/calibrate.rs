@@ -12,7 +12,8 @@ use crate::output::say;
 use crate::spec::Overrides;
 use crate::{Failure, Result};
 use rayon::prelude::*;
-use shatterscope::network::Schedule;
+use shatterscope::plan::Schedule;
+use shatterscope::wire::{Part, Run};
 
 /// Specs of 10^5 to some 10^6 multiply-adds, in which each kind of work weighs something somewhere: schedule, and what
 /// differs from 3 layers of 40 units at 40 points.
@@ -110,7 +111,7 @@ pub fn measure(
 ) -> Result<Option<Vec<Row>>> {
     let settings = Settings { schedule: entry.schedule, ram: *ram, count: Counting::Instructions, ..settings.clone() };
     let mut place = emulated_place(board, &settings, engine)?;
-    let run = request(&entry.spec, 0, settings.ram)?;
+    let run = Run { part: Part::Profile { first: 0, count: 0 }, ..request(&entry.spec, 0, settings.ram)? };
     let Ok(choice) = place.choose(&run) else { return Ok(None) };
     let tile = place.identity().map_or((1, 1), |identity| (identity.rows, identity.tile));
     let zeros = Zeros::found(&entry.spec, &run, engine, board)?;

@@ -3,6 +3,7 @@ pub mod calibrate;
 mod image;
 pub mod inference;
 mod kinds;
+mod operations;
 mod product;
 mod report;
 pub mod stacks;

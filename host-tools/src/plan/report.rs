@@ -13,7 +13,7 @@ use crate::spec::Spec;
 use crate::{Failure, Result};
 use serde::Serialize;
 use shatterscope::graph::Graph;
-use shatterscope::network::Schedule;
+use shatterscope::plan::Schedule;
 
 /// Bytes of memory by purpose.
 #[derive(Clone, Debug, Serialize)]

@@ -2,10 +2,11 @@
 use super::kinds::Work;
 use super::zeros::Zeros;
 use crate::device::fit::Choice;
-use shatterscope::Pass;
-use shatterscope::graph::{Node, Norm, Op};
-use shatterscope::network::{Dense, Options, Role, Schedule, Seeded, Spec, Statistics};
+use shatterscope::graph::{Node, Norm};
 use shatterscope::plan::{Cursor, Due, Plan, Sweep};
+use shatterscope::plan::{RunOptions, Schedule, Statistics};
+use shatterscope::spec::Spec;
+use shatterscope::weights::{Dense, Role, Seeded};
 use shatterscope::wire::Run;
 use std::collections::HashMap;
 
@@ -44,30 +45,30 @@ fn add(all: &mut [[Work; 2]], more: &[[Work; 2]], times: f64) {
 /// A run that is counted.
 pub(super) struct Walk<'a> {
     pub(super) run: &'a Run,
-    plan: &'a Plan<'a>,
-    options: Options,
-    seeded: Seeded,
+    pub(super) plan: &'a Plan<'a>,
+    options: RunOptions,
+    pub(super) seeded: Seeded,
     pub(super) panel: u64,
     resident: u64,
     pub(super) rows: u64,
     pub(super) tile: u64,
-    zeros: &'a Zeros,
+    pub(super) zeros: &'a Zeros,
     products: HashMap<(u8, u32, u32, bool, u64), Work>,
 }
 
 /// One operation on one block of points.
 #[derive(Clone, Copy)]
-struct Unit {
-    cursor: Cursor,
-    node: Node,
+pub(super) struct Unit {
+    pub cursor: Cursor,
+    pub node: Node,
     /// Points.
-    count: u64,
+    pub count: u64,
     /// Tiles.
-    tiles: u64,
+    pub tiles: u64,
     /// Elements of the value, points that fill up the last tile included.
-    elements: f64,
+    pub elements: f64,
     /// Whether a tangent is computed, too.
-    tangent: bool,
+    pub tangent: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -97,15 +98,15 @@ impl<'a> Walk<'a> {
         self.plan.graph().inputs().count()
     }
 
-    fn reverse(&self) -> bool {
+    pub(super) fn reverse(&self) -> bool {
         self.plan.want().backward()
     }
 
-    fn full(&self) -> bool {
+    pub(super) fn full(&self) -> bool {
         self.options.statistics == Statistics::Full
     }
 
-    fn whole(&self) -> bool {
+    pub(super) fn whole(&self) -> bool {
         self.options.schedule == Schedule::WholeBatch
     }
 
@@ -168,183 +169,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The elements that are copied if a value and its operand have different slots, for the value and its tangent.
-    fn moved(&self, unit: &Unit) -> f64 {
-        let slot = |i| self.plan.value_slot(i);
-        let times = if unit.tangent { 2.0 } else { 1.0 };
-        if slot(unit.node.x) == slot(unit.cursor.node) { 0.0 } else { times * unit.elements }
-    }
-
-    fn forward(&mut self, unit: &Unit, work: &mut Work) {
-        let &Unit { cursor: Cursor { node: i, .. }, ref node, count, tiles, elements, tangent } = unit;
-        let times = if tangent { 2.0 } else { 1.0 };
-        match node.op {
-            Op::Dense { .. } => {
-                let Some(dense) = self.seeded.dense_of(self.plan.graph(), i) else { return };
-                let passes: &[Pass] = if tangent { &[Pass::Forward, Pass::Backward] } else { &[Pass::Forward] };
-                let zeros = passes.iter().map(|&pass| self.zeros.share(node.x, pass)).collect::<Vec<_>>();
-                // What a rectifier makes zero has a tangent of zero.
-                let left_out = self.zeros.left_out(node.x, Pass::Forward, dense.fan_in, self.at_once(count));
-                self.dense(&dense, false, tiles, (&zeros, left_out), work);
-            }
-            Op::Relu | Op::Crelu => {
-                let halves = matches!(node.op, Op::Crelu);
-                let operands = if halves { elements / 2.0 } else { elements };
-                work.copied += if halves { self.spread(times * operands, tiles) } else { self.moved(unit) };
-                let kind = match (halves, tangent) {
-                    (false, false) => &mut work.rectified,
-                    (false, true) => &mut work.tangents,
-                    (true, false) => &mut work.doubled,
-                    (true, true) => &mut work.doubled_tangents,
-                };
-                *kind += operands;
-            }
-            Op::Add { .. } => {
-                work.joined += times * elements;
-                work.checked += times * elements;
-            }
-            _ => {
-                if let Some(norm) = node.op.norm() {
-                    self.norm(unit, norm, work);
-                }
-            }
-        }
-    }
-
-    /// Of so many elements those that are copied when the tiles of a value move apart: all but the first tile.
-    fn spread(&self, elements: f64, tiles: u64) -> f64 {
-        elements * (tiles - 1) as f64 / tiles as f64
-    }
-
-    /// The values of a norm, and their tangents.
-    fn norm(&self, unit: &Unit, norm: Norm, work: &mut Work) {
-        let &Unit { ref node, count, elements, tangent, .. } = unit;
-        let (batch, width) = (norm.eps.is_some(), f64::from(node.shape.channels));
-        let valid = width * count as f64;
-        work.copied += self.moved(unit);
-        if self.whole() {
-            work.summed += valid;
-            work.sums += width;
-            if batch {
-                work.squared += valid;
-                work.roots += width;
-            }
-        }
-        *(if batch { &mut work.normalised } else { &mut work.centred }) += elements;
-        work.checked += elements;
-        if self.full() && batch && self.reverse() {
-            // To the memory of the backward pass, and back.
-            work.copied += 2.0 * elements;
-        }
-        match (tangent, self.full()) {
-            (true, true) => {
-                if self.whole() {
-                    work.summed += valid;
-                    work.sums += width;
-                    work.products += if batch { valid } else { 0.0 };
-                }
-                *(if batch { &mut work.through } else { &mut work.centred }) += elements;
-                work.checked += elements;
-            }
-            (true, false) if batch => {
-                work.scaled += elements;
-                work.checked += elements;
-            }
-            _ => {}
-        }
-    }
-
-    /// A block's part of the sums of a norm.
-    fn sum(&self, unit: &Unit, work: &mut Work) {
-        let Some(norm) = unit.node.op.norm() else { return };
-        let (batch, width) = (norm.eps.is_some(), f64::from(unit.node.shape.channels));
-        let valid = width * unit.count as f64;
-        work.continued += width;
-        match unit.cursor.sweep {
-            Sweep::Variances => work.squared += valid,
-            Sweep::Derivative => {
-                work.summed += valid;
-                if batch {
-                    work.products += valid;
-                    work.continued += width;
-                }
-                if !unit.cursor.backward {
-                    // The products are with the normalised values.
-                    *(if batch { &mut work.normalised } else { &mut work.centred }) += unit.elements;
-                    work.checked += unit.elements;
-                }
-            }
-            _ => work.summed += valid,
-        }
-    }
-
-    fn backward(&mut self, unit: &Unit, work: &mut Work) {
-        let &Unit { cursor: Cursor { node: i, .. }, ref node, count, tiles, elements, .. } = unit;
-        match node.op {
-            Op::Dense { .. } => {
-                let Some(dense) = self.seeded.dense_of(self.plan.graph(), i) else { return };
-                let zeros = self.zeros.share(i, Pass::Backward);
-                let left_out = self.zeros.left_out(i, Pass::Backward, dense.fan_out, self.at_once(count));
-                self.dense(&dense, true, tiles, (&[zeros], left_out), work);
-            }
-            Op::Relu => {
-                work.masked += elements;
-                self.pass_on(unit, elements, work);
-            }
-            Op::Crelu => {
-                work.halved += elements / 2.0;
-                work.copied += self.spread(elements / 2.0, tiles);
-                self.pass_on(unit, elements / 2.0, work);
-            }
-            Op::Add { .. } => {
-                work.scaled += 2.0 * elements;
-                work.checked += 2.0 * elements;
-            }
-            _ => {
-                if let Some(norm) = node.op.norm() {
-                    self.norm_backward(unit, norm, work);
-                }
-            }
-        }
-    }
-
-    fn norm_backward(&self, unit: &Unit, norm: Norm, work: &mut Work) {
-        let &Unit { ref node, count, elements, .. } = unit;
-        let (batch, width) = (norm.eps.is_some(), f64::from(node.shape.channels));
-        let valid = width * count as f64;
-        if self.full() {
-            if self.whole() {
-                work.summed += valid;
-                work.products += if batch { valid } else { 0.0 };
-                work.sums += if batch { 2.0 } else { 1.0 } * width;
-            }
-            *(if batch { &mut work.through } else { &mut work.centred }) += elements;
-            work.checked += elements;
-        } else if batch {
-            work.scaled += elements;
-            work.checked += elements;
-        }
-        self.pass_on(unit, elements, work);
-    }
-
-    /// Hands so many elements of a gradient to the operand: adds them if a later node has written before.
-    fn pass_on(&self, unit: &Unit, elements: f64, work: &mut Work) {
-        let first = |operand: Node| operand.last_use == unit.cursor.node;
-        if self.plan.graph().node(unit.node.x).is_some_and(first) {
-            work.copied += self.moved(unit);
-        } else {
-            work.added += elements;
-            work.checked += elements;
-        }
-    }
-
     /// Points that are resident together in a block of so many.
-    fn at_once(&self, count: u64) -> u64 {
+    pub(super) fn at_once(&self, count: u64) -> u64 {
         if count < self.resident { self.resident.min(self.run.points as u64) } else { count }
     }
 
     /// A product for each of the shares of zero factors; a share of the weights is left out.
-    fn dense(
+    pub(super) fn dense(
         &mut self,
         dense: &Dense,
         transposed: bool,

@@ -6,8 +6,9 @@ use crate::device::board::Board;
 use crate::engine::Engine;
 use crate::spec::Spec;
 use shatterscope::Pass;
+use shatterscope::exec::{Observer, Seen};
 use shatterscope::graph::{Graph, Node, Op};
-use shatterscope::network::{Derivative, Observer, Seen, Statistics};
+use shatterscope::plan::{Derivative, Statistics};
 use shatterscope::wire::Run;
 
 /// Inputs of a product whose weights may be left out; those past them are always drawn.

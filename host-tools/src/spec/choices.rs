@@ -1,7 +1,7 @@
 //! The words of the command line, and the core's for them.
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use shatterscope::{network, probe, random};
+use shatterscope::{probe, random};
 
 /// Enums of the command line that stand for enums of the core, with the same words everywhere.
 macro_rules! choices {
@@ -22,33 +22,33 @@ macro_rules! choices {
 
 choices! {
     /// What stands before a rectifier.
-    Norm: network::Norm {
+    Norm: shatterscope::spec::Norm {
         /// Nothing.
-        None => network::Norm::None,
+        None => shatterscope::spec::Norm::None,
         /// Minus the mean over the points.
-        Centre => network::Norm::Centre,
+        Centre => shatterscope::spec::Norm::Centre,
         /// Batch norm without learned scale.
-        Batch => network::Norm::Batch,
+        Batch => shatterscope::spec::Norm::Batch,
     }
     /// How hidden matrices are drawn.
-    Init: network::Init {
+    Init: shatterscope::spec::Init {
         /// sqrt(2 / fan_in)
-        He => network::Init::He,
+        He => shatterscope::spec::Init::He,
         /// sqrt(2 / (fan_in + fan_out))
-        Glorot => network::Init::Glorot,
+        Glorot => shatterscope::spec::Init::Glorot,
         /// A random orthogonal matrix.
-        Orthogonal => network::Init::Orthogonal,
+        Orthogonal => shatterscope::spec::Init::Orthogonal,
         /// [W, -W] with W orthogonal.
-        LooksLinear => network::Init::LooksLinear,
+        LooksLinear => shatterscope::spec::Init::LooksLinear,
     }
     /// What stands before the readout.
-    Readout: network::Readout {
+    Readout: shatterscope::spec::Readout {
         /// The rectifier.
-        Relu => network::Readout::Relu,
+        Relu => shatterscope::spec::Readout::Relu,
         /// Nothing.
-        Linear => network::Readout::Linear,
+        Linear => shatterscope::spec::Readout::Linear,
         /// The norm, then the rectifier.
-        NormRelu => network::Readout::NormRelu,
+        NormRelu => shatterscope::spec::Readout::NormRelu,
     }
     /// Whether the grid holds its right end.
     Endpoint: probe::Endpoint {
@@ -58,11 +58,11 @@ choices! {
         Inclusive => probe::Endpoint::Inclusive,
     }
     /// The statistics of a norm in the derivative.
-    Statistics: network::Statistics {
+    Statistics: shatterscope::plan::Statistics {
         /// Held constant.
-        Detached => network::Statistics::Detached,
+        Detached => shatterscope::plan::Statistics::Detached,
         /// Differentiated through.
-        Full => network::Statistics::Full,
+        Full => shatterscope::plan::Statistics::Full,
     }
     /// How normals are made.
     Normal: random::Normal {
@@ -72,11 +72,11 @@ choices! {
         As241 => random::Normal::As241,
     }
     /// How the derivative is taken.
-    Derivative: network::Derivative {
+    Derivative: shatterscope::plan::Derivative {
         /// Backward through a tape.
-        Reverse => network::Derivative::Reverse,
+        Reverse => shatterscope::plan::Derivative::Reverse,
         /// A tangent beside the value.
-        Forward => network::Derivative::Forward,
+        Forward => shatterscope::plan::Derivative::Forward,
     }
     /// The maths library behind square roots and logarithms.
     Math: shatterscope::math::Math {

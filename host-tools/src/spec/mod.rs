@@ -11,8 +11,8 @@ use crate::limits::{MOST_DEPTH, MOST_RUNS, at_most};
 use crate::{Failure, Result, decimal};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use shatterscope::probe;
 use shatterscope::random::{Purpose, Stream};
-use shatterscope::{network, probe};
 use std::path::Path;
 
 /// A spec with every field resolved; fields that do not belong to the network are absent.
@@ -206,18 +206,19 @@ impl Spec {
     }
 
     /// The network in the core's terms.
-    pub fn network(&self) -> network::Spec {
+    pub fn network(&self) -> shatterscope::spec::Spec {
         let family = match self.family {
-            Family::Feedforward => network::Family::Feedforward,
-            Family::Crelu => network::Family::Crelu,
+            Family::Feedforward => shatterscope::spec::Family::Feedforward,
+            Family::Crelu => shatterscope::spec::Family::Crelu,
             Family::Resnet => {
-                network::Family::Resnet { alpha: self.alpha.unwrap_or(1.0), beta: self.beta.unwrap_or(1.0) }
+                shatterscope::spec::Family::Resnet { alpha: self.alpha.unwrap_or(1.0), beta: self.beta.unwrap_or(1.0) }
             }
-            Family::Highway => {
-                network::Family::Highway { carry: self.carry.unwrap_or(0.0), transform: self.transform.unwrap_or(1.0) }
-            }
+            Family::Highway => shatterscope::spec::Family::Highway {
+                carry: self.carry.unwrap_or(0.0),
+                transform: self.transform.unwrap_or(1.0),
+            },
         };
-        network::Spec {
+        shatterscope::spec::Spec {
             inputs: self.inputs,
             norm: self.norm.core(),
             init: self.init.core(),
@@ -228,7 +229,7 @@ impl Spec {
             first_bias_std: self.first_bias_std,
             readout_std: self.readout_std,
             eps: self.eps,
-            ..network::Spec::feedforward(self.depth, self.width).with_family(family)
+            ..shatterscope::spec::Spec::feedforward(self.depth, self.width).with_family(family)
         }
     }
 
@@ -257,8 +258,8 @@ impl Spec {
     }
 
     /// The weights of a run.
-    pub fn seeded(&self, run: u32) -> network::Seeded {
-        network::Seeded::with(&self.network(), self.seed, run, self.normal.core(), self.math.core())
+    pub fn seeded(&self, run: u32) -> shatterscope::weights::Seeded {
+        shatterscope::weights::Seeded::with(&self.network(), self.seed, run, self.normal.core(), self.math.core())
     }
 
     /// Contract id.

@@ -2,7 +2,7 @@
 use super::{Derivative, Endpoint, Family, Init, Math, Norm, Normal, Readout, Spec, Statistics};
 use crate::{Failure, Result, decimal};
 use serde::{Deserialize, Serialize};
-use shatterscope::network;
+use shatterscope::spec;
 
 /// Fields that are given; the rest has defaults. A spec file and the command line are both of this form.
 #[derive(Clone, Debug, Default, clap::Args, Serialize, Deserialize)]
@@ -242,7 +242,7 @@ impl Overrides {
             first_bias_std: narrow("first-bias-std", self.first_bias_std.unwrap_or(1.0))?,
             readout_std: match self.readout_std {
                 Some(x) => narrow("readout-std", x)?,
-                None => network::Spec::feedforward(1, width.max(1)).resolved_readout_std(),
+                None => spec::Spec::feedforward(1, width.max(1)).resolved_readout_std(),
             },
             readout,
             alpha: resnet.then(|| narrow("alpha", self.alpha.unwrap_or(1.0))).transpose()?,

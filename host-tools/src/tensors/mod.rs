@@ -18,7 +18,7 @@ mod safetensors;
 use crate::spec::{Overrides, Spec};
 use crate::weights::{Drawn, dense_layers, tensor_name};
 use crate::{Failure, Result};
-use shatterscope::network::{self, Dense, Role};
+use shatterscope::weights::{Dense, Role};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -84,7 +84,7 @@ impl Bundle {
         let hidden = found.len() - 1;
         let biased = found.iter().take(hidden).skip(1).any(|(_, bias)| !bias.is_empty());
         let bias_std = if biased { 1.0 } else { 0.0 };
-        let mut drawn = Drawn::zeros(&network::Spec { bias_std, ..spec.network() })?;
+        let mut drawn = Drawn::zeros(&shatterscope::spec::Spec { bias_std, ..spec.network() })?;
         for ((_, weight, bias), (weight_found, bias_found)) in drawn.layers_mut().into_iter().zip(found) {
             weight.copy_from_slice(weight_found);
             bias.iter_mut().zip(bias_found).for_each(|(bias, found)| *bias = *found);

@@ -4,7 +4,7 @@ use crate::{Failure, Result};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use shatterscope::graph::Node;
-use shatterscope::layer::{Conv, Image, Pool, Shortcut, Window};
+use shatterscope::op::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::plan::{Plan, Storage, Want};
 use shatterscope::train::Start;
 use shatterscope::{Error, Refusal};

@@ -19,7 +19,7 @@ use crate::files::{is_there, write_all};
 use crate::tensors::Bundle;
 use crate::{Failure, Result};
 use serde_json::{Value, json};
-use shatterscope::layer::{Image, Pool};
+use shatterscope::op::{Image, Pool};
 use shatterscope_layers::Layer;
 use std::path::{Path, PathBuf};
 

@@ -59,7 +59,10 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
         compare(tree, "--depth 50 --points 256 --runs 1 --targets host,qemu:mps2-an386").map(drop)
     });
     report.step("devices: Figure 1 from a Cortex-M4F", || figure(tree));
-    report.step("devices: full batch norm refuses to recompute", || refused(tree));
+    report.step("devices: full batch norm by recompute", || {
+        let words = "--depth 12 --width 24 --norm batch --statistics full --runs 1 --schedule blocks:16 --targets host,qemu:mps2-an386";
+        compare(tree, words).map(drop)
+    });
 }
 
 /// One board, if its emulator is there, by the program that the tests built.
@@ -134,18 +137,6 @@ fn figure(tree: &Tree) -> Result<()> {
     if drawn("figure-device", "--no-count --target qemu:mps2-an386")? != drawn("figure-host", "--target host")? {
         bail!("the device's figure differs from the host's");
     }
-    Ok(())
-}
-
-fn refused(tree: &Tree) -> Result<()> {
-    let words = "compare --json --quiet --depth 24 --norm batch --statistics full --runs 1 --schedule blocks:16 \
-                 --targets host,qemu:mps2-an386";
-    let (told, equal) = compared(&mut program(tree, words), LIMIT)?;
-    let error = told["targets"][1]["error"].as_str().unwrap_or_default();
-    if equal || !error.contains("full batch norm cannot recompute") {
-        bail!("not refused by name: {error}");
-    }
-    println!("{error}");
     Ok(())
 }
 

@@ -38,14 +38,14 @@ const WRONG: [Wrong; 5] = [
     },
     Wrong {
         name: "a join that fuses, forward",
-        file: "src/layer/join.rs",
+        file: "src/op/join.rs",
         from: "*f = (a * x) + (b * *f);",
         to: "*f = libm::fmaf(a, *x, b * *f);",
         expected: Expected::Located("forward", 2, "join"),
     },
     Wrong {
         name: "a join that fuses, backward",
-        file: "src/layer/join.rs",
+        file: "src/op/join.rs",
         from: "*f += a * g;",
         to: "*f = libm::fmaf(a, *g, *f);",
         expected: Expected::Located("backward", 3, "fork"),

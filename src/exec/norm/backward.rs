@@ -5,9 +5,9 @@ use super::super::memory::Span;
 use super::{Channels, Rows, value};
 use crate::graph::{Node, Norm};
 use crate::kernel::{COLUMNS, Red16, all_finite, chain_rows, shift_and_scale, term};
-use crate::layer::through_batch;
-use crate::network::Workers;
+use crate::op::through_batch;
 use crate::plan::Sums;
+use crate::workers::Workers;
 
 impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: usize> Backward<'_, '_, '_, K, F, R, T> {
     pub(in super::super) fn norm(&mut self, node: &Node) -> bool {

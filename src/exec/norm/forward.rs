@@ -4,9 +4,9 @@ use super::super::memory::Span;
 use super::{Channels, Rows, affine_of, value};
 use crate::graph::{Node, Norm};
 use crate::kernel::{ABREAST, all_finite, red16_abreast, shift_and_scale, term};
-use crate::layer::{Affine, inverse_deviation};
-use crate::network::Workers;
+use crate::op::{Affine, inverse_deviation};
 use crate::plan::{Sums, Want};
+use crate::workers::Workers;
 
 /// Scales and shifts of all channels.
 type Parameters<'p> = Option<(&'p [f32], &'p [f32])>;

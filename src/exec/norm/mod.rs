@@ -9,7 +9,7 @@ pub(super) use sweep::{Swept, Target};
 
 use crate::graph::Norm;
 use crate::kernel::{Isa, Red16, add_channel, add_unit};
-use crate::layer::Affine;
+use crate::op::Affine;
 use crate::plan::Sums;
 
 /// The tiles of a buffer; in each, channel c is `plane` contiguous units.

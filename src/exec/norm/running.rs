@@ -1,6 +1,6 @@
 use super::super::forward::{Forward, Mode};
-use crate::layer::{Moments, Running};
-use crate::network::Workers;
+use crate::op::{Moments, Running};
+use crate::workers::Workers;
 
 impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     /// Updates the running statistics of all batch norms at the end of a training pass.

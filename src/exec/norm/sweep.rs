@@ -4,9 +4,9 @@ use super::super::run::Room;
 use super::{Channels, Rows};
 use crate::graph::Norm;
 use crate::kernel::{Red16, term};
-use crate::layer::inverse_deviation;
 use crate::math::is_finite;
-use crate::network::Workers;
+use crate::op::inverse_deviation;
+use crate::workers::Workers;
 
 /// The terms that a sweep adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,9 @@ use super::super::memory::Span;
 use super::{Channels, Rows, value};
 use crate::graph::{Node, Norm};
 use crate::kernel::{Red16, all_finite, shift_and_scale, term};
-use crate::layer::through_batch;
-use crate::network::Workers;
+use crate::op::through_batch;
 use crate::plan::Sums;
+use crate::workers::Workers;
 
 impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     /// Computes the tangent of a norm whose values are normalised already: `t * inv` with constant statistics (`full` is false), otherwise

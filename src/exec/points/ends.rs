@@ -1,6 +1,7 @@
 use super::Run;
-use crate::network::{Input, Workers};
+use crate::exec::Input;
 use crate::plan::Sweep;
+use crate::workers::Workers;
 
 impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     /// Loads the inputs of the block. Lanes past the last point repeat it, so that they hold valid values.

@@ -1,8 +1,11 @@
 //! Resumable runs over a set of points. `mod.rs` decides what comes next, `work.rs` computes it, `tangent.rs` computes tangents in forward
 //! mode, and `ends.rs` loads inputs and stores results.
 mod ends;
+mod step;
 mod tangent;
 mod work;
+
+pub use step::Step;
 
 use super::at::At;
 use super::drawn::Drawing;
@@ -11,10 +14,12 @@ use super::norm::{Swept, Target};
 use super::run::{Buffers, Room, least};
 use super::source::Source;
 use crate::error::{Buffer, Error, Fault, Pass};
+use crate::exec::{Input, Observer, Seen};
 use crate::graph::Node;
 use crate::math::is_finite;
-use crate::network::{Input, Observer, Options, Seen, Step, Workers, cut};
+use crate::plan::RunOptions;
 use crate::plan::{Cursor, Due, Plan, RunLengths, Sweep};
+use crate::workers::Workers;
 
 /// A resumable run of a graph over a set of points: computes the outputs and their derivative with respect to the inputs.
 ///
@@ -30,7 +35,7 @@ pub struct Run<'a, K, const R: usize, const T: usize> {
     input: Input<'a>,
     /// Reverse mode: the cotangent of the outputs. Forward mode: the tangent of the inputs.
     cotangent: Option<&'a [f32]>,
-    options: Options,
+    options: RunOptions,
     lengths: RunLengths,
     /// Total units of the inputs and of the outputs.
     ends: (usize, usize),
@@ -74,7 +79,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         source: Source<'a>,
         workers: &'a K,
         input: Input<'a>,
-        options: Options,
+        options: RunOptions,
         buffers: Buffers<'a>,
         outputs: &'a mut [f32],
         gradient: &'a mut [f32],
@@ -94,7 +99,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         }
         check(plan, source, buffers.scratch.len() as u64)?;
         let Buffers { values, tape, statistics, scratch, gathered } = buffers;
-        let values = cut(Buffer::Values, values, lengths.values_len)?;
+        let values = Buffer::Values.first(values, lengths.values_len)?;
         // Does not saturate: the product is at most the length of this buffer.
         let own = plan.units.saturating_mul(lengths.resident) as usize;
         let (values, tangents) = values.split_at_mut_checked(own).unwrap_or_default();
@@ -104,7 +109,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             plan,
             workers,
             values,
-            tape: cut(Buffer::Tape, tape, lengths.tape_len)?,
+            tape: Buffer::Tape.first(tape, lengths.tape_len)?,
             tape_tile_len: lengths.tape_len.checked_div(tiles).unwrap_or(0) as usize,
             points: lengths.resident as usize,
             count: 0,
@@ -112,7 +117,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             first: 0,
         };
         let room = Room {
-            statistics: cut(Buffer::Statistics, statistics, lengths.statistics_len)?,
+            statistics: Buffer::Statistics.first(statistics, lengths.statistics_len)?,
             shared: plan.rows(sums).0 as usize,
             sums,
             scratch,
@@ -131,8 +136,8 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             lengths,
             // Not truncated: every input and output fits in a buffer.
             ends: (ends.0 as usize, ends.1 as usize),
-            outputs: cut(Buffer::Outputs, outputs, lengths.outputs_len)?,
-            gradient: cut(Buffer::Gradient, gradient, lengths.gradient_len)?,
+            outputs: Buffer::Outputs.first(outputs, lengths.outputs_len)?,
+            gradient: Buffer::Gradient.first(gradient, lengths.gradient_len)?,
             cursor: Cursor::start(plan, &options),
             at: At::START,
             drawing: Drawing::START,

@@ -3,8 +3,9 @@ use super::super::memory::Span;
 use super::Run;
 use crate::graph::{Node, Op};
 use crate::kernel::all_finite;
-use crate::layer::{Pool, crelu_tangent, max_pool_tangents, relu_tangent};
-use crate::network::{Statistics, Workers};
+use crate::op::{Pool, crelu_tangent, max_pool_tangents, relu_tangent};
+use crate::plan::Statistics;
+use crate::workers::Workers;
 
 impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     /// Computes the value of a node and its tangent. Returns whether both are finite.

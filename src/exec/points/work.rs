@@ -9,8 +9,8 @@ use super::super::source::Source;
 use super::Run;
 use crate::graph::Node;
 use crate::kernel::all_finite;
-use crate::network::Workers;
 use crate::plan::Sweep;
+use crate::workers::Workers;
 
 impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     /// Whether tangents are computed: in forward mode, except in sweeps for means and variances.

@@ -4,7 +4,7 @@ use super::{Groups, ROWS, Shape, signed};
 use crate::kernel::interleave::{Steps, interleave};
 use crate::kernel::nest::{Nest, nest, nest_rows};
 use crate::kernel::{Isa, chain_rows};
-use crate::layer::Conv;
+use crate::op::Conv;
 
 /// f32 elements that [`conv_gather`] fills for one tile, and what is read past them: (inputs, gradients of outputs). None where that is
 /// too much.
@@ -89,7 +89,7 @@ pub fn conv_gather<const T: usize>(
 /// `grad_bias` `[outputs]` or empty. T is the tile that was gathered.
 ///
 /// # Numerics
-/// Equal to [`crate::layer::conv_backward_parameters`] for every instruction set: a tap in the padding adds a zero, which changes no
+/// Equal to [`crate::op::conv_backward_parameters`] for every instruction set: a tap in the padding adds a zero, which changes no
 /// sum but -0.0, and a chain that starts from +0.0 is never that. Gradients must be finite.
 #[expect(clippy::too_many_arguments, reason = "two operands, two results, and where they stand")]
 pub fn conv_weight_gradient<const T: usize>(

@@ -6,7 +6,7 @@ pub use gradient::{conv_gather, conv_gathered_len, conv_weight_gradient};
 
 use super::Isa;
 use super::nest::{Nest, nest_from, nest_rows};
-use crate::layer::{Conv, Image};
+use crate::op::{Conv, Image};
 use core::ops::Range;
 
 /// The most rows of any instruction set.
@@ -123,7 +123,7 @@ pub fn conv_pack<const T: usize>(
 /// `bias` `[c_out]` or empty. Other rows of `y` are left alone.
 ///
 /// # Numerics
-/// Equal to [`crate::layer::conv_forward`] for every instruction set.
+/// Equal to [`crate::op::conv_forward`] for every instruction set.
 pub fn conv_forward<const T: usize>(
     isa: Isa,
     conv: &Conv,
@@ -165,7 +165,7 @@ pub fn conv_forward<const T: usize>(
 /// inputs. Other rows are left alone.
 ///
 /// # Numerics
-/// Equal to [`crate::layer::conv_backward_input`] for every instruction set.
+/// Equal to [`crate::op::conv_backward_input`] for every instruction set.
 pub fn conv_backward_input<const T: usize>(
     isa: Isa,
     conv: &Conv,

@@ -1,11 +1,11 @@
 //! The rectifier on whole numbers: x > 0 where its bits, less one, are below those of infinity.
-use crate::layer;
+use crate::op;
 use core::arch::naked_asm;
 
 /// Elements to a byte of tape.
 const STEP: usize = 8;
 
-/// [`layer::relu_forward`], bit for bit.
+/// [`op::relu_forward`], bit for bit.
 pub fn relu_forward(x: &mut [f32], tape: &mut [u8]) {
     let bytes = (x.len() / STEP).min(tape.len());
     let (x, rest) = x.split_at_mut_checked(bytes * STEP).unwrap_or_default();
@@ -14,10 +14,10 @@ pub fn relu_forward(x: &mut [f32], tape: &mut [u8]) {
         // SAFETY: there are so many bytes of tape, and eight elements for each.
         unsafe { forward(x.as_mut_ptr(), tape.as_mut_ptr(), bytes) }
     }
-    layer::relu_forward(rest, rest_of_tape);
+    op::relu_forward(rest, rest_of_tape);
 }
 
-/// [`layer::relu_backward`], bit for bit.
+/// [`op::relu_backward`], bit for bit.
 pub fn relu_backward(g: &mut [f32], tape: &[u8]) {
     let bytes = (g.len() / STEP).min(tape.len());
     let (g, rest) = g.split_at_mut_checked(bytes * STEP).unwrap_or_default();
@@ -26,7 +26,7 @@ pub fn relu_backward(g: &mut [f32], tape: &[u8]) {
         // SAFETY: there are so many bytes of tape, and eight elements for each.
         unsafe { backward(g.as_mut_ptr(), tape.as_ptr(), bytes) }
     }
-    layer::relu_backward(rest, rest_of_tape);
+    op::relu_backward(rest, rest_of_tape);
 }
 
 /// The text for each element: carry is clear where it is above zero; its bit goes to lr, and the element is kept or cleared.

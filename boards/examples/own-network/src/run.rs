@@ -1,8 +1,10 @@
 //! The run itself, apart from any board: a test runs this very file on the desktop.
 use super::network::{GRAPH, PARAMETERS};
+use shatterscope::exec::Input;
 use shatterscope::exec::{Buffers, Run, Source};
-use shatterscope::network::{Input, Options, Serial};
+use shatterscope::plan::RunOptions;
 use shatterscope::plan::{Plan, RunLengths, Storage, place};
+use shatterscope::workers::Serial;
 
 pub const POINTS: usize = 4;
 /// `[point][unit]`
@@ -11,7 +13,7 @@ pub const INPUTS: [f32; POINTS * 2] = [0.1, 0.2, -0.5, 0.9, 0.75, -0.25, -0.4, -
 /// Rows and points of the register tile: 4 x 4 where there is an FPU, 1 x 1 saves memory where there is none.
 const ROWS: usize = 4;
 const TILE: usize = 4;
-const OPTIONS: Options = Options::new(POINTS as u32);
+const OPTIONS: RunOptions = RunOptions::new(POINTS as u32);
 
 /// The slots of all values, and the lengths of the buffers: a network that cannot be planned is a compiler error.
 const SLOTS_LEN: usize = GRAPH.len() * OPTIONS.want().slots();

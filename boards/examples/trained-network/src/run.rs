@@ -5,9 +5,9 @@ use shatterscope::contract::Digest;
 use shatterscope::exec::{Buffers, Executor, Mode, Options};
 use shatterscope::graph::Graph;
 use shatterscope::kernel::Isa;
-use shatterscope::network::Serial;
 use shatterscope::plan::{Plan, Want};
 use shatterscope::train::correct_count;
+use shatterscope::workers::Serial;
 use shatterscope_digits::{CLASSES, COUNT, TRAIN, digit};
 
 /// How many digits are recognised, and the digest of all outputs.

@@ -7,9 +7,9 @@ use shatterscope::contract::Digest;
 use shatterscope::exec::{Buffers, Executor, Forward, Mode, Options};
 use shatterscope::graph::{Graph, NODE_WORDS, NodeWords};
 use shatterscope::kernel::Isa;
-use shatterscope::network::Serial;
 use shatterscope::plan::{Plan, Want};
 use shatterscope::wire::{Predict, Predicted, Why, words_digest};
+use shatterscope::workers::Serial;
 use shatterscope::{Pass, Setting};
 
 impl Model {

@@ -5,10 +5,10 @@ use shatterscope::exec::{Executor, Mode, Options, Outputs};
 use shatterscope::graph::{Graph, NODE_WORDS};
 use shatterscope::kernel::Isa;
 use shatterscope::math::Math;
-use shatterscope::network::Serial;
 use shatterscope::plan::{Plan, Want};
 use shatterscope::train::{MeanLoss, Step, correct_count, cross_entropy};
 use shatterscope::wire::{Stage, Taught, Teach, Why, examples_digest};
+use shatterscope::workers::Serial;
 use shatterscope::{Pass, Setting};
 
 impl Session {

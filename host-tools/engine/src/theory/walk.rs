@@ -3,7 +3,8 @@ use super::sampled::{Draws, Sample};
 use crate::Result;
 use crate::progress::Progress;
 use shatterscope::graph::{Graph, Op};
-use shatterscope::network::{Dense, Family, Init, Norm, Readout, Role, Seeded, Spec};
+use shatterscope::spec::{Family, Init, Norm, Readout, Spec};
+use shatterscope::weights::{Dense, Role, Seeded};
 
 /// The moments of a network's output over the grid, for batch norm as one group of draws has them; `coactivations` gets, for
 /// each rectifier, the share of pairs of points that a unit is active for.

@@ -3,7 +3,7 @@ use super::{Identity, LinkError};
 use shatterscope::Fault;
 use shatterscope::Pass;
 use shatterscope::graph::{Graph, Node};
-use shatterscope::network::Derivative;
+use shatterscope::plan::Derivative;
 use shatterscope::plan::Plan;
 use shatterscope::wire::{Done, Part, Run};
 

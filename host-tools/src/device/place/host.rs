@@ -4,8 +4,8 @@ use crate::engine::Engine;
 use crate::spec::Spec;
 use shatterscope::Pass;
 use shatterscope::contract::{Digest, canonical_bits};
+use shatterscope::exec::{Observer, Seen};
 use shatterscope::graph::Graph;
-use shatterscope::network::{Observer, Seen};
 use std::time::Instant;
 
 /// This machine, with its own kernels.

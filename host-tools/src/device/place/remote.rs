@@ -11,7 +11,7 @@ use crate::spec::Spec;
 use crate::{Failure, Result};
 use shatterscope::Pass;
 use shatterscope::graph::Graph;
-use shatterscope::network::Schedule;
+use shatterscope::plan::Schedule;
 use shatterscope::wire::{Part, Run, Why};
 use std::time::Instant;
 
@@ -93,7 +93,6 @@ impl Place for Remote {
 
     fn profile(&mut self, spec: &Spec, run: u32) -> Result<Profile> {
         let whole = request(spec, run, self.ram)?;
-        let choice = self.choose(&whole)?;
         let name = self.link.identity().board.clone();
         if self.counter.is_none() && self.link.identity().clock == 0 {
             return Err(no_clock(&name));
@@ -101,6 +100,9 @@ impl Place for Remote {
         let nodes = Graph::family(&whole.spec)?.len() as u32;
         // An emulator is told of every node in one run; a device keeps the ticks of some.
         let window = if self.counter.is_some() { nodes } else { NODES };
+        let kept = if self.counter.is_some() { 0 } else { window.min(nodes) };
+        // With room for what is kept beside the run.
+        let choice = self.choose(&Run { part: Part::Profile { first: 0, count: kept }, ..whole })?;
         let mut profile = Profile::of(nodes as usize);
         if let Some(counter) = &mut self.counter {
             counter.marked()?;

@@ -9,7 +9,7 @@ use crate::device::process::Process;
 use crate::device::target::Target;
 use crate::engine::Engine;
 use crate::{Failure, Result};
-use shatterscope::network::Schedule;
+use shatterscope::plan::Schedule;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;

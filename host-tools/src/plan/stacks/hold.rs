@@ -28,7 +28,7 @@ pub fn hold(board: &'static Board, program: &Path, image: &Image, draw: &Draw) -
     held.map_err(|error| Failure { message: format!("{}: {}: {draw}", board.name, error.message), ..error })
 }
 
-fn settings(schedule: Option<shatterscope::network::Schedule>, ram: u32) -> Settings {
+fn settings(schedule: Option<shatterscope::plan::Schedule>, ram: u32) -> Settings {
     let timeout = Duration::from_secs(120);
     Settings { firmware: None, timeout, schedule, ram, count: Counting::Off }
 }

@@ -1,8 +1,10 @@
 //! The gradient of the paper's networks: by the core on buffers that stand ready, and by the desktop engine as a library.
+use shatterscope::exec::Input;
 use shatterscope::exec::{Buffers, Run, Source};
 use shatterscope::kernel::{Isa, Tiled};
-use shatterscope::network::{Input, Options, Serial, Workers};
 use shatterscope::plan::Plan;
+use shatterscope::plan::RunOptions;
+use shatterscope::workers::{Serial, Workers};
 use shatterscope_host::engine::{self, Aligned, Engine, Threads};
 use shatterscope_host::spec::{Norm, Overrides, Spec};
 use shatterscope_host::weights::Drawn;
@@ -19,7 +21,7 @@ fn kept<T>(value: T) -> &'static T {
 /// The core with buffers of its own, one after the other or on the threads of a pool that stands ready.
 struct Core {
     plan: &'static Plan<'static>,
-    options: Options,
+    options: RunOptions,
     input: Input<'static>,
     source: Source<'static>,
     pool: Option<rayon::ThreadPool>,
@@ -34,7 +36,7 @@ struct Core {
 impl Core {
     fn new(spec: &Spec, isa: Isa, source: Source<'static>, threads: usize) -> io::Result<Self> {
         let refused = |error: shatterscope::Error| io::Error::other(format!("{error:?}"));
-        let options = Options { isa, ..Options::new(spec.points) };
+        let options = RunOptions { isa, ..RunOptions::new(spec.points) };
         let plan = kept(Plan::family(kept(spec.network()), options.want()).map_err(refused)?);
         let lengths = plan.run(&options, 32).map_err(refused)?;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(io::Error::other)?;
@@ -68,7 +70,7 @@ impl Core {
     }
 
     fn on<K: Workers>(&mut self, workers: &K) {
-        let Options { isa, points, .. } = self.options;
+        let RunOptions { isa, points, .. } = self.options;
         isa.tiled(points, On(self, workers));
     }
 }

@@ -1,14 +1,15 @@
 //! The core on buffers that stand ready, with the desktop engine's schedule.
 use shatterscope::exec::{Buffers, Run, Source};
 use shatterscope::kernel::Isa;
-use shatterscope::network::{Options, Schedule, Serial};
 use shatterscope::plan::Plan;
+use shatterscope::plan::{RunOptions, Schedule};
 use shatterscope::probe::Grid;
+use shatterscope::workers::Serial;
 
 pub struct Core<'a, const R: usize, const T: usize> {
     plan: &'a Plan<'a>,
     parameters: &'a [f32],
-    options: Options,
+    options: RunOptions,
     grid: Grid,
     values: Vec<f32>,
     tape: Vec<u8>,
@@ -20,7 +21,7 @@ pub struct Core<'a, const R: usize, const T: usize> {
 
 impl<'a, const R: usize, const T: usize> Core<'a, R, T> {
     pub fn new(plan: &'a Plan<'a>, parameters: &'a [f32], grid: Grid, isa: Isa) -> Result<Self, shatterscope::Error> {
-        let options = Options { isa, schedule: Schedule::Blocks { resident: 256 }, ..Options::new(grid.points) };
+        let options = RunOptions { isa, schedule: Schedule::Blocks { resident: 256 }, ..RunOptions::new(grid.points) };
         let lengths = plan.run(&options, T as u32)?;
         Ok(Self {
             plan,

@@ -2,7 +2,7 @@
 use super::pool;
 use shatterscope::exec::{Buffers, Executor, Mode, Options};
 use shatterscope::kernel::{Isa, Tiled};
-use shatterscope::layer::{Conv, Image, Window};
+use shatterscope::op::{Conv, Image, Window};
 use shatterscope::plan::Want;
 use shatterscope::random::{Normal, Purpose, Stream};
 use shatterscope_engine::{Aligned, Placed, Threads};

@@ -1,6 +1,7 @@
 //! Where the units of an image stand, and what a window over it covers.
+use super::Facts;
 use crate::error::{Error, Refusal};
-use crate::graph::{Facts, Shape};
+use crate::graph::Shape;
 
 /// An image of channels, or a vector (height and width 1): unit `(c * height + y) * width + x`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

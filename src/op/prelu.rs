@@ -1,6 +1,7 @@
 use super::channel_norm::{by_points, gathered_len};
+use super::{BackwardFacts, Facts, Saved, finite};
 use crate::error::Error;
-use crate::graph::{BackwardFacts, Facts, Saved, Shape, finite};
+use crate::graph::Shape;
 use core::ops::Range;
 
 /// Where each of so many channels stands in x.
@@ -73,7 +74,7 @@ pub(crate) fn prelu_term(x: f32, g: f32) -> f32 {
 /// A PReLU of a graph.
 pub(crate) const fn facts(x: Shape, slope: f32) -> Result<Facts, Error> {
     match (Facts::in_place(x), finite(slope)) {
-        (Ok(facts), Ok(())) => Ok(facts.with_parameters(x.channels as u64, 0)),
+        (Ok(facts), Ok(())) => Ok(facts.with_parameters(x.channels as u64, 0).starting_at(slope)),
         (Err(error), _) | (_, Err(error)) => Err(error),
     }
 }

@@ -1,6 +1,7 @@
+use super::Facts;
 use super::relu;
 use crate::error::{Error, Refusal};
-use crate::graph::{Facts, Shape};
+use crate::graph::Shape;
 use crate::math::negate;
 
 /// Channel c becomes the channels 2c = relu(x) and 2c+1 = relu(-x), unit by unit, in place; one bit a unit and point, x > 0.

@@ -1,7 +1,8 @@
+use super::Facts;
 use super::places::{Places, part, part_mut};
 use super::{Shortcut, image, long_enough};
 use crate::error::{Buffer, Error, Refusal};
-use crate::graph::{Facts, Shape};
+use crate::graph::Shape;
 
 /// Where rows and columns are taken, and the elements in and out at so many points.
 fn shape(shortcut: &Shortcut, points: usize) -> Result<(Places, Option<usize>, Option<usize>), Error> {

@@ -1,7 +1,8 @@
 //! Batch norm of images: a channel's statistics go over its units as well as over the points.
 use super::batch_norm::{Affine, Moments, inverse_deviation, through_batch};
+use super::{BackwardFacts, Facts, Saved};
 use crate::error::{Error, Refusal};
-use crate::graph::{BackwardFacts, Facts, Saved, Shape};
+use crate::graph::Shape;
 use crate::kernel::{COLUMNS, Red16};
 use crate::math::Math;
 
@@ -131,7 +132,7 @@ pub(crate) const fn facts(x: Shape, eps: f32, momentum: f32) -> Result<Facts, Er
         return Err(Error::Refused(Refusal::Scale));
     }
     let channels = x.channels as u64;
-    let facts = facts.with_parameters(channels, channels);
+    let facts = facts.with_parameters(channels, channels).starting_at(1.0);
     Ok(Facts { running: x.channels, scratch: [channels, channels], ..facts })
 }
 

@@ -1,15 +1,17 @@
-use super::Shape;
 use crate::error::{Error, Refusal};
+use crate::graph::Shape;
 use crate::math::is_finite;
 
 /// What an operation makes of its operands, and what it needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Facts {
     /// The shape of the value.
     pub shape: Shape,
     /// Parameters: weights, gamma or slopes; then biases or beta.
     pub parameters: [u64; 2],
+    /// The value that the first of its parameters have before training, if they are not drawn.
+    pub start: f32,
     /// Channels with running statistics.
     pub running: u32,
     /// Multiply-adds of one point in the forward pass.
@@ -32,7 +34,15 @@ impl Facts {
         if shape.units().is_none() {
             return Err(Error::Refused(Refusal::TooLarge));
         }
-        Ok(Self { shape, parameters: [0, 0], running: 0, multiply_adds: 0, in_place: false, scratch: [0, 0] })
+        Ok(Self {
+            shape,
+            parameters: [0, 0],
+            start: 0.0,
+            running: 0,
+            multiply_adds: 0,
+            in_place: false,
+            scratch: [0, 0],
+        })
     }
 
     /// An operation that keeps the shape and may work in place.
@@ -46,6 +56,11 @@ impl Facts {
     /// The same with parameters.
     pub(crate) const fn with_parameters(self, weights: u64, biases: u64) -> Self {
         Self { parameters: [weights, biases], ..self }
+    }
+
+    /// The same with the value that the first parameters have before training.
+    pub(crate) const fn starting_at(self, start: f32) -> Self {
+        Self { start, ..self }
     }
 
     /// All parameters. Nothing saturates for an operation of [`Op::facts`](super::Op::facts).

@@ -1,11 +1,11 @@
-use super::orthogonal::Orthogonal;
-use super::weights::{Block, Weights, rows_first};
-use super::{Dense, Family, Init, Readout, Role, Spec, Wanted};
+use super::block::rows_first;
+use super::{Block, Dense, Orthogonal, Role, Wanted};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::kernel::{Along, Isa, Series, draw};
 use crate::math::{Math, negate};
 use crate::random::{Normal, Purpose, Stream};
+use crate::spec::{Family, Init, Readout, Spec};
 
 /// The largest deviation that keeps every weight finite: no normal is as large as 8.
 const LARGEST: f32 = f32::MAX / 8.0;
@@ -150,9 +150,14 @@ fn mirrored<const R: usize>(stream: &Stream, deviation: f32, block: &Block, pane
     });
 }
 
-impl Weights for Seeded {
+impl Seeded {
+    /// The next block of a product with this matrix, or with its transpose, from (row, column) on: as much as `capacity` elements of panel
+    /// hold, in groups of `group` rows.
+    ///
+    /// # Errors
+    /// [`Error::TooShort`] naming the panel where not even the smallest block fits.
     #[inline(never)]
-    fn block(
+    pub fn block(
         &self,
         dense: &Dense,
         transposed: bool,
@@ -166,17 +171,21 @@ impl Weights for Seeded {
         }
     }
 
-    fn fill<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32]) {
+    /// Fills the panel with a block that [`Seeded::block`] gave, rows in groups of R.
+    pub fn fill<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32]) {
         self.fill_wanted::<R>(dense, block, panel, &Wanted::ALL);
     }
 
-    fn fill_wanted<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32], wanted: &Wanted) {
+    /// The same, where only some inputs of the product are wanted: the factors of all others are zero at every point, so that
+    /// [`Wanted::INSTEAD`] stands for their weights where the true ones are finite.
+    pub fn fill_wanted<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32], wanted: &Wanted) {
         if !self.fill_orthogonal::<R>(dense, block, panel) {
             self.fill_independent::<R>(dense, block, panel, wanted);
         }
     }
 
-    fn bias(&self, dense: &Dense, row: u32) -> f32 {
+    /// The bias of one output, canonical (never -0.0).
+    pub fn bias(&self, dense: &Dense, row: u32) -> f32 {
         let (purpose, deviation) = match dense.role {
             Role::Stem => (Purpose::StemBias, self.first_bias_std),
             Role::Hidden => (Purpose::Bias, self.bias_std),
@@ -185,7 +194,8 @@ impl Weights for Seeded {
         if deviation == 0.0 { 0.0 } else { self.stream(purpose, dense.layer).value(row, 0) * deviation + 0.0 }
     }
 
-    fn panel_len(&self, dense: &Dense) -> u64 {
+    /// The least f32 elements of a panel for this layer.
+    pub fn panel_len(&self, dense: &Dense) -> u64 {
         self.orthogonal(dense).map_or(1, |orthogonal| orthogonal.panel_len())
     }
 }

@@ -1,3 +1,5 @@
+//! Who computes the independent parts of an operation.
+
 /// Who does the independent parts of a step: tiles of points, or units of a norm. A host puts its threads here.
 ///
 /// The parts share nothing and no sum crosses them, so the bits do not depend on who does them.

@@ -112,51 +112,6 @@ impl Block {
     }
 }
 
-/// Where weights come from. A weight is a function of its address: any panel, in any order, gives the same bits.
-pub trait Weights: Sync {
-    /// The next block of a product with `rows` outputs and `columns` inputs, from (row, column) on: as much as
-    /// `capacity` elements of panel hold, in the order that suits the source.
-    ///
-    /// # Errors
-    /// [`Error::TooShort`] naming the panel where not even the smallest block fits.
-    fn block(
-        &self,
-        dense: &Dense,
-        transposed: bool,
-        from: (u32, u32),
-        capacity: usize,
-        group: u32,
-    ) -> Result<Block, Error> {
-        let _ = self;
-        rows_first(dense, transposed, from, capacity, group)
-    }
-
-    /// Fills the panel with a block that [`Weights::block`] gave, rows in groups of R.
-    fn fill<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32]);
-
-    /// The same, where only some inputs of the product are wanted: the factors of all others are zero at every point, so that
-    /// [`Wanted::INSTEAD`] may stand for their weights if the source knows the true ones to be finite.
-    fn fill_wanted<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32], wanted: &Wanted) {
-        let _ = wanted;
-        self.fill::<R>(dense, block, panel);
-    }
-
-    /// The whole matrix `[out][in]` where it stands in memory: it is then used from there, in one step, and no panel is filled.
-    fn matrix(&self, dense: &Dense) -> Option<&[f32]> {
-        let _ = dense;
-        None
-    }
-
-    /// The bias of one output, canonical (never -0.0).
-    fn bias(&self, dense: &Dense, row: u32) -> f32;
-
-    /// Panel elements that this source needs at least for this layer.
-    fn panel_len(&self, dense: &Dense) -> u64 {
-        let _ = dense;
-        1
-    }
-}
-
 /// (rows, columns) of a product with this matrix.
 pub(super) const fn product_shape(dense: &Dense, transposed: bool) -> (u32, u32) {
     if transposed { (dense.fan_in, dense.fan_out) } else { (dense.fan_out, dense.fan_in) }

@@ -1,3 +1,4 @@
+//! The networks of the paper, in numbers: family, initialisation, depth, width.
 use crate::error::{Error, Refusal};
 use crate::math::{Math, is_finite};
 

@@ -1,7 +1,8 @@
 use super::places::{Places, at, part, part_mut};
+use super::{BackwardFacts, Facts, Saved};
 use super::{Conv, Image, Window, image, long_enough};
 use crate::error::{Buffer, Error, Refusal};
-use crate::graph::{BackwardFacts, Facts, Saved, Shape};
+use crate::graph::Shape;
 use crate::kernel::conv_gathered_len;
 
 /// The lengths of a convolution at so many points.

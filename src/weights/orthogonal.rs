@@ -1,5 +1,5 @@
 use super::Dense;
-use super::weights::{Block, product_shape};
+use super::block::{Block, product_shape};
 use crate::error::{Buffer, Error};
 use crate::kernel::panel_index;
 use crate::math::{Math, copysign, negate};

@@ -1,6 +1,7 @@
 use super::long_enough;
+use super::{BackwardFacts, Facts, Saved};
 use crate::error::{Buffer, Error};
-use crate::graph::{BackwardFacts, Facts, Saved, Shape};
+use crate::graph::Shape;
 use crate::kernel::naive;
 
 /// `y[i][p] = chain(bias[i]; weight[i][k] * x[k][p], k ascending)`.

@@ -1,5 +1,6 @@
+use super::{Facts, finite};
 use crate::error::{Error, Refusal};
-use crate::graph::{Facts, Shape, finite};
+use crate::graph::Shape;
 /// `branch[e] = (a * x[e]) + (b * branch[e])`, three roundings: the residual join.
 ///
 /// A resnet has a = alpha and b = alpha * beta, a highway a = carry and b = transform.

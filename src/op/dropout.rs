@@ -1,5 +1,6 @@
+use super::Facts;
 use crate::error::{Error, Refusal};
-use crate::graph::{Facts, Shape};
+use crate::graph::Shape;
 use crate::random::{Normal, Purpose, Stream};
 
 /// The mask of one layer in one step, a pure function of where a value stands: word 0 of the Philox block at (row = point, column =

@@ -1,0 +1,91 @@
+//! What is made from the list of operations in `mod.rs`.
+use super::Op;
+use crate::graph::Shape;
+
+/// An operation and the shape of its operands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Example {
+    /// The operation.
+    pub op: Op,
+    /// The shape of each of its operands.
+    pub operand: Shape,
+}
+
+/// [`Op`] itself: names, tags, facts, numbers in words, and examples.
+macro_rules! define {
+    (($x:ident $y:ident $tile:ident) $(
+        $(#[$doc:meta])*
+        $tag:literal $name:literal $(fn $method:ident)?:
+        $variant:ident $({ $($(#[$about:meta])* $field:ident: $kind:ident,)* })?,
+        $facts:expr, $backward:expr, ($op:expr, $operand:expr);
+    )*) => {
+        /// An operation. What it needs and what it costs is in its [`Facts`].
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        pub enum Op {
+            $($(#[$doc])* $variant $({ $($(#[$about])* $field: $kind,)* })?,)*
+        }
+
+        impl Op {
+            /// One example of each operation.
+            pub const EXAMPLES: &'static [Example] = &[$(Example { op: $op, operand: $operand },)*];
+
+            /// What it is called.
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $(Op::$variant { .. } => $name,)*
+                }
+            }
+
+            /// What the operation makes of operands of these shapes, and what it needs for that. An operation with one operand gets it twice.
+            ///
+            /// # Errors
+            /// [`Error::Refused`] where the shapes do not fit the operation, or one of its numbers is out of range.
+            #[allow(unused_variables, reason = "not every operation uses all of its numbers, or both operands")]
+            pub const fn facts(&self, $x: Shape, $y: Shape) -> Result<Facts, Error> {
+                match *self {
+                    $(Op::$variant $({ $($field),* })? => $facts,)*
+                }
+            }
+
+            /// What the backward pass needs, for a first operand of this shape and tiles of at most 64 points. It is for operations that have
+            /// [facts](Op::facts).
+            #[allow(unused_variables, reason = "not every operation uses all of its numbers")]
+            pub const fn backward(&self, $x: Shape, $tile: u32) -> BackwardFacts {
+                match *self {
+                    $(Op::$variant $({ $($field),* })? => $backward,)*
+                }
+            }
+
+            /// The first words of an encoded node: its tag with a flag in bit 8, and its numbers.
+            pub(crate) const fn to_words(self) -> [u32; OP_WORDS] {
+                let mut numbers = Writer::new();
+                let tag = match self {
+                    $(Op::$variant $({ $($field),* })? => {
+                        $($(numbers.$kind($field);)*)?
+                        $tag
+                    })*
+                };
+                numbers.with_tag(tag)
+            }
+
+            /// The operation of an encoded node; None for a tag or numbers that are of none.
+            #[inline(always)]
+            #[allow(unused_mut, unused_variables, reason = "some operations have no numbers")]
+            pub(crate) const fn of_words(words: &NodeWords) -> Option<Self> {
+                Some(match words[0] & 0xff {
+                    // Each arm reads what it needs: a step of training decodes every node twice.
+                    $($tag => {
+                        let mut numbers = Reader::of(words);
+                        Op::$variant $({ $($field: match numbers.$kind() {
+                            Some(number) => number,
+                            None => return None,
+                        },)* })?
+                    })*
+                    _ => return None,
+                })
+            }
+        }
+    };
+}

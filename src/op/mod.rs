@@ -1,0 +1,267 @@
+//! Operations, one file each: the plain loops in the order of the contract, which are the definition, and the facts of the operation in a
+//! graph. The list below has one entry an operation; whatever walks over operations is made from it.
+//!
+//! Tiles are `[unit][T]`, T points beside each other; T = 1 with `[point]` series is the plain case. Input gradients
+//! overwrite, parameter gradients accumulate, point by point and then call by call, so that any division of the points gives
+//! the same bits.
+#[macro_use]
+mod define;
+mod batch_norm;
+mod centre;
+pub(crate) mod channel_norm;
+pub(crate) mod conv;
+pub(crate) mod crelu;
+pub(crate) mod dense;
+pub(crate) mod dropout;
+mod facts;
+mod image;
+pub(crate) mod join;
+mod places;
+pub(crate) mod pool;
+pub(crate) mod prelu;
+mod relu;
+mod reshape;
+mod series;
+pub(crate) mod shortcut;
+mod words;
+
+use crate::error::{Buffer, Error};
+use crate::graph::{NodeWords, Shape};
+
+pub use batch_norm::{
+    Affine, Moments, batch_norm_backward_detached, batch_norm_backward_full, batch_norm_backward_parameters,
+    batch_norm_forward, batch_norm_moments,
+};
+pub use centre::{centre_backward_full, centre_forward};
+pub use channel_norm::{
+    Running, batch_norm_inference, channel_norm_backward_full, channel_norm_backward_parameters, channel_norm_moments,
+};
+pub use conv::{conv_backward_input, conv_backward_parameters, conv_forward};
+pub(crate) use crelu::crelu_values;
+pub use crelu::{crelu_backward, crelu_forward, crelu_tangent};
+pub use define::Example;
+pub use dense::{dense_backward_input, dense_backward_parameters, dense_forward};
+pub use dropout::{Dropout, dropout_backward, dropout_forward};
+pub(crate) use facts::finite;
+pub use facts::{BackwardFacts, Facts, Saved};
+pub use image::{Conv, Image, Pool, Shortcut, Window};
+pub use join::{join_backward_branch, join_backward_input, join_forward};
+pub use pool::{average_pool_backward, average_pool_forward, max_pool_backward, max_pool_forward, max_pool_tangent};
+pub(crate) use pool::{max_pool_tangents, max_pool_values};
+pub use prelu::{prelu_backward_input, prelu_backward_parameters, prelu_forward};
+pub(crate) use prelu::{prelu_in_place, prelu_term};
+pub(crate) use relu::relu_values;
+pub use relu::{relu, relu_backward, relu_forward, relu_tangent};
+pub(crate) use series::{Tiles, points_of};
+pub use shortcut::{shortcut_backward, shortcut_forward};
+pub(crate) use words::OP_WORDS;
+use words::{Reader, Writer};
+
+/// The list of operations: the tag in encoded nodes (which never changes), the name, the method of the graph's builder, the variant of
+/// [`Op`] with its numbers, its facts, its backward facts, and an example with the shapes of its operands.
+macro_rules! operations {
+    ($with:ident) => {
+        $with! { (x y tile)
+            /// An input of the graph. Inputs are the first nodes.
+            1 "input": Input {
+                /// Its shape.
+                shape: Shape,
+            },
+            Facts::of(shape),
+            BackwardFacts::NOTHING,
+            (Op::Input { shape: Shape::vector(3) }, Shape::vector(3));
+
+            /// The same units under another shape.
+            2 "reshape": Reshape {
+                /// The new shape.
+                shape: Shape,
+            },
+            reshape::facts(x, shape),
+            BackwardFacts::IN_PLACE,
+            (Op::Reshape { shape: Shape::vector(12) }, Shape { channels: 3, height: 2, width: 2 });
+
+            /// `y = W x [+ b]`; parameters W `[out][in]`, then b.
+            3 "dense" fn dense: Dense {
+                /// Units out.
+                outputs: u32,
+                /// Whether it has a bias.
+                bias: bool,
+            },
+            dense::facts(x, outputs, bias),
+            dense::backward(x, outputs, bias),
+            (Op::Dense { outputs: 4, bias: true }, Shape::vector(5));
+
+            /// 2-d convolution; parameters `[c_out][c_in][kh][kw]`, then one bias per channel.
+            4 "conv" fn conv: Conv {
+                /// Channels out.
+                channels: u32,
+                /// The kernel's window.
+                window: Window,
+                /// Whether it has a bias.
+                bias: bool,
+            },
+            conv::facts(x, channels, window, bias),
+            conv::backward(x, channels, window, bias, tile),
+            (
+                Op::Conv { channels: 3, window: Window { height: 3, width: 3, stride: 1, padding: 1 }, bias: true },
+                Shape { channels: 2, height: 5, width: 4 }
+            );
+
+            /// `y = x > 0 ? x : 0`.
+            5 "relu" fn relu: Relu,
+            Facts::in_place(x),
+            BackwardFacts::rectifier(x, tile, false),
+            (Op::Relu, Shape::vector(9));
+
+            /// `y = x > 0 ? x : slope x`; parameters one slope per channel.
+            6 "prelu" fn prelu: Prelu {
+                /// The slope that training starts from.
+                slope: f32,
+            },
+            prelu::facts(x, slope),
+            prelu::backward(x, tile),
+            (Op::Prelu { slope: 0.25 }, Shape { channels: 3, height: 2, width: 2 });
+
+            /// Channel c becomes 2c = relu(x) and 2c + 1 = relu(-x).
+            7 "crelu" fn crelu: Crelu,
+            crelu::facts(x),
+            BackwardFacts::rectifier(x, tile, true),
+            (Op::Crelu, Shape { channels: 2, height: 3, width: 1 });
+
+            /// Batch norm per channel, over points and positions; parameters gamma, then beta.
+            8 "batch-norm" fn batch_norm: BatchNorm {
+                /// Added to the variance under the root.
+                eps: f32,
+                /// Weight of a new batch in the running statistics.
+                momentum: f32,
+            },
+            channel_norm::facts(x, eps, momentum),
+            channel_norm::backward(x, tile),
+            (Op::BatchNorm { eps: 1e-5, momentum: 0.1 }, Shape { channels: 3, height: 2, width: 2 });
+
+            /// The mean under a window.
+            9 "average-pool" fn average_pool: AveragePool {
+                /// The window, without padding.
+                window: Window,
+            },
+            pool::average_facts(x, window),
+            BackwardFacts::NOTHING,
+            (Op::AveragePool { window: Window { height: 2, width: 2, stride: 2, padding: 0 } }, Shape { channels: 2, height: 4, width: 4 });
+
+            /// The maximum under a window.
+            10 "max-pool" fn max_pool: MaxPool {
+                /// The window, of at most 256 taps.
+                window: Window,
+            },
+            pool::max_facts(x, window),
+            pool::max_backward(x, window, tile),
+            (Op::MaxPool { window: Window { height: 3, width: 3, stride: 2, padding: 1 } }, Shape { channels: 2, height: 5, width: 5 });
+
+            /// Drops units at random in training and scales the others by `1 / (1 - rate)`; the identity in inference.
+            11 "dropout" fn dropout: Dropout {
+                /// Share that is dropped.
+                rate: f32,
+            },
+            dropout::facts(x, rate),
+            BackwardFacts::IN_PLACE,
+            (Op::Dropout { rate: 0.25 }, Shape::vector(6));
+
+            /// Every `stride`-th row and column, then channels of zeros: the shortcut of a residual block that changes the image.
+            12 "shortcut" fn shortcut: Shortcut {
+                /// Channels out, no fewer than come in.
+                channels: u32,
+                /// From one row or column taken to the next.
+                stride: u32,
+            },
+            shortcut::facts(x, channels, stride),
+            BackwardFacts::NOTHING,
+            (Op::Shortcut { channels: 5, stride: 2 }, Shape { channels: 3, height: 4, width: 4 });
+
+            /// `y = (a * x0) + (b * x1)`: the residual join.
+            13 "add": Add {
+                /// Scale of the first operand.
+                a: f32,
+                /// Scale of the second operand.
+                b: f32,
+            },
+            join::facts(x, y, a, b),
+            BackwardFacts::IN_PLACE,
+            (Op::Add { a: 1.0, b: 0.5 }, Shape::vector(5));
+
+            /// Batch norm without parameters. It uses the statistics of the batch in inference, too.
+            14 "normalise" fn normalise: Normalise {
+                /// Added to the variance under the root.
+                eps: f32,
+            },
+            channel_norm::normalise_facts(x, eps),
+            channel_norm::NORMALISE_BACKWARD,
+            (Op::Normalise { eps: 1e-5 }, Shape { channels: 3, height: 2, width: 2 });
+
+            /// Subtracts the mean of each channel over points and positions.
+            15 "centre" fn centre: Centre,
+            Facts::in_place(x),
+            BackwardFacts::IN_PLACE,
+            (Op::Centre, Shape { channels: 3, height: 2, width: 2 });
+        }
+    };
+}
+pub(crate) use operations;
+
+operations!(define);
+
+/// The statistics of a norm over the batch and how it applies them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Norm {
+    /// Added to the variance under the root. None if only the mean is subtracted.
+    pub eps: Option<f32>,
+    /// The momentum of the running statistics. Some if the norm has running statistics and a scale and shift per channel.
+    pub affine: Option<f32>,
+}
+
+impl Op {
+    /// Whether it is an input of the graph.
+    pub const fn is_input(&self) -> bool {
+        matches!(self, Op::Input { .. })
+    }
+
+    /// Whether it has two operands.
+    pub const fn is_binary(&self) -> bool {
+        matches!(self, Op::Add { .. })
+    }
+
+    /// Whether a dense layer has a bias. None for other operations.
+    pub(crate) const fn dense(&self) -> Option<bool> {
+        match *self {
+            Op::Dense { bias, .. } => Some(bias),
+            _ => None,
+        }
+    }
+
+    /// The statistics of a norm. None for other operations.
+    pub const fn norm(&self) -> Option<Norm> {
+        match *self {
+            Op::BatchNorm { eps, momentum } => Some(Norm { eps: Some(eps), affine: Some(momentum) }),
+            Op::Normalise { eps } => Some(Norm { eps: Some(eps), affine: None }),
+            Op::Centre => Some(Norm { eps: None, affine: None }),
+            _ => None,
+        }
+    }
+}
+
+fn long_enough(buffer: Buffer, have: usize, need: Option<usize>) -> Result<(), Error> {
+    match need {
+        Some(need) if have >= need => Ok(()),
+        need => Err(Error::TooShort { buffer, need: need.unwrap_or(usize::MAX) as u64, have: have as u64 }),
+    }
+}
+
+/// Bytes of tape that a rectifier of this many units keeps for a tile of T points: one bit a unit and point.
+pub const fn tape_bytes(units: u64, tile: u64) -> Option<u64> {
+    match units.checked_mul(tile) {
+        Some(bits) => Some(bits.div_ceil(8)),
+        None => None,
+    }
+}
+
+pub(crate) use batch_norm::{inverse_deviation, through_batch};

@@ -1,0 +1,108 @@
+//! The numbers of an operation as words that are the same on every core. Methods have the names of the types.
+#![allow(non_snake_case, reason = "the list of operations calls them by the types of its fields")]
+use super::Window;
+use crate::graph::{NodeWords, Shape};
+
+/// Words of an encoded operation: the tag, with a flag in bit 8, and at most five numbers. What it has no number for is 0.
+pub(crate) const OP_WORDS: usize = 6;
+
+/// Writes the numbers of an operation in the order of its fields.
+pub(super) struct Writer {
+    words: [u32; OP_WORDS],
+    at: usize,
+}
+
+impl Writer {
+    pub const fn new() -> Self {
+        Self { words: [0; OP_WORDS], at: 1 }
+    }
+
+    pub const fn with_tag(self, tag: u32) -> [u32; OP_WORDS] {
+        let mut words = self.words;
+        words[0] |= tag;
+        words
+    }
+
+    pub const fn u32(&mut self, x: u32) {
+        // No panic: no operation has more than five numbers.
+        if self.at < OP_WORDS {
+            self.words[self.at] = x;
+            self.at = self.at.wrapping_add(1);
+        }
+    }
+
+    pub const fn f32(&mut self, x: f32) {
+        self.u32(x.to_bits());
+    }
+
+    pub const fn bool(&mut self, x: bool) {
+        self.words[0] |= (x as u32) << 8;
+    }
+
+    pub const fn Window(&mut self, Window { height, width, stride, padding }: Window) {
+        self.u32(height);
+        self.u32(width);
+        self.u32(stride);
+        self.u32(padding);
+    }
+
+    pub const fn Shape(&mut self, Shape { channels, height, width }: Shape) {
+        self.u32(channels);
+        self.u32(height as u32);
+        self.u32(width as u32);
+    }
+}
+
+/// Reads them.
+pub(super) struct Reader<'w> {
+    words: &'w NodeWords,
+    at: usize,
+}
+
+impl<'w> Reader<'w> {
+    #[inline(always)]
+    pub const fn of(words: &'w NodeWords) -> Self {
+        Self { words, at: 1 }
+    }
+
+    #[inline(always)]
+    pub const fn u32(&mut self) -> Option<u32> {
+        if self.at >= OP_WORDS {
+            return None;
+        }
+        let word = self.words[self.at];
+        self.at = self.at.wrapping_add(1);
+        Some(word)
+    }
+
+    #[inline(always)]
+    pub const fn f32(&mut self) -> Option<f32> {
+        match self.u32() {
+            Some(bits) => Some(f32::from_bits(bits)),
+            None => None,
+        }
+    }
+
+    #[inline(always)]
+    pub const fn bool(&mut self) -> Option<bool> {
+        Some(self.words[0] >> 8 == 1)
+    }
+
+    #[inline(always)]
+    pub const fn Window(&mut self) -> Option<Window> {
+        match (self.u32(), self.u32(), self.u32(), self.u32()) {
+            (Some(height), Some(width), Some(stride), Some(padding)) => Some(Window { height, width, stride, padding }),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    pub const fn Shape(&mut self) -> Option<Shape> {
+        match (self.u32(), self.u32(), self.u32()) {
+            (Some(channels), Some(height), Some(width)) if height <= u16::MAX as u32 && width <= u16::MAX as u32 => {
+                Some(Shape { channels, height: height as u16, width: width as u16 })
+            }
+            _ => None,
+        }
+    }
+}
