@@ -181,7 +181,10 @@ impl<K: Workers, const T: usize> Memory<'_, K, T> {
     pub fn copy(&mut self, from: Span, to: Span) {
         if from.start != to.start {
             let (rest, y) = self.writing(to);
-            y.iter_mut().zip(rest.get(from)).for_each(|(y, x)| *y = *x);
+            let x = rest.get(from);
+            if let Some(y) = y.get_mut(..x.len()) {
+                y.copy_from_slice(x);
+            }
         }
     }
 

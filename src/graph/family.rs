@@ -177,30 +177,26 @@ impl Spec {
         let behind = match (self.depth > 1, self.is_joined()) {
             (true, true) => (self.behind() as u64).wrapping_add(wide),
             (true, false) => self.behind() as u64,
-            (false, _) => larger(self.least(), self.inputs) as u64,
+            (false, _) if self.spacing() == 1 => 1,
+            (false, _) => larger(2, self.inputs) as u64,
         };
         let kept = if saved && self.is_batch_norm() { self.norms() } else { 0 };
         wide.wrapping_add(behind).wrapping_add(kept.wrapping_mul(self.width as u64))
     }
 
-    /// Whether every value is one unit.
-    const fn is_single(&self) -> bool {
-        self.inputs == 1 && self.features() == 1
-    }
-
-    /// Units of a slot for the output and its gradient, or for one of them.
-    const fn least(&self) -> u32 {
-        if self.is_single() { 1 } else { 2 }
-    }
-
-    /// Units of the first slot: enough for a value, and for the output and its gradient.
+    /// Units of the first slot: enough for a value, and for the output and its gradient. Where every value is one unit, it is one.
+    #[inline(always)]
     const fn spacing(&self) -> usize {
-        larger(self.least(), self.features()) as usize
+        match self.features() {
+            1 if self.inputs == 1 => 1,
+            0 | 1 => 2,
+            wide => wide as usize,
+        }
     }
 
     /// Units of the second slot, which also holds the input.
     const fn behind(&self) -> usize {
-        larger(larger(self.least(), self.features()), self.inputs) as usize
+        larger(self.spacing() as u32, self.inputs) as usize
     }
 
     const fn norms(&self) -> u64 {
@@ -218,7 +214,7 @@ impl Spec {
     #[inline(always)]
     const fn slot_of(&self, kind: Kind, layer: u32, gradient: bool) -> usize {
         let behind = self.spacing();
-        if self.is_single() && (self.depth == 1 || !self.is_joined()) {
+        if behind == 1 && (self.depth == 1 || !self.is_joined()) {
             // Two units: a gradient is stored in the slot that its value does not have.
             return if (layer & 1 == 1) == gradient { behind } else { 0 };
         }

@@ -47,7 +47,9 @@ pub fn chain_matrix<const R: usize, const T: usize>(isa: Isa, w: Matrix, x: &[[f
 }
 
 /// The same, while what is needed next is brought into the cache: a hint, on instruction sets that have one.
-#[inline]
+// One copy for both directions, where a call costs less than what the compiler loses in two.
+#[cfg_attr(registers = "x86", inline(never))]
+#[cfg_attr(not(registers = "x86"), inline)]
 pub(crate) fn chain_matrix_ahead<const R: usize, const T: usize>(
     isa: Isa,
     w: Matrix,

@@ -32,6 +32,19 @@ pub fn chain_matrix<const R: usize, const T: usize>(w: Matrix, x: &[[f32; T]], y
 #[inline(always)]
 fn rows_of<const R: usize, const T: usize>(w: Matrix, row: usize, x: &[[f32; T]], y: &mut [[f32; T]; R]) {
     let mut sums = *y;
+    if w.transposed {
+        // The weights of a column are neighbours.
+        let columns = w.data.get(row..).unwrap_or_default().chunks(w.stride.max(1));
+        for (w, x) in columns.map_while(|column| column.first_chunk::<R>()).zip(x) {
+            for (sums, &w) in sums.iter_mut().zip(w) {
+                for (sum, &x) in sums.iter_mut().zip(x) {
+                    *sum += w * x;
+                }
+            }
+        }
+        *y = sums;
+        return;
+    }
     for (k, x) in x.iter().enumerate() {
         for (lane, sums) in sums.iter_mut().enumerate() {
             let weight = w.at(row + lane, k);

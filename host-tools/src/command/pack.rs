@@ -9,6 +9,7 @@ use crate::predict::{Placed, no_checkpoint};
 use crate::train::{Checkpoint, FILES};
 use crate::{Failure, Result};
 use serde_json::{Value, json};
+use shatterscope::graph::Node;
 use shatterscope::plan::Want;
 use std::path::Path;
 
@@ -41,7 +42,7 @@ fn listed_layers(pack: &Pack, model: &Path, net: &Path, common: &Common) -> Resu
         say(&format!("warning: {said}"));
     }
     let module = packed.module(&name(model), &name(net))?;
-    let (operations, bytes) = (packed.nodes.len(), packed.bytes());
+    let (operations, bytes) = (operations(&packed.nodes), packed.bytes());
     let about = json!({
         "model": model.display().to_string(),
         "net": net.display().to_string(),
@@ -65,16 +66,21 @@ fn trained_network(pack: &Pack, from: &Path, common: &Common) -> Result<()> {
     let name = from.file_name().unwrap_or_default().to_string_lossy();
     let inputs = Inputs::of(&data, checkpoint.spec.scaling);
     let module = trained::text(model, &inputs, &placed, &name)?;
-    let (nodes, bytes) = (placed.nodes.len(), 4 * (model.parameters.len() + model.running.len()));
+    let (operations, bytes) = (operations(&placed.nodes), 4 * (model.parameters.len() + model.running.len()));
     let plan = placed.plan()?;
     let about = json!({
         "from": from.display().to_string(),
-        "operations": nodes,
+        "operations": operations,
         "parameters_bytes": bytes,
         "values_bytes": 4 * plan.units,
         "scratch_bytes": 4 * plan.scratch_len,
     });
-    hand_out(pack, place, (module, nodes, bytes), about, common)
+    hand_out(pack, place, (module, operations, bytes), about, common)
+}
+
+/// The nodes that compute.
+fn operations(nodes: &[Node]) -> usize {
+    nodes.iter().filter(|node| !node.is_input()).count()
 }
 
 /// The module to its file, or standard output.

@@ -28,10 +28,9 @@ fn table(planned: &Planned) -> String {
         planned.register_tile[1],
     );
     let rows = [
-        ("activations", Some(memory.activations), ""),
+        ("values", Some(memory.values), "of the resident points, with gradients or tangents"),
         ("tape", Some(memory.tape), "one bit a rectifier and point"),
         ("statistics", Some(memory.statistics), "means and deviations"),
-        ("normalised", Some(memory.normalised), "full batch norm"),
         ("weights panel", Some(memory.panel), "weights are drawn into it"),
         ("results", Some(memory.results), "outputs and gradient"),
         ("arena used", Some(memory.arena_used), "all of these"),

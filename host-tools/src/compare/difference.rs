@@ -119,3 +119,77 @@ fn describe(outcome: &Outcome) -> String {
         Outcome::NonFinite(fault) => shatterscope::Error::NonFinite(*fault).to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::place::{Measured, Settings, open};
+    use crate::device::{Counting, Target};
+    use crate::engine::{Engine, Isa};
+    use crate::spec::{Derivative, Family, Norm, Overrides};
+    use std::time::Duration;
+
+    fn host() -> Box<dyn Place> {
+        let settings =
+            Settings { firmware: None, timeout: Duration::from_secs(1), schedule: None, ram: 0, count: Counting::Off };
+        open(&Target::Host, &settings, &Engine::new(Some(1), Isa::Auto, true).unwrap()).unwrap()
+    }
+
+    /// This machine with one bit turned in what a node shows, and in the result.
+    struct Wrong(Box<dyn Place>, Pass, u32, usize);
+
+    impl Place for Wrong {
+        fn gradient(&mut self, spec: &Spec, run: u32) -> Result<Measured> {
+            let mut measured = self.0.gradient(spec, run)?;
+            if let Outcome::Results { gradient, .. } = &mut measured.outcome {
+                gradient[0] ^= 1;
+            }
+            Ok(measured)
+        }
+
+        fn digests(&mut self, spec: &Spec, run: u32) -> Result<Vec<[u64; 2]>> {
+            let mut digests = self.0.digests(spec, run)?;
+            digests[self.2 as usize][usize::from(self.1 == Pass::Backward)] ^= 1;
+            Ok(digests)
+        }
+
+        fn values(&mut self, spec: &Spec, run: u32, pass: Pass, node: u32) -> Result<Vec<u32>> {
+            let mut values = self.0.values(spec, run, pass, node)?;
+            values[self.3] ^= 1;
+            Ok(values)
+        }
+    }
+
+    /// Nodes: input, stem; norm, ReLU, dense, add of two blocks; ReLU, readout.
+    #[test]
+    fn a_difference_is_named_by_its_node() {
+        let overrides = Overrides {
+            family: Some(Family::Resnet),
+            norm: Some(Norm::Batch),
+            depth: Some(3),
+            width: Some(5),
+            points: Some(8),
+            runs: Some(1),
+            ..Overrides::default()
+        };
+        let reverse = overrides.clone().resolve().unwrap();
+        let forward = Overrides { derivative: Some(Derivative::Forward), ..overrides }.resolve().unwrap();
+        for (spec, pass, node, layer, operation, units) in [
+            (&reverse, Pass::Forward, 1, 1, "dense", 5),
+            (&reverse, Pass::Forward, 5, 2, "add", 5),
+            (&reverse, Pass::Forward, 11, 4, "dense", 1),
+            (&reverse, Pass::Backward, 11, 4, "dense", 5),
+            (&reverse, Pass::Backward, 9, 3, "add", 5),
+            (&reverse, Pass::Backward, 6, 2, "normalise", 5),
+            (&reverse, Pass::Backward, 1, 1, "dense", 1),
+            (&forward, Pass::Backward, 11, 4, "dense", 1),
+            (&forward, Pass::Backward, 1, 1, "dense", 5),
+        ] {
+            let at = 3 * units + units - 1;
+            let found = locate("x", spec, 0, &mut *host(), &mut Wrong(host(), pass, node, at)).unwrap();
+            let direction = if pass == Pass::Forward { "forward" } else { "backward" };
+            assert_eq!((found.direction, found.layer, found.operation), (direction, layer, operation), "node {node}");
+            assert_eq!((found.point, found.unit as usize, found.ulp), (3, units - 1, Some(1)), "node {node}");
+        }
+    }
+}

@@ -26,17 +26,23 @@ const WHOLE: Option<Schedule> = Some(Schedule::WholeBatch);
 const FOUR: Option<Schedule> = Some(Schedule::Blocks { resident: 4 });
 
 /// Name, schedule on devices, and what differs from a feedforward network of 4 layers of 8 units at 20 points, seed 7.
-const SUITE: [(&str, Option<Schedule>, &str); 18] = [
+const SUITE: [(&str, Option<Schedule>, &str); 20] = [
     ("feedforward", FOUR, "depth = 5\nwidth = 12"),
     ("feedforward-centre", WHOLE, "norm = 'centre'"),
     ("feedforward-centre-recompute", FOUR, "norm = 'centre'"),
     ("feedforward-centre-full-recompute", FOUR, "norm = 'centre'\nstatistics = 'full'"),
     ("feedforward-batch-full", WHOLE, "norm = 'batch'\nstatistics = 'full'"),
+    ("feedforward-batch-full-recompute", FOUR, "norm = 'batch'\nstatistics = 'full'"),
     ("feedforward-batch-recompute", FOUR, "norm = 'batch'"),
     ("resnet", WHOLE, "family = 'resnet'\nbeta = 0.5\nbias_std = 0.1"),
     ("resnet-batch", WHOLE, "family = 'resnet'\nnorm = 'batch'\nbeta = 0.1\nruns = 2"),
     ("resnet-batch-full", WHOLE, "family = 'resnet'\nnorm = 'batch'\nstatistics = 'full'"),
     ("highway-forward-mode", WHOLE, "family = 'highway'\ncarry = 0.8\nderivative = 'forward'"),
+    (
+        "resnet-batch-full-forward-recompute",
+        FOUR,
+        "family = 'resnet'\nnorm = 'batch'\nstatistics = 'full'\nderivative = 'forward'",
+    ),
     ("highway-centre-full", WHOLE, "family = 'highway'\nnorm = 'centre'\nstatistics = 'full'"),
     ("crelu-looks-linear", FOUR, "family = 'crelu'\ninit = 'looks-linear'\ndepth = 3\nwidth = 6"),
     ("crelu-he", FOUR, "family = 'crelu'\nwidth = 6"),

@@ -18,14 +18,12 @@ use shatterscope::plan::Schedule;
 /// Bytes of memory by purpose.
 #[derive(Clone, Debug, Serialize)]
 pub struct Memory {
-    /// Activations of the resident points.
-    pub activations: u64,
+    /// Values of the resident points, their gradients or tangents.
+    pub values: u64,
     /// Signs of preactivations.
     pub tape: u64,
     /// Means and deviations.
     pub statistics: u64,
-    /// Normalised activations, for full batch norm.
-    pub normalised: u64,
     /// A block of weights.
     pub panel: u64,
     /// Outputs and gradient of one request.
@@ -62,9 +60,9 @@ pub struct Considered {
 /// Instructions of an operation, a layer, or a kind of operation.
 #[derive(Clone, Debug, Serialize)]
 pub struct Part {
-    /// Operation, from 0.
+    /// The node of the graph; node 0 is the input.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub operation: Option<u32>,
+    pub node: Option<u32>,
     /// Layer as in the paper, readout = depth + 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layer: Option<u32>,
@@ -203,11 +201,11 @@ pub fn plan_for(spec: &Spec, board: &Board, image: &Image, settings: &Settings) 
     let priced = priced.unwrap_or_default();
     let part = |[forward, backward]: [f64; 2]| {
         let [forward, backward] = [forward, backward].map(|count| count.round() as u64);
-        Part { operation: None, layer: None, kind: None, forward, backward }
+        Part { node: None, layer: None, kind: None, forward, backward }
     };
     let operations = (0..).zip(&priced).filter_map(|(i, spent)| {
         let node = graph.node(i).filter(|node| !node.is_input())?;
-        Some(Part { operation: Some(i), layer: Some(node.address), kind: Some(node.op.name()), ..part(*spent) })
+        Some(Part { node: Some(i), layer: Some(node.address), kind: Some(node.op.name()), ..part(*spent) })
     });
     let layers = grouped(&graph, &priced, |node| node.address);
     let kinds = grouped(&graph, &priced, |node| node.op.name());
@@ -224,10 +222,9 @@ pub fn plan_for(spec: &Spec, board: &Board, image: &Image, settings: &Settings) 
         register_tile: [board.tile.0, board.tile.1],
         flash: image.flash,
         memory: Memory {
-            activations: 4 * layout.values,
+            values: 4 * layout.values,
             tape: 4 * layout.tape,
             statistics: 4 * layout.statistics,
-            normalised: 0,
             panel: 4 * layout.panel,
             results: 4 * (layout.gradient + layout.outputs),
             arena_used: layout.bytes(),

@@ -2,7 +2,7 @@ use super::super::backward::Backward;
 use super::super::forward::Passed;
 use super::super::gather::gather;
 use super::super::memory::Span;
-use super::{Channels, Rows, value};
+use super::{Channels, Rows, through_units, value};
 use crate::graph::{Node, Norm};
 use crate::kernel::{COLUMNS, Red16, all_finite, chain_rows, shift_and_scale, term};
 use crate::op::through_batch;
@@ -144,6 +144,9 @@ impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: u
                         isa.compiled(minus, to, value(c1, c));
                     }
                 }
+            } else if plane == 1 && norm.affine.is_none() && in_place {
+                let of = c1.iter().zip(c2).zip(inverse).map(|((c1, c2), inv)| (*c1, *c2, *inv));
+                through_units::<T>(isa, (saved.of_tile(xhat, tile), of), to);
             } else {
                 for c in 0..channels {
                     let range = c * plane * T..(c + 1) * plane * T;

@@ -201,12 +201,15 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
         let (channels, plane) = (node.shape.channels as usize, node.shape.plane() as usize);
         let (from, to) = (self.memory.span(node.x), self.memory.span(self.node()));
         let saved = self.memory.saved(self.node(), node.x);
-        self.memory.copy(from, saved);
         let Some((gamma, beta)) = parameters else {
-            let finite = self.normalise_in(saved, node, norm, None, kept);
-            self.memory.copy(saved, to);
+            // The value is what is saved. One of the two may be stored over the operand.
+            let (first, second) = if from.start == saved.start { (saved, to) } else { (to, saved) };
+            self.memory.copy(from, first);
+            let finite = self.normalise_in(first, node, norm, None, kept);
+            self.memory.copy(first, second);
             return finite;
         };
+        self.memory.copy(from, saved);
         let layout = (self.room.sums, self.room.shared);
         let Rows { means, inverse, .. } = Rows::of(self.room.statistics, layout, norm, channels, kept);
         let (means, inverse) = (&*means, &*inverse);

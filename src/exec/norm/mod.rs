@@ -9,7 +9,7 @@ pub(super) use sweep::{Swept, Target};
 
 use crate::graph::Norm;
 use crate::kernel::{Isa, Red16, add_channel, add_unit};
-use crate::op::Affine;
+use crate::op::{Affine, through_batch};
 use crate::plan::Sums;
 
 /// The tiles of a buffer; in each, channel c is `plane` contiguous units.
@@ -137,4 +137,17 @@ fn value(values: &[f32], c: usize) -> f32 {
 /// The scale and shift of channel c; None without parameters.
 fn affine_of(parameters: Option<(&[f32], &[f32])>, c: usize) -> Option<Affine> {
     parameters.map(|(gamma, beta)| Affine { gamma: value(gamma, c), beta: value(beta, c) })
+}
+
+/// `((g - c1) - (xhat * c2)) * inv` for every unit of a tile; `of` gives (c1, c2, inv).
+fn through_units<const T: usize>(isa: Isa, (xhat, of): (&[f32], impl Iterator<Item = (f32, f32, f32)>), g: &mut [f32]) {
+    isa.compiled(
+        |g: &mut [[f32; T]], xhat: &[[f32; T]]| {
+            for ((g, xhat), (c1, c2, inv)) in g.iter_mut().zip(xhat).zip(of) {
+                g.iter_mut().zip(xhat).for_each(|(g, xhat)| *g = through_batch(*g, *xhat, c1, c2, inv));
+            }
+        },
+        g.as_chunks_mut::<T>().0,
+        xhat.as_chunks::<T>().0,
+    );
 }

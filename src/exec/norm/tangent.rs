@@ -1,6 +1,6 @@
 use super::super::forward::Forward;
 use super::super::memory::Span;
-use super::{Channels, Rows, value};
+use super::{Channels, Rows, through_units, value};
 use crate::graph::{Node, Norm};
 use crate::kernel::{Red16, all_finite, shift_and_scale, term};
 use crate::op::through_batch;
@@ -69,6 +69,11 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
         let (c1, c2, inverse) = (&*c1, &*c2, &*rows.inverse);
         !workers.any(t, tile_len, |tile, t| {
             let y = span.of_tile(y, tile);
+            if plane == 1 && batch {
+                let of = c1.iter().zip(c2).zip(inverse).map(|((c1, c2), inv)| (*c1, *c2, *inv));
+                through_units::<T>(isa, (y, of), t);
+                return !all_finite(isa, t);
+            }
             let each = plane.wrapping_mul(T).max(1);
             for (c, (t, xhat)) in t.chunks_exact_mut(each).zip(y.chunks_exact(each)).enumerate() {
                 let inv = batch.then(|| value(inverse, c));
