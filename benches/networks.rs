@@ -4,8 +4,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use shatterscope::contract::Digest;
 use shatterscope::exec::{Buffers, Run, Source};
 use shatterscope::kernel::{Isa, Tiled};
-use shatterscope::plan::Plan;
-use shatterscope::plan::RunOptions;
+use shatterscope::plan::{Plan, RunOptions};
 use shatterscope::probe::Grid;
 use shatterscope::spec::{Norm, Spec};
 use shatterscope::weights::{Block, Seeded};

@@ -71,7 +71,7 @@ pub enum Readout {
     NormRelu,
 }
 
-/// A network of the paper's families in 52 bytes; `layer(i)` of [`Network`](super::Network) is a `const fn` of it.
+/// A network of the paper's families in 52 bytes; each node of its [`Graph`](crate::graph::Graph) is a `const fn` of it.
 ///
 /// Standard deviations are absolute but for `gain`, which multiplies the initialisation's own.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,11 +3,9 @@
 use crate::common::{Case, How, draw, parameters, run};
 use proptest::prelude::*;
 use shatterscope::contract::Digest;
-use shatterscope::exec::Input;
-use shatterscope::exec::{Buffers, Run, Source};
+use shatterscope::exec::{Buffers, Input, Run, Source};
 use shatterscope::graph::{Graph, Node};
-use shatterscope::plan::{Derivative, RunOptions, Schedule, Statistics};
-use shatterscope::plan::{Plan, RunLengths, Storage};
+use shatterscope::plan::{Derivative, Plan, RunLengths, RunOptions, Schedule, Statistics, Storage};
 use shatterscope::probe::{Autocorrelation, Ensemble, Grid, Series, autocorrelation, covariance_row};
 use shatterscope::spec::{Family, Init, Norm, Readout, Spec};
 use shatterscope::weights::Seeded;

@@ -1,8 +1,7 @@
 //! What follows from the contract without any golden: exact identities of networks, batches and slices.
 
 use crate::common::{Case, How, draw, parameters, run, run_with};
-use shatterscope::exec::Input;
-use shatterscope::exec::Source;
+use shatterscope::exec::{Input, Source};
 use shatterscope::plan::{Derivative, RunOptions, Schedule, Statistics};
 use shatterscope::probe::Grid;
 use shatterscope::spec::{Family, Init, Norm, Spec};

@@ -221,11 +221,11 @@ impl Learner {
         let rule = self.settings.step(self.rate.current(rate), powers).unwrap();
         let each = self.settings.optimiser.state_len(1) as usize;
         let state = &mut self.state;
-        let update = |at: usize, weights: &mut [f32], gradient: &[f32]| {
+        let mut update = |at: usize, weights: &mut [f32], gradient: &[f32]| {
             let state = &mut state[at * each..(at + weights.len()) * each];
             rule.apply(weights, gradient, state).unwrap();
         };
-        assert!(outputs.backward_with(&mut self.parameters, update).unwrap().run().is_ok());
+        assert!(outputs.backward_with(&mut self.parameters, &mut update).unwrap().run().is_ok());
         (*step, *batch) = (*step + 1, (*batch + 1) % 2);
         if *batch == 0 {
             self.rate.advance(rate, 1.0);

@@ -3,8 +3,7 @@ use crate::line::framed;
 use crate::serve::greeting;
 use shatterscope::Pass;
 use shatterscope::contract::Digest;
-use shatterscope::plan::Schedule;
-use shatterscope::plan::Want;
+use shatterscope::plan::{Schedule, Want};
 use shatterscope::train::{Settings, Start};
 use shatterscope::wire::{
     Broken, Done, Frame, Get, Load, Message, Part, Predict, Put, Ready, Run, Stage, Store, Taught, Teach, Trace,

@@ -1,8 +1,6 @@
-use shatterscope::exec::Input;
-use shatterscope::exec::{self, Buffers, Source};
+use shatterscope::exec::{self, Buffers, Input, Source};
 use shatterscope::kernel::Isa;
-use shatterscope::plan::{Plan, RunLengths};
-use shatterscope::plan::{RunOptions, Schedule};
+use shatterscope::plan::{Plan, RunLengths, RunOptions, Schedule};
 use shatterscope::weights::Seeded;
 use shatterscope::wire::Run;
 use shatterscope::workers::Serial;

@@ -6,11 +6,9 @@ mod network;
 mod run;
 
 use shatterscope::contract::Digest;
-use shatterscope::exec::Input;
-use shatterscope::exec::{Buffers, Run, Source};
+use shatterscope::exec::{Buffers, Input, Run, Source};
 use shatterscope::graph::Graph;
-use shatterscope::plan::RunOptions;
-use shatterscope::plan::{Plan, Storage};
+use shatterscope::plan::{Plan, RunOptions, Storage};
 use shatterscope::workers::Serial;
 use shatterscope_host::pack::{Entry, Net, Packed};
 use shatterscope_host::tensors::{Bundle, Tensor};

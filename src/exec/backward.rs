@@ -10,11 +10,11 @@ use crate::op::{join_backward_branch, join_backward_input};
 use crate::workers::Workers;
 
 /// A backward pass, from the last node to the first one that needs a gradient.
-pub struct Backward<'e, 'a, 'p, K, F, const R: usize, const T: usize> {
+pub struct Backward<'e, 'a, 'p, K, const R: usize, const T: usize> {
     pub(super) memory: &'e mut Memory<'a, K, T>,
     pub(super) room: &'e mut Room<'a>,
     pub(super) passed: Passed,
-    pub(super) sink: Sink<'p, F>,
+    pub(super) sink: Sink<'p>,
     /// Nodes that are left.
     left: u32,
     /// Offsets of the end of those nodes.
@@ -30,14 +30,12 @@ pub struct Backward<'e, 'a, 'p, K, F, const R: usize, const T: usize> {
 const ALL: u32 = u32::MAX;
 const NONE: u32 = u32::MAX - 1;
 
-impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: usize>
-    Backward<'e, 'a, 'p, K, F, R, T>
-{
+impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p, K, R, T> {
     pub(super) fn new(
         memory: &'e mut Memory<'a, K, T>,
         room: &'e mut Room<'a>,
         passed: Passed,
-        sink: Sink<'p, F>,
+        sink: Sink<'p>,
     ) -> Self {
         let plan = memory.plan;
         Self {
@@ -63,7 +61,7 @@ impl<'e, 'a, 'p, K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize
     pub(super) const fn at_node(
         memory: &'e mut Memory<'a, K, T>,
         room: &'e mut Room<'a>,
-        sink: Sink<'p, F>,
+        sink: Sink<'p>,
         node: u32,
         at: At,
     ) -> Self {

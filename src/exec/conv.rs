@@ -43,7 +43,7 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     }
 }
 
-impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: usize> Backward<'_, '_, '_, K, F, R, T> {
+impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
     pub(super) fn conv(&mut self, node: &Node, window: Window, bias: bool) -> bool {
         let (_, shape) = self.at_hand(node);
         let conv = Conv { input: shape.image(), channels: node.shape.channels, window };

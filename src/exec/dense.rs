@@ -50,7 +50,7 @@ fn begin<const T: usize>(biases: &[f32], y: &mut [[f32; T]]) {
     }
 }
 
-impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: usize> Backward<'_, '_, '_, K, F, R, T> {
+impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
     pub(super) fn dense(&mut self, node: &Node, bias: bool) -> bool {
         let i = self.at_hand(node).0;
         let (inputs, outputs) = (self.memory.units(node.x), node.shape.channels as usize);
@@ -88,14 +88,16 @@ impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: u
         let (isa, workers) = (self.room.isa, self.memory.workers);
         let (x, g) = (self.memory.get(from), self.memory.get(of));
         let weights = inputs.wrapping_mul(outputs);
-        if let (Sink::Update(parameters, _, Some(rate)), 1) = (&mut self.sink, T) {
+        if let (Sink::Step(parameters, _, step), 1) = (&mut self.sink, T)
+            && let Some(rate) = step.plain()
+        {
             // One point: a gradient is one product, and no sum.
             let own = parameters.get_mut(at..).unwrap_or_default();
             let (own, biases) = own.split_at_mut_checked(weights).unwrap_or_default();
             if x.len() == from.tile_len {
-                descend(isa, (outputs, inputs), *rate, x, g, own);
+                descend(isa, (outputs, inputs), rate, x, g, own);
                 if bias {
-                    biases.iter_mut().zip(g).take(outputs).for_each(|(bias, g)| *bias -= *rate * g);
+                    biases.iter_mut().zip(g).take(outputs).for_each(|(bias, g)| *bias -= rate * g);
                 }
                 return;
             }

@@ -68,7 +68,7 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     }
 }
 
-impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: usize> Backward<'_, '_, '_, K, F, R, T> {
+impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
     #[inline(never)]
     pub(super) fn relu(&mut self, node: &Node) -> bool {
         let (isa, span) = (self.room.isa, self.memory.gradient(self.at_hand(node).0));

@@ -30,4 +30,5 @@ pub use observer::{Observer, Seen};
 pub use outputs::Outputs;
 pub use points::{Run, Step};
 pub use run::{Batch, Buffers, Executor, Options};
+pub use sink::Update;
 pub use source::Source;

@@ -2,7 +2,7 @@ use super::backward::Backward;
 use super::forward::Passed;
 use super::memory::Memory;
 use super::run::{Room, least};
-use super::sink::Sink;
+use super::sink::{Sink, Update};
 use crate::error::{Buffer, Error, Refusal};
 use crate::train::Step;
 use crate::workers::Workers;
@@ -13,9 +13,6 @@ pub struct Outputs<'e, 'a, K, const R: usize, const T: usize> {
     room: &'e mut Room<'a>,
     passed: Passed,
 }
-
-/// The type of an update function that is never called.
-pub(super) type NoUpdate = fn(usize, &mut [f32], &[f32]);
 
 impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T> {
     pub(super) const fn new(memory: &'e mut Memory<'a, K, T>, room: &'e mut Room<'a>, passed: Passed) -> Self {
@@ -54,7 +51,7 @@ impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T
         self,
         parameters: &'p [f32],
         gradient: &'p mut [f32],
-    ) -> Result<Backward<'e, 'a, 'p, K, NoUpdate, R, T>, Error> {
+    ) -> Result<Backward<'e, 'a, 'p, K, R, T>, Error> {
         let wanted = !gradient.is_empty();
         if wanted {
             least(Buffer::Gradient, gradient.len(), self.memory.plan.parameters_len)?;
@@ -67,12 +64,12 @@ impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T
     ///
     /// # Errors
     /// As [`Outputs::backward`].
-    pub fn backward_with<'p, F: FnMut(usize, &mut [f32], &[f32])>(
+    pub fn backward_with<'p>(
         self,
         parameters: &'p mut [f32],
-        update: F,
-    ) -> Result<Backward<'e, 'a, 'p, K, F, R, T>, Error> {
-        self.begin(Sink::Update(parameters, update, None), true, true)
+        update: &'p mut Update<'p>,
+    ) -> Result<Backward<'e, 'a, 'p, K, R, T>, Error> {
+        self.begin(Sink::Update(parameters, update), true, true)
     }
 
     /// The same with the update rule of an optimiser, whose state is `state`. Gradients are not stored; SGD with batch size 1 in tiles of one point
@@ -83,36 +80,25 @@ impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T
     ///
     /// # Errors
     /// As [`Outputs::backward`].
-    // No alias can name the type of the update.
-    #[expect(clippy::type_complexity)]
     pub fn descend<'p>(
         self,
         parameters: &'p mut [f32],
         state: &'p mut [f32],
         step: &'p Step,
-    ) -> Result<Backward<'e, 'a, 'p, K, impl FnMut(usize, &mut [f32], &[f32]) + use<'p, K, R, T>, R, T>, Error> {
-        let each = step.kept();
-        let need = self.memory.plan.parameters_len.saturating_mul(each as u64);
+    ) -> Result<Backward<'e, 'a, 'p, K, R, T>, Error> {
+        let need = self.memory.plan.parameters_len.saturating_mul(step.kept() as u64);
         least(Buffer::State, state.len(), need)?;
-        let update = move |at: usize, weights: &mut [f32], gradient: &[f32]| {
-            // Nothing wraps: the state is that long.
-            let own = state.get_mut(at.wrapping_mul(each)..).unwrap_or_default();
-            let own = own.get_mut(..weights.len().wrapping_mul(each)).unwrap_or_default();
-            // Cannot fail: all lengths were seen.
-            let _ = step.apply(weights, gradient, own);
-        };
-        let plain = step.plain();
-        self.begin(Sink::Update(parameters, update, plain), true, plain.is_none())
+        self.begin(Sink::Step(parameters, state, step), true, step.plain().is_none())
     }
 
     // Out of line: a small stack does not hold it during the pass.
     #[inline(never)]
-    fn begin<'p, F: FnMut(usize, &mut [f32], &[f32])>(
+    fn begin<'p>(
         mut self,
-        sink: Sink<'p, F>,
+        sink: Sink<'p>,
         of_parameters: bool,
         stored: bool,
-    ) -> Result<Backward<'e, 'a, 'p, K, F, R, T>, Error> {
+    ) -> Result<Backward<'e, 'a, 'p, K, R, T>, Error> {
         let plan = self.memory.plan;
         if !plan.want().backward() || (of_parameters && !plan.want().parameters()) {
             return Err(Error::Refused(Refusal::Want));

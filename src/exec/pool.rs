@@ -41,7 +41,7 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     }
 }
 
-impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: usize> Backward<'_, '_, '_, K, F, R, T> {
+impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
     #[inline(never)]
     pub(super) fn average_pool(&mut self, node: &Node, window: Window) -> bool {
         let (_, shape) = self.at_hand(node);

@@ -23,7 +23,7 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     }
 }
 
-impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: usize> Backward<'_, '_, '_, K, F, R, T> {
+impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
     pub(super) fn prelu(&mut self, node: &Node) -> bool {
         let at = self.take(node.shape.channels as usize);
         let finite = if self.wants(node.x) { self.prelu_operand(node, at) } else { self.is_finite() };

@@ -1,23 +1,28 @@
+use crate::train::Step;
 use crate::workers::Workers;
 use core::ops::Range;
 
 /// Outputs whose weight gradients one worker does at a time.
 pub(super) const PART: usize = 12;
 
-/// What becomes of gradients of parameters.
-pub(super) enum Sink<'p, F> {
+/// `update(index of the first, parameters, gradients)`: changes parameters.
+pub type Update<'p> = dyn FnMut(usize, &mut [f32], &[f32]) + 'p;
+
+/// What becomes of gradients of parameters. One type for all, so that the backward pass is compiled once.
+pub(super) enum Sink<'p> {
     /// They are added to a buffer as long as the parameters; an empty one takes none.
     Buffer(&'p [f32], &'p mut [f32]),
-    /// They change the parameters at once: `f(index of the first, parameters, gradients)`. With a rate that is plain descent, which may
-    /// be done without them.
-    Update(&'p mut [f32], F, Option<f32>),
+    /// The caller changes the parameters by them.
+    Update(&'p mut [f32], &'p mut Update<'p>),
+    /// The rule of an optimiser with its state changes the parameters. Plain descent may be done without them.
+    Step(&'p mut [f32], &'p mut [f32], &'p Step),
 }
 
-impl<F: FnMut(usize, &mut [f32], &[f32])> Sink<'_, F> {
+impl Sink<'_> {
     pub fn parameters(&self) -> &[f32] {
         match self {
             Sink::Buffer(parameters, _) => parameters,
-            Sink::Update(parameters, ..) => parameters,
+            Sink::Update(parameters, _) | Sink::Step(parameters, ..) => parameters,
         }
     }
 
@@ -30,14 +35,28 @@ impl<F: FnMut(usize, &mut [f32], &[f32])> Sink<'_, F> {
     pub fn with(&mut self, at: Range<usize>, scratch: &mut [f32], add: impl FnOnce(&mut [f32])) {
         match self {
             Sink::Buffer(_, gradient) => add(gradient.get_mut(at).unwrap_or_default()),
-            Sink::Update(parameters, update, _) => {
-                let gradient = scratch.get_mut(..at.len()).unwrap_or_default();
-                gradient.fill(0.0);
-                add(gradient);
+            Sink::Update(parameters, update) => {
+                let gradient = summed(scratch, at.len(), add);
                 update(at.start, parameters.get_mut(at).unwrap_or_default(), gradient);
+            }
+            Sink::Step(parameters, state, step) => {
+                let gradient = summed(scratch, at.len(), add);
+                // Nothing wraps: the state is that long.
+                let each = step.kept();
+                let own = state.get_mut(at.start.wrapping_mul(each)..at.end.wrapping_mul(each)).unwrap_or_default();
+                // Cannot fail: all lengths were checked.
+                let _ = step.apply(parameters.get_mut(at).unwrap_or_default(), gradient, own);
             }
         }
     }
+}
+
+/// So many gradients, from zeros.
+fn summed(scratch: &mut [f32], len: usize, add: impl FnOnce(&mut [f32])) -> &[f32] {
+    let gradient = scratch.get_mut(..len).unwrap_or_default();
+    gradient.fill(0.0);
+    add(gradient);
+    gradient
 }
 
 /// Rows of `each` elements, as many at a time as `capacity` holds: all, or whole multiples of `group` where that many fit.

@@ -35,7 +35,7 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// [`Error::Refused`] with [`Refusal::Points`], [`Refusal::Tile`] or [`Refusal::Slice`] for options out of range, [`Refusal::Want`] if the
-    /// plan was made for another [`Want`] than [`RunOptions::want`], and [`Refusal::TooLarge`].
+    /// plan was made for another [`Want`](super::Want) than [`RunOptions::want`], and [`Refusal::TooLarge`].
     pub const fn run(&self, options: &RunOptions, tile: u32) -> Result<RunLengths, Error> {
         if options.points == 0 || options.points > 1 << 24 {
             return Err(Error::Refused(Refusal::Points));

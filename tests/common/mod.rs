@@ -6,13 +6,11 @@ pub use golden::{case_of, goldens};
 
 use shatterscope::Error;
 use shatterscope::contract::Digest;
-use shatterscope::exec::Input;
-use shatterscope::exec::{self, Buffers, Source};
+use shatterscope::exec::{self, Buffers, Input, Source};
 use shatterscope::graph::Graph;
 use shatterscope::kernel::Isa;
 use shatterscope::math::Math;
-use shatterscope::plan::Plan;
-use shatterscope::plan::{Derivative, RunOptions, Schedule, Statistics};
+use shatterscope::plan::{Derivative, Plan, RunOptions, Schedule, Statistics};
 use shatterscope::probe::Grid;
 use shatterscope::random::Normal;
 use shatterscope::spec::Spec;

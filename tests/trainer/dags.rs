@@ -161,13 +161,13 @@ pub(super) fn run<const R: usize, const T: usize>(case: &Case, plan: &Plan, orde
         };
         let now = if how.update {
             let before = case.parameters.clone();
-            let update = |at: usize, weights: &mut [f32], of_weights: &[f32]| {
+            let mut update = |at: usize, weights: &mut [f32], of_weights: &[f32]| {
                 for (i, (weight, g)) in weights.iter_mut().zip(of_weights).enumerate() {
                     assert_eq!(*weight, before[at + i], "parameter {} twice", at + i);
                     (*weight, gradient[at + i]) = (*weight - 0.015625 * g, *g);
                 }
             };
-            of_inputs(outputs.backward_with(&mut parameters, update).unwrap().run().unwrap())
+            of_inputs(outputs.backward_with(&mut parameters, &mut update).unwrap().run().unwrap())
         } else {
             of_inputs(outputs.backward(&parameters, &mut gradient).unwrap().run().unwrap())
         };

@@ -222,7 +222,8 @@ fn seeds_that_are_not_finite_do_not_reach_a_parameter() {
         let mut executor = Executor::<_, 4, 4>::new(&plan, &Order::InTurn, OPTIONS, room.buffers()).unwrap();
         let outputs = seeded(&mut executor, &task, (planned.output(), POINTS), &mut []);
         let mut parameters = task.parameters.clone();
-        let backward = outputs.backward_with(&mut parameters, |at, _, _| panic!("{name}: parameter {at}"));
+        let mut update = |at: usize, _: &mut [f32], _: &[f32]| panic!("{name}: parameter {at}");
+        let backward = outputs.backward_with(&mut parameters, &mut update);
         assert!(backward.unwrap().run().is_err());
     }
 }
@@ -243,7 +244,8 @@ fn layers_before_a_fault_have_not_moved() {
     let mut running = task.running.clone();
     let outputs = seeded(&mut executor, &task, (graph.output(), POINTS), &mut running);
     let (mut parameters, mut touched) = (task.parameters.clone(), Vec::new());
-    let mut way = outputs.backward_with(&mut parameters, |at, weights, _| touched.push((at, weights.len()))).unwrap();
+    let mut update = |at: usize, weights: &mut [f32], _: &[f32]| touched.push((at, weights.len()));
+    let mut way = outputs.backward_with(&mut parameters, &mut update).unwrap();
     let told = loop {
         match way.step() {
             Ok(more) => assert!(more, "the fault was not found"),
@@ -305,7 +307,7 @@ fn lengths_are_checked_by_name() {
         Some(short(Buffer::Parameters, parameters))
     );
     let told = seeded(&mut executor, &task, ends, &mut [])
-        .backward_with(&mut moved.parameters[1..], |_, _, _| panic!("updated"))
+        .backward_with(&mut moved.parameters[1..], &mut |_, _, _| panic!("updated"))
         .err();
     assert_eq!(told, Some(short(Buffer::Parameters, parameters)));
     let mut gradient = vec![0.0; parameters - 1];

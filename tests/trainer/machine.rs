@@ -316,7 +316,7 @@ pub fn run<const R: usize, const T: usize>(task: &Task, order: &Order, how: How)
             assert_eq!(how.cuts.len(), 1);
             let mut seen = vec![false; task.parameters.len()];
             let gradients = passed
-                .backward_with(&mut parameters, |at, weights, gradient| {
+                .backward_with(&mut parameters, &mut |at, weights, gradient| {
                     assert_eq!(weights.len(), gradient.len());
                     assert!(!weights.is_empty());
                     for (i, (weight, g)) in weights.iter_mut().zip(gradient).enumerate() {

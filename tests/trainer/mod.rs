@@ -3,6 +3,7 @@
 mod bits;
 mod dags;
 mod descend;
+mod examples;
 mod faults;
 mod inference;
 mod init;

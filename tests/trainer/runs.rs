@@ -5,12 +5,10 @@ use super::tangents::tangents;
 use super::walk::{Case, Walk, turned};
 use super::workers::Order;
 use shatterscope::Pass;
-use shatterscope::exec::{Buffers, Run, Source};
-use shatterscope::exec::{Input, Observer, Seen};
+use shatterscope::exec::{Buffers, Input, Observer, Run, Seen, Source};
 use shatterscope::graph::{Graph, Node};
 use shatterscope::kernel::Isa;
-use shatterscope::plan::{Derivative, RunOptions, Schedule, Statistics};
-use shatterscope::plan::{Plan, Want};
+use shatterscope::plan::{Derivative, Plan, RunOptions, Schedule, Statistics, Want};
 use shatterscope::spec::{Family, Norm, Readout, Spec};
 
 /// `[point][unit]` of several values side by side.
@@ -55,55 +53,60 @@ fn run<const R: usize, const T: usize>(
 fn runs_have_the_bits_of_the_plain_loops() {
     for number in 0..250 {
         let mut draw = Draw(0, 3_000_000 + number);
-        let case = Case { mode: Mode::Probing, ..Case::new(&mut draw, number % 4 > 0) };
-        let graph = Graph::new(&case.nodes).unwrap();
-        let (first, resident) = (draw.below(case.points as u32), draw.below(case.points as u32 + 1));
-        let count = 1 + draw.below(case.points as u32 - first);
-        let order = &[Order::InTurn, Order::Reverse, Order::Threads][number as usize % 3];
-        let of_outputs = beside(case.points, case.seeds.iter().map(|(_, seed)| seed.as_slice()));
-        let of_inputs = beside(case.points, case.inputs.iter().map(Vec::as_slice));
-        // The wanted points of `[point][unit]`.
-        let wanted = |x: &[f32]| {
-            let each = x.len() / case.points;
-            bits(&x[first as usize * each..(first + count) as usize * each])
-        };
-        for statistics in [Statistics::Detached, Statistics::Full] {
-            let full = statistics == Statistics::Full;
-            let (walk, spans) = Walk::values(&case, !full);
-            let outcome = Walk::run(&case, !full);
-            let by_point = |x: &Vec<u32>| x.iter().map(|x| f32::from_bits(*x)).collect::<Vec<_>>();
-            let outputs: Vec<_> = outcome.outputs.iter().map(by_point).collect();
-            let gradients: Vec<_> = outcome.inputs.iter().map(|x| by_point(x.as_ref().unwrap())).collect();
-            let moved = tangents(&case, &walk, &spans, &case.inputs, full).0;
-            let moved: Vec<_> =
-                graph.outputs().map(|i| &moved[i as usize]).map(|t| turned(t, t.len() / case.points)).collect();
-            let outputs = wanted(&beside(case.points, outputs.iter().map(Vec::as_slice)));
-            let reverse = wanted(&beside(case.points, gradients.iter().map(Vec::as_slice)));
-            let forward = wanted(&beside(case.points, moved.iter().map(Vec::as_slice)));
-            for (derivative, seed, expected) in
-                [(Derivative::Reverse, &of_outputs, &reverse), (Derivative::Forward, &of_inputs, &forward)]
-            {
-                for schedule in [Schedule::WholeBatch, Schedule::Blocks { resident }] {
-                    let isa = Isa::ALL[number as usize % Isa::ALL.len()];
-                    let options = RunOptions {
-                        first,
-                        count,
-                        derivative,
-                        statistics,
-                        schedule,
-                        isa,
-                        ..RunOptions::new(case.points as u32)
-                    };
-                    let planned = Planned::of(case.nodes.clone(), options.want()).unwrap();
-                    let work = (&seed[..], [1, 300, u64::MAX][number as usize % 3], number as usize % 50);
-                    for (tile, [ours, derivative]) in [
-                        ("1x1", run::<1, 1>(&case, &planned, order, options, work)),
-                        ("4x4", run::<4, 4>(&case, &planned, order, options, work)),
-                        ("5x16", run::<5, 16>(&case, &planned, order, options, work)),
-                    ] {
-                        assert_eq!(ours, outputs, "graph {number}, {tile}, {options:?}: {:?}", case.nodes);
-                        assert_eq!(&derivative, expected, "graph {number}, {tile}, {options:?}: {:?}", case.nodes);
-                    }
+        compare(&Case { mode: Mode::Probing, ..Case::new(&mut draw, number % 4 > 0) }, number, &mut draw);
+    }
+}
+
+/// Runs of a graph, both modes, in all schedules, with the definition. `number` chooses the instruction set, the order of the workers and the
+/// budget.
+pub(super) fn compare(case: &Case, number: u32, draw: &mut Draw) {
+    let graph = Graph::new(&case.nodes).unwrap();
+    let (first, resident) = (draw.below(case.points as u32), draw.below(case.points as u32 + 1));
+    let count = 1 + draw.below(case.points as u32 - first);
+    let order = &[Order::InTurn, Order::Reverse, Order::Threads][number as usize % 3];
+    let of_outputs = beside(case.points, case.seeds.iter().map(|(_, seed)| seed.as_slice()));
+    let of_inputs = beside(case.points, case.inputs.iter().map(Vec::as_slice));
+    // The wanted points of `[point][unit]`.
+    let wanted = |x: &[f32]| {
+        let each = x.len() / case.points;
+        bits(&x[first as usize * each..(first + count) as usize * each])
+    };
+    for statistics in [Statistics::Detached, Statistics::Full] {
+        let full = statistics == Statistics::Full;
+        let (walk, spans) = Walk::values(case, !full);
+        let outcome = Walk::run(case, !full);
+        let by_point = |x: &Vec<u32>| x.iter().map(|x| f32::from_bits(*x)).collect::<Vec<_>>();
+        let outputs: Vec<_> = outcome.outputs.iter().map(by_point).collect();
+        let gradients: Vec<_> = outcome.inputs.iter().map(|x| by_point(x.as_ref().unwrap())).collect();
+        let moved = tangents(case, &walk, &spans, &case.inputs, full).0;
+        let moved: Vec<_> =
+            graph.outputs().map(|i| &moved[i as usize]).map(|t| turned(t, t.len() / case.points)).collect();
+        let outputs = wanted(&beside(case.points, outputs.iter().map(Vec::as_slice)));
+        let reverse = wanted(&beside(case.points, gradients.iter().map(Vec::as_slice)));
+        let forward = wanted(&beside(case.points, moved.iter().map(Vec::as_slice)));
+        for (derivative, seed, expected) in
+            [(Derivative::Reverse, &of_outputs, &reverse), (Derivative::Forward, &of_inputs, &forward)]
+        {
+            for schedule in [Schedule::WholeBatch, Schedule::Blocks { resident }] {
+                let isa = Isa::ALL[number as usize % Isa::ALL.len()];
+                let options = RunOptions {
+                    first,
+                    count,
+                    derivative,
+                    statistics,
+                    schedule,
+                    isa,
+                    ..RunOptions::new(case.points as u32)
+                };
+                let planned = Planned::of(case.nodes.clone(), options.want()).unwrap();
+                let work = (&seed[..], [1, 300, u64::MAX][number as usize % 3], number as usize % 50);
+                for (tile, [ours, derivative]) in [
+                    ("1x1", run::<1, 1>(case, &planned, order, options, work)),
+                    ("4x4", run::<4, 4>(case, &planned, order, options, work)),
+                    ("5x16", run::<5, 16>(case, &planned, order, options, work)),
+                ] {
+                    assert_eq!(ours, outputs, "graph {number}, {tile}, {options:?}: {:?}", case.nodes);
+                    assert_eq!(&derivative, expected, "graph {number}, {tile}, {options:?}: {:?}", case.nodes);
                 }
             }
         }

@@ -177,7 +177,9 @@ fn scratch_for_plain_descent_is_refused_to_others() {
     let rule = DECAYED.step(RATE, &mut Powers::new()).unwrap();
     assert_eq!(seeded(&mut executor, &task, ends, &mut []).descend(&mut parameters, &mut [], &rule).err(), short);
     assert_eq!(
-        seeded(&mut executor, &task, ends, &mut []).backward_with(&mut parameters, |_, _, _| panic!("updated")).err(),
+        seeded(&mut executor, &task, ends, &mut [])
+            .backward_with(&mut parameters, &mut |_, _, _| panic!("updated"))
+            .err(),
         short
     );
     assert_eq!(parameters, task.parameters);

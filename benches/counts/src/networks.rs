@@ -1,12 +1,10 @@
 //! Runs over points: each kind of operation in both directions, and whole gradients.
 use crate::count;
 use shatterscope::contract::Digest;
-use shatterscope::exec::{Buffers, Run, Source};
-use shatterscope::exec::{Observer, Seen};
+use shatterscope::exec::{Buffers, Observer, Run, Seen, Source};
 use shatterscope::graph::Op;
 use shatterscope::kernel::Isa;
-use shatterscope::plan::{Plan, RunLengths};
-use shatterscope::plan::{RunOptions, Statistics};
+use shatterscope::plan::{Plan, RunLengths, RunOptions, Statistics};
 use shatterscope::probe::Grid;
 use shatterscope::spec::{Norm, Spec};
 use shatterscope::weights::{Block, Seeded};

@@ -62,10 +62,10 @@ fn run<const R: usize, const T: usize>(plan: &Plan) -> Result<(), Error> {
         black_box(gradients.input(input));
     }
     let outputs = passed(executor.begin(black_box(5))?, slice(&parameters))?;
-    let update = |at: usize, weights: &mut [f32], gradient: &[f32]| {
+    let mut update = |at: usize, weights: &mut [f32], gradient: &[f32]| {
         black_box((at, weights, gradient));
     };
-    black_box(outputs.backward_with(buffer(&mut parameters), update)?.run()?.input(black_box(0)));
+    black_box(outputs.backward_with(buffer(&mut parameters), &mut update)?.run()?.input(black_box(0)));
     let settings = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm };
     let rule = black_box(settings).step(black_box(0.1), &mut Powers::new())?;
     let outputs = passed(executor.begin(black_box(5))?, slice(&parameters))?;

@@ -6,9 +6,12 @@ use shatterscope::op::Window;
 
 pub fn everything() {
     built();
-    let facts: Result<Facts, Error> =
-        black_box(Op::Crelu).facts(black_box(Shape::vector(3)), black_box(Shape::vector(3)));
-    black_box(facts.is_ok_and(|facts| facts.parameters_len() > 0));
+    for example in black_box(Op::EXAMPLES) {
+        let (op, x) = black_box((example.op, example.operand));
+        let facts: Result<Facts, Error> = op.facts(x, x);
+        black_box(facts.is_ok_and(|facts| facts.parameters_len() > 0));
+        black_box((op.backward(x, black_box(4)), op.name(), op.norm(), op.is_input(), op.is_binary()));
+    }
 }
 
 fn built() {

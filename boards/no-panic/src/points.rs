@@ -1,11 +1,9 @@
 //! Runs over sets of points: graphs as words and in closed form, weights stored and drawn.
 use crate::{buffer, slice};
 use core::hint::black_box;
-use shatterscope::exec::{Buffers, Run, Source};
-use shatterscope::exec::{Input, Observer, Seen};
+use shatterscope::exec::{Buffers, Input, Observer, Run, Seen, Source};
 use shatterscope::graph::{Graph, NodeWords};
-use shatterscope::plan::RunOptions;
-use shatterscope::plan::{Cursor, Plan, Want};
+use shatterscope::plan::{Cursor, Plan, RunOptions, Want};
 use shatterscope::spec::Spec;
 use shatterscope::weights::Seeded;
 use shatterscope::workers::Serial;

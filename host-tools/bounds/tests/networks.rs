@@ -2,8 +2,7 @@
 use shatterscope::contract::Digest;
 use shatterscope::exec::{Buffers, Run, Source};
 use shatterscope::kernel::Isa;
-use shatterscope::plan::Plan;
-use shatterscope::plan::{RunOptions, Schedule, Statistics};
+use shatterscope::plan::{Plan, RunOptions, Schedule, Statistics};
 use shatterscope::probe::Grid;
 use shatterscope::spec::{Family, Norm, Spec};
 use shatterscope::weights::Seeded;

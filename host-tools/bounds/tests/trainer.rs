@@ -83,8 +83,9 @@ fn run<const R: usize, const T: usize>(isa: Isa, count: usize) -> [Vec<u32>; 3] 
     let outputs = by_point(passed.output(last).unwrap());
     let (_, g, tile_len) = passed.output_and_gradient(last).unwrap();
     fill(g, tile_len, &values(count * 3, 2));
-    let step = |_, weights: &mut [f32], gradient: &[f32]| weights.iter_mut().zip(gradient).for_each(|(w, g)| *w -= g);
-    let gradients = passed.backward_with(&mut parameters, step).unwrap().run().unwrap();
+    let mut step =
+        |_: usize, weights: &mut [f32], gradient: &[f32]| weights.iter_mut().zip(gradient).for_each(|(w, g)| *w -= g);
+    let gradients = passed.backward_with(&mut parameters, &mut step).unwrap().run().unwrap();
     let back = by_point(gradients.input(0).unwrap());
     [outputs, back, bits(&[&parameters[..], &running].concat())]
 }

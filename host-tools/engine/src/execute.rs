@@ -6,11 +6,9 @@ use crate::slices::sliced;
 use crate::{Aligned, Run, Share, Threads, float_mode};
 use shatterscope::Fault;
 use shatterscope::contract::Digest;
-use shatterscope::exec::{self, Buffers, Source};
-use shatterscope::exec::{Input, Observer};
+use shatterscope::exec::{self, Buffers, Input, Observer, Source};
 use shatterscope::kernel::Tiled;
-use shatterscope::plan::Plan;
-use shatterscope::plan::RunOptions;
+use shatterscope::plan::{Plan, RunOptions};
 use shatterscope::spec::Spec;
 
 /// Runs with the register tile that suits the kernel and the number of points: R rows of weights by T points.

@@ -273,7 +273,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         } else {
             let mut clipped = Vec::new();
             outputs
-                .backward_with(parameters, |at, weights, gradient| {
+                .backward_with(parameters, &mut |at, weights, gradient| {
                     squares.add(at, gradient);
                     let mut gradient = gradient;
                     if limits.value > 0.0 {

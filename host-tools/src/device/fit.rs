@@ -2,8 +2,7 @@
 use crate::spec::Spec;
 use crate::{Failure, Result};
 use shatterscope::graph::Graph;
-use shatterscope::plan::Schedule;
-use shatterscope::plan::{Plan, RunLengths};
+use shatterscope::plan::{Plan, RunLengths, Schedule};
 use shatterscope::spec::Norm;
 use shatterscope::weights::Seeded;
 use shatterscope::wire::{Part, Run};

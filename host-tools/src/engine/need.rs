@@ -3,8 +3,7 @@ use super::Engine;
 use crate::spec::{Init, Normal, Spec};
 use crate::weights::{dense_layers, drawing_len, weights_len};
 use crate::{Result, limits};
-use shatterscope::plan::Plan;
-use shatterscope::plan::RunOptions;
+use shatterscope::plan::{Plan, RunOptions};
 use shatterscope::weights::{Dense, Role};
 use shatterscope_engine::Share;
 

@@ -9,7 +9,7 @@ use crate::op::through_batch;
 use crate::plan::Sums;
 use crate::workers::Workers;
 
-impl<K: Workers, F: FnMut(usize, &mut [f32], &[f32]), const R: usize, const T: usize> Backward<'_, '_, '_, K, F, R, T> {
+impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
     pub(in super::super) fn norm(&mut self, node: &Node) -> bool {
         let Some(norm) = node.op.norm() else { return false };
         let channels = node.shape.channels as usize;

@@ -17,8 +17,7 @@ use crate::error::{Buffer, Error, Fault, Pass};
 use crate::exec::{Input, Observer, Seen};
 use crate::graph::Node;
 use crate::math::is_finite;
-use crate::plan::RunOptions;
-use crate::plan::{Cursor, Due, Plan, RunLengths, Sweep};
+use crate::plan::{Cursor, Due, Plan, RunLengths, RunOptions, Sweep};
 use crate::workers::Workers;
 
 /// A resumable run of a graph over a set of points: computes the outputs and their derivative with respect to the inputs.

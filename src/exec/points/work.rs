@@ -3,7 +3,6 @@ use super::super::backward::Backward;
 use super::super::drawn::Product;
 use super::super::forward::{Forward, Mode};
 use super::super::norm::{Swept, Target};
-use super::super::outputs::NoUpdate;
 use super::super::sink::Sink;
 use super::super::source::Source;
 use super::Run;
@@ -65,9 +64,8 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             Source::Stored(parameters) => parameters,
             Source::Seeded(_) => &[],
         };
-        let sink: Sink<'_, NoUpdate> = Sink::Buffer(parameters, &mut []);
-        let mut pass =
-            Backward::<_, _, R, T>::at_node(&mut self.memory, &mut self.room, sink, self.cursor.node, self.at);
+        let sink = Sink::Buffer(parameters, &mut []);
+        let mut pass = Backward::<_, R, T>::at_node(&mut self.memory, &mut self.room, sink, self.cursor.node, self.at);
         let finite = pass.propagate(node);
         self.at = pass.at;
         let finite = finite || (node.op.is_binary() && self.is_branch_finite(node));

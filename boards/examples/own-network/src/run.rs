@@ -1,9 +1,7 @@
 //! The run itself, apart from any board: a test runs this very file on the desktop.
 use super::network::{GRAPH, PARAMETERS};
-use shatterscope::exec::Input;
-use shatterscope::exec::{Buffers, Run, Source};
-use shatterscope::plan::RunOptions;
-use shatterscope::plan::{Plan, RunLengths, Storage, place};
+use shatterscope::exec::{Buffers, Input, Run, Source};
+use shatterscope::plan::{Plan, RunLengths, RunOptions, Storage, place};
 use shatterscope::workers::Serial;
 
 pub const POINTS: usize = 4;

@@ -3,8 +3,7 @@ use super::{Identity, LinkError};
 use shatterscope::Fault;
 use shatterscope::Pass;
 use shatterscope::graph::{Graph, Node};
-use shatterscope::plan::Derivative;
-use shatterscope::plan::Plan;
+use shatterscope::plan::{Derivative, Plan};
 use shatterscope::wire::{Done, Part, Run};
 
 /// More ticks than this no clock has counted: 2^56 at 4 GHz are half a year.

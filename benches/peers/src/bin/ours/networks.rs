@@ -1,9 +1,7 @@
 //! The gradient of the paper's networks: by the core on buffers that stand ready, and by the desktop engine as a library.
-use shatterscope::exec::Input;
-use shatterscope::exec::{Buffers, Run, Source};
+use shatterscope::exec::{Buffers, Input, Run, Source};
 use shatterscope::kernel::{Isa, Tiled};
-use shatterscope::plan::Plan;
-use shatterscope::plan::RunOptions;
+use shatterscope::plan::{Plan, RunOptions};
 use shatterscope::workers::{Serial, Workers};
 use shatterscope_host::engine::{self, Aligned, Engine, Threads};
 use shatterscope_host::spec::{Norm, Overrides, Spec};

@@ -1,8 +1,7 @@
 //! The core on buffers that stand ready, with the desktop engine's schedule.
 use shatterscope::exec::{Buffers, Run, Source};
 use shatterscope::kernel::Isa;
-use shatterscope::plan::Plan;
-use shatterscope::plan::{RunOptions, Schedule};
+use shatterscope::plan::{Plan, RunOptions, Schedule};
 use shatterscope::probe::Grid;
 use shatterscope::workers::Serial;
 

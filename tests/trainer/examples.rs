@@ -1,0 +1,102 @@
+//! Each operation of the list alone in a graph: a new one is tested here as soon as it has an entry.
+use super::dags::Draw;
+use super::machine::{Mode, Planned, values};
+use super::runs::compare;
+use super::tangents::tangents;
+use super::walk::{Case, Walk, turned};
+use shatterscope::graph::{Builder, Node, Op};
+use shatterscope::op::Example;
+use shatterscope::plan::Want;
+
+/// The operation behind an input for each operand.
+fn nodes_of(example: &Example) -> Vec<Node> {
+    let mut nodes = vec![Node::EMPTY; 3];
+    let mut g = Builder::new(&mut nodes);
+    let x = g.input(example.operand);
+    let y = if example.op.is_binary() { g.input(example.operand) } else { x };
+    g.layer(1);
+    let value = g.push(example.op, x, y);
+    let len = g.finish(&[value]).unwrap().len();
+    nodes.truncate(len);
+    nodes
+}
+
+fn case_of(example: &Example, points: usize) -> Case {
+    let nodes = nodes_of(example);
+    let planned = Planned::of(nodes.clone(), Want::Gradients).unwrap();
+    let plan = planned.plan();
+    let units = |i: usize| nodes[i].shape.units().unwrap() as usize;
+    let last = nodes.len() - 1;
+    // No operand is near the bend of a rectifier.
+    let away = |x: f32| if x < 0.0 { x - 0.1 } else { x + 0.1 };
+    Case {
+        points,
+        mode: Mode::Probing,
+        parameters: values(plan.parameters_len as usize, 3),
+        running: values(plan.running_len as usize, 4),
+        inputs: (0..last).map(|i| values(units(i) * points, 5 + i).into_iter().map(away).collect()).collect(),
+        seeds: vec![(last as u32, values(units(last) * points, 9))],
+        nodes,
+    }
+}
+
+fn all() -> impl Iterator<Item = &'static Example> {
+    Op::EXAMPLES.iter().filter(|example| !example.op.is_input())
+}
+
+#[test]
+fn operations_have_the_bits_of_their_plain_loops() {
+    for (i, example) in all().enumerate() {
+        for points in [1, 3, 16, 21] {
+            let number = i as u32 + points as u32;
+            compare(&case_of(example, points), number, &mut Draw(0, 6_000_000 + number));
+        }
+    }
+}
+
+/// Forward against reverse mode, and both against differences of the values: the statistics of norms are differentiated.
+#[test]
+fn derivatives_of_operations_are_derivatives() {
+    const STEP: f32 = 1.0 / 1024.0;
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+    for example in all() {
+        let case = case_of(example, 5);
+        let (walk, spans) = Walk::values(&case, false);
+        let (reverse, _) = Walk::both(&case, false);
+        let along: Vec<_> = case.inputs.iter().map(|x| values(x.len(), 77)).collect();
+        let (moved, _) = tangents(&case, &walk, &spans, &along, true);
+        let seed = turned(&case.seeds[0].1, case.points);
+        let forward = dot(&seed, moved.last().unwrap());
+        let gradients = reverse.gradients.iter().zip(&along);
+        let back: f64 = gradients.map(|(g, along)| dot(g.as_ref().unwrap(), &turned(along, case.points))).sum();
+        let size = dot(&seed, &seed).sqrt();
+        assert!((forward - back).abs() < 1e-5 * size, "{:?}: {forward} forward, {back} in reverse", example.op);
+        let at = |step: f32| {
+            let moved = |(x, along): (&Vec<f32>, &Vec<f32>)| x.iter().zip(along).map(|(x, v)| x + step * v).collect();
+            let inputs = case.inputs.iter().zip(&along).map(moved).collect();
+            let case = Case { inputs, nodes: case.nodes.clone(), ..case_of(example, 5) };
+            dot(&seed, Walk::values(&case, false).0.values.last().unwrap())
+        };
+        let difference = (at(STEP) - at(-STEP)) / (2.0 * f64::from(STEP));
+        assert!((forward - difference).abs() < 2e-3 * size, "{:?}: {forward}, differences {difference}", example.op);
+    }
+}
+
+#[test]
+fn operations_have_names_and_words_of_their_own() {
+    let mut names = Vec::new();
+    for example in Op::EXAMPLES {
+        assert!(!names.contains(&example.op.name()), "{}", example.op.name());
+        names.push(example.op.name());
+    }
+    for node in all().flat_map(nodes_of) {
+        let words = node.to_words();
+        assert_eq!(Node::from_words(&words), Some(node));
+        // Each word counts: no other number is read as the same node.
+        for i in 0..words.len() {
+            let mut other = words;
+            other[i] ^= 1;
+            assert_ne!(Node::from_words(&other), Some(node), "word {i} of {node:?}");
+        }
+    }
+}
