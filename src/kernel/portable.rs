@@ -8,10 +8,10 @@ pub fn chain<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]], y: &
     let (groups, rest) = y.as_chunks_mut::<R>();
     let Some((whole, tail)) = panel.split_at_checked(groups.len() * R * columns) else { return };
     for (w, y) in whole.chunks_exact((R * columns).max(1)).zip(groups) {
-        rows::<R, T>(w.as_chunks::<R>().0.iter(), x, y);
+        rows::<R, T>(w.as_chunks::<R>().0, x, y);
     }
     for (w, y) in tail.chunks_exact(columns).zip(rest) {
-        rows::<1, T>(w.as_chunks::<1>().0.iter(), x, core::array::from_mut(y));
+        rows::<1, T>(w.as_chunks::<1>().0, x, core::array::from_mut(y));
     }
 }
 
@@ -31,12 +31,20 @@ pub fn chain_matrix<const R: usize, const T: usize>(w: Matrix, x: &[[f32; T]], y
 /// R rows of a matrix where it stands.
 #[inline(always)]
 fn rows_of<const R: usize, const T: usize>(w: Matrix, row: usize, x: &[[f32; T]], y: &mut [[f32; T]; R]) {
+    let mut sums = *y;
     if w.transposed {
         // The weights of a column are neighbours.
         let columns = w.data.get(row..).unwrap_or_default().chunks(w.stride.max(1));
-        return rows::<R, T>(columns.map_while(|column| column.first_chunk::<R>()), x, y);
+        for (weights, x) in columns.map_while(|column| column.first_chunk::<R>()).zip(x) {
+            for (sums, &weight) in sums.iter_mut().zip(weights) {
+                for (sum, &x) in sums.iter_mut().zip(x) {
+                    *sum += weight * x;
+                }
+            }
+        }
+        *y = sums;
+        return;
     }
-    let mut sums = *y;
     for (k, x) in x.iter().enumerate() {
         for (lane, sums) in sums.iter_mut().enumerate() {
             let weight = w.at(row + lane, k);
@@ -50,13 +58,9 @@ fn rows_of<const R: usize, const T: usize>(w: Matrix, row: usize, x: &[[f32; T]]
 
 /// R rows by T points whose sums stay in registers.
 #[inline(always)]
-fn rows<'w, const R: usize, const T: usize>(
-    w: impl Iterator<Item = &'w [f32; R]>,
-    x: &[[f32; T]],
-    y: &mut [[f32; T]; R],
-) {
+fn rows<const R: usize, const T: usize>(w: &[[f32; R]], x: &[[f32; T]], y: &mut [[f32; T]; R]) {
     let mut sums = *y;
-    for (w, x) in w.zip(x) {
+    for (w, x) in w.iter().zip(x) {
         for (sums, &w) in sums.iter_mut().zip(w) {
             for (sum, &x) in sums.iter_mut().zip(x) {
                 *sum += w * x;

@@ -333,7 +333,8 @@ proptest! {
                 Ok(plan) => plan,
                 Err(told) => {
                     prop_assert_eq!(told, Error::Refused(Refusal::TooLarge));
-                    prop_assert!(parameters > u32::MAX.into());
+                    // A batch norm keeps three rows of statistics for its gradient.
+                    prop_assert!(parameters.max(3 * channels) > u32::MAX.into());
                     continue;
                 }
             };
