@@ -49,7 +49,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Of so many elements those that are copied when the tiles of a value move apart: all but the first tile.
+    /// The elements that are copied when the tiles of a value are spread to longer ones: all but those of the first tile.
     fn spread(&self, elements: f64, tiles: u64) -> f64 {
         elements * (tiles - 1) as f64 / tiles as f64
     }
@@ -165,7 +165,7 @@ impl Walk<'_> {
         self.pass_on(unit, elements, work);
     }
 
-    /// Hands so many elements of a gradient to the operand: adds them if a later node has written before.
+    /// Adds the work of passing a gradient of `elements` elements to the operand: they are added if a later node has written it before.
     fn pass_on(&self, unit: &Unit, elements: f64, work: &mut Work) {
         let first = |operand: Node| operand.last_use == unit.cursor.node;
         if self.plan.graph().node(unit.node.x).is_some_and(first) {
