@@ -475,6 +475,19 @@ def prelu_grad(old, g, x):
                      for o, t in zip(old, terms)], F)
 
 
+def over(f, x):
+    """A function of one number over an array."""
+    return np.array([f(e) for e in x.reshape(-1)], F).reshape(x.shape)
+
+
+def elu(alpha, x):
+    return over(lambda x: x if x > ZERO else alpha * (expf(x) - ONE), x)
+
+
+def elu_slope(alpha, y, g):
+    return np.where(y > ZERO, g, g * (y + alpha))
+
+
 def shortcut(x, channels, stride):
     taken = x[:, ::stride, ::stride]
     return np.concatenate([taken, np.zeros((channels - len(x),) + taken.shape[1:], F)])
@@ -1405,6 +1418,123 @@ def rate_cases():
                "metrics": bits(np.array(metrics)), "rates": bits(np.array(rates, F))}
 
 
+# Each operation: (tag, numbers, shape of the operands, shapes of the parameters, rule). A rule takes numbers, parameters and operands, all of
+# them [c][y][x][point], and gives the value, a function from its gradient to those of operands and parameters, and one from the operands'
+# tangents to its own. Numbers are integers or f32; a flag stands in the tag.
+def dense_rule(_, parameters, x):
+    w, bias = parameters
+    units = lambda x: x.reshape(-1, x.shape[3])
+    image = lambda y, like: y.reshape(like + y.shape[1:])
+
+    def back(g):
+        zero = np.zeros(w.shape, F), np.zeros(bias.shape, F)
+        return [image(dense_back(w, units(g)), x.shape[:3])], dense_grads(*zero, units(g), units(x))
+    out = (len(w), 1, 1)
+    return image(dense(w, bias, units(x)), out), back, lambda t: image(dense(w, np.zeros(len(w), F), units(t)), out)
+
+
+def conv_rule(numbers, parameters, x):
+    w, bias = parameters
+    window, zero = numbers[1:], (np.zeros(w.shape, F), np.zeros(bias.shape, F))
+    return (conv(w, bias, x, window),
+            lambda g: ([conv_back(w, g, x.shape[1:3], window)], conv_grads(*zero, g, x, window)),
+            lambda t: conv(w, zero[1], t, window))
+
+
+def prelu_rule(_, parameters, x):
+    slope, = parameters
+    return (prelu(slope, x > ZERO, x), lambda g: ([prelu(slope, x > ZERO, g)], [prelu_grad(np.zeros(len(slope), F), g, x)]),
+            lambda t: prelu(slope, x > ZERO, t))
+
+
+def norm_rule(numbers, parameters, x):
+    """Batch norm and normalisation: the statistics are differentiated."""
+    shape = x.shape
+    rows = lambda x: x.reshape(shape[0], -1, shape[3])
+    _, _, inv, xhat = channel_forward(rows(x), numbers[0])
+    gamma, beta = (p[:, None, None] for p in parameters) if parameters else (ONE, None)
+
+    def back(g):
+        g = rows(g)
+        by_point = lambda t: (t[:, q, p] for p in range(shape[3]) for q in range(t.shape[1]))
+        chains = [chain(np.zeros(shape[0], F), by_point(t)) for t in (g * xhat, g)]
+        return [channel_gradient(g * gamma, xhat, inv).reshape(shape)], chains if parameters else []
+    y = (xhat * gamma) + beta if parameters else xhat
+    return y.reshape(shape), back, lambda t: (channel_gradient(rows(t), xhat, inv) * gamma).reshape(shape)
+
+
+def centre_rule(_, parameters, x):
+    rows = x.reshape(x.shape[0], -1, x.shape[3])
+    n = F(rows[0].size)
+    centred = lambda z: (z - (channel_red16(z) / n)[:, None, None])
+    one = lambda z: centred(z.reshape(rows.shape)).reshape(x.shape)
+    return one(x), lambda g: ([one(g)], []), one
+
+
+def max_pool_rule(numbers, parameters, x):
+    y, choice = max_pool(x, numbers)
+    return y, lambda g: ([max_pool_back(g, choice, x.shape[1:3], numbers)], []), lambda t: max_pool_tangent(t, choice, numbers)
+
+
+def mapped_rule(value, slope):
+    """Single elements, differentiated from the value."""
+    def rule(numbers, _, x):
+        y = value(*numbers, x)
+        return y, lambda g: ([slope(*numbers, y, g)], []), lambda t: slope(*numbers, y, t)
+    return rule
+
+
+def linear_rule(forward, back):
+    def rule(numbers, _, *x):
+        return forward(numbers, *x), lambda g: (back(numbers, x[0].shape, g), []), lambda *t: forward(numbers, *t)
+    return rule
+
+
+BIAS_FLAG = 1 << 8
+EPS, MOMENTUM = F(1e-3), F(0.1)
+OPERATIONS = {
+    "reshape": (2, (12, 1, 1), (3, 2, 2), [], linear_rule(
+        lambda n, x: x.reshape(n + x.shape[3:]), lambda n, shape, g: [g.reshape(shape)])),
+    "dense": (3 | BIAS_FLAG, (4,), (5, 1, 1), [(4, 5), (4,)], dense_rule),
+    "conv": (4 | BIAS_FLAG, (3, 3, 3, 2, 1), (2, 5, 4), [(3, 2, 3, 3), (3,)], conv_rule),
+    "relu": (5, (), (9, 1, 1), [], lambda n, p, x: (
+        relu(x), lambda g: ([act_back(False, x > ZERO, g)], []), lambda t: act_tangent(False, x > ZERO, t))),
+    "prelu": (6, (F(0.25),), (3, 2, 2), [(3,)], prelu_rule),
+    "crelu": (7, (), (2, 3, 1), [], lambda n, p, x: (
+        crelu(x), lambda g: ([act_back(True, x > ZERO, g)], []), lambda t: act_tangent(True, x > ZERO, t))),
+    "batch-norm": (8, (EPS, MOMENTUM), (3, 2, 2), [(3,), (3,)], norm_rule),
+    "average-pool": (9, (2, 2, 2, 0), (2, 4, 4), [], linear_rule(
+        lambda n, x: average_pool(x, n), lambda n, shape, g: [average_pool_back(g, shape[1:3], n)])),
+    "max-pool": (10, (3, 3, 2, 1), (2, 5, 5), [], max_pool_rule),
+    "dropout": (11, (F(0.25),), (6, 1, 1), [], linear_rule(lambda n, x: x, lambda n, shape, g: [g])),
+    "shortcut": (12, (5, 2), (3, 4, 4), [], linear_rule(
+        lambda n, x: shortcut(x, *n), lambda n, shape, g: [shortcut_back(g, shape, n[1])])),
+    "add": (13, (ONE, F(0.5)), (5, 1, 1), [], linear_rule(
+        lambda n, x, y: (n[0] * x) + (n[1] * y), lambda n, shape, g: [n[0] * g, n[1] * g])),
+    "normalise": (14, (EPS,), (3, 2, 2), [], norm_rule),
+    "centre": (15, (), (3, 2, 2), [], centre_rule),
+    "elu": (16, (F(0.75),), (3, 1, 2), [], mapped_rule(elu, elu_slope)),
+}
+
+
+def operation_cases():
+    for name, (tag, numbers, shape, of_parameters, rule) in OPERATIONS.items():
+        word = lambda x: int(x.view(np.uint32)) if isinstance(x, F) else x
+        # Means over points go round their sixteen lanes.
+        for points in (1, 17) if rule in (norm_rule, centre_rule) else (1, 3):
+            salt = (tag & 0xFF) * 1000 + points
+            operands = [fine(salt + i, *shape, points) for i in range(2 if name == "add" else 1)]
+            parameters = [fine(salt + 100 + i, *of) for i, of in enumerate(of_parameters)]
+            y, back, tangent = rule(numbers, parameters, *operands)
+            g, ts = fine(salt + 200, *y.shape), [fine(salt + 300 + i, *x.shape) for i, x in enumerate(operands)]
+            of_operands, moved = back(g)
+            yield {"operation": name, "words": words([tag, *map(word, numbers)] + [0] * (5 - len(numbers))),
+                   "operand": list(shape), "points": points, "parameters": sum(map(flat, parameters), []),
+                   "x": [flat(x) for x in operands], "y": flat(y), "g": flat(g), "grad_x": [flat(g) for g in of_operands],
+                   "grad_parameters": sum(map(flat, moved), []), "t": [flat(t) for t in ts],
+                   "tangent": flat(tangent(*ts))}
+
+
 def shuffle_cases():
     for seed, epoch, examples in [(0, 0, 1), (0, 0, 2), (7, 0, 20), (7, 1, 20), (2 ** 64 - 1, 2 ** 32 - 1, 33)]:
         yield {"seed": seed, "epoch": epoch, "order": shuffle(seed, epoch, examples)}
@@ -1435,6 +1565,7 @@ ABOUT = {  # file: cases, sentence
     "shortcut": (shortcut_cases, "Shortcuts without parameters to a smaller image of more channels (section 4)."),
     "dropout": (dropout_cases, "Dropout (section 4): thresholds of rates, then masks by address; a row is a unit."),
     "channel_norm": (channel_norm_cases, "Batch norm of a channel of an image (section 4); a row is a position."),
+    "operation": (operation_cases, "Each operation of a graph: its words, value, gradients and tangent (section 4)."),
     "grid": (grid_cases, "Grids of points (section 4)."),
     "weights": (weights_cases, "Standard deviations, and all parameters of small networks (section 6)."),
     "noise": (noise_cases, "White and brown noise (section 7)."),

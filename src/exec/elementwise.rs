@@ -6,7 +6,7 @@ use crate::op::{Dropout, crelu_values, dropout_backward, dropout_forward, join_f
 use crate::workers::Workers;
 
 /// Bytes of tape with one bit per element of a tile.
-fn bytes(elements: usize) -> usize {
+pub(super) fn bytes(elements: usize) -> usize {
     elements.div_ceil(8)
 }
 
@@ -52,6 +52,18 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
                 true
             }),
         }
+    }
+
+    /// An operation of single elements that is differentiated from its value.
+    #[inline(never)]
+    pub(super) fn elements(&mut self, node: &Node) -> bool {
+        let Some(elements) = node.op.elements() else { return false };
+        let (isa, from, to) = (self.room.isa, self.memory.span(node.x), self.memory.span(self.node()));
+        self.memory.copy(from, to);
+        self.memory.over(to, |_, y| {
+            elements.value(y);
+            all_finite(isa, y)
+        })
     }
 
     #[inline(never)]
@@ -101,6 +113,21 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
         });
         let half = self.memory.gather(from, operand);
         self.pass_on_from(half, node)
+    }
+
+    #[inline(never)]
+    pub(super) fn elements(&mut self, node: &Node) -> bool {
+        let Some(elements) = node.op.elements() else { return false };
+        if !self.wants(node.x) {
+            return true;
+        }
+        let i = self.at_hand(node).0;
+        let (isa, of_value, gradient) = (self.room.isa, self.memory.span(i), self.memory.gradient(i));
+        let finite = self.memory.across(of_value, gradient, |_, y, g| {
+            elements.slope(y, g);
+            all_finite(isa, g)
+        });
+        finite && self.pass_on_from(gradient, node)
     }
 
     #[inline(never)]

@@ -1,9 +1,10 @@
 use super::backward::Backward;
+use super::elementwise::bytes;
 use super::forward::Forward;
 use super::gather::gather;
 use crate::graph::Node;
 use crate::kernel::{COLUMNS, all_finite, chain_rows};
-use crate::op::{prelu_backward_input, prelu_in_place, prelu_term};
+use crate::op::{prelu_backward_gated, prelu_backward_input, prelu_gates, prelu_in_place, prelu_term};
 use crate::workers::Workers;
 
 impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
@@ -16,6 +17,14 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
             return false;
         }
         self.memory.copy(from, to);
+        // The slopes' gradient needs the operand itself.
+        let gates = if self.memory.plan.want().parameters() { None } else { self.take_tape(bytes(to.tile_len)) };
+        if let Some(at) = gates {
+            self.memory.over_taped(to, at, |y, tape| {
+                isa.compiled(prelu_gates, &*y, tape);
+                true
+            });
+        }
         self.memory.over(to, |_, y| {
             isa.compiled(prelu_in_place, slopes, &mut *y);
             all_finite(isa, y)
@@ -26,11 +35,31 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
 impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
     pub(super) fn prelu(&mut self, node: &Node) -> bool {
         let at = self.take(node.shape.channels as usize);
+        if !self.memory.plan.want().parameters() {
+            return self.prelu_gated(node, at);
+        }
         let finite = if self.wants(node.x) { self.prelu_operand(node, at) } else { self.is_finite() };
         if finite && self.sink.wanted() {
             self.prelu_parameters(node, at);
         }
         finite
+    }
+
+    /// The gradient of the operand, in place, where the slopes get none.
+    #[inline(never)]
+    fn prelu_gated(&mut self, node: &Node, at: usize) -> bool {
+        let (isa, span) = (self.room.isa, self.memory.gradient(self.at_hand(node).0));
+        let tape = self.take_tape(bytes(span.tile_len));
+        if !self.wants(node.x) {
+            return true;
+        }
+        let slopes = self.sink.parameters().get(at..).unwrap_or_default();
+        let slopes = slopes.get(..node.shape.channels as usize).unwrap_or_default();
+        let finite = self.memory.over_taped(span, tape, |g, tape| {
+            isa.compiled(gated, (slopes, &*tape), &mut *g);
+            all_finite(isa, g)
+        });
+        finite && self.pass_on_from(span, node)
     }
 
     #[inline(never)]
@@ -79,6 +108,11 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
 #[inline(always)]
 fn backward((slopes, x): (&[f32], &[f32]), (g, to): (&[f32], &mut [f32])) {
     prelu_backward_input(slopes, x, g, to);
+}
+
+#[inline(always)]
+fn gated((slopes, tape): (&[f32], &[u8]), g: &mut [f32]) {
+    prelu_backward_gated(slopes, tape, g);
 }
 
 /// g becomes what it adds to the gradient of its slope.

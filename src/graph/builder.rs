@@ -145,7 +145,7 @@ impl<'a> Builder<'a> {
 
 /// A method for each operation with one operand.
 macro_rules! methods {
-    (($x:ident $y:ident $tile:ident) $(
+    (($x:ident $y:ident $tile:ident $learns:ident) $(
         $(#[$doc:meta])*
         $tag:literal $name:literal $(fn $method:ident)?:
         $variant:ident $({ $($(#[$about:meta])* $field:ident: $kind:ident,)* })?,

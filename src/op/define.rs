@@ -2,34 +2,46 @@
 use super::Op;
 use crate::graph::Shape;
 
-/// An operation and the shape of its operands.
+/// An entry of the list of operations.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Example {
-    /// The operation.
+pub struct Entry {
+    /// The tag of its encoded nodes.
+    pub tag: u32,
+    /// What it computes, in words.
+    pub about: &'static str,
+    /// Name, type and meaning of each of its numbers.
+    pub numbers: &'static [[&'static str; 3]],
+    /// An example.
     pub op: Op,
-    /// The shape of each of its operands.
+    /// The shape of each operand of the example.
     pub operand: Shape,
 }
 
 /// [`Op`] itself: names, tags, facts, numbers in words, and examples.
 macro_rules! define {
-    (($x:ident $y:ident $tile:ident) $(
-        $(#[$doc:meta])*
+    (($x:ident $y:ident $tile:ident $learns:ident) $(
+        $(#[doc = $doc:literal])*
         $tag:literal $name:literal $(fn $method:ident)?:
-        $variant:ident $({ $($(#[$about:meta])* $field:ident: $kind:ident,)* })?,
+        $variant:ident $({ $($(#[doc = $about:literal])* $field:ident: $kind:ident,)* })?,
         $facts:expr, $backward:expr, ($op:expr, $operand:expr);
     )*) => {
         /// An operation. What it needs and what it costs is in its [`Facts`].
         #[derive(Clone, Copy, Debug, PartialEq)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         pub enum Op {
-            $($(#[$doc])* $variant $({ $($(#[$about])* $field: $kind,)* })?,)*
+            $($(#[doc = $doc])* $variant $({ $($(#[doc = $about])* $field: $kind,)* })?,)*
         }
 
         impl Op {
-            /// One example of each operation.
-            pub const EXAMPLES: &'static [Example] = &[$(Example { op: $op, operand: $operand },)*];
+            /// The list of operations.
+            pub const LIST: &'static [Entry] = &[$(Entry {
+                tag: $tag,
+                about: concat!($($doc),*),
+                numbers: &[$($([stringify!($field), stringify!($kind), concat!($($about),*)],)*)?],
+                op: $op,
+                operand: $operand,
+            },)*];
 
             /// What it is called.
             pub const fn name(&self) -> &'static str {
@@ -49,10 +61,10 @@ macro_rules! define {
                 }
             }
 
-            /// What the backward pass needs, for a first operand of this shape and tiles of at most 64 points. It is for operations that have
-            /// [facts](Op::facts).
+            /// What the backward pass needs, for a first operand of this shape and tiles of at most 64 points, with gradients of its parameters
+            /// or without. It is for operations that have [facts](Op::facts).
             #[allow(unused_variables, reason = "not every operation uses all of its numbers")]
-            pub const fn backward(&self, $x: Shape, $tile: u32) -> BackwardFacts {
+            pub const fn backward(&self, $x: Shape, $tile: u32, $learns: bool) -> BackwardFacts {
                 match *self {
                     $(Op::$variant $({ $($field),* })? => $backward,)*
                 }

@@ -77,6 +77,8 @@ pub enum Saved {
     Nothing,
     /// The operands.
     Operands,
+    /// The value.
+    Value,
     /// The normalised operand: it takes the operand's place where nothing else needs that.
     Normalised,
 }
@@ -119,6 +121,9 @@ impl BackwardFacts {
 
     /// The same, element by element.
     pub(crate) const IN_PLACE: Self = Self { in_place: true, ..Self::NOTHING };
+
+    /// The same from the value.
+    pub(crate) const OF_VALUE: Self = Self { saved: Saved::Value, ..Self::IN_PLACE };
 
     /// One with a bit of tape for each unit of `x`.
     pub(crate) const fn rectifier(x: Shape, tile: u32, grows: bool) -> Self {

@@ -13,6 +13,8 @@ pub(crate) mod conv;
 pub(crate) mod crelu;
 pub(crate) mod dense;
 pub(crate) mod dropout;
+mod elements;
+mod elu;
 mod facts;
 mod image;
 pub(crate) mod join;
@@ -39,17 +41,18 @@ pub use channel_norm::{
 pub use conv::{conv_backward_input, conv_backward_parameters, conv_forward};
 pub(crate) use crelu::crelu_values;
 pub use crelu::{crelu_backward, crelu_forward, crelu_tangent};
-pub use define::Example;
+pub use define::Entry;
 pub use dense::{dense_backward_input, dense_backward_parameters, dense_forward};
 pub use dropout::{Dropout, dropout_backward, dropout_forward};
+pub use elements::Elements;
 pub(crate) use facts::finite;
 pub use facts::{BackwardFacts, Facts, Saved};
 pub use image::{Conv, Image, Pool, Shortcut, Window};
 pub use join::{join_backward_branch, join_backward_input, join_forward};
 pub use pool::{average_pool_backward, average_pool_forward, max_pool_backward, max_pool_forward, max_pool_tangent};
 pub(crate) use pool::{max_pool_tangents, max_pool_values};
+pub(crate) use prelu::{prelu_backward_gated, prelu_gates, prelu_in_place, prelu_term};
 pub use prelu::{prelu_backward_input, prelu_backward_parameters, prelu_forward};
-pub(crate) use prelu::{prelu_in_place, prelu_term};
 pub(crate) use relu::relu_values;
 pub use relu::{relu, relu_backward, relu_forward, relu_tangent};
 pub(crate) use series::{Tiles, points_of};
@@ -61,7 +64,7 @@ use words::{Reader, Writer};
 /// [`Op`] with its numbers, its facts, its backward facts, and an example with the shapes of its operands.
 macro_rules! operations {
     ($with:ident) => {
-        $with! { (x y tile)
+        $with! { (x y tile learns)
             /// An input of the graph. Inputs are the first nodes.
             1 "input": Input {
                 /// Its shape.
@@ -119,7 +122,7 @@ macro_rules! operations {
                 slope: f32,
             },
             prelu::facts(x, slope),
-            prelu::backward(x, tile),
+            prelu::backward(x, tile, learns),
             (Op::Prelu { slope: 0.25 }, Shape { channels: 3, height: 2, width: 2 });
 
             /// Channel c becomes 2c = relu(x) and 2c + 1 = relu(-x).
@@ -202,6 +205,15 @@ macro_rules! operations {
             Facts::in_place(x),
             BackwardFacts::IN_PLACE,
             (Op::Centre, Shape { channels: 3, height: 2, width: 2 });
+
+            /// `y = x > 0 ? x : alpha (exp(x) - 1)`.
+            16 "elu" fn elu: Elu {
+                /// Minus the limit of y for small x; at least 0.
+                alpha: f32,
+            },
+            elu::facts(x, alpha),
+            BackwardFacts::OF_VALUE,
+            (Op::Elu { alpha: 0.75 }, Shape { channels: 3, height: 1, width: 2 });
         }
     };
 }
@@ -234,6 +246,14 @@ impl Op {
     pub(crate) const fn dense(&self) -> Option<bool> {
         match *self {
             Op::Dense { bias, .. } => Some(bias),
+            _ => None,
+        }
+    }
+
+    /// The functions of an operation that works on single elements and is differentiated from its value. None for other operations.
+    pub const fn elements(&self) -> Option<Elements> {
+        match *self {
+            Op::Elu { alpha } => Some(Elements { number: alpha, ..elu::ELEMENTS }),
             _ => None,
         }
     }

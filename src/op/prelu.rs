@@ -90,8 +90,32 @@ pub(crate) fn prelu_in_place(slope: &[f32], x: &mut [f32]) {
     }
 }
 
-/// The backward pass of a PReLU in a graph.
-pub(crate) const fn backward(x: Shape, tile: u32) -> BackwardFacts {
+/// One bit an element: `x > 0`, as a rectifier keeps it.
+#[inline(always)]
+pub(crate) fn prelu_gates(x: &[f32], tape: &mut [u8]) {
+    for (byte, x) in tape.iter_mut().zip(x.chunks(8)) {
+        *byte = (0..).zip(x).fold(0, |bits, (i, x)| bits | u8::from(*x > 0.0).wrapping_shl(i));
+    }
+}
+
+/// [`prelu_backward_input`] in place, from the bits of [`prelu_gates`].
+#[inline(always)]
+pub(crate) fn prelu_backward_gated(slope: &[f32], tape: &[u8], g: &mut [f32]) {
+    let each = g.len().checked_div(slope.len()).unwrap_or(0).max(1);
+    for (c, (slope, g)) in slope.iter().zip(g.chunks_exact_mut(each)).enumerate() {
+        for (at, g) in (c.wrapping_mul(each)..).zip(g) {
+            let byte = tape.get(at / 8).copied().unwrap_or(0);
+            *g = if byte >> (at % 8) & 1 == 1 { *g } else { slope * *g };
+        }
+    }
+}
+
+/// The backward pass of a PReLU in a graph. The gradient of the operand needs the sign of each element, that of the slopes the elements
+/// themselves.
+pub(crate) const fn backward(x: Shape, tile: u32, learns: bool) -> BackwardFacts {
+    if !learns {
+        return BackwardFacts::rectifier(x, tile, false);
+    }
     let slopes = x.channels as u64;
     BackwardFacts {
         saved: Saved::Operands,

@@ -120,7 +120,7 @@ impl<'a> Lifetimes<'a> {
     #[inline(always)]
     pub const fn backward(&self, node: &Node, tile: u32) -> BackwardFacts {
         let x = self.graph.shape(node.x as usize);
-        if self.want.detached() { detached(node, x, tile) } else { node.op.backward(x, tile) }
+        if self.want.detached() { detached(node, x, tile) } else { node.op.backward(x, tile, self.want.parameters()) }
     }
 
     /// What node i saves for its backward pass.
@@ -146,6 +146,9 @@ impl<'a> Lifetimes<'a> {
 
     #[inline(never)]
     const fn saved_until(&self, i: usize, last: usize) -> usize {
+        if matches!(self.saves(i), Saved::Value) {
+            return self.back(i);
+        }
         let mut j = if i < self.bottom { self.bottom } else { i.wrapping_add(1) };
         // The first node that saves it needs it longest.
         while j <= last && j < self.graph.len() {
@@ -247,7 +250,7 @@ impl<'a> Lifetimes<'a> {
 /// [`Op::backward`](crate::graph::Op) with the statistics of norms as constants.
 #[inline(never)]
 const fn detached(node: &Node, x: Shape, tile: u32) -> BackwardFacts {
-    let facts = node.op.backward(x, tile);
+    let facts = node.op.backward(x, tile, false);
     if matches!(facts.saved, Saved::Normalised) { BackwardFacts::IN_PLACE } else { facts }
 }
 

@@ -48,7 +48,7 @@ fn drawn(draw: &mut Draw, most: u32, norms: bool) -> Vec<Node> {
         let at = g.shape(x);
         let like = |y: &Value| g.shape(*y) == at;
         let mut used = vec![x];
-        let value = match draw.below(17) {
+        let value = match draw.below(18) {
             0 | 1 => g.dense(x, 1 + draw.below(7), i % 2 == 0),
             2 => g.relu(x),
             3 => g.prelu(x, 0.25),
@@ -75,6 +75,10 @@ fn drawn(draw: &mut Draw, most: u32, norms: bool) -> Vec<Node> {
             14 => g.shortcut(x, at.channels + draw.below(2), 1 + draw.below(2)),
             15 if norms => g.normalise(x, 1e-3),
             16 if norms => g.centre(x),
+            0..17 => {
+                let elements = Op::LIST.iter().filter(|entry| entry.op.elements().is_some());
+                g.push(elements.clone().nth(i as usize % elements.count()).unwrap().op, x, x)
+            }
             _ => g.reshape(x, Shape::vector(at.units().unwrap())),
         };
         if !all.contains(&value) {
@@ -228,7 +232,8 @@ fn graphs_have_the_bits_of_the_plain_loops() {
             };
             for (turn, plan) in plans.iter().enumerate() {
                 let cut = half > 0 && !case.joins_points() && turn == 0;
-                let update = want.parameters() && !cut && number % 2 == 0;
+                // At one point the scratch may be that of plain descent.
+                let update = want.parameters() && !cut && case.points > 1 && number % 2 == 0;
                 let more = plan.scratch_best.saturating_sub(plan.scratch_len) as usize;
                 let how = How {
                     isa: Isa::ALL[number as usize % Isa::ALL.len()],
@@ -352,16 +357,6 @@ impl Units<'_> {
                 self.write(Owner::Value(i));
                 self.read(Owner::Saved(i))?;
             }
-            Op::Reshape { .. }
-            | Op::Relu
-            | Op::Prelu { .. }
-            | Op::Dropout { .. }
-            | Op::Crelu
-            | Op::Centre
-            | Op::BatchNorm { .. }
-            | Op::Normalise { .. } => {
-                self.take_place(Owner::Value(x), Owner::Value(i))?;
-            }
             Op::Add { .. } => {
                 // One of both may be written over.
                 let at = |owner: Owner| self.range(owner).start;
@@ -375,6 +370,7 @@ impl Units<'_> {
                 self.write(Owner::Value(i));
                 self.read(Owner::Value(x))?;
             }
+            _ => self.take_place(Owner::Value(x), Owner::Value(i))?,
         }
         self.read(Owner::Value(i))
     }
@@ -385,8 +381,9 @@ impl Units<'_> {
         let x = self.nodes[i].x as usize;
         match self.nodes[i].op {
             Op::Dense { .. } | Op::Conv { .. } if self.want.parameters() => self.read(Owner::Value(x)),
-            Op::Prelu { .. } if self.want.parameters() || self.wanted(x) => self.read(Owner::Value(x)),
+            Op::Prelu { .. } if self.want.parameters() => self.read(Owner::Value(x)),
             Op::BatchNorm { .. } | Op::Normalise { .. } if self.saves(i) => self.read(Owner::Saved(i)),
+            op if op.elements().is_some() && self.wanted(x) => self.read(Owner::Value(i)),
             _ => Ok(()),
         }
     }
@@ -424,13 +421,9 @@ impl Units<'_> {
                 }
                 self.backward_operands(i)?;
             }
-            Op::Reshape { .. }
-            | Op::Relu
-            | Op::Dropout { .. }
-            | Op::Crelu
-            | Op::Centre
-            | Op::BatchNorm { .. }
-            | Op::Normalise { .. } => {
+            op if op.backward(self.nodes[x].shape, 1, self.want.parameters()).in_place
+                || (self.want.detached() && op.norm().is_some()) =>
+            {
                 if first(x) {
                     self.take_place(Owner::Gradient(i), Owner::Gradient(x))?;
                 } else {

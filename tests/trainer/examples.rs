@@ -5,11 +5,11 @@ use super::runs::compare;
 use super::tangents::tangents;
 use super::walk::{Case, Walk, turned};
 use shatterscope::graph::{Builder, Node, Op};
-use shatterscope::op::Example;
+use shatterscope::op::Entry;
 use shatterscope::plan::Want;
 
 /// The operation behind an input for each operand.
-fn nodes_of(example: &Example) -> Vec<Node> {
+pub(super) fn nodes_of(example: &Entry) -> Vec<Node> {
     let mut nodes = vec![Node::EMPTY; 3];
     let mut g = Builder::new(&mut nodes);
     let x = g.input(example.operand);
@@ -21,7 +21,7 @@ fn nodes_of(example: &Example) -> Vec<Node> {
     nodes
 }
 
-fn case_of(example: &Example, points: usize) -> Case {
+pub(super) fn case_of(example: &Entry, points: usize) -> Case {
     let nodes = nodes_of(example);
     let planned = Planned::of(nodes.clone(), Want::Gradients).unwrap();
     let plan = planned.plan();
@@ -40,8 +40,8 @@ fn case_of(example: &Example, points: usize) -> Case {
     }
 }
 
-fn all() -> impl Iterator<Item = &'static Example> {
-    Op::EXAMPLES.iter().filter(|example| !example.op.is_input())
+pub(super) fn all() -> impl Iterator<Item = &'static Entry> {
+    Op::LIST.iter().filter(|example| !example.op.is_input())
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn derivatives_of_operations_are_derivatives() {
 #[test]
 fn operations_have_names_and_words_of_their_own() {
     let mut names = Vec::new();
-    for example in Op::EXAMPLES {
+    for example in Op::LIST {
         assert!(!names.contains(&example.op.name()), "{}", example.op.name());
         names.push(example.op.name());
     }

@@ -12,6 +12,7 @@ mod looks_linear;
 pub mod machine;
 mod naive;
 mod networks;
+mod operations;
 mod oracle;
 mod runs;
 mod steps;

@@ -76,6 +76,10 @@ pub fn tangents(
                 y.copy_from_slice(&all[node.y as usize]);
                 op::join_forward(a, &t, b, &mut y);
             }
+            op => {
+                y = t;
+                op.elements().expect("an operation that is defined here").slope(&walk.values[i], &mut y);
+            }
         }
         if !finite(&y) {
             fault = Some(fault.map_or(node.address, |at| at.min(node.address)));

@@ -235,6 +235,10 @@ impl<'c> Walk<'c> {
                 y.copy_from_slice(&self.values[node.y as usize]);
                 op::join_forward(a, x, b, &mut y);
             }
+            op => {
+                y.copy_from_slice(x);
+                op.elements().expect("an operation that is defined here").value(&mut y);
+            }
         }
         y
     }
@@ -326,6 +330,10 @@ impl<'c> Walk<'c> {
             Op::Add { a, b } => {
                 self.add(node.x, g.iter().map(|g| a * g).collect());
                 to = g.iter().map(|g| b * g).collect();
+            }
+            op => {
+                to = g;
+                op.elements().expect("an operation that is defined here").slope(&self.values[i], &mut to);
             }
         }
         if let Op::Dense { .. } | Op::Normalise { .. } | Op::Centre | Op::Add { .. } = node.op {

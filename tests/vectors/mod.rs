@@ -15,7 +15,7 @@ use shatterscope::spec::{Init, Spec};
 use shatterscope::weights::{Block, Dense, Role, Seeded};
 use std::path::Path;
 
-fn cases(name: &str) -> Vec<Value> {
+pub(crate) fn cases(name: &str) -> Vec<Value> {
     // From the package at the root and from `host-tools/goldens`.
     let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("docs/vectors"));
     let path = folders.find(|folder| folder.is_dir()).expect("docs/vectors").join(name).with_extension("json");
@@ -26,7 +26,7 @@ fn cases(name: &str) -> Vec<Value> {
     cases
 }
 
-fn word(value: &Value) -> u32 {
+pub(crate) fn word(value: &Value) -> u32 {
     u32::from_str_radix(value.as_str().unwrap_or_else(|| panic!("a word: {value}")), 16).unwrap()
 }
 
@@ -35,15 +35,15 @@ fn float(value: &Value) -> f32 {
     std::hint::black_box(f32::from_bits(word(value)))
 }
 
-fn words(value: &Value) -> Vec<u32> {
+pub(crate) fn words(value: &Value) -> Vec<u32> {
     value.as_array().unwrap_or_else(|| panic!("a list: {value}")).iter().map(word).collect()
 }
 
-fn floats(value: &Value) -> Vec<f32> {
+pub(crate) fn floats(value: &Value) -> Vec<f32> {
     words(value).into_iter().map(f32::from_bits).collect()
 }
 
-fn rows(value: &Value) -> Vec<Vec<f32>> {
+pub(crate) fn rows(value: &Value) -> Vec<Vec<f32>> {
     value.as_array().unwrap().iter().map(floats).collect()
 }
 
@@ -51,13 +51,13 @@ fn flat(value: &Value) -> Vec<f32> {
     rows(value).concat()
 }
 
-fn uint(value: &Value) -> u64 {
+pub(crate) fn uint(value: &Value) -> u64 {
     value.as_u64().unwrap_or_else(|| panic!("a number: {value}"))
 }
 
 /// Bits, every NaN being the one NaN.
 #[track_caller]
-fn same(ours: &[f32], theirs: &[f32], case: &Value) {
+pub(crate) fn same(ours: &[f32], theirs: &[f32], case: &Value) {
     let bits = |x: &[f32]| x.iter().map(|&x| format!("{:08x}", canonical_bits(x))).collect::<Vec<_>>();
     assert_eq!(bits(ours), bits(theirs), "{case}");
 }

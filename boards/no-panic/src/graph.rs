@@ -6,11 +6,16 @@ use shatterscope::op::Window;
 
 pub fn everything() {
     built();
-    for example in black_box(Op::EXAMPLES) {
-        let (op, x) = black_box((example.op, example.operand));
+    for entry in black_box(Op::LIST) {
+        let (op, x) = black_box((entry.op, entry.operand));
         let facts: Result<Facts, Error> = op.facts(x, x);
         black_box(facts.is_ok_and(|facts| facts.parameters_len() > 0));
-        black_box((op.backward(x, black_box(4)), op.name(), op.norm(), op.is_input(), op.is_binary()));
+        black_box((entry.tag, entry.about, entry.numbers));
+        if let Some(elements) = black_box(op.elements()) {
+            elements.value(buffer(&mut [1.0; 4]));
+            elements.slope(slice(&[1.0; 4]), buffer(&mut [1.0; 4]));
+        }
+        black_box((op.backward(x, black_box(4), black_box(true)), op.name(), op.norm(), op.is_input(), op.is_binary()));
     }
 }
 
@@ -42,6 +47,6 @@ fn built() {
     }
     if let Some(node) = black_box(Node::from_words(&black_box([0; 12]))) {
         black_box((node.to_words(), node.is_input(), node.op.is_binary()));
-        black_box(node.op.backward(black_box(node.shape), black_box(4)));
+        black_box(node.op.backward(black_box(node.shape), black_box(4), black_box(false)));
     }
 }

@@ -22,6 +22,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             | Op::Add { .. } => self.linear(node, at) && self.value(node),
             Op::Relu => self.relu_and_tangent(node),
             Op::Crelu => self.crelu_and_tangent(node),
+            Op::Elu { .. } => self.elements_and_tangent(node),
             Op::Prelu { .. } => self.prelu_tangent(node, at) && self.value(node),
             Op::MaxPool { window } => {
                 let pool = Pool { input: self.memory.plan.graph().shape(node.x as usize).image(), window };
@@ -72,6 +73,19 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             isa.compiled(|x: &mut [[f32; T]], t: &mut [[f32; T]]| crelu_tangent::<T>(plane, x, t), x, t);
         });
         true
+    }
+
+    /// An operation of single elements that is differentiated from its value.
+    #[inline(never)]
+    fn elements_and_tangent(&mut self, node: &Node) -> bool {
+        let Some(elements) = node.op.elements() else { return false };
+        let (from, to) = (self.memory.span(node.x), self.memory.span(self.cursor.node));
+        core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        self.memory.copy(from, to);
+        core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        let finite = self.value(node);
+        self.over_both(to, |y, t| elements.slope(y, t));
+        finite && self.is_finite(to)
     }
 
     /// Calls `f(value, tangent)` for every tile of a value.
