@@ -488,6 +488,13 @@ def elu_slope(alpha, y, g):
     return np.where(y > ZERO, g, g * (y + alpha))
 
 
+def sigmoid(x):
+    def one(x):
+        e = expf(-np.abs(x))
+        return (ONE if x >= ZERO else e) / (ONE + e)
+    return over(one, x)
+
+
 def shortcut(x, channels, stride):
     taken = x[:, ::stride, ::stride]
     return np.concatenate([taken, np.zeros((channels - len(x),) + taken.shape[1:], F)])
@@ -1514,6 +1521,7 @@ OPERATIONS = {
     "normalise": (14, (EPS,), (3, 2, 2), [], norm_rule),
     "centre": (15, (), (3, 2, 2), [], centre_rule),
     "elu": (16, (F(0.75),), (3, 1, 2), [], mapped_rule(elu, elu_slope)),
+    "sigmoid": (17, (), (6, 1, 1), [], mapped_rule(sigmoid, lambda y, g: g * (y * (ONE - y)))),
 }
 
 

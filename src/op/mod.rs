@@ -25,6 +25,7 @@ mod relu;
 mod reshape;
 mod series;
 pub(crate) mod shortcut;
+mod sigmoid;
 mod words;
 
 use crate::error::{Buffer, Error};
@@ -214,6 +215,12 @@ macro_rules! operations {
             elu::facts(x, alpha),
             BackwardFacts::OF_VALUE,
             (Op::Elu { alpha: 0.75 }, Shape { channels: 3, height: 1, width: 2 });
+
+            /// `y = 1 / (1 + exp(-x))`.
+            17 "sigmoid" fn sigmoid: Sigmoid,
+            Facts::in_place(x),
+            BackwardFacts::OF_VALUE,
+            (Op::Sigmoid, Shape::vector(6));
         }
     };
 }
@@ -254,6 +261,7 @@ impl Op {
     pub const fn elements(&self) -> Option<Elements> {
         match *self {
             Op::Elu { alpha } => Some(Elements { number: alpha, ..elu::ELEMENTS }),
+            Op::Sigmoid => Some(sigmoid::ELEMENTS),
             _ => None,
         }
     }

@@ -22,7 +22,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             | Op::Add { .. } => self.linear(node, at) && self.value(node),
             Op::Relu => self.relu_and_tangent(node),
             Op::Crelu => self.crelu_and_tangent(node),
-            Op::Elu { .. } => self.elements_and_tangent(node),
+            Op::Elu { .. } | Op::Sigmoid => self.elements_and_tangent(node),
             Op::Prelu { .. } => self.prelu_tangent(node, at) && self.value(node),
             Op::MaxPool { window } => {
                 let pool = Pool { input: self.memory.plan.graph().shape(node.x as usize).image(), window };
