@@ -1,4 +1,6 @@
-use crate::kernel::{COLUMNS, Isa, Steps, interleave};
+use super::backward::Backward;
+use crate::graph::Node;
+use crate::kernel::{COLUMNS, Isa, Steps, chain_rows, interleave};
 use crate::workers::Workers;
 
 /// Tiles of operands turned for chains through points and their places.
@@ -51,5 +53,28 @@ pub(super) fn gather<K: Workers, const N: usize, const T: usize>(
             false
         });
         chains(Gathered { data: gathered, of_tile, points: (first * T, T), count, plane });
+    }
+}
+
+impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
+    /// Adds the gradient of the value at hand, points and then places ascending, to the gradients of the parameters from `at` on, one a channel.
+    pub(super) fn chain_channels(&mut self, node: &Node, at: usize) {
+        let (isa, workers, count) = (self.room.isa, self.memory.workers, self.memory.count);
+        let (channels, plane) = (node.shape.channels as usize, node.shape.plane() as usize);
+        let of = self.memory.gradient(self.at_hand(node).0);
+        let terms = self.memory.get(of);
+        let gathered = &mut *self.room.gathered;
+        self.sink.with(at..at.wrapping_add(channels), self.room.scratch, |gradient| {
+            let shape = (channels, plane, count);
+            gather::<K, 1, T>((isa, workers), shape, [(terms, of.tile_len)], gathered, |gathered| {
+                workers.any(gradient, COLUMNS, |part, sums| {
+                    for (rows, terms) in gathered.tiles() {
+                        let terms = terms.get(part.wrapping_mul(COLUMNS)..).unwrap_or_default();
+                        chain_rows::<false>(isa, (rows, channels), (terms, &[]), sums, &mut []);
+                    }
+                    false
+                });
+            });
+        });
     }
 }

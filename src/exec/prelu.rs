@@ -1,9 +1,8 @@
 use super::backward::Backward;
 use super::elementwise::bytes;
 use super::forward::Forward;
-use super::gather::gather;
 use crate::graph::Node;
-use crate::kernel::{COLUMNS, all_finite, chain_rows};
+use crate::kernel::all_finite;
 use crate::op::{prelu_backward_gated, prelu_backward_input, prelu_gates, prelu_in_place, prelu_term};
 use crate::workers::Workers;
 
@@ -80,28 +79,14 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
 
     #[inline(never)]
     fn prelu_parameters(&mut self, node: &Node, at: usize) {
-        let (isa, workers, count) = (self.room.isa, self.memory.workers, self.memory.count);
-        let (channels, plane) = (node.shape.channels as usize, node.shape.plane() as usize);
+        let isa = self.room.isa;
         let (x, of) = (self.memory.span(node.x), self.memory.gradient(self.at_hand(node).0));
         // What came back is not needed again: the terms take its place, and half as much is gathered.
         self.memory.across(x, of, |_, x, g| {
             isa.compiled(terms, x, g);
             true
         });
-        let terms = self.memory.get(of);
-        let gathered = &mut *self.room.gathered;
-        self.sink.with(at..at.wrapping_add(channels), self.room.scratch, |gradient| {
-            let shape = (channels, plane, count);
-            gather::<K, 1, T>((isa, workers), shape, [(terms, of.tile_len)], gathered, |gathered| {
-                workers.any(gradient, COLUMNS, |part, slopes| {
-                    for (rows, terms) in gathered.tiles() {
-                        let terms = terms.get(part.wrapping_mul(COLUMNS)..).unwrap_or_default();
-                        chain_rows::<false>(isa, (rows, channels), (terms, &[]), slopes, &mut []);
-                    }
-                    false
-                });
-            });
-        });
+        self.chain_channels(node, at);
     }
 }
 
