@@ -475,6 +475,22 @@ def prelu_grad(old, g, x):
                      for o, t in zip(old, terms)], F)
 
 
+def group_moments(x, groups, eps):
+    """Inverse deviations [group][point], and normalised units [group][unit][point]."""
+    units = x.reshape(groups, -1, x.shape[3])
+    n, by_unit = F(units.shape[1]), lambda t: red16(np.moveaxis(t, 1, -1))
+    d = units - (by_unit(units) / n)[:, None]
+    inv = ONE / np.sqrt(by_unit(d * d) / n + eps)
+    return inv, d * inv[:, None]
+
+
+def group_gradient(q, inv, xhat):
+    n, by_unit = F(xhat.shape[1]), lambda t: red16(np.moveaxis(t, 1, -1))
+    q = q.reshape(xhat.shape)
+    c1, c2 = by_unit(q) / n, by_unit(q * xhat) / n
+    return ((q - c1[:, None]) - (xhat * c2[:, None])) * inv[:, None]
+
+
 def over(f, x):
     """A function of one number over an array."""
     return np.array([f(e) for e in x.reshape(-1)], F).reshape(x.shape)
@@ -1470,6 +1486,19 @@ def norm_rule(numbers, parameters, x):
     return y.reshape(shape), back, lambda t: (channel_gradient(rows(t), xhat, inv) * gamma).reshape(shape)
 
 
+def group_rule(numbers, parameters, x):
+    inv, xhat = group_moments(x, *numbers)
+    gamma, beta = (p[:, None, None, None] for p in parameters)
+    image = lambda t: t.reshape(x.shape)
+
+    def back(g):
+        by_point = lambda t: (t[:, row, column, p] for p in range(t.shape[3]) for row in range(t.shape[1])
+                              for column in range(t.shape[2]))
+        chains = [chain(np.zeros(len(x), F), by_point(t)) for t in (g * image(xhat), g)]
+        return [image(group_gradient(g * gamma, inv, xhat))], chains
+    return (image(xhat) * gamma) + beta, back, lambda t: image(group_gradient(t, inv, xhat)) * gamma
+
+
 def centre_rule(_, parameters, x):
     rows = x.reshape(x.shape[0], -1, x.shape[3])
     n = F(rows[0].size)
@@ -1521,6 +1550,7 @@ OPERATIONS = {
     "normalise": (14, (EPS,), (3, 2, 2), [], norm_rule),
     "centre": (15, (), (3, 2, 2), [], centre_rule),
     "elu": (16, (F(0.75),), (3, 1, 2), [], mapped_rule(elu, elu_slope)),
+    "group-norm": (18, (2, F(1e-5)), (4, 3, 3), [(4,), (4,)], group_rule),
     "sigmoid": (17, (), (6, 1, 1), [], mapped_rule(sigmoid, lambda y, g: g * (y * (ONE - y)))),
 }
 

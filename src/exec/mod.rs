@@ -11,6 +11,7 @@ mod drawn;
 mod elementwise;
 mod forward;
 mod gather;
+mod group_norm;
 mod input;
 mod memory;
 mod norm;

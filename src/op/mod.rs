@@ -16,6 +16,7 @@ pub(crate) mod dropout;
 mod elements;
 mod elu;
 mod facts;
+mod group_norm;
 mod image;
 pub(crate) mod join;
 mod places;
@@ -48,6 +49,10 @@ pub use dropout::{Dropout, dropout_backward, dropout_forward};
 pub use elements::Elements;
 pub(crate) use facts::finite;
 pub use facts::{BackwardFacts, Facts, Saved};
+pub(crate) use group_norm::tape as group_norm_tape;
+pub use group_norm::{
+    GroupNorm, group_norm_backward_input, group_norm_backward_parameters, group_norm_forward, group_norm_moments,
+};
 pub use image::{Conv, Image, Pool, Shortcut, Window};
 pub use join::{join_backward_branch, join_backward_input, join_forward};
 pub use pool::{average_pool_backward, average_pool_forward, max_pool_backward, max_pool_forward, max_pool_tangent};
@@ -221,6 +226,17 @@ macro_rules! operations {
             Facts::in_place(x),
             BackwardFacts::OF_VALUE,
             (Op::Sigmoid, Shape::vector(6));
+
+            /// Normalises each point over groups of neighbouring channels; parameters gamma, then beta, one a channel.
+            18 "group-norm" fn group_norm: GroupNorm {
+                /// Groups; they divide the channels.
+                groups: u32,
+                /// Added to the variance under the root.
+                eps: f32,
+            },
+            group_norm::facts(x, groups, eps),
+            group_norm::backward(x, groups, tile, learns),
+            (Op::GroupNorm { groups: 2, eps: 1e-5 }, Shape { channels: 4, height: 2, width: 3 });
         }
     };
 }

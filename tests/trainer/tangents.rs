@@ -2,7 +2,7 @@
 use super::walk::{Case, Walk, as_units, finite, turned};
 use shatterscope::graph::Op;
 use shatterscope::math::Math;
-use shatterscope::op::{self, Conv, Pool, Shortcut};
+use shatterscope::op::{self, Conv, GroupNorm, Pool, Shortcut};
 
 /// The tangents of all nodes, `[unit][point]` of all points at once, and the lowest layer with one that is not finite.
 pub fn tangents(
@@ -75,6 +75,10 @@ pub fn tangents(
             Op::Add { a, b } => {
                 y.copy_from_slice(&all[node.y as usize]);
                 op::join_forward(a, &t, b, &mut y);
+            }
+            Op::GroupNorm { groups, eps } => {
+                let norm = GroupNorm { input: image, groups, eps };
+                op::group_norm_backward_input(&norm, w, points, (x, &t), true, &mut y);
             }
             op => {
                 y = t;

@@ -4,7 +4,7 @@ use super::naive::Norm;
 use shatterscope::exec;
 use shatterscope::graph::{Graph, Node, Op};
 use shatterscope::math::Math;
-use shatterscope::op::{self, Affine, Conv, Dropout, Pool, Shortcut};
+use shatterscope::op::{self, Affine, Conv, Dropout, GroupNorm, Pool, Shortcut};
 
 /// Key of dropout.
 const KEY: u64 = 7;
@@ -235,6 +235,12 @@ impl<'c> Walk<'c> {
                 y.copy_from_slice(&self.values[node.y as usize]);
                 op::join_forward(a, x, b, &mut y);
             }
+            Op::GroupNorm { groups, eps } => {
+                let norm = GroupNorm { input: image, groups, eps };
+                op::group_norm_forward(&norm, (w, b), points, x, &mut y);
+                let moments = op::group_norm_moments(&norm, points, x);
+                self.look_forward(i, &moments.flat_map(|m| [m.mean, m.variance, m.inv]).collect::<Vec<_>>());
+            }
             op => {
                 y.copy_from_slice(x);
                 op.elements().expect("an operation that is defined here").value(&mut y);
@@ -330,6 +336,11 @@ impl<'c> Walk<'c> {
             Op::Add { a, b } => {
                 self.add(node.x, g.iter().map(|g| a * g).collect());
                 to = g.iter().map(|g| b * g).collect();
+            }
+            Op::GroupNorm { groups, eps } => {
+                let norm = GroupNorm { input: image, groups, eps };
+                op::group_norm_backward_input(&norm, w, points, (x, &g), false, &mut to);
+                op::group_norm_backward_parameters(&norm, points, (x, &g), of_weights, of_others);
             }
             op => {
                 to = g;

@@ -21,6 +21,7 @@ pub fn everything() {
     rectifiers::<4>();
     rectifiers::<16>();
     norms();
+    group_norms();
     joins();
 }
 
@@ -166,6 +167,21 @@ fn norms() {
     running.update(moments, black_box(4), black_box(0.1));
     batch_norm_inference(buffer(&mut z), running.moments(black_box(1e-5), math), affine);
     black_box((gamma, beta));
+}
+
+fn group_norms() {
+    let input = black_box(Image { channels: 2, height: 2, width: 2 });
+    let norm = black_box(GroupNorm { input, groups: 2, eps: 0.5 });
+    let (x, gamma, mut y, mut sums): (&[f32], &[f32], _, _) =
+        (slice(&[1.0; 16]), slice(&[1.0; 2]), [0.0; 16], [0.0; 4]);
+    let points = black_box(2);
+    group_norm_moments(&norm, points, x).for_each(|moments| {
+        black_box(moments);
+    });
+    group_norm_forward(&norm, (gamma, gamma), points, x, buffer(&mut y));
+    group_norm_backward_input(&norm, gamma, points, (x, x), black_box(true), buffer(&mut y));
+    let (of_gamma, of_beta) = sums.split_at_mut(2);
+    group_norm_backward_parameters(&norm, points, (x, x), buffer(of_gamma), buffer(of_beta));
 }
 
 fn joins() {

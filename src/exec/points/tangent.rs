@@ -1,9 +1,10 @@
 use super::super::at::At;
+use super::super::group_norm;
 use super::super::memory::Span;
 use super::Run;
 use crate::graph::{Node, Op};
 use crate::kernel::all_finite;
-use crate::op::{Pool, crelu_tangent, max_pool_tangents, relu_tangent};
+use crate::op::{GroupNorm, Pool, crelu_tangent, max_pool_tangents, relu_tangent};
 use crate::plan::Statistics;
 use crate::workers::Workers;
 
@@ -24,6 +25,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             Op::Crelu => self.crelu_and_tangent(node),
             Op::Elu { .. } | Op::Sigmoid => self.elements_and_tangent(node),
             Op::Prelu { .. } => self.prelu_tangent(node, at) && self.value(node),
+            Op::GroupNorm { groups, eps } => self.group_norm_tangent(node, groups, eps) && self.value(node),
             Op::MaxPool { window } => {
                 let pool = Pool { input: self.memory.plan.graph().shape(node.x as usize).image(), window };
                 self.max_pool_tangent(node, &pool) && self.value(node)
@@ -111,6 +113,19 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             isa.compiled(sloped, (slopes, from.of_tile(x, tile)), &mut *t);
             all_finite(isa, t)
         });
+        core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        finite
+    }
+
+    #[inline(never)]
+    fn group_norm_tangent(&mut self, node: &Node, groups: u32, eps: f32) -> bool {
+        let norm = GroupNorm { input: node.shape.image(), groups, eps };
+        let (at, from, to) = (self.at, self.memory.span(node.x), self.memory.span(self.cursor.node));
+        let gamma = self.pass(at).take(node.shape.channels as usize);
+        core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        self.memory.copy(from, to);
+        let x = self.tangents.get(from.start..).and_then(|x| x.get(..from.len)).unwrap_or_default();
+        let finite = self.memory.over(to, |tile, t| group_norm::tangents::<T>(&norm, gamma, from.of_tile(x, tile), t));
         core::mem::swap(&mut self.memory.values, &mut self.tangents);
         finite
     }
