@@ -1,5 +1,6 @@
 //! Batches forward and backward: the bits of the plain loops whatever the tile, the instructions, the buffers, the workers and the cut
 //! of the batch; f64 networks; faults; lengths; how networks begin.
+mod accuracy;
 mod bits;
 mod dags;
 mod descend;

@@ -1,0 +1,65 @@
+//! Operations against their formulas in f64.
+use super::examples::all;
+use super::machine::values;
+use shatterscope::graph::Op;
+use shatterscope::op::{GroupNorm, Image, group_norm_forward};
+
+/// Distance in units of the last place of the true value.
+fn ulps(ours: f32, truth: f64) -> f64 {
+    let near = (truth.abs() as f32).max(f32::MIN_POSITIVE);
+    (f64::from(ours) - truth).abs() / f64::from(f32::from_bits(near.to_bits() + 1) - near)
+}
+
+/// The formula, and the most that a value may be off: of ELU, whose difference from 1 cancels, in units of alpha's last place.
+fn formula(op: &Op) -> Option<(fn(f64) -> f64, f64)> {
+    match *op {
+        Op::Sigmoid => Some((|x| 1.0 / (1.0 + (-x).exp()), 2.5)),
+        Op::Elu { .. } => Some((|x| if x > 0.0 { x } else { x.exp_m1() }, f64::INFINITY)),
+        _ => None,
+    }
+}
+
+#[test]
+fn functions_of_single_elements_are_near_their_formulas() {
+    for entry in all() {
+        let Some(elements) = entry.op.elements() else { continue };
+        let (f, most) = formula(&entry.op).unwrap_or_else(|| panic!("no formula of {}", entry.op.name()));
+        let (mut worst, mut absolute) = (0f64, 0f64);
+        // All exponents from 2^-30 to 2^7, of either sign.
+        for bits in (0x3080_0000u32..0x4300_0000).step_by(0x1fff) {
+            for x in [f32::from_bits(bits), -f32::from_bits(bits)] {
+                let mut y = [x];
+                elements.value(&mut y);
+                let truth = f(f64::from(x));
+                let truth = if x > 0.0 || elements.number == 0.0 { truth } else { f64::from(elements.number) * truth };
+                worst = worst.max(ulps(y[0], truth));
+                if x < 0.0 {
+                    absolute = absolute.max((f64::from(y[0]) - truth).abs());
+                }
+            }
+        }
+        println!("{}: {worst:.2} ULP, {absolute:.1e} below zero", entry.op.name());
+        assert!(worst <= most && absolute < 1e-7, "{}: {worst} ULP, {absolute}", entry.op.name());
+    }
+}
+
+#[test]
+fn group_norm_is_near_its_formula() {
+    let input = Image { channels: 6, height: 3, width: 2 };
+    for groups in [1, 2, 3, 6] {
+        let norm = GroupNorm { input, groups, eps: 1e-5 };
+        let (x, gamma, beta) = (values(36, 1), values(6, 2), values(6, 3));
+        let mut y = vec![0.0; 36];
+        group_norm_forward(&norm, (&gamma, &beta), 1, &x, &mut y);
+        let units = 36 / groups as usize;
+        for (k, ours) in y.iter().enumerate() {
+            let of = &x[k / units * units..(k / units + 1) * units];
+            let n = units as f64;
+            let mean = of.iter().map(|x| f64::from(*x)).sum::<f64>() / n;
+            let variance = of.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / n;
+            let xhat = (f64::from(x[k]) - mean) / (variance + f64::from(norm.eps)).sqrt();
+            let truth = xhat * f64::from(gamma[k / 6]) + f64::from(beta[k / 6]);
+            assert!((f64::from(*ours) - truth).abs() < 1e-6, "{groups} groups, unit {k}: {ours}, {truth}");
+        }
+    }
+}
