@@ -72,7 +72,7 @@ proptest! {
         seed: u64, rows in 0u32..9, columns in 1u32..80, from in 0u32..600, zero: u64, transposed: bool, gain in 0.1f32..4.0
     ) {
         let spec = Spec { gain, ..Spec::feedforward(3, 700) };
-        let dense = Dense { role: Role::Hidden, layer: 2, fan_in: 700, fan_out: 700, bias: true };
+        let dense = Dense { role: Role::Hidden, layer: 2, fan_in: 700, fan_out: 700, taps: 1, bias: true };
         let block = Block { transposed, rows: 5..5 + rows, columns: from..from + columns };
         let wanted = Wanted::unless(700, |unit| zero >> (unit % 61) & 1 == 1);
         panel::<1>(&spec, seed, &dense, &block, &wanted);

@@ -26,6 +26,28 @@ impl Drawing {
         (self.row, self.column) = (0, 0);
     }
 
+    /// Parts of a convolution that have been computed.
+    pub fn parts(&self) -> usize {
+        self.row as usize
+    }
+
+    /// Takes up what a part gave; the first forgets the product before.
+    pub fn found(&mut self, finite: bool) {
+        self.bad = !finite || (self.bad && self.row > 0);
+    }
+
+    /// Moves to the next part.
+    pub fn next_part(&mut self, products: u64) {
+        self.row = self.row.saturating_add(1);
+        self.done = self.done.saturating_add(products);
+    }
+
+    /// Ends a convolution; whether all of it is finite.
+    pub fn end(&mut self) -> bool {
+        self.restart();
+        !self.bad
+    }
+
     /// Whether no panel of the current product has been drawn.
     pub fn is_new(&self) -> bool {
         self.row == 0 && self.column == 0

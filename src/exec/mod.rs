@@ -8,6 +8,7 @@ mod backward;
 mod conv;
 mod dense;
 mod drawn;
+mod drawn_conv;
 mod elementwise;
 mod forward;
 mod gather;

@@ -1,4 +1,5 @@
 use crate::error::{Error, Refusal};
+use crate::graph::{Facts, Graph};
 use crate::plan::Plan;
 use crate::weights::Seeded;
 
@@ -8,28 +9,50 @@ use crate::weights::Seeded;
 pub enum Source<'a> {
     /// Parameters in memory or flash, in the order of the nodes: weights, then biases of each.
     Stored(&'a [f32]),
-    /// Weights that are drawn when they are needed, determined by the seed and the node's address; only for dense layers.
+    /// Weights that are drawn when they are needed, determined by the seed and the node's address. Parameters of other operations than dense
+    /// layers and convolutions are what training starts from.
     Seeded(&'a Seeded),
 }
 
 impl Source<'_> {
-    /// The least f32 elements of a panel of weights, in [`Buffers::scratch`](super::Buffers).
+    /// The least f32 elements of a panel of weights, in [`Buffers::scratch`](super::Buffers), with the parameters that are not drawn.
     ///
     /// # Errors
-    /// [`Error::Node`] with [`Refusal::Operation`] if weights are to be drawn for an operation that is not dense.
+    /// [`Error::Node`] with [`Refusal::LooksLinear`] if looks-linear weights are to be drawn where their pairs do not stand beside each other:
+    /// for a window of several taps, or behind channels of several places.
     pub fn panel_len(&self, plan: &Plan) -> Result<u64, Error> {
         let Source::Seeded(seeded) = self else { return Ok(plan.scratch_len) };
         let graph = plan.graph();
         let mut need = 1;
         for i in graph.distinct() {
-            match seeded.dense_of(graph, i) {
-                Some(dense) => need = need.max(seeded.panel_len(&dense)),
-                None if graph.facts(i).is_none_or(|facts| facts.parameters_len() > 0) => {
-                    return Err(Error::Node { node: i, refusal: Refusal::Operation });
-                }
-                None => {}
+            let Some(dense) = seeded.dense_of(graph, i) else { continue };
+            if seeded.parts_pairs(graph, i, &dense) {
+                return Err(Error::Node { node: i, refusal: Refusal::LooksLinear });
             }
+            let window = graph.node(i).is_some_and(|node| node.op.conv().is_some());
+            need = need.max(if window { seeded.conv_panel_len(&dense) } else { seeded.panel_len(&dense) });
         }
-        Ok(need)
+        Ok(constants(graph, seeded).fold(need, |need, (facts, _)| need.saturating_add(facts.parameters_len())))
     }
+
+    /// Divides scratch in the parameters that are not drawn, which it writes, and the rest.
+    pub(super) fn constants<'s>(&self, plan: &Plan, scratch: &'s mut [f32]) -> (&'s [f32], &'s mut [f32]) {
+        let Source::Seeded(seeded) = self else { return (&[], scratch) };
+        let (graph, mut len) = (plan.graph(), 0usize);
+        for (facts, _) in constants(graph, seeded) {
+            let [starting, zeros] = facts.parameters.map(|len| len as usize);
+            let rest = scratch.get_mut(len..).unwrap_or_default();
+            rest.get_mut(..starting).unwrap_or_default().fill(facts.start);
+            rest.get_mut(starting..starting.wrapping_add(zeros)).unwrap_or_default().fill(0.0);
+            len = len.wrapping_add(starting).wrapping_add(zeros);
+        }
+        let (constants, rest) = scratch.split_at_mut_checked(len).unwrap_or_default();
+        (constants, rest)
+    }
+}
+
+/// The nodes with parameters that are not drawn. Identical blocks have none.
+fn constants<'g>(graph: &'g Graph<'_>, seeded: &'g Seeded) -> impl Iterator<Item = (Facts, u32)> + 'g {
+    let all = graph.distinct().filter_map(|i| Some((graph.facts(i)?, i)));
+    all.filter(|(facts, i)| facts.parameters_len() > 0 && seeded.dense_of(graph, *i).is_none())
 }

@@ -273,6 +273,14 @@ impl Op {
         }
     }
 
+    /// The window of a convolution, and whether it has a bias. None for other operations.
+    pub(crate) const fn conv(&self) -> Option<(Window, bool)> {
+        match *self {
+            Op::Conv { window, bias, .. } => Some((window, bias)),
+            _ => None,
+        }
+    }
+
     /// The functions of an operation that works on single elements and is differentiated from its value. None for other operations.
     pub const fn elements(&self) -> Option<Elements> {
         match *self {

@@ -131,7 +131,8 @@ impl Init {
 
     fn orthogonal(&self, kernels: Kernels, stream: Stream, weights: &mut [f32], scratch: &mut [f32]) {
         let (rows, columns) = kernels.matrix();
-        let dense = Dense { role: Role::Hidden, layer: kernels.number, fan_in: columns, fan_out: rows, bias: false };
+        let dense =
+            Dense { role: Role::Hidden, layer: kernels.number, fan_in: columns, fan_out: rows, taps: 1, bias: false };
         let matrix = Orthogonal::new(&dense, false, 1.0, Math::Libm, stream);
         matrix.fill::<1>(&Block { transposed: false, rows: 0..rows, columns: 0..columns }, scratch);
         let strided = kernels.centre.iter().flatten().count() > 1;

@@ -22,6 +22,8 @@ pub struct Dense {
     pub fan_in: u32,
     /// Outputs.
     pub fan_out: u32,
+    /// Taps of a convolution, whose matrix at one place is `[c_out][c_in * taps]`; 1 of a dense layer.
+    pub taps: u32,
     /// Whether it has a bias.
     pub bias: bool,
 }

@@ -40,6 +40,10 @@ impl Orthogonal {
         if self.mirrored { 2 } else { 1 }
     }
 
+    pub(crate) fn reflector_len(&self) -> u64 {
+        self.order as u64
+    }
+
     pub(crate) fn panel_len(&self) -> u64 {
         self.order as u64 * (self.copies() as u64 + 1)
     }

@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::graph::Graph;
 use crate::kernel::{Along, Isa, Series, draw};
 use crate::math::{Math, negate};
+use crate::op::Conv;
 use crate::random::{Normal, Purpose, Stream};
 use crate::spec::{Family, Init, Readout, Spec};
 
@@ -68,14 +69,40 @@ impl Seeded {
             layer if layer == self.readout => Role::Readout,
             _ => Role::Hidden,
         };
-        Dense { role, layer, fan_in, fan_out, bias }
+        Dense { role, layer, fan_in, fan_out, taps: 1, bias }
     }
 
-    /// The affine map of node i of a graph; None for other operations.
+    /// The affine map of node i of a graph, that of a convolution at one place; None for operations whose parameters are not drawn.
     pub fn dense_of(&self, graph: &Graph, i: u32) -> Option<Dense> {
         let node = graph.node(i)?;
+        if let Some((window, bias)) = node.op.conv() {
+            return self.conv(
+                node.address,
+                &Conv { input: graph.shape(node.x as usize).image(), channels: node.shape.channels, window },
+                bias,
+            );
+        }
         let bias = node.op.dense()?;
         Some(self.dense(node.address, (graph.units(node.x as usize) as u32, node.shape.channels), bias))
+    }
+
+    /// The affine map of a convolution at one place; None past 2^32 - 1 inputs.
+    pub(crate) fn conv(&self, layer: u32, conv: &Conv, bias: bool) -> Option<Dense> {
+        let taps = u32::try_from(conv.window.taps()).ok()?;
+        let dense = self.dense(layer, (conv.input.channels.checked_mul(taps)?, conv.channels), bias);
+        Some(Dense { taps, ..dense })
+    }
+
+    /// Whether the pairs of looks-linear weights would not stand beside each other: behind a CReLU of channels with several places, or
+    /// under a window.
+    pub(crate) fn parts_pairs(&self, graph: &Graph, i: u32, dense: &Dense) -> bool {
+        let pairs = match dense.role {
+            Role::Stem => false,
+            Role::Hidden => self.init == Init::LooksLinear,
+            Role::Readout => self.mirrored_readout,
+        };
+        let place = |x: u32| graph.shape(x as usize).plane() == 1;
+        pairs && !(dense.taps == 1 && graph.node(i).is_some_and(|node| node.op.conv().is_some() || place(node.x)))
     }
 
     fn stream(&self, purpose: Purpose, layer: u32) -> Stream {
@@ -87,7 +114,8 @@ impl Seeded {
             (Role::Stem, _) => self.first_weight_std,
             (Role::Readout, _) => self.readout_std,
             (Role::Hidden, Init::Glorot) => {
-                self.gain * self.math.sqrt(2.0 / dense.fan_in.saturating_add(dense.fan_out) as f32)
+                let fan_out = dense.fan_out.saturating_mul(dense.taps);
+                self.gain * self.math.sqrt(2.0 / dense.fan_in.saturating_add(fan_out) as f32)
             }
             (Role::Hidden, _) => self.gain * self.math.sqrt(2.0 / dense.fan_in as f32),
         }
@@ -197,5 +225,23 @@ impl Seeded {
     /// The least f32 elements of a panel for this layer.
     pub fn panel_len(&self, dense: &Dense) -> u64 {
         self.orthogonal(dense).map_or(1, |orthogonal| orthogonal.panel_len())
+    }
+
+    /// The same for a convolution. Whole rows are drawn and then packed, forward and backward, behind the biases; all rows where columns of an
+    /// orthogonal matrix are drawn.
+    pub(crate) fn conv_panel_len(&self, dense: &Dense) -> u64 {
+        let orthogonal = self.orthogonal(dense);
+        let (fan_in, fan_out, taps) = (dense.fan_in as u64, dense.fan_out as u64, dense.taps as u64);
+        let (rows, behind) = match orthogonal {
+            Some(orthogonal) => (fan_in.saturating_mul(fan_out), orthogonal.reflector_len()),
+            None => (fan_in.max(fan_out.saturating_mul(taps)), 0),
+        };
+        let biases = if dense.bias { fan_out } else { 0 };
+        rows.saturating_mul(2).saturating_add(biases).saturating_add(behind)
+    }
+
+    /// Elements that drawing needs behind what is drawn.
+    pub(crate) fn behind(&self, dense: &Dense) -> usize {
+        self.orthogonal(dense).map_or(0, |orthogonal| orthogonal.reflector_len() as usize)
     }
 }

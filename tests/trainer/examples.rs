@@ -1,32 +1,41 @@
 //! Each operation of the list alone in a graph: a new one is tested here as soon as it has an entry.
 use super::dags::Draw;
 use super::machine::{Mode, Planned, values};
-use super::runs::compare;
+use super::runs::{compare, compare_drawn};
 use super::tangents::tangents;
 use super::walk::{Case, Walk, turned};
-use shatterscope::graph::{Builder, Node, Op};
+use shatterscope::graph::{Builder, Node, Op, Value};
 use shatterscope::op::Entry;
 use shatterscope::plan::Want;
 
 /// The operation behind an input for each operand.
 pub(super) fn nodes_of(example: &Entry) -> Vec<Node> {
-    let mut nodes = vec![Node::EMPTY; 3];
+    nodes_before(example, |_, value| value)
+}
+
+/// The same with more behind it.
+fn nodes_before(example: &Entry, more: impl Fn(&mut Builder, Value) -> Value) -> Vec<Node> {
+    let mut nodes = vec![Node::EMPTY; 6];
     let mut g = Builder::new(&mut nodes);
     let x = g.input(example.operand);
     let y = if example.op.is_binary() { g.input(example.operand) } else { x };
     g.layer(1);
     let value = g.push(example.op, x, y);
+    let value = more(&mut g, value);
     let len = g.finish(&[value]).unwrap().len();
     nodes.truncate(len);
     nodes
 }
 
 pub(super) fn case_of(example: &Entry, points: usize) -> Case {
-    let nodes = nodes_of(example);
+    case_with(nodes_of(example), points)
+}
+
+fn case_with(nodes: Vec<Node>, points: usize) -> Case {
     let planned = Planned::of(nodes.clone(), Want::Gradients).unwrap();
     let plan = planned.plan();
     let units = |i: usize| nodes[i].shape.units().unwrap() as usize;
-    let last = nodes.len() - 1;
+    let (last, inputs) = (nodes.len() - 1, nodes.iter().filter(|node| node.is_input()).count());
     // No operand is near the bend of a rectifier.
     let away = |x: f32| if x < 0.0 { x - 0.1 } else { x + 0.1 };
     Case {
@@ -34,7 +43,7 @@ pub(super) fn case_of(example: &Entry, points: usize) -> Case {
         mode: Mode::Probing,
         parameters: values(plan.parameters_len as usize, 3),
         running: values(plan.running_len as usize, 4),
-        inputs: (0..last).map(|i| values(units(i) * points, 5 + i).into_iter().map(away).collect()).collect(),
+        inputs: (0..inputs).map(|i| values(units(i) * points, 5 + i).into_iter().map(away).collect()).collect(),
         seeds: vec![(last as u32, values(units(last) * points, 9))],
         nodes,
     }
@@ -50,6 +59,32 @@ fn operations_have_the_bits_of_their_plain_loops() {
         for points in [1, 3, 16, 21] {
             let number = i as u32 + points as u32;
             compare(&case_of(example, points), number, &mut Draw(0, 6_000_000 + number));
+        }
+    }
+}
+
+/// Behind each operation a norm, whose statistics are computed from the whole batch while some points are resident: the operation is
+/// computed again in each sweep. And another operation before it, whose gradient it takes.
+#[test]
+fn operations_are_computed_again_for_statistics() {
+    for (i, example) in all().enumerate() {
+        let number = i as u32;
+        let nodes = nodes_before(example, |g, value| {
+            g.layer(2);
+            let value = g.normalise(value, 1e-3);
+            g.centre(value)
+        });
+        compare(&case_with(nodes, 19), number, &mut Draw(0, 8_000_000 + number));
+    }
+}
+
+/// Parameters are drawn where they are needed, or start from a constant.
+#[test]
+fn operations_take_drawn_weights() {
+    for (i, example) in all().enumerate() {
+        for points in [1, 5, 18] {
+            let number = i as u32 + points as u32;
+            compare_drawn(&case_of(example, points), number, &mut Draw(0, 9_000_000 + number));
         }
     }
 }

@@ -187,7 +187,7 @@ fn hidden_square_matrices_have_the_bits_of_a_family() {
         let fan_in = if doubled { 2 * width } else { width };
         let each = (fan_in * width) as usize;
         for (layer, ours) in (2..).zip(ours[2 * width as usize..].chunks(each + width as usize)) {
-            let dense = Dense { role: Role::Hidden, layer, fan_in, fan_out: width, bias: true };
+            let dense = Dense { role: Role::Hidden, layer, fan_in, fan_out: width, taps: 1, bias: true };
             let block = Block { transposed: false, rows: 0..width, columns: 0..fan_in };
             let mut panel = vec![f32::NAN; each + seeded.panel_len(&dense) as usize];
             seeded.fill::<1>(&dense, &block, &mut panel);

@@ -63,6 +63,15 @@ wanted: those of the inputs alone, or those of the parameters as well.
 
 ";
 
+const SCHEDULES: &str = "
+## Schedules
+
+`exec::Run` computes all points at once (whole) or some at a time (blocks), and for the statistics of norms computes each operation again for the whole
+batch (recompute); gives gradients of the inputs or, in forward mode, tangents of the outputs; and takes parameters from memory or draws weights from a
+seed, a panel at a time. One-bit gates are what a rectifier keeps for its gradient. Each yes is a test in `tests/trainer/examples.rs`.
+
+";
+
 /// One line of a table of `docs/operations.md` for each operation.
 fn table(text: &mut String, titles: &[&str], row: impl Fn(&Entry) -> Vec<String>) {
     let _ = writeln!(text, "| {} |\n|{}", titles.join(" | "), "---|".repeat(titles.len()));
@@ -126,7 +135,38 @@ fn page() -> String {
         let of_parameters = if facts.parameters_len() > 0 { kept(entry, true) } else { "-".to_owned() };
         vec![entry.op.name().to_owned(), yes(facts.in_place), kept(entry, false), of_parameters]
     });
+    text.push_str(SCHEDULES);
+    let titles = ["operation", "whole", "blocks", "recompute", "forward mode", "seeded panels", "one-bit gates"];
+    table(&mut text, &titles, |entry| {
+        let mut row = vec![entry.op.name().to_owned()];
+        row.extend(["yes"; 4].map(str::to_owned));
+        row.extend([panels(entry), gates(entry)].map(str::to_owned));
+        row
+    });
     text
+}
+
+/// Whether its weights are drawn by panels.
+fn panels(entry: &Entry) -> &'static str {
+    let facts = entry.op.facts(entry.operand, entry.operand).unwrap();
+    // What is drawn has no constant to start from.
+    match (facts.parameters_len(), facts.start == 0.0) {
+        (0, _) => "no parameters",
+        (_, true) => "yes",
+        (_, false) => "yes: they start from a constant",
+    }
+}
+
+/// Whether a bit of each element is all that the gradient of its operand needs, or why not.
+fn gates(entry: &Entry) -> &'static str {
+    let facts = entry.op.backward(entry.operand, 1, false);
+    let units = entry.operand.units().map(u64::from);
+    match (facts.saved, facts.tape) {
+        (Saved::Nothing, 0) => "no: the derivative does not depend on x",
+        (Saved::Nothing, bytes) if Some(bytes) == units.map(|units| units.div_ceil(8)) => "yes",
+        (Saved::Nothing, _) => "no: a window has more than two places",
+        _ => "no: the derivative takes more than two values",
+    }
 }
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md");

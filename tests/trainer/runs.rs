@@ -6,10 +6,13 @@ use super::walk::{Case, Walk, turned};
 use super::workers::Order;
 use shatterscope::Pass;
 use shatterscope::exec::{Buffers, Input, Observer, Run, Seen, Source};
-use shatterscope::graph::{Graph, Node};
+use shatterscope::graph::{Builder, Graph, Node, Op, Shape};
 use shatterscope::kernel::Isa;
+use shatterscope::op::Window;
 use shatterscope::plan::{Derivative, Plan, RunOptions, Schedule, Statistics, Want};
-use shatterscope::spec::{Family, Norm, Readout, Spec};
+use shatterscope::spec::{Family, Init, Norm, Readout, Spec};
+use shatterscope::weights::{Block, Seeded};
+use shatterscope::{Error, Refusal};
 
 /// `[point][unit]` of several values side by side.
 fn beside<'v>(points: usize, all: impl Iterator<Item = &'v [f32]> + Clone) -> Vec<f32> {
@@ -21,7 +24,7 @@ fn beside<'v>(points: usize, all: impl Iterator<Item = &'v [f32]> + Clone) -> Ve
 fn run<const R: usize, const T: usize>(
     case: &Case,
     planned: &Planned,
-    order: &Order,
+    (order, source): (&Order, Source),
     options: RunOptions,
     (seed, budget, more): (&[f32], u64, usize),
 ) -> [Vec<u32>; 2] {
@@ -31,7 +34,7 @@ fn run<const R: usize, const T: usize>(
         [lengths.values_len, lengths.statistics_len, lengths.outputs_len, lengths.gradient_len]
             .map(|len| vec![f32::NAN; len as usize]);
     let mut tape = vec![0xa5; lengths.tape_len as usize];
-    let mut scratch = vec![f32::NAN; plan.scratch_len as usize + more];
+    let mut scratch = vec![f32::NAN; source.panel_len(&plan).unwrap() as usize + more];
     let input = beside(case.points, case.inputs.iter().map(Vec::as_slice));
     let buffers = Buffers {
         values: &mut values,
@@ -40,7 +43,6 @@ fn run<const R: usize, const T: usize>(
         scratch: &mut scratch,
         gathered: &mut [],
     };
-    let source = Source::Stored(&case.parameters);
     let input = Input::Points(&input);
     let run = Run::<_, R, T>::new(&plan, source, order, input, options, buffers, &mut outputs, &mut gradient).unwrap();
     let mut run = run.with_cotangent(seed).unwrap();
@@ -99,11 +101,12 @@ pub(super) fn compare(case: &Case, number: u32, draw: &mut Draw) {
                     ..RunOptions::new(case.points as u32)
                 };
                 let planned = Planned::of(case.nodes.clone(), options.want()).unwrap();
+                let with = (order, Source::Stored(&case.parameters));
                 let work = (&seed[..], [1, 300, u64::MAX][number as usize % 3], number as usize % 50);
                 for (tile, [ours, derivative]) in [
-                    ("1x1", run::<1, 1>(case, &planned, order, options, work)),
-                    ("4x4", run::<4, 4>(case, &planned, order, options, work)),
-                    ("5x16", run::<5, 16>(case, &planned, order, options, work)),
+                    ("1x1", run::<1, 1>(case, &planned, with, options, work)),
+                    ("4x4", run::<4, 4>(case, &planned, with, options, work)),
+                    ("5x16", run::<5, 16>(case, &planned, with, options, work)),
                 ] {
                     assert_eq!(ours, outputs, "graph {number}, {tile}, {options:?}: {:?}", case.nodes);
                     assert_eq!(&derivative, expected, "graph {number}, {tile}, {options:?}: {:?}", case.nodes);
@@ -111,6 +114,93 @@ pub(super) fn compare(case: &Case, number: u32, draw: &mut Draw) {
             }
         }
     }
+}
+
+/// All parameters of a graph as they are drawn, by whole matrices.
+fn drawn(graph: &Graph, seeded: &Seeded) -> Vec<f32> {
+    let of = |i: u32| {
+        let facts = graph.facts(i).unwrap();
+        let [weights, others] = facts.parameters.map(|len| len as usize);
+        let Some(dense) = seeded.dense_of(graph, i) else { return [vec![facts.start; weights], vec![0.0; others]] };
+        let block = Block { transposed: false, rows: 0..dense.fan_out, columns: 0..dense.fan_in };
+        let mut panel = vec![f32::NAN; block.len() + seeded.panel_len(&dense) as usize];
+        seeded.fill::<1>(&dense, &block, &mut panel);
+        panel.truncate(block.len());
+        assert_eq!(block.len(), weights);
+        [panel, (0..others as u32).map(|row| seeded.bias(&dense, row)).collect()]
+    };
+    (0..graph.len() as u32).flat_map(of).collect::<Vec<_>>().concat()
+}
+
+/// Weights that are drawn a panel at a time, and parameters that start from a constant, are those of whole matrices that are stored; also where an
+/// operand has several uses.
+#[test]
+fn drawn_weights_have_the_bits_of_stored_ones() {
+    let mut convolutions = 0;
+    for number in 0..160 {
+        let mut draw = Draw(0, 5_000_000 + number);
+        let case = Case { mode: Mode::Probing, ..Case::new(&mut draw, number % 4 > 0) };
+        convolutions += case.nodes.iter().filter(|node| matches!(node.op, Op::Conv { .. })).count();
+        compare_drawn(&case, number, &mut draw);
+    }
+    assert!(convolutions > 50, "{convolutions}");
+}
+
+/// Runs of a graph whose weights are drawn, both modes, in both schedules, with those of the same weights in memory.
+pub(super) fn compare_drawn(case: &Case, number: u32, draw: &mut Draw) {
+    let graph = Graph::new(&case.nodes).unwrap();
+    let init = draw.of([Init::He, Init::Glorot, Init::Orthogonal]);
+    let spec = Spec { init, bias_std: 0.3, ..Spec::feedforward(9, 3) };
+    let isa = Isa::ALL[number as usize % Isa::ALL.len()];
+    let seeded = Seeded::new(&spec, 11, number).with_isa(isa);
+    let stored = drawn(&graph, &seeded);
+    let order = &[Order::InTurn, Order::Reverse, Order::Threads][number as usize % 3];
+    let of_outputs = beside(case.points, case.seeds.iter().map(|(_, seed)| seed.as_slice()));
+    let of_inputs = beside(case.points, case.inputs.iter().map(Vec::as_slice));
+    let resident = draw.below(case.points as u32 + 1);
+    for (derivative, seed) in [(Derivative::Reverse, &of_outputs), (Derivative::Forward, &of_inputs)] {
+        for schedule in [Schedule::WholeBatch, Schedule::Blocks { resident }] {
+            let statistics = draw.of([Statistics::Detached, Statistics::Full]);
+            let options = RunOptions { derivative, statistics, schedule, isa, ..RunOptions::new(case.points as u32) };
+            let planned = Planned::of(case.nodes.clone(), options.want()).unwrap();
+            let work = (&seed[..], [1, 300, u64::MAX][number as usize % 3], [0, 7, 60, 4000][number as usize % 4]);
+            let expected = run::<1, 1>(case, &planned, (order, Source::Stored(&stored)), options, work);
+            let with = (order, Source::Seeded(&seeded));
+            for (tile, ours) in [
+                ("1x1", run::<1, 1>(case, &planned, with, options, work)),
+                ("4x4", run::<4, 4>(case, &planned, with, options, work)),
+                ("5x16", run::<5, 16>(case, &planned, with, options, work)),
+            ] {
+                assert!(ours == expected, "graph {number}, {tile}, {init:?}, {options:?}: {:?}", case.nodes);
+            }
+        }
+    }
+}
+
+/// Looks-linear weights come in pairs that stand beside each other; where they would not, they are refused by name.
+#[test]
+fn pairs_that_do_not_stand_beside_each_other_are_refused() {
+    let spec = Spec::feedforward(9, 4).with_family(Family::Crelu).with_init(Init::LooksLinear);
+    let seeded = Seeded::new(&spec, 1, 0);
+    let panel = |image: Shape, op: Op| {
+        let mut nodes = [Node::EMPTY; 3];
+        let mut g = Builder::new(&mut nodes);
+        let x = g.input(image);
+        let x = g.crelu(x);
+        g.layer(2);
+        let x = g.push(op, x, x);
+        g.finish(&[x]).unwrap();
+        let planned = Planned::of(nodes.to_vec(), Want::Output).unwrap();
+        Source::Seeded(&seeded).panel_len(&planned.plan())
+    };
+    let window = |size: u32| Window { height: size, width: size, stride: 1, padding: 0 };
+    let conv = |size: u32| Op::Conv { channels: 4, window: window(size), bias: false };
+    let dense = Op::Dense { outputs: 4, bias: false };
+    let refused = Err(Error::Node { node: 2, refusal: Refusal::LooksLinear });
+    let image = Shape { channels: 2, height: 3, width: 3 };
+    assert!(panel(Shape::vector(2), dense).is_ok() && panel(image, conv(1)).is_ok());
+    assert_eq!(panel(image, dense), refused);
+    assert_eq!(panel(image, conv(2)), refused);
 }
 
 /// The values of each node, `[point][unit]`.

@@ -376,7 +376,7 @@ fn orthogonal() {
         let columns = expected[0].len() as u32;
         assert!(columns == fan_in || looks_linear);
         let layer = uint(&case["layer"]) as u32;
-        let dense = Dense { role: Role::Hidden, layer, fan_in: columns, fan_out, bias: false };
+        let dense = Dense { role: Role::Hidden, layer, fan_in: columns, fan_out, taps: 1, bias: false };
         let run = uint(&case["run"]) as u32;
         let seeded = Seeded::with(&spec, uint(&case["seed"]), run, normal(&case), Math::Libm);
         panels::<1>(&seeded, &dense, &expected, &case);
@@ -424,7 +424,7 @@ fn weights() {
             let value = Stream::new(9, 0, Purpose::Weight, 2, Normal::IrwinHall).value(0, 0);
             for (init, name) in [(Init::He, "he"), (Init::Glorot, "glorot")] {
                 let seeded = Seeded::new(&spec.with_init(init), 9, 0);
-                let dense = Dense { role: Role::Hidden, layer: 2, fan_in, fan_out, bias: false };
+                let dense = Dense { role: Role::Hidden, layer: 2, fan_in, fan_out, taps: 1, bias: false };
                 let mut panel = [f32::NAN];
                 seeded.fill::<1>(&dense, &Block { transposed: false, rows: 0..1, columns: 0..1 }, &mut panel);
                 same(&panel, &[value * float(&case[name])], &case);

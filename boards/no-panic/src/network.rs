@@ -25,7 +25,7 @@ pub fn everything() {
 }
 
 fn weights(weights: &Seeded) {
-    let dense: Dense = black_box(Dense { role: Role::Hidden, layer: 2, fan_in: 4, fan_out: 4, bias: true });
+    let dense: Dense = black_box(Dense { role: Role::Hidden, layer: 2, fan_in: 4, fan_out: 4, taps: 1, bias: true });
     if let Ok(block) = black_box(weights.block(&dense, black_box(false), black_box((0, 0)), black_box(9), black_box(2)))
     {
         black_box((block.len(), block.is_empty()));

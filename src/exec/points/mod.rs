@@ -31,6 +31,8 @@ pub struct Run<'a, K, const R: usize, const T: usize> {
     tangents: &'a mut [f32],
     room: Room<'a>,
     source: Source<'a>,
+    /// All parameters, or those that are not drawn.
+    parameters: &'a [f32],
     input: Input<'a>,
     /// Reverse mode: the cotangent of the outputs. Forward mode: the tangent of the inputs.
     cotangent: Option<&'a [f32]>,
@@ -98,6 +100,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         }
         check(plan, source, buffers.scratch.len() as u64)?;
         let Buffers { values, tape, statistics, scratch, gathered } = buffers;
+        let (constants, scratch) = source.constants(plan, scratch);
         let values = Buffer::Values.first(values, lengths.values_len)?;
         // Does not saturate: the product is at most the length of this buffer.
         let own = plan.units.saturating_mul(lengths.resident) as usize;
@@ -129,6 +132,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             tangents,
             room,
             source,
+            parameters: if let Source::Stored(parameters) = source { parameters } else { constants },
             input,
             cotangent: None,
             options,

@@ -1,14 +1,18 @@
 use super::super::at::At;
 use super::super::backward::Backward;
 use super::super::drawn::Product;
+use super::super::drawn_conv::DrawnConv;
 use super::super::forward::{Forward, Mode};
+use super::super::memory::Span;
 use super::super::norm::{Swept, Target};
 use super::super::sink::Sink;
 use super::super::source::Source;
 use super::Run;
 use crate::graph::Node;
 use crate::kernel::all_finite;
+use crate::op::Conv;
 use crate::plan::Sweep;
+use crate::weights::Seeded;
 use crate::workers::Workers;
 
 impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
@@ -19,10 +23,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
 
     /// A forward pass whose next node is the current one.
     pub(super) fn pass(&mut self, at: At) -> Forward<'_, 'a, 'a, K, R, T> {
-        let parameters = match self.source {
-            Source::Stored(parameters) => parameters.get(at.parameters..).unwrap_or_default(),
-            Source::Seeded(_) => &[],
-        };
+        let parameters = self.parameters.get(at.parameters..).unwrap_or_default();
         let mut pass = Forward::new(&mut self.memory, &mut self.room, self.cursor.node, parameters, Mode::Probing);
         pass.at = at;
         pass
@@ -60,17 +61,18 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         if let Some(finite) = self.panel(node) {
             return finite;
         }
-        let parameters = match self.source {
-            Source::Stored(parameters) => parameters,
-            Source::Seeded(_) => &[],
-        };
-        let sink = Sink::Buffer(parameters, &mut []);
-        let mut pass = Backward::<_, R, T>::at_node(&mut self.memory, &mut self.room, sink, self.cursor.node, self.at);
+        let mut pass = self.pass_back();
         let finite = pass.propagate(node);
         self.at = pass.at;
         let finite = finite || (node.op.is_binary() && self.is_branch_finite(node));
         self.count_work(1);
         Some(finite)
+    }
+
+    /// A backward pass at the current node.
+    fn pass_back(&mut self) -> Backward<'_, 'a, 'a, K, R, T> {
+        let sink = Sink::Buffer(self.parameters, &mut []);
+        Backward::at_node(&mut self.memory, &mut self.room, sink, self.cursor.node, self.at)
     }
 
     /// Whether the gradient of a join's branch (its second operand) is finite where that of the skip (the first operand) is not. The fault is
@@ -99,18 +101,48 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
 
     /// Computes one panel of a node whose weights are drawn. Returns None for other nodes.
     fn panel(&mut self, node: &Node) -> Option<Option<bool>> {
-        let (Source::Seeded(seeded), Some(bias)) = (self.source, node.op.dense()) else { return None };
-        let (i, x, transposed) = (self.cursor.node, node.x, self.cursor.backward);
-        let (from, to) = match transposed {
-            false => (self.memory.span(x), self.memory.span(i)),
-            true => (self.memory.gradient(i), self.memory.gradient(x)),
+        let Source::Seeded(seeded) = self.source else { return None };
+        if node.op.dense().is_none() && node.op.conv().is_none() {
+            return None;
+        }
+        let transposed = self.cursor.backward;
+        // In a family, no other operation takes what a dense layer takes.
+        let shared = transposed && self.memory.plan.graph().spec().is_none();
+        let (from, to) = match (transposed, shared) {
+            (false, _) => (self.memory.span(node.x), self.memory.span(self.cursor.node)),
+            (true, false) => (self.memory.gradient(self.cursor.node), self.memory.gradient(node.x)),
+            (true, true) => (self.memory.gradient(self.cursor.node), self.pass_back().target(node)),
         };
-        let fan_in = if transposed { to } else { from }.tile_len.checked_div(T).unwrap_or(0) as u32;
-        let dense = seeded.dense(node.address, (fan_in, node.shape.channels), bias);
-        let product = Product { seeded, dense, transposed, from, to };
+        let mut none: &mut [f32] = &mut [];
+        let two = self.takes_tangents();
+        let finite = match node.op.dense() {
+            Some(bias) => {
+                let tangents = if two { &mut self.tangents } else { &mut none };
+                let fan_in = if transposed { to } else { from }.tile_len.checked_div(T).unwrap_or(0) as u32;
+                let dense = seeded.dense(node.address, (fan_in, node.shape.channels), bias);
+                let product = Product { seeded, dense, transposed, from, to };
+                product.step::<K, R, T>((&mut self.memory, tangents), &mut self.room, &mut self.drawing)
+            }
+            None => self.conv_rows(node, seeded, (from, to)),
+        };
+        // The parts that others gave to the gradient of the operand are there already.
+        Some(match finite {
+            Some(true) if shared => Some(self.pass_back().settle(node)),
+            finite => finite,
+        })
+    }
+
+    /// Some rows of a convolution.
+    #[inline(never)]
+    fn conv_rows(&mut self, node: &Node, seeded: &Seeded, (from, to): (Span, Span)) -> Option<bool> {
+        let Some((window, bias)) = node.op.conv() else { return Some(false) };
+        let input = self.memory.plan.graph().shape(node.x as usize).image();
+        let conv = Conv { input, channels: node.shape.channels, window };
+        let Some(dense) = seeded.conv(node.address, &conv, bias) else { return Some(false) };
+        let drawn = DrawnConv { seeded, dense, conv, output: node.shape, transposed: self.cursor.backward, from, to };
         let mut none: &mut [f32] = &mut [];
         let tangents = if self.takes_tangents() { &mut self.tangents } else { &mut none };
-        Some(product.step::<K, R, T>((&mut self.memory, tangents), &mut self.room, &mut self.drawing))
+        drawn.step::<K, R, T>((&mut self.memory, tangents), &mut self.room, &mut self.drawing)
     }
 
     /// Adds the resident points to the sums of the current norm.
@@ -123,10 +155,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         // In the backward pass the offsets are those of the end of the node's data.
         let kept = if self.cursor.backward { self.at.kept.wrapping_sub(own) } else { self.at.kept };
         let target = Target { norm, channels, plane: node.shape.plane() as usize, kept };
-        let (parameters, affine) = match self.source {
-            Source::Stored(parameters) => (parameters, norm.affine.is_some()),
-            Source::Seeded(_) => (&[][..], false),
-        };
+        let (parameters, affine) = (self.parameters, norm.affine.is_some());
         let mut scale: &[f32] = &[];
         let (swept, span) = match self.cursor.sweep {
             Sweep::Means => (Swept::Values, self.memory.span(node.x)),
