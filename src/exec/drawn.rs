@@ -2,7 +2,7 @@
 use super::memory::{Memory, Span};
 use super::run::Room;
 use crate::kernel::{Isa, all_finite, chain};
-use crate::weights::{Block, Dense, Seeded, Wanted};
+use crate::weights::{Block, Dense, Role, Seeded, Wanted};
 use crate::workers::Workers;
 
 /// The progress of a product.
@@ -12,6 +12,8 @@ pub(super) struct Drawing {
     column: u32,
     /// Whether a result so far is NaN or infinite.
     bad: bool,
+    /// The product of which panels are left.
+    pub product: Product,
     /// The inputs whose weights are needed.
     wanted: Wanted,
     /// Multiply-adds of all products so far.
@@ -19,7 +21,8 @@ pub(super) struct Drawing {
 }
 
 impl Drawing {
-    pub const START: Self = Self { row: 0, column: 0, bad: false, wanted: Wanted::ALL, done: 0 };
+    pub const START: Self =
+        Self { row: 0, column: 0, bad: false, product: Product::NONE, wanted: Wanted::ALL, done: 0 };
 
     /// Discards a product that was not finished.
     pub fn restart(&mut self) {
@@ -55,69 +58,78 @@ impl Drawing {
 }
 
 /// A product of drawn weights with values and, in forward mode, with their tangents.
-pub(super) struct Product<'s> {
-    pub seeded: &'s Seeded,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Product {
     pub dense: Dense,
     pub transposed: bool,
     pub from: Span,
     pub to: Span,
 }
 
-impl Product<'_> {
+impl Drawing {
     /// Draws one panel and multiplies by it. Returns None while panels are left, otherwise whether all results are finite.
     pub fn step<'a, K: Workers, const R: usize, const T: usize>(
-        &self,
+        &mut self,
+        seeded: &Seeded,
         (memory, tangents): (&mut Memory<'a, K, T>, &mut &'a mut [f32]),
         room: &mut Room<'_>,
-        drawing: &mut Drawing,
     ) -> Option<bool> {
-        let Self { seeded, ref dense, transposed, from, to } = *self;
+        let Product { ref dense, transposed, from, to } = self.product;
         let (rows, columns) = if transposed { (dense.fan_in, dense.fan_out) } else { (dense.fan_out, dense.fan_in) };
         let two = !tangents.is_empty();
         let biased = dense.bias && !transposed;
-        if drawing.is_new() {
-            drawing.bad = false;
+        if self.is_new() {
+            self.bad = false;
             if biased {
-                self.begin(memory);
+                self.product.begin(seeded, memory);
             }
             // With SIMD draws, skipping single weights saves nothing.
             if !room.isa.has_words() {
-                drawing.wanted = self.find_wanted(columns, memory, tangents);
+                self.wanted = self.product.find_wanted(columns, memory, tangents);
             }
         }
         let panel = &mut *room.scratch;
         // `Run::new` has checked the length of the panel, so this does not fail.
-        let Ok(block) = seeded.block(dense, transposed, (drawing.row, drawing.column), panel.len(), R as u32) else {
+        let Ok(block) = seeded.block(dense, transposed, (self.row, self.column), panel.len(), R as u32) else {
             return Some(false);
         };
-        seeded.fill_wanted::<R>(dense, &block, panel, &drawing.wanted);
+        seeded.fill_wanted::<R>(dense, &block, panel, &self.wanted);
         let panel = panel.get(..block.len()).unwrap_or_default();
         let ends = block.columns.end >= columns;
         let first = block.columns.start == 0;
         let part = Part { isa: room.isa, panel, block: &block, ends, from, to };
-        drawing.bad |= part.run::<K, R, T>(memory, first && !biased);
+        self.bad |= part.run::<K, R, T>(memory, first && !biased);
         if two {
             // Tangents use the slots of the values, in a buffer of their own.
             core::mem::swap(&mut memory.values, tangents);
-            drawing.bad |= part.run::<K, R, T>(memory, first);
+            self.bad |= part.run::<K, R, T>(memory, first);
             core::mem::swap(&mut memory.values, tangents);
         }
         let products = block.len() as u64 * memory.count as u64;
-        drawing.done = drawing.done.saturating_add(if two { 2 * products } else { products });
-        (drawing.row, drawing.column) = if ends { (block.rows.end, 0) } else { (block.rows.start, block.columns.end) };
-        if drawing.row < rows {
+        self.done = self.done.saturating_add(if two { 2 * products } else { products });
+        (self.row, self.column) = if ends { (block.rows.end, 0) } else { (block.rows.start, block.columns.end) };
+        if self.row < rows {
             return None;
         }
-        (drawing.row, drawing.column) = (0, 0);
-        Some(!drawing.bad)
+        (self.row, self.column) = (0, 0);
+        Some(!self.bad)
     }
+}
+
+impl Product {
+    const NONE: Self = Self {
+        dense: Dense { role: Role::Hidden, layer: 0, fan_in: 0, fan_out: 0, taps: 1, bias: false },
+        transposed: false,
+        from: Span { start: 0, len: 0, tile_len: 0 },
+        to: Span { start: 0, len: 0, tile_len: 0 },
+    };
 
     /// Initializes every chain with its bias.
     #[inline(never)]
-    fn begin<K: Workers, const T: usize>(&self, memory: &mut Memory<'_, K, T>) {
+    fn begin<K: Workers, const T: usize>(&self, seeded: &Seeded, memory: &mut Memory<'_, K, T>) {
         let values = memory.get_mut(self.to);
         for row in 0..self.dense.fan_out {
-            let bias = self.seeded.bias(&self.dense, row);
+            let bias = seeded.bias(&self.dense, row);
             // Does not wrap: offsets in the values or just past their end.
             let mut at = (row as usize).wrapping_mul(T);
             while let Some(lanes) = values.get_mut(at..).and_then(|x| x.first_chunk_mut::<T>()) {

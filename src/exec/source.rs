@@ -37,8 +37,9 @@ impl Source<'_> {
 
     /// Divides scratch in the parameters that are not drawn, which it writes, and the rest.
     pub(super) fn constants<'s>(&self, plan: &Plan, scratch: &'s mut [f32]) -> (&'s [f32], &'s mut [f32]) {
-        let Source::Seeded(seeded) = self else { return (&[], scratch) };
         let (graph, mut len) = (plan.graph(), 0usize);
+        // Families have none.
+        let (Source::Seeded(seeded), None) = (self, graph.spec()) else { return (&[], scratch) };
         for (facts, _) in constants(graph, seeded) {
             let [starting, zeros] = facts.parameters.map(|len| len as usize);
             let rest = scratch.get_mut(len..).unwrap_or_default();

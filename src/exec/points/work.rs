@@ -3,7 +3,6 @@ use super::super::backward::Backward;
 use super::super::drawn::Product;
 use super::super::drawn_conv::DrawnConv;
 use super::super::forward::{Forward, Mode};
-use super::super::memory::Span;
 use super::super::norm::{Swept, Target};
 use super::super::sink::Sink;
 use super::super::source::Source;
@@ -102,47 +101,58 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     /// Computes one panel of a node whose weights are drawn. Returns None for other nodes.
     fn panel(&mut self, node: &Node) -> Option<Option<bool>> {
         let Source::Seeded(seeded) = self.source else { return None };
-        if node.op.dense().is_none() && node.op.conv().is_none() {
-            return None;
-        }
-        let transposed = self.cursor.backward;
+        let Some(bias) = node.op.dense() else {
+            return if node.op.conv().is_some() { self.conv_rows(node, seeded) } else { None };
+        };
         // In a family, no other operation takes what a dense layer takes.
-        let shared = transposed && self.memory.plan.graph().spec().is_none();
-        let (from, to) = match (transposed, shared) {
-            (false, _) => (self.memory.span(node.x), self.memory.span(self.cursor.node)),
-            (true, false) => (self.memory.gradient(self.cursor.node), self.memory.gradient(node.x)),
-            (true, true) => (self.memory.gradient(self.cursor.node), self.pass_back().target(node)),
-        };
-        let mut none: &mut [f32] = &mut [];
-        let two = self.takes_tangents();
-        let finite = match node.op.dense() {
-            Some(bias) => {
-                let tangents = if two { &mut self.tangents } else { &mut none };
-                let fan_in = if transposed { to } else { from }.tile_len.checked_div(T).unwrap_or(0) as u32;
-                let dense = seeded.dense(node.address, (fan_in, node.shape.channels), bias);
-                let product = Product { seeded, dense, transposed, from, to };
-                product.step::<K, R, T>((&mut self.memory, tangents), &mut self.room, &mut self.drawing)
-            }
-            None => self.conv_rows(node, seeded, (from, to)),
-        };
-        // The parts that others gave to the gradient of the operand are there already.
-        Some(match finite {
-            Some(true) if shared => Some(self.pass_back().settle(node)),
-            finite => finite,
-        })
-    }
-
-    /// Some rows of a convolution.
-    #[inline(never)]
-    fn conv_rows(&mut self, node: &Node, seeded: &Seeded, (from, to): (Span, Span)) -> Option<bool> {
-        let Some((window, bias)) = node.op.conv() else { return Some(false) };
-        let input = self.memory.plan.graph().shape(node.x as usize).image();
-        let conv = Conv { input, channels: node.shape.channels, window };
-        let Some(dense) = seeded.conv(node.address, &conv, bias) else { return Some(false) };
-        let drawn = DrawnConv { seeded, dense, conv, output: node.shape, transposed: self.cursor.backward, from, to };
+        let shared = self.cursor.backward && self.memory.plan.graph().spec().is_none();
+        if self.drawing.is_new() {
+            self.drawing.product = self.product(node, seeded, bias, shared);
+        }
         let mut none: &mut [f32] = &mut [];
         let tangents = if self.takes_tangents() { &mut self.tangents } else { &mut none };
-        drawn.step::<K, R, T>((&mut self.memory, tangents), &mut self.room, &mut self.drawing)
+        let finite = self.drawing.step::<K, R, T>(seeded, (&mut self.memory, tangents), &mut self.room);
+        Some(if shared { self.settled(node, finite) } else { finite })
+    }
+
+    /// The product of a dense layer.
+    #[inline(always)]
+    fn product(&mut self, node: &Node, seeded: &Seeded, bias: bool, shared: bool) -> Product {
+        let (i, x, transposed) = (self.cursor.node, node.x, self.cursor.backward);
+        let (from, to) = match transposed {
+            false => (self.memory.span(x), self.memory.span(i)),
+            true => {
+                (self.memory.gradient(i), if shared { self.pass_back().target(node) } else { self.memory.gradient(x) })
+            }
+        };
+        let fan_in = if transposed { to } else { from }.tile_len.checked_div(T).unwrap_or(0) as u32;
+        let dense = seeded.dense(node.address, (fan_in, node.shape.channels), bias);
+        Product { dense, transposed, from, to }
+    }
+
+    /// Adds a finished gradient to the parts that other operations gave.
+    #[inline(never)]
+    fn settled(&mut self, node: &Node, finite: Option<bool>) -> Option<bool> {
+        if finite == Some(true) { Some(self.pass_back().settle(node)) } else { finite }
+    }
+
+    /// Computes some rows of a convolution. Returns None for other nodes.
+    #[inline(never)]
+    fn conv_rows(&mut self, node: &Node, seeded: &Seeded) -> Option<Option<bool>> {
+        let (window, bias) = node.op.conv()?;
+        let transposed = self.cursor.backward;
+        let (from, to) = match transposed {
+            false => (self.memory.span(node.x), self.memory.span(self.cursor.node)),
+            true => (self.memory.gradient(self.cursor.node), self.pass_back().target(node)),
+        };
+        let input = self.memory.plan.graph().shape(node.x as usize).image();
+        let conv = Conv { input, channels: node.shape.channels, window };
+        let dense = seeded.conv(node.address, &conv, bias)?;
+        let drawn = DrawnConv { seeded, dense, conv, output: node.shape, transposed, from, to };
+        let mut none: &mut [f32] = &mut [];
+        let tangents = if self.takes_tangents() { &mut self.tangents } else { &mut none };
+        let finite = drawn.step::<K, R, T>((&mut self.memory, tangents), &mut self.room, &mut self.drawing);
+        Some(if transposed { self.settled(node, finite) } else { finite })
     }
 
     /// Adds the resident points to the sums of the current norm.
