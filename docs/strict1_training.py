@@ -5,6 +5,7 @@
     python3 docs/strict1_training.py check [GOLDENS.json ..]  recompute every epoch; exit 1 on any difference
     python3 docs/strict1_training.py goldens [GOLDENS.json ..]  fill in the epochs (default: tests/goldens-training.json)
     python3 docs/strict1_training.py draw COUNT SEED FILE.json  so many trainings drawn at random, with their epochs
+    python3 docs/strict1_training.py example [--check]        write the digest of boards/examples/convnet-by-recompute, or compare it
 
 It trains on the first examples of the digits that are built in (host-tools/digits). Arrays are [channel][y][x][point]; a vector is an
 image of one position. As in strict1.py, no float goes through sum, dot, matmul or einsum.
@@ -20,8 +21,9 @@ import numpy as np
 from strict1 import (F, HERE, ONE, ZERO, Optimiser, Rate, act_back, average_pool, average_pool_back, begin, channel_forward,
                      channel_gradient, clip_by_norm, clip_by_value, conv, conv_back, conv_grads, crelu, cross_entropy, dense,
                      dense_back, dense_grads, dropout, dropout_keeps, fnv, max_pool, max_pool_back, move, moved, places, prelu,
-                     prelu_grad, red16, relu, running, select_largest, shortcut, shortcut_back, shuffle, standard)
+                     prelu_grad, record_digest, red16, relu, running, select_largest, shortcut, shortcut_back, shuffle, standard)
 
+EXAMPLE = HERE.parent / "boards" / "examples" / "convnet-by-recompute" / "digest.txt"
 GOLDENS = HERE.parent / "tests" / "goldens-training.json"
 ACROSS = (slice(None), None, None, None)  # a value a channel, beside [channel][y][x][point]
 
@@ -314,15 +316,17 @@ class Network:
         self.kept[i] = xhat, inv
         return ((xhat * gamma[:, None, None]) + beta[:, None, None]).reshape(x.shape)
 
-    def backward(self, g):
-        """The gradient of every parameter, from that of the outputs [class][point].
+    def backward(self, g, inputs=False):
+        """The gradient of every parameter, from that of the outputs [class][point]; with `inputs`, that of the inputs [c][y][x][point].
 
-        It ends with the first layer that has parameters: that one hands nothing to its input, and a fork before it keeps nothing that has
-        a gradient."""
+        Without `inputs` it ends with the first layer that has parameters: that one hands nothing to its input, and a fork before it keeps
+        nothing that has a gradient."""
         gradient, skip, points = np.zeros_like(self.parameters), None, g.shape[1]
         first = next(i for i, (_, size) in enumerate(self.spans) if size[0] > 0)
         g = g.reshape(-1, 1, 1, points)
-        for i in range(len(self.layers) - 1, first - 1, -1):
+        if inputs:
+            first = -1
+        for i in range(len(self.layers) - 1, max(first, 0) - 1, -1):
             layer, name, number = self.layers[i], self.layers[i][0], i + 1
             own, others = self.own(i, gradient)
             alone = i == first
@@ -388,7 +392,7 @@ class Network:
                 g = g + skip
                 # The layer after the fork adds to what came through the join.
                 finite("backward", number + 1, g)
-        return gradient
+        return g if inputs else gradient
 
 
 def gradient_norm(network, gradient):
@@ -523,6 +527,16 @@ def drawn(draw, name):
     return {"name": name, "train": examples, "test": draw.randint(1, 40), "options": o}
 
 
+def example():
+    """The digest of the outputs and of the gradient of their sum with respect to the pixels: a stack with batch norm on 256 digits."""
+    o, points = complete({"net": "stack", "depth": 4, "width": 16, "batch_norm": True}), 256
+    data = Data(points, 0, "unit")
+    network = Network(Net(o, data.shape, data.classes).layers, start_of(o), o["seed"], o["run"])
+    outputs = network.forward(data.batch(data.train, [None] * points)[0], 0)
+    gradient = network.backward(np.ones_like(outputs), inputs=True)
+    return record_digest([outputs.T.ravel(), gradient.reshape(-1, points).T.ravel()])
+
+
 def text(rows):
     def row(golden):
         head = {k: v for k, v in golden.items() if k != "epochs"}
@@ -543,6 +557,14 @@ def main(arguments):
         for row in rows:
             row["epochs"] = train(row["options"], row["train"], row["test"])
         paths[2].write_text(text(rows))
+        return 0
+    if command == "example" and arguments[1:] in ([], ["--check"]):
+        digest = example() + "\n"
+        if paths:
+            same = digest == EXAMPLE.read_text()
+            print("ok" if same else f"DIFFERENT {digest.strip()}")
+            return int(not same)
+        EXAMPLE.write_text(digest)
         return 0
     if command not in ("check", "goldens"):
         print(__doc__, file=sys.stderr)
