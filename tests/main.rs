@@ -11,6 +11,7 @@ mod images;
 mod invariance;
 mod kernels;
 mod points;
+mod recompute;
 #[cfg(feature = "flash")]
 mod slots;
 mod soft_float;
