@@ -7,5 +7,6 @@ mod emulated;
 mod flash;
 mod images;
 mod own_network;
+mod recompute;
 mod stacks;
 mod taught;

@@ -14,6 +14,7 @@ mod operations;
 mod options;
 mod own_network;
 mod predict;
+mod recompute;
 mod shapes;
 mod statistics;
 mod tensors;

@@ -35,6 +35,7 @@ const SPECS: [&str; 3] = [
 
 const EMULATED: &str = "boards: STM32F407 in QEMU";
 const OWN_NETWORK: &str = "boards: the example of an own network, on three cores";
+const RECOMPUTE: &str = "boards: a convnet by recompute on a Cortex-M4F";
 
 /// What chips are built for, with logs in the core.
 pub fn targets() -> impl Iterator<Item = &'static str> {
@@ -62,7 +63,9 @@ pub fn firmware(tree: &Tree, report: &mut Report, tools: &Tools) {
 /// The images held to the chips, and what runs without a chip.
 pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
     report.step("boards: images fit their chips", || test_boards(tree, "images::"));
-    for (step, run) in [(EMULATED, emulated as fn(&Tree) -> Result<()>), (OWN_NETWORK, own_network)] {
+    let steps: [(_, fn(&Tree) -> Result<()>); 3] =
+        [(EMULATED, emulated), (OWN_NETWORK, own_network), (RECOMPUTE, recompute)];
+    for (step, run) in steps {
         match tools.emulators() {
             Ok(()) => report.step(step, || run(tree)),
             Err(reason) => report.skip(step.to_owned(), &reason),
@@ -110,6 +113,10 @@ fn emulated(tree: &Tree) -> Result<()> {
 
 fn own_network(tree: &Tree) -> Result<()> {
     test_boards(tree, "own_network::")
+}
+
+fn recompute(tree: &Tree) -> Result<()> {
+    test_boards(tree, "recompute::")
 }
 
 /// The image of the Pico with interrupts and UART0, in an emulator that shares nothing with QEMU.
