@@ -1,6 +1,7 @@
 use super::at::At;
 use super::forward::Passed;
 use super::memory::{Memory, Span};
+use super::rows::Rows;
 use super::run::Room;
 use super::sink::Sink;
 use crate::error::{Error, Fault, Pass};
@@ -8,6 +9,14 @@ use crate::graph::{Node, Op, Shape};
 use crate::kernel::all_finite;
 use crate::op::{join_backward_branch, join_backward_input};
 use crate::workers::Workers;
+use core::ops::Range;
+
+/// Rows, and the multiply-adds of one at a point, of the gradients of a node with a matrix of weights; how many parameters it has.
+pub(super) struct Matrices {
+    pub operand: (usize, usize),
+    pub parameters: (usize, usize),
+    pub len: usize,
+}
 
 /// A backward pass, from the last node to the first one that needs a gradient.
 pub struct Backward<'e, 'a, 'p, K, const R: usize, const T: usize> {
@@ -21,6 +30,10 @@ pub struct Backward<'e, 'a, 'p, K, const R: usize, const T: usize> {
     pub(super) at: At,
     /// The end of the parameters of the node that was processed last.
     last: usize,
+    /// What is left of the node at hand, and what a step may take.
+    pub(super) rows: Rows,
+    /// Whether a parameter has changed.
+    changed: bool,
     /// The value whose gradient has not been checked for NaN and infinity since it was written; [`ALL`] if any may be.
     unchecked: u32,
     /// What ended the pass.
@@ -47,6 +60,8 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
                 taped: memory.tape_tile_len,
             },
             last: plan.parameters_len as usize,
+            rows: Rows::ALL,
+            changed: false,
             // The caller's gradient of the only output, which is the last node.
             unchecked: if plan.lifetimes.outputs == 1 { plan.graph().len() as u32 - 1 } else { ALL },
             memory,
@@ -65,7 +80,19 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
         node: u32,
         at: At,
     ) -> Self {
-        Self { memory, room, passed: Passed::Probing, sink, left: node, at, last: 0, unchecked: NONE, error: None }
+        Self {
+            memory,
+            room,
+            passed: Passed::Probing,
+            sink,
+            left: node,
+            at,
+            last: 0,
+            rows: Rows::ALL,
+            changed: false,
+            unchecked: NONE,
+            error: None,
+        }
     }
 
     /// The node that comes next; None at the end.
@@ -81,19 +108,67 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
         (self.memory.get(span), span.tile_len)
     }
 
-    /// The current parameters of the node that was processed last.
+    /// The current parameters of the node that was processed last; none while rows of a node are left.
     pub fn parameters(&self) -> &[f32] {
         self.sink.parameters().get(self.at.parameters..self.last).unwrap_or_default()
     }
 
-    /// Processes the next node; returns whether there was one.
+    /// Multiply-adds of the next node that are done.
+    pub fn done(&self) -> u64 {
+        let Some(node) = self.node().and_then(|i| self.memory.node(i)) else { return 0 };
+        let x = self.memory.plan.graph().shape(node.x as usize);
+        let operand = match node.op.conv() {
+            _ if !self.wants(node.x) => 0,
+            Some(_) => x.channels,
+            None => x.units().unwrap_or(0),
+        };
+        let (rows, before) = (self.rows.done() as u64, operand as u64);
+        let of = |rows, all: u64| self.memory.multiply_adds(self.left.saturating_sub(1), rows, all);
+        of(rows.min(before), before).saturating_add(of(rows.saturating_sub(before), node.shape.channels as u64))
+    }
+
+    /// Whether a parameter has been changed.
+    pub fn has_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Processes the next node or, of a dense layer or a convolution, as many of its rows as `budget` multiply-adds allow, at least one: first those
+    /// of the operand's gradient, then those of the weights. Returns whether there was one.
     ///
     /// # Errors
     /// [`Error::NonFinite`] with the address of the node if the gradient of an operand is NaN or infinite; the parameters of this node and of
     /// the nodes before it have not changed. Every further call returns the same error.
     #[inline(never)]
-    pub fn step(&mut self) -> Result<bool, Error> {
-        self.advance()
+    pub fn step(&mut self, budget: u64) -> Result<bool, Error> {
+        self.rows = self.rows.within(budget);
+        let stepped =
+            if self.rows.are_whole() && self.rows.are_done() { self.advance() } else { self.advance_by_rows() };
+        self.changed |= self.at.parameters != self.last && self.sink.updates();
+        stepped
+    }
+
+    /// The same by rows.
+    #[inline(never)]
+    fn advance_by_rows(&mut self) -> Result<bool, Error> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let Some(node) = self.node().and_then(|i| self.memory.node(i)) else { return Ok(false) };
+        if node.op.dense().is_none() && node.op.conv().is_none() {
+            return self.advance();
+        }
+        let i = self.left.saturating_sub(1);
+        (self.left, self.last) = (i, self.at.parameters);
+        let finite = match (node.op.dense(), node.op.conv()) {
+            (Some(bias), _) => self.dense_part(&node, bias),
+            (_, Some((window, bias))) => self.conv_part(&node, window, bias),
+            _ => false,
+        };
+        let ended = self.end(&node, finite);
+        if !self.rows.are_done() {
+            self.left = i.saturating_add(1);
+        }
+        ended
     }
 
     #[inline(always)]
@@ -105,7 +180,13 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
         let Some(node) = self.memory.node(i) else { return Ok(false) };
         (self.left, self.last) = (i, self.at.parameters);
         let finite = self.propagate(&node);
-        if self.unchecked == i {
+        self.end(&node, finite)
+    }
+
+    /// Moves on from a node that is done.
+    #[inline(always)]
+    fn end(&mut self, node: &Node, finite: bool) -> Result<bool, Error> {
+        if self.unchecked == self.left {
             // The operation has checked what it wrote.
             self.unchecked = NONE;
         }
@@ -124,6 +205,9 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
     // Out of line, like the forward pass: neither is on a small stack while the loss is computed.
     #[inline(never)]
     pub fn run(mut self) -> Result<Gradients<'e, 'a, K, T>, Error> {
+        if !self.rows.are_done() {
+            self.step(u64::MAX)?;
+        }
         while self.advance()? {}
         Ok(Gradients { memory: self.memory })
     }
@@ -147,6 +231,45 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
             Op::Shortcut { channels, stride } => self.shortcut(node, channels, stride),
             Op::Add { a, b } => self.add(node, (a, b)),
         }
+    }
+
+    /// Processes as many rows of its matrix as a step may take: first those of the gradient of its operand, and when all of them are there and
+    /// finite, those of the gradient of its weights.
+    pub(super) fn by_rows(
+        &mut self,
+        node: &Node,
+        all: Matrices,
+        operand: impl FnOnce(&mut Self, usize, Range<usize>) -> bool,
+        parameters: impl FnOnce(&mut Self, usize, Range<usize>),
+    ) -> bool {
+        let (at, count) = (self.at.parameters.saturating_sub(all.len), self.memory.count);
+        let before = if self.wants(node.x) { all.operand.0 } else { 0 };
+        if before == 0 {
+            if self.rows.are_done() && !self.is_finite() {
+                return false;
+            }
+        } else if self.rows.done() < before {
+            let rows = self.rows.take(0, before, all.operand.1.wrapping_mul(count));
+            let last = rows.end == before;
+            if !operand(self, at, rows) || (last && !self.settle(node)) {
+                return false;
+            }
+            if !last || (self.sink.wanted() && !self.rows.are_whole()) {
+                return true;
+            }
+        }
+        if self.sink.wanted() {
+            let rows = self.rows.take(before, all.parameters.0, all.parameters.1.wrapping_mul(count));
+            let last = rows.end == all.parameters.0;
+            parameters(self, at, rows);
+            if !last {
+                self.changed |= self.sink.updates();
+                return true;
+            }
+        }
+        self.rows.end_node();
+        self.take(all.len);
+        true
     }
 
     /// The number of the node at hand, and the shape of its first operand.

@@ -1,4 +1,4 @@
-use super::backward::Backward;
+use super::backward::{Backward, Matrices};
 use super::forward::Forward;
 use super::sink::{PART, Sink, fitting, rows_at_once};
 use crate::graph::Node;
@@ -8,6 +8,7 @@ use crate::kernel::{
 };
 use crate::op::{Conv, Shortcut, Window, shortcut_backward, shortcut_forward};
 use crate::workers::Workers;
+use core::ops::Range;
 
 impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     #[inline(never)]
@@ -17,11 +18,17 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
         let conv = Conv { input: shape.image(), channels: node.shape.channels, window };
         let weights = self.take(conv.weights().unwrap_or(0) as usize);
         let biases = self.take_biases(if bias { outputs } else { 0 });
+        let each = weights.len() / outputs.max(1);
+        let all =
+            self.rows.take(0, outputs, each.wrapping_mul(node.shape.plane() as usize).wrapping_mul(self.memory.count));
+        if all.end == outputs {
+            self.rows.end_node();
+        }
         let (isa, scratch) = (self.room.isa, &mut *self.room.scratch);
         let (from, to) = (self.memory.span(node.x), self.memory.span(i));
-        let each = weights.len() / outputs.max(1);
         let mut finite = true;
-        for rows in fitting(outputs, each, scratch.len(), nest_rows::<T>(isa)) {
+        for rows in fitting(all.len(), each, scratch.len(), nest_rows::<T>(isa)) {
+            let rows = rows.start.wrapping_add(all.start)..rows.end.wrapping_add(all.start);
             let panel = scratch.get_mut(..rows.len().wrapping_mul(each)).unwrap_or_default();
             conv_pack::<T>(isa, &conv, false, rows.clone(), weights, panel);
             let panel = &*panel;
@@ -45,19 +52,45 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
 
 impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
     pub(super) fn conv(&mut self, node: &Node, window: Window, bias: bool) -> bool {
-        let (_, shape) = self.at_hand(node);
-        let conv = Conv { input: shape.image(), channels: node.shape.channels, window };
-        let weights = conv.weights().unwrap_or(0) as usize;
-        let at = self.take(weights.wrapping_add(if bias { conv.channels as usize } else { 0 }));
-        let finite = if self.wants(node.x) { self.conv_operand(node, &conv, at) } else { self.is_finite() };
+        let (conv, Matrices { operand: (inputs, _), parameters: (outputs, _), len }) = self.kernels(node, window, bias);
+        let at = self.take(len);
+        let finite = if self.wants(node.x) {
+            self.conv_operand(node, &conv, at, 0..inputs) && self.settle(node)
+        } else {
+            self.is_finite()
+        };
         if finite && self.sink.wanted() {
-            self.conv_parameters(node, &conv, bias, at);
+            self.conv_parameters(node, &conv, bias, (at, 0..outputs));
         }
         finite
     }
 
+    /// As many rows as a step may take.
     #[inline(never)]
-    fn conv_operand(&mut self, node: &Node, conv: &Conv, at: usize) -> bool {
+    pub(super) fn conv_part(&mut self, node: &Node, window: Window, bias: bool) -> bool {
+        let (conv, all) = self.kernels(node, window, bias);
+        self.by_rows(
+            node,
+            all,
+            |pass, at, rows| pass.conv_operand(node, &conv, at, rows),
+            |pass, at, rows| pass.conv_parameters(node, &conv, bias, (at, rows)),
+        )
+    }
+
+    #[inline(always)]
+    fn kernels(&self, node: &Node, window: Window, bias: bool) -> (Conv, Matrices) {
+        let (_, shape) = self.at_hand(node);
+        let conv = Conv { input: shape.image(), channels: node.shape.channels, window };
+        let (inputs, outputs) = (conv.input.channels as usize, conv.channels as usize);
+        let weights = conv.weights().unwrap_or(0) as usize;
+        let len = weights.wrapping_add(if bias { outputs } else { 0 });
+        // Multiply-adds of a point.
+        let of = |rows: usize| (rows, (weights / rows.max(1)).wrapping_mul(node.shape.plane() as usize));
+        (conv, Matrices { operand: of(inputs), parameters: of(outputs), len })
+    }
+
+    #[inline(never)]
+    fn conv_operand(&mut self, node: &Node, conv: &Conv, at: usize, all: Range<usize>) -> bool {
         let (isa, inputs) = (self.room.isa, conv.input.channels as usize);
         let (from, to) = (self.memory.gradient(self.at_hand(node).0), self.target(node));
         let weights = self.sink.parameters().get(at..).unwrap_or_default();
@@ -65,7 +98,8 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
         let scratch = &mut *self.room.scratch;
         let each = weights.len() / inputs.max(1);
         let mut finite = true;
-        for rows in fitting(inputs, each, scratch.len(), nest_rows::<T>(isa)) {
+        for rows in fitting(all.len(), each, scratch.len(), nest_rows::<T>(isa)) {
+            let rows = rows.start.wrapping_add(all.start)..rows.end.wrapping_add(all.start);
             let panel = scratch.get_mut(..rows.len().wrapping_mul(each)).unwrap_or_default();
             conv_pack::<T>(isa, conv, true, rows.clone(), weights, panel);
             let panel = &*panel;
@@ -75,11 +109,11 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
                 !last || all_finite(isa, to)
             });
         }
-        finite && self.settle(node)
+        finite
     }
 
     #[inline(never)]
-    fn conv_parameters(&mut self, node: &Node, conv: &Conv, bias: bool, at: usize) {
+    fn conv_parameters(&mut self, node: &Node, conv: &Conv, bias: bool, (at, all): (usize, Range<usize>)) {
         let Some((inputs_len, outputs_len)) = conv_gathered_len(conv, T as u64) else { return };
         let past = conv_read_past(T as u64) as usize;
         let (inputs_len, outputs_len) = ((inputs_len as usize).saturating_sub(past), outputs_len as usize);
@@ -90,10 +124,13 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
         let outputs = conv.channels as usize;
         let each = conv.weights().unwrap_or(0) as usize / outputs.max(1);
         // Biases come with the weights where there is room for all of both, otherwise after them.
+        let whole = all.len() == outputs;
+        let bias = bias && all.end == outputs;
         let biases = if bias { outputs } else { 0 };
-        let together = scratch.len() >= outputs * each + biases || matches!(self.sink, Sink::Buffer(..));
+        let together = whole && (scratch.len() >= outputs * each + biases || matches!(self.sink, Sink::Buffer(..)));
         let capacity = if together { usize::MAX } else { scratch.len() };
-        for rows in fitting(outputs, each, capacity, PART) {
+        for rows in fitting(all.len(), each, capacity, PART) {
+            let rows = rows.start.wrapping_add(all.start)..rows.end.wrapping_add(all.start);
             let end = at + rows.end * each + if together { biases } else { 0 };
             self.sink.with(at + rows.start * each..end, scratch, |gradient| {
                 let (weights, biases) = gradient.split_at_mut_checked(rows.len() * each).unwrap_or_default();

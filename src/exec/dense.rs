@@ -1,10 +1,11 @@
-use super::backward::Backward;
+use super::backward::{Backward, Matrices};
 use super::forward::{Forward, Mode};
 use super::memory::Span;
 use super::sink::{PART, Sink, fitting, rows_at_once};
 use crate::graph::Node;
 use crate::kernel::{Matrix, all_finite, chain_matrix_ahead, descend, weight_gradient};
 use crate::workers::Workers;
+use core::ops::Range;
 
 impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     // The kinds of operations are out of line: what one needs of a small stack is not there while another is at work.
@@ -23,6 +24,28 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
             let (x, y) = (x.as_chunks::<T>().0, y.as_chunks_mut::<T>().0);
             begin(biases, y);
             chain_matrix_ahead::<R, T>(isa, matrix, x, y, piece(ahead, tile, tiles));
+            all_finite(isa, y.as_flattened())
+        })
+    }
+
+    /// As many rows as a step may take.
+    #[inline(never)]
+    pub(super) fn dense_part(&mut self, node: &Node, bias: bool) -> bool {
+        let (i, shape) = self.at_hand(node);
+        let (inputs, outputs) = (shape.units().unwrap_or(0) as usize, node.shape.channels as usize);
+        let rows = self.rows.take(0, outputs, inputs.wrapping_mul(self.memory.count));
+        let weights = self.take(inputs.wrapping_mul(outputs));
+        let biases = self.take_biases(if bias { outputs } else { 0 }).get(rows.start..).unwrap_or_default();
+        let data = weights.get(rows.start.wrapping_mul(inputs)..).unwrap_or_default();
+        let matrix = Matrix { data, stride: inputs, transposed: false };
+        let (isa, from, to) = (self.room.isa, self.memory.span(node.x), self.memory.span(i));
+        if rows.end == outputs {
+            self.rows.end_node();
+        }
+        self.memory.across(from, to, |_, x, y| {
+            let y = y.as_chunks_mut::<T>().0.get_mut(rows.clone()).unwrap_or_default();
+            begin(biases, y);
+            chain_matrix_ahead::<R, T>(isa, matrix, x.as_chunks().0, y, &[]);
             all_finite(isa, y.as_flattened())
         })
     }
@@ -64,6 +87,51 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
         finite
     }
 
+    /// As many rows as a step may take.
+    #[inline(never)]
+    pub(super) fn dense_part(&mut self, node: &Node, bias: bool) -> bool {
+        let of = self.memory.gradient(self.at_hand(node).0);
+        let (inputs, outputs) = (self.memory.units(node.x), node.shape.channels as usize);
+        let weights = inputs.wrapping_mul(outputs);
+        let len = weights.wrapping_add(if bias { outputs } else { 0 });
+        self.by_rows(
+            node,
+            Matrices { operand: (inputs, outputs), parameters: (outputs, inputs), len },
+            |pass, at, rows| pass.dense_operand_rows(node, of, (at, inputs), rows),
+            |pass, at, rows| {
+                // These rows are the outputs of a smaller layer.
+                let from = rows.start.wrapping_mul(T);
+                let own = Span { start: of.start.wrapping_add(from), len: of.len.saturating_sub(from), ..of };
+                let last = rows.end == outputs;
+                let first = at.wrapping_add(rows.start.wrapping_mul(inputs));
+                pass.dense_parameters(node, own, (inputs, rows.len(), false), first);
+                if bias && last {
+                    pass.dense_parameters(node, of, (0, outputs, true), at.wrapping_add(weights));
+                }
+            },
+        )
+    }
+
+    #[inline(never)]
+    fn dense_operand_rows(
+        &mut self,
+        node: &Node,
+        from: Span,
+        (at, inputs): (usize, usize),
+        rows: Range<usize>,
+    ) -> bool {
+        let (isa, to) = (self.room.isa, self.target(node));
+        let end = at.wrapping_add(inputs.wrapping_mul(node.shape.channels as usize));
+        let data = self.sink.parameters().get(at.wrapping_add(rows.start)..end).unwrap_or_default();
+        let matrix = Matrix { data, stride: inputs, transposed: true };
+        self.memory.across(from, to, |_, g, to| {
+            let to = to.as_chunks_mut().0.get_mut(rows.clone()).unwrap_or_default();
+            to.as_flattened_mut().fill(0.0);
+            chain_matrix_ahead::<R, T>(isa, matrix, g.as_chunks().0, to, &[]);
+            all_finite(isa, to.as_flattened())
+        })
+    }
+
     #[inline(never)]
     fn dense_operand(&mut self, node: &Node, from: Span, (at, inputs): (usize, usize)) -> bool {
         let to = self.target(node);
@@ -103,7 +171,8 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
             }
         }
         let scratch = &mut *self.room.scratch;
-        for rows in fitting(outputs, inputs, scratch.len(), PART) {
+        // Biases alone have no inputs.
+        for rows in fitting(if inputs > 0 { outputs } else { 0 }, inputs, scratch.len(), PART) {
             let begin = at.wrapping_add(rows.start.wrapping_mul(inputs));
             let range = begin..begin.wrapping_add(rows.len().wrapping_mul(inputs));
             self.sink.with(range, scratch, |gradient| {

@@ -1,6 +1,7 @@
 use super::at::At;
 use super::memory::Memory;
 use super::outputs::Outputs;
+use super::rows::Rows;
 use super::run::Room;
 use crate::error::{Error, Fault, Pass};
 use crate::graph::{Node, Op, Shape};
@@ -50,6 +51,8 @@ pub struct Forward<'e, 'a, 'p, K, const R: usize, const T: usize> {
     pub(super) linear: bool,
     /// Offsets of the next node.
     pub(super) at: At,
+    /// What is left of the next node, and what a step may take.
+    pub(super) rows: Rows,
     /// What ended the pass.
     error: Option<Error>,
 }
@@ -62,12 +65,18 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
         parameters: &'p [f32],
         mode: Mode<'p>,
     ) -> Self {
-        Self { memory, room, mode, node, parameters, linear: false, at: At::START, error: None }
+        Self { memory, room, mode, node, parameters, linear: false, at: At::START, rows: Rows::ALL, error: None }
     }
 
     /// The node that comes next; the number of nodes at the end.
     pub fn node(&self) -> u32 {
         self.node
+    }
+
+    /// Multiply-adds of the next node that are done.
+    pub fn done(&self) -> u64 {
+        let rows = self.memory.plan.graph().shape(self.node as usize).channels;
+        self.memory.multiply_adds(self.node, self.rows.done() as u64, rows as u64)
     }
 
     /// The value of the node before, `[tile][unit][T]`, and how many elements a tile has.
@@ -76,14 +85,40 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
         (self.memory.get(span), span.tile_len)
     }
 
-    /// Computes the next node; returns whether there was one.
+    /// Computes the next node or, of a dense layer or a convolution, as many of its rows of weights as `budget` multiply-adds allow, at least
+    /// one. Returns whether there was one; [`Forward::node`] is the next one when all its rows are done.
     ///
     /// # Errors
     /// [`Error::NonFinite`] with the address of the node if its value is NaN or infinite; every further call returns the same error. Only
     /// [`Forward::run`] updates running statistics, at its end, so an unfinished pass can be dropped.
     #[inline(never)]
-    pub fn step(&mut self) -> Result<bool, Error> {
-        self.advance()
+    pub fn step(&mut self, budget: u64) -> Result<bool, Error> {
+        self.rows = self.rows.within(budget);
+        if self.rows.are_whole() && self.rows.are_done() { self.advance() } else { self.advance_by_rows() }
+    }
+
+    /// The same by rows.
+    #[inline(never)]
+    fn advance_by_rows(&mut self) -> Result<bool, Error> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let Some(node) = self.memory.node(self.node) else { return Ok(false) };
+        let before = (self.parameters, self.at);
+        let Some(finite) = self.part(&node) else { return self.advance() };
+        if !self.rows.are_done() {
+            (self.parameters, self.at) = before;
+        }
+        self.end(&node, finite)
+    }
+
+    /// Some rows of a dense layer or a convolution: whether they are finite. None for other nodes.
+    fn part(&mut self, node: &Node) -> Option<bool> {
+        if let Some(bias) = node.op.dense() {
+            return Some(self.dense_part(node, bias));
+        }
+        let (window, bias) = node.op.conv()?;
+        Some(self.conv(node, window, bias))
     }
 
     // Inlined into the loop of `run`: a call per node would cost a small network 2% of a step.
@@ -93,12 +128,21 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
             return Err(error);
         }
         let Some(node) = self.memory.node(self.node) else { return Ok(false) };
-        if !self.compute(&node) {
+        let finite = self.compute(&node);
+        self.end(&node, finite)
+    }
+
+    /// Moves on from a node that is done.
+    #[inline(always)]
+    fn end(&mut self, node: &Node, finite: bool) -> Result<bool, Error> {
+        if !finite {
             let error = Error::NonFinite(Fault { pass: Pass::Forward, layer: node.address });
             self.error = Some(error);
             return Err(error);
         }
-        self.node = self.node.saturating_add(1);
+        if self.rows.are_done() {
+            self.node = self.node.saturating_add(1);
+        }
         Ok(true)
     }
 
@@ -107,6 +151,9 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
     /// # Errors
     /// As [`Forward::step`].
     pub fn run(mut self) -> Result<Outputs<'e, 'a, K, R, T>, Error> {
+        if !self.rows.are_done() {
+            self.step(u64::MAX)?;
+        }
         while self.advance()? {}
         self.update_running();
         let passed = match self.mode {

@@ -60,6 +60,12 @@ impl<K: Workers, const T: usize> Memory<'_, K, T> {
         self.plan.graph().node(i)
     }
 
+    /// Multiply-adds of so many rows of node i, of all that it has.
+    pub fn multiply_adds(&self, i: u32, rows: u64, all: u64) -> u64 {
+        let each = self.plan.graph().facts(i).map_or(0, |facts| facts.multiply_adds.checked_div(all).unwrap_or(0));
+        each.saturating_mul(rows).saturating_mul(self.count as u64)
+    }
+
     /// Units of value i.
     #[inline(always)]
     pub fn units(&self, i: u32) -> usize {

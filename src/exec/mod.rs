@@ -21,6 +21,7 @@ mod outputs;
 mod points;
 mod pool;
 mod prelu;
+mod rows;
 mod run;
 mod sink;
 mod source;

@@ -31,6 +31,11 @@ impl Sink<'_> {
         !matches!(self, Sink::Buffer(_, gradient) if gradient.is_empty())
     }
 
+    /// Whether parameters are changed.
+    pub fn updates(&self) -> bool {
+        !matches!(self, Sink::Buffer(..))
+    }
+
     /// Lets `add` add to the gradients of these parameters, in scratch where there is no buffer for them.
     pub fn with(&mut self, at: Range<usize>, scratch: &mut [f32], add: impl FnOnce(&mut [f32])) {
         match self {

@@ -132,6 +132,8 @@ pub(super) struct How<'h> {
     pub more: (usize, usize),
     /// Whether parameters move by 1/64 of their gradient as it arises.
     pub update: bool,
+    /// Multiply-adds of a step.
+    pub budget: u64,
 }
 
 pub(super) fn run<const R: usize, const T: usize>(case: &Case, plan: &Plan, order: &Order, how: How) -> Outcome {
@@ -151,7 +153,24 @@ pub(super) fn run<const R: usize, const T: usize>(case: &Case, plan: &Plan, orde
         for (i, inputs) in (0..).zip(&case.inputs) {
             load(&mut begun, i, (first, count), inputs);
         }
-        let mut outputs = begun.forward(&parameters, case.mode(&mut running)).unwrap().run().unwrap();
+        let mut forward = begun.forward(&parameters, case.mode(&mut running)).unwrap();
+        let mut steps = 0;
+        while forward.step(how.budget).unwrap() {
+            steps += 1;
+        }
+        // With one multiply-add a step, each row of weights is one.
+        let nodes = || case.nodes.iter().filter(|node| !node.is_input());
+        let rows = |node: &Node| {
+            let weights = matches!(node.op, Op::Dense { .. } | Op::Conv { .. });
+            if weights { node.shape.channels as usize } else { 1 }
+        };
+        let (least, most) = (nodes().count(), nodes().map(rows).sum());
+        match how.budget {
+            1 => assert_eq!(steps, most),
+            u64::MAX => assert_eq!(steps, least),
+            _ => assert!((least..=most).contains(&steps), "{steps} steps of {least} to {most}"),
+        }
+        let mut outputs = forward.run().unwrap();
         for ((i, of_output), out) in case.seeds.iter().zip(&mut out) {
             out.extend(bits(&by_point::<T>(outputs.output(*i).unwrap(), units(*i), count)));
             // An output before all parameters has no gradient that matters to them.
@@ -171,9 +190,15 @@ pub(super) fn run<const R: usize, const T: usize>(case: &Case, plan: &Plan, orde
                     (*weight, gradient[at + i]) = (*weight - 0.015625 * g, *g);
                 }
             };
-            of_inputs(outputs.backward_with(&mut parameters, &mut update).unwrap().run().unwrap())
+            let mut backward = outputs.backward_with(&mut parameters, &mut update).unwrap();
+            while backward.step(how.budget).unwrap() {}
+            assert!(backward.has_changed() || backward.parameters().is_empty());
+            of_inputs(backward.run().unwrap())
         } else {
-            of_inputs(outputs.backward(&parameters, &mut gradient).unwrap().run().unwrap())
+            let mut backward = outputs.backward(&parameters, &mut gradient).unwrap();
+            while backward.step(how.budget).unwrap() {}
+            assert!(!backward.has_changed());
+            of_inputs(backward.run().unwrap())
         };
         for (back, now) in back.iter_mut().zip(now) {
             if let Some(now) = now {
@@ -240,6 +265,7 @@ fn graphs_have_the_bits_of_the_plain_loops() {
                     cuts: cuts[usize::from(cut)],
                     more: ([0, more / 3, more][number as usize / 2 % 3], 1 + turn),
                     update,
+                    budget: [u64::MAX, 1, 300, 4000][number as usize / 3 % 4],
                 };
                 let order = &[Order::InTurn, Order::Reverse, Order::Threads][number as usize % 3];
                 let check = |tile: &str, ours: Outcome| {

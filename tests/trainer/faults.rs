@@ -247,14 +247,14 @@ fn layers_before_a_fault_have_not_moved() {
     let mut update = |at: usize, weights: &mut [f32], _: &[f32]| touched.push((at, weights.len()));
     let mut way = outputs.backward_with(&mut parameters, &mut update).unwrap();
     let told = loop {
-        match way.step() {
+        match way.step(u64::MAX) {
             Ok(more) => assert!(more, "the fault was not found"),
             Err(told) => break told,
         }
     };
     assert_eq!(told, backward(2));
     // The pass has ended with it.
-    assert_eq!(way.step(), Err(told));
+    assert_eq!(way.step(u64::MAX), Err(told));
     assert_eq!(way.run().err(), Some(told));
     assert!(touched.iter().all(|(at, _)| *at >= 44) && !touched.is_empty(), "{touched:?}");
     assert_eq!(parameters, task.parameters);

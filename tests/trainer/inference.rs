@@ -69,7 +69,7 @@ fn a_fault_names_the_layer_and_ends_the_pass() {
     assert_eq!(batch.input(1), None);
     let mut forward = batch.forward(&task.parameters, mode()).unwrap();
     let error = loop {
-        match forward.step() {
+        match forward.step(u64::MAX) {
             Ok(more) => assert!(more, "the fault was not found"),
             Err(error) => break error,
         }
@@ -78,7 +78,7 @@ fn a_fault_names_the_layer_and_ends_the_pass() {
         error.to_string().split(',').nth(1),
         Some(" first at layer 3: the numbers leave the range of f32; lower the depth")
     );
-    assert_eq!(forward.step(), Err(error));
+    assert_eq!(forward.step(u64::MAX), Err(error));
     assert_eq!(forward.run().err(), Some(error));
     // The input is looked at as well.
     let mut batch = executor.begin(1).unwrap();

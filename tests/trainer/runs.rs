@@ -326,7 +326,7 @@ fn passes_have_the_bits_of_the_plain_loops(spec: &Spec, nodes: &[Node], plan: &P
         inputs: vec![values(POINTS, 4)],
         seeds: vec![(output, values(POINTS, 5))],
     };
-    let how = How { isa: Isa::Portable, cuts: &[POINTS], more: (0, 1), update: false };
+    let how = How { isa: Isa::Portable, cuts: &[POINTS], more: (0, 1), update: false, budget: u64::MAX };
     let expected = Walk::run(&case, plan.want().detached());
     let ours = dags::run::<4, 4>(&case, plan, &Order::InTurn, how);
     assert_eq!((ours.outputs, ours.inputs), (expected.outputs, expected.inputs), "{spec:?} {:?}", plan.want());

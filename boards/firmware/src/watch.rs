@@ -61,6 +61,19 @@ impl<'w, 'l, 'm, M: Machine> Watch<'w, 'l, 'm, M> {
         self.line.answer.machine().begin();
     }
 
+    /// The multiply-adds after which the line is looked at again. A profile marks whole nodes.
+    pub fn budget(&self) -> u64 {
+        let profiles = self.line.trace.as_ref().is_some_and(|trace| trace.what == Traced::Profile);
+        if profiles || !self.looks { u64::MAX } else { report_interval(self.interval) }
+    }
+
+    /// After some rows of a node, of which so many multiply-adds are done: as [`Watch::worked`].
+    #[inline(never)]
+    pub fn part(&mut self, done: u64) -> Result<(), Refused> {
+        self.report(self.done.saturating_add(done));
+        if self.ended && !self.updated { Err(Refused::Why(Why::Cancelled, 0, 0)) } else { Ok(()) }
+    }
+
     /// After a node has been processed in one direction: an error where the pass is to end here, and the state is that of before.
     #[inline(never)]
     pub fn worked(&mut self, graph: &Graph, pass: Pass, node: u32) -> Result<(), Refused> {
@@ -86,9 +99,13 @@ impl<'w, 'l, 'm, M: Machine> Watch<'w, 'l, 'm, M> {
     /// Reports the progress where that is due, and looks at the line.
     fn look(&mut self, graph: &Graph, pass: Pass, node: u32) {
         self.done = self.done.saturating_add(self.work.of_node(graph, pass, node));
-        if self.done >= self.next && self.done < self.work.total {
-            self.next = self.done.saturating_add(self.interval.into());
-            let said = self.line.answer.say(Message::Progress { done: self.done, of: self.work.total });
+        self.report(self.done);
+    }
+
+    fn report(&mut self, done: u64) {
+        if done >= self.next && done < self.work.total {
+            self.next = done.saturating_add(self.interval.into());
+            let said = self.line.answer.say(Message::Progress { done, of: self.work.total });
             self.ended |= said.is_err();
         }
         if self.looks && !self.ended {

@@ -54,8 +54,8 @@ fn run<const R: usize, const T: usize>(plan: &Plan) -> Result<(), Error> {
     let mut executor = Executor::<Serial, R, T>::new(plan, &Serial, options, buffers)?;
     let outputs = passed(executor.begin_at(black_box(3), black_box(2))?, slice(&parameters))?;
     let mut backward = outputs.backward(slice(&parameters), buffer(&mut gradient))?;
-    while backward.step()? {
-        black_box(backward.node());
+    while backward.step(u64::MAX)? {
+        black_box((backward.node(), backward.done(), backward.has_changed()));
     }
     let gradients = backward.run()?;
     for input in plan.graph().inputs() {
@@ -89,7 +89,7 @@ fn passed<'e, 'a, const R: usize, const T: usize>(
         _ => Mode::Inference { running: slice(&running) },
     };
     let mut forward = batch.forward(parameters, mode)?;
-    while forward.step()? {
+    while forward.step(u64::MAX)? {
         black_box((forward.value(), forward.node()));
     }
     let mut outputs = forward.run()?;

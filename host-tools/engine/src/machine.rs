@@ -315,7 +315,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         load(&mut begun, batch)?;
         let mut forward = begun.forward(parameters, mode)?;
         watch(Stage::Forward, 0, &by_points::<T>(forward.value(), count));
-        while forward.step().map_err(diverged)? {
+        while forward.step(u64::MAX).map_err(diverged)? {
             watch(Stage::Forward, forward.node() - 1, &by_points::<T>(forward.value(), count));
         }
         let mut outputs = forward.run()?;
@@ -325,7 +325,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         let mut left = output + 1;
         while let Some(node) = backward.node() {
             watch(Stage::Backward, node, &by_points::<T>(backward.gradient(), count));
-            backward.step().map_err(diverged)?;
+            backward.step(u64::MAX).map_err(diverged)?;
             watch(Stage::Parameters, node, backward.parameters());
             left = node;
         }

@@ -112,8 +112,14 @@ fn watch<const R: usize, const T: usize, M: Machine>(
     (plan, count): (&Plan, u32),
 ) -> Result<(), Refused> {
     let mut watch = Watch::new(line, plan, count, report);
-    while forward.step()? {
-        watch.worked(plan.graph(), Pass::Forward, forward.node().saturating_sub(1))?;
+    let (budget, mut node) = (watch.budget(), forward.node());
+    while forward.step(budget)? {
+        if forward.node() == node {
+            watch.part(forward.done())?;
+        } else {
+            watch.worked(plan.graph(), Pass::Forward, node)?;
+            node = forward.node();
+        }
     }
     Ok(())
 }

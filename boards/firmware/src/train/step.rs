@@ -1,7 +1,7 @@
 use super::{Pieces, Refused, Session};
 use crate::device::{Gone, Machine};
 use crate::watch::{Line, Watch, is_long};
-use shatterscope::exec::{Executor, Mode, Options, Outputs};
+use shatterscope::exec::{Backward, Executor, Forward, Mode, Options, Outputs};
 use shatterscope::graph::{Graph, NODE_WORDS};
 use shatterscope::kernel::Isa;
 use shatterscope::math::Math;
@@ -172,48 +172,79 @@ fn step<const R: usize, const T: usize, M: Machine>(
     (pass, rule): (&Batch, &Step),
     mut watch: Option<&mut Watch<M>>,
 ) -> Result<(f32, u32), Refused> {
-    let (count, graph) = (pass.teach.count as usize, pass.plan.graph());
     let mode = Mode::Training { seed: pass.seed, step: pass.teach.step, running };
     let mut forward = executor.begin(pass.teach.count)?.forward(parameters, mode)?;
     if let Some(watch) = &mut watch {
-        watch.trace(|trace, answer| trace.tiles::<T, M>(answer, (Stage::Forward, 0), forward.value(), count));
-        while forward.step()? {
-            let node = forward.node().saturating_sub(1);
-            watch.trace(|trace, answer| trace.tiles::<T, M>(answer, (Stage::Forward, node), forward.value(), count));
-            watch.worked(graph, Pass::Forward, node)?;
-        }
+        watched_forward(&mut forward, pass, watch)?;
     }
     let mut outputs = forward.run()?;
     let done = lose(&mut outputs, pass)?;
     let mut backward = outputs.descend(parameters, state, rule)?;
     if let Some(watch) = &mut watch {
-        if pass.plan.running_len > 0 {
-            watch.updated();
-        }
-        let mut left = graph.len() as u32;
-        watch.worked(graph, Pass::Forward, left)?;
-        while let Some(node) = backward.node() {
-            watch.trace(|trace, answer| {
-                trace.tiles::<T, M>(answer, (Stage::Backward, node), backward.gradient(), count)
-            });
-            backward.step()?;
-            let changed = backward.parameters();
-            if !changed.is_empty() {
-                watch.updated();
-            }
-            watch.trace(|trace, answer| trace.elements(answer, (Stage::Parameters, node), changed.iter().copied()));
-            watch.worked(graph, Pass::Backward, node)?;
-            left = node;
-        }
-        // What has no gradient.
-        for node in (0..left).rev() {
-            for stage in [Stage::Backward, Stage::Parameters] {
-                watch.trace(|trace, answer| trace.elements(answer, (stage, node), core::iter::empty()));
-            }
-        }
+        watched_backward(&mut backward, pass, watch)?;
     }
     backward.run()?;
     Ok(done)
+}
+
+/// The forward pass. Out of line, as the next one: steps that nobody watches do not pay for them on the stack.
+#[inline(never)]
+fn watched_forward<const R: usize, const T: usize, M: Machine>(
+    forward: &mut Forward<Serial, R, T>,
+    pass: &Batch,
+    watch: &mut Watch<M>,
+) -> Result<(), Refused> {
+    let (count, graph) = (pass.teach.count as usize, pass.plan.graph());
+    watch.trace(|trace, answer| trace.tiles::<T, M>(answer, (Stage::Forward, 0), forward.value(), count));
+    let (budget, mut node) = (watch.budget(), forward.node());
+    while forward.step(budget)? {
+        if forward.node() == node {
+            watch.part(forward.done())?;
+            continue;
+        }
+        watch.trace(|trace, answer| trace.tiles::<T, M>(answer, (Stage::Forward, node), forward.value(), count));
+        watch.worked(graph, Pass::Forward, node)?;
+        node = forward.node();
+    }
+    Ok(())
+}
+
+#[inline(never)]
+fn watched_backward<const R: usize, const T: usize, M: Machine>(
+    backward: &mut Backward<Serial, R, T>,
+    pass: &Batch,
+    watch: &mut Watch<M>,
+) -> Result<(), Refused> {
+    let (count, graph) = (pass.teach.count as usize, pass.plan.graph());
+    if pass.plan.running_len > 0 {
+        watch.updated();
+    }
+    let (budget, mut left) = (watch.budget(), graph.len() as u32);
+    watch.worked(graph, Pass::Forward, left)?;
+    while let Some(node) = backward.node() {
+        watch.trace(|trace, answer| trace.tiles::<T, M>(answer, (Stage::Backward, node), backward.gradient(), count));
+        loop {
+            backward.step(budget)?;
+            if backward.has_changed() {
+                watch.updated();
+            }
+            if backward.node() != Some(node) {
+                break;
+            }
+            watch.part(backward.done())?;
+        }
+        let changed = backward.parameters();
+        watch.trace(|trace, answer| trace.elements(answer, (Stage::Parameters, node), changed.iter().copied()));
+        watch.worked(graph, Pass::Backward, node)?;
+        left = node;
+    }
+    // What has no gradient.
+    for node in (0..left).rev() {
+        for stage in [Stage::Backward, Stage::Parameters] {
+            watch.trace(|trace, answer| trace.elements(answer, (stage, node), core::iter::empty()));
+        }
+    }
+    Ok(())
 }
 
 /// Computes the losses and writes their gradients to the outputs. Out of line: a small stack does not hold it during the passes.

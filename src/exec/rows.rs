@@ -1,0 +1,52 @@
+use core::ops::Range;
+
+/// Rows of weights that a step takes. Of a node that is divided, a step remembers where the next one begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rows {
+    /// Multiply-adds of a step; 2^32 - 1 for all.
+    budget: u32,
+    /// The next row; 0 where the node at hand has not begun, or is done.
+    next: u32,
+}
+
+impl Rows {
+    /// All at once.
+    pub const ALL: Self = Self { budget: u32::MAX, next: 0 };
+
+    /// The same within a budget.
+    pub fn within(self, budget: u64) -> Self {
+        Self { budget: budget.min(u32::MAX as u64) as u32, ..self }
+    }
+
+    /// Whether no row of the node at hand is left, or done.
+    #[inline(always)]
+    pub const fn are_done(&self) -> bool {
+        self.next == 0
+    }
+
+    /// Whether all is done at once.
+    pub const fn are_whole(&self) -> bool {
+        self.budget == u32::MAX
+    }
+
+    /// Rows that are done.
+    pub const fn done(&self) -> usize {
+        self.next as usize
+    }
+
+    /// The next rows of `total`, of `each` multiply-adds, which stand behind `before` others of the node. At least one, as many as the budget
+    /// allows.
+    pub fn take(&mut self, before: usize, total: usize, each: usize) -> Range<usize> {
+        let start = self.done().saturating_sub(before);
+        let fit = if self.are_whole() { total } else { (self.budget as usize / each.max(1)).max(1) };
+        let end = start.saturating_add(fit).min(total);
+        // Not truncated: rows of two matrices of fewer than 2^31 units each.
+        self.next = before.saturating_add(end) as u32;
+        start..end
+    }
+
+    /// Ends the node at hand.
+    pub fn end_node(&mut self) {
+        self.next = 0;
+    }
+}
