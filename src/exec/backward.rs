@@ -143,7 +143,8 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
         self.rows = self.rows.within(budget);
         let stepped =
             if self.rows.are_whole() && self.rows.are_done() { self.advance() } else { self.advance_by_rows() };
-        self.changed |= self.at.parameters != self.last && self.sink.updates();
+        let changed = self.at.parameters != self.last && self.sink.updates();
+        self.changed |= changed && self.memory.plan.graph().learns(self.left);
         stepped
     }
 
@@ -159,6 +160,9 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
         }
         let i = self.left.saturating_sub(1);
         (self.left, self.last) = (i, self.at.parameters);
+        if node.is_frozen() {
+            self.freeze(&node);
+        }
         let finite = match (node.op.dense(), node.op.conv()) {
             (Some(bias), _) => self.dense_part(&node, bias),
             (_, Some((window, bias))) => self.conv_part(&node, window, bias),
@@ -179,13 +183,30 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
         let Some(i) = self.node() else { return Ok(false) };
         let Some(node) = self.memory.node(i) else { return Ok(false) };
         (self.left, self.last) = (i, self.at.parameters);
+        if node.is_frozen() {
+            self.freeze(&node);
+        }
         let finite = self.propagate(&node);
         self.end(&node, finite)
+    }
+
+    /// The frozen parameters of the node at hand get no gradients.
+    #[inline(never)]
+    fn freeze(&mut self, node: &Node) {
+        let parameters = self.memory.plan.graph().facts(self.left).map_or([0; 2], |facts| facts.parameters);
+        let end = self.at.parameters;
+        let others = end.saturating_sub(parameters[1] as usize);
+        let start = others.saturating_sub(parameters[0] as usize);
+        let live = if node.frozen[0] { others } else { start }..if node.frozen[1] { others } else { end };
+        self.sink.freeze_all_but(live.start..live.end.max(live.start));
     }
 
     /// Moves on from a node that is done.
     #[inline(always)]
     fn end(&mut self, node: &Node, finite: bool) -> Result<bool, Error> {
+        if node.is_frozen() {
+            self.sink.thaw();
+        }
         if self.unchecked == self.left {
             // The operation has checked what it wrote.
             self.unchecked = NONE;

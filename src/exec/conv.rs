@@ -1,6 +1,6 @@
 use super::backward::{Backward, Matrices};
 use super::forward::Forward;
-use super::sink::{PART, Sink, fitting, rows_at_once};
+use super::sink::{PART, Way, fitting, rows_at_once};
 use crate::graph::Node;
 use crate::kernel::{
     all_finite, conv_backward_input, conv_forward, conv_gather, conv_gathered_len, conv_pack, conv_read_past,
@@ -127,7 +127,9 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
         let whole = all.len() == outputs;
         let bias = bias && all.end == outputs;
         let biases = if bias { outputs } else { 0 };
-        let together = whole && (scratch.len() >= outputs * each + biases || matches!(self.sink, Sink::Buffer(..)));
+        let together = whole
+            && (scratch.len() >= outputs * each + biases || matches!(self.sink.way, Way::Buffer(..)))
+            && !self.sink.freezes();
         let capacity = if together { usize::MAX } else { scratch.len() };
         for rows in fitting(all.len(), each, capacity, PART) {
             let rows = rows.start.wrapping_add(all.start)..rows.end.wrapping_add(all.start);

@@ -1,7 +1,7 @@
 use super::backward::{Backward, Matrices};
 use super::forward::{Forward, Mode};
 use super::memory::Span;
-use super::sink::{PART, Sink, fitting, rows_at_once};
+use super::sink::{PART, fitting, rows_at_once};
 use crate::graph::Node;
 use crate::kernel::{Matrix, all_finite, chain_matrix_ahead, descend, weight_gradient};
 use crate::workers::Workers;
@@ -156,8 +156,8 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
         let (isa, workers) = (self.room.isa, self.memory.workers);
         let (x, g) = (self.memory.get(from), self.memory.get(of));
         let weights = inputs.wrapping_mul(outputs);
-        if let (Sink::Step(parameters, _, step), 1) = (&mut self.sink, T)
-            && let Some(rate) = step.plain()
+        if T == 1
+            && let Some((parameters, rate)) = self.sink.descent()
         {
             // One point: a gradient is one product, and no sum.
             let own = parameters.get_mut(at..).unwrap_or_default();

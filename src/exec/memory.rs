@@ -102,6 +102,11 @@ impl<K: Workers, const T: usize> Memory<'_, K, T> {
         self.span_at(self.plan.slot(i, EXTRA).wrapping_add(if saved { units } else { 0 }), units)
     }
 
+    /// Whether the parameters of a node with one kind of them get gradients.
+    pub fn learns(&self, node: &Node) -> bool {
+        self.plan.want().parameters() && !node.is_frozen()
+    }
+
     /// Whether the backward pass goes through node i.
     pub fn is_trained(&self, i: u32) -> bool {
         self.plan.want().backward() && self.plan.lifetimes.wanted(i as usize)

@@ -2,7 +2,7 @@ use super::backward::Backward;
 use super::forward::Passed;
 use super::memory::Memory;
 use super::run::{Room, least};
-use super::sink::{Sink, Update};
+use super::sink::{Sink, Update, Way};
 use crate::error::{Buffer, Error, Refusal};
 use crate::train::Step;
 use crate::workers::Workers;
@@ -56,7 +56,7 @@ impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T
         if wanted {
             least(Buffer::Gradient, gradient.len(), self.memory.plan.parameters_len)?;
         }
-        self.begin(Sink::Buffer(parameters, gradient), wanted, false)
+        self.begin(Sink::new(Way::Buffer(parameters, gradient)), wanted, false)
     }
 
     /// The same without a buffer for gradients: `update(index of the first, parameters, their gradients)` is called for consecutive parts of
@@ -69,7 +69,7 @@ impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T
         parameters: &'p mut [f32],
         update: &'p mut Update<'p>,
     ) -> Result<Backward<'e, 'a, 'p, K, R, T>, Error> {
-        self.begin(Sink::Update(parameters, update), true, true)
+        self.begin(Sink::new(Way::Update(parameters, update)), true, true)
     }
 
     /// The same with the update rule of an optimiser, whose state is `state`. Gradients are not stored; SGD with batch size 1 in tiles of one point
@@ -88,7 +88,7 @@ impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T
     ) -> Result<Backward<'e, 'a, 'p, K, R, T>, Error> {
         let need = self.memory.plan.parameters_len.saturating_mul(step.kept() as u64);
         least(Buffer::State, state.len(), need)?;
-        self.begin(Sink::Step(parameters, state, step), true, step.plain().is_none())
+        self.begin(Sink::new(Way::Step(parameters, state, step)), true, step.plain().is_none())
     }
 
     // Out of line: a small stack does not hold it during the pass.

@@ -17,7 +17,7 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
         }
         self.memory.copy(from, to);
         // The slopes' gradient needs the operand itself.
-        let gates = if self.memory.plan.want().parameters() { None } else { self.take_tape(bytes(to.tile_len)) };
+        let gates = if self.memory.learns(node) { None } else { self.take_tape(bytes(to.tile_len)) };
         if let Some(at) = gates {
             self.memory.over_taped(to, at, |y, tape| {
                 isa.compiled(prelu_gates, &*y, tape);
@@ -34,7 +34,7 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
 impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
     pub(super) fn prelu(&mut self, node: &Node) -> bool {
         let at = self.take(node.shape.channels as usize);
-        if !self.memory.plan.want().parameters() {
+        if !self.memory.learns(node) {
             return self.prelu_gated(node, at);
         }
         let finite = if self.wants(node.x) { self.prelu_operand(node, at) } else { self.is_finite() };

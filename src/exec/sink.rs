@@ -9,7 +9,7 @@ pub(super) const PART: usize = 12;
 pub type Update<'p> = dyn FnMut(usize, &mut [f32], &[f32]) + 'p;
 
 /// What becomes of gradients of parameters. One type for all, so that the backward pass is compiled once.
-pub(super) enum Sink<'p> {
+pub(super) enum Way<'p> {
     /// They are added to a buffer as long as the parameters; an empty one takes none.
     Buffer(&'p [f32], &'p mut [f32]),
     /// The caller changes the parameters by them.
@@ -18,39 +18,91 @@ pub(super) enum Sink<'p> {
     Step(&'p mut [f32], &'p mut [f32], &'p Step),
 }
 
-impl Sink<'_> {
+/// Where the gradients of a node's parameters go.
+pub(super) struct Sink<'p> {
+    pub way: Way<'p>,
+    /// The parameters that are not frozen, of the node at hand.
+    live: Range<usize>,
+}
+
+impl<'p> Sink<'p> {
+    const ALL: Range<usize> = 0..usize::MAX;
+
+    pub const fn new(way: Way<'p>) -> Self {
+        Self { way, live: Self::ALL }
+    }
+
+    /// Freezes all parameters but these.
+    pub fn freeze_all_but(&mut self, live: Range<usize>) {
+        self.live = live;
+    }
+
+    /// No parameter is frozen.
+    pub fn thaw(&mut self) {
+        self.live = Self::ALL;
+    }
+
     pub fn parameters(&self) -> &[f32] {
-        match self {
-            Sink::Buffer(parameters, _) => parameters,
-            Sink::Update(parameters, _) | Sink::Step(parameters, ..) => parameters,
+        match &self.way {
+            Way::Buffer(parameters, _) => parameters,
+            Way::Update(parameters, _) | Way::Step(parameters, ..) => parameters,
         }
     }
 
     /// Whether any are wanted.
     pub fn wanted(&self) -> bool {
-        !matches!(self, Sink::Buffer(_, gradient) if gradient.is_empty())
+        !matches!(&self.way, Way::Buffer(_, gradient) if gradient.is_empty()) && !self.live.is_empty()
+    }
+
+    /// Whether a parameter of the node at hand is frozen.
+    pub fn freezes(&self) -> bool {
+        self.live != Self::ALL
     }
 
     /// Whether parameters are changed.
     pub fn updates(&self) -> bool {
-        !matches!(self, Sink::Buffer(..))
+        !matches!(self.way, Way::Buffer(..))
     }
 
-    /// Lets `add` add to the gradients of these parameters, in scratch where there is no buffer for them.
+    /// Parameters and rate of plain descent, which needs no gradients of them.
+    pub fn descent(&mut self) -> Option<(&mut [f32], f32)> {
+        match &mut self.way {
+            Way::Step(parameters, _, step) if self.live == Self::ALL => Some((parameters, step.plain()?)),
+            _ => None,
+        }
+    }
+
+    /// Lets `add` add to the gradients of these parameters, in scratch where there is no buffer for them. Those that are frozen get none.
     pub fn with(&mut self, at: Range<usize>, scratch: &mut [f32], add: impl FnOnce(&mut [f32])) {
-        match self {
-            Sink::Buffer(_, gradient) => add(gradient.get_mut(at).unwrap_or_default()),
-            Sink::Update(parameters, update) => {
-                let gradient = summed(scratch, at.len(), add);
-                update(at.start, parameters.get_mut(at).unwrap_or_default(), gradient);
+        let live = at.start.max(self.live.start)..at.end.min(self.live.end);
+        if live.is_empty() {
+            return;
+        }
+        // Of what was asked for.
+        let part = live.start.wrapping_sub(at.start)..live.end.wrapping_sub(at.start);
+        match &mut self.way {
+            Way::Buffer(_, gradient) => {
+                let gradient = gradient.get_mut(at).unwrap_or_default();
+                if part.len() == gradient.len() {
+                    return add(gradient);
+                }
+                let own = scratch.get_mut(..gradient.len()).unwrap_or_default();
+                own.iter_mut().zip(&*gradient).for_each(|(own, g)| *own = *g);
+                add(own);
+                let (to, from) = (gradient.get_mut(part.clone()), own.get(part));
+                to.unwrap_or_default().iter_mut().zip(from.unwrap_or_default()).for_each(|(g, own)| *g = *own);
             }
-            Sink::Step(parameters, state, step) => {
-                let gradient = summed(scratch, at.len(), add);
+            Way::Update(parameters, update) => {
+                let gradient = summed(scratch, at.len(), add).get(part).unwrap_or_default();
+                update(live.start, parameters.get_mut(live).unwrap_or_default(), gradient);
+            }
+            Way::Step(parameters, state, step) => {
+                let gradient = summed(scratch, at.len(), add).get(part).unwrap_or_default();
                 // Nothing wraps: the state is that long.
                 let each = step.kept();
-                let own = state.get_mut(at.start.wrapping_mul(each)..at.end.wrapping_mul(each)).unwrap_or_default();
+                let own = state.get_mut(live.start.wrapping_mul(each)..live.end.wrapping_mul(each)).unwrap_or_default();
                 // Cannot fail: all lengths were checked.
-                let _ = step.apply(parameters.get_mut(at).unwrap_or_default(), gradient, own);
+                let _ = step.apply(parameters.get_mut(live).unwrap_or_default(), gradient, own);
             }
         }
     }

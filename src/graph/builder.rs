@@ -35,18 +35,25 @@ pub struct Builder<'a> {
     len: usize,
     /// The layer at hand.
     address: u32,
+    /// Whether its parameters are frozen.
+    frozen: [bool; 2],
     error: Option<Error>,
 }
 
 impl<'a> Builder<'a> {
     /// A graph without nodes.
     pub const fn new(nodes: &'a mut [Node]) -> Self {
-        Self { nodes, len: 0, address: 0, error: None }
+        Self { nodes, len: 0, address: 0, frozen: [false; 2], error: None }
     }
 
     /// Sets the number of the layer that the following nodes belong to.
     pub const fn layer(&mut self, address: u32) {
         self.address = address;
+    }
+
+    /// Sets whether weights, gamma or slopes, and biases or beta, of the following nodes are frozen.
+    pub const fn freeze(&mut self, frozen: [bool; 2]) {
+        self.frozen = frozen;
     }
 
     /// The first error that arose: after it, nodes are not appended, and the shapes of later values mean nothing.
@@ -73,7 +80,12 @@ impl<'a> Builder<'a> {
             return value;
         }
         let node = match op.facts(self.shape(x), self.shape(y)) {
-            Ok(facts) => Node { op, x: x.0, y: y.0, shape: facts.shape, address: self.address, last_use: u32::MAX },
+            Ok(facts) => {
+                let [weights, others] = facts.parameters;
+                let frozen = [self.frozen[0] && weights > 0, self.frozen[1] && others > 0];
+                let (shape, address) = (facts.shape, self.address);
+                Node { op, x: x.0, y: y.0, shape, address, last_use: u32::MAX, frozen }
+            }
             Err(Error::Refused(refusal)) => {
                 self.error = Some(Error::Node { node: value.0, refusal });
                 return value;

@@ -103,7 +103,7 @@ impl Spec {
         // Does not wrap where it is used: only the input is node 0, and a join has its block before it.
         let (y, mut x) = (i.wrapping_sub(1) as u32, i.wrapping_sub(1) as u32);
         let op = match kind {
-            Kind::Input => return Node { op: Op::Input { shape }, x: 0, y: 0, shape, address: 0, last_use: 1 },
+            Kind::Input => return Node { op: Op::Input { shape }, x: 0, y: 0, shape, last_use: 1, ..Node::EMPTY },
             Kind::Dense => {
                 let hidden = layer > 1 && layer <= self.depth;
                 Op::Dense { outputs: shape.channels, bias: layer == 1 || (hidden && self.bias_std != 0.0) }
@@ -125,7 +125,7 @@ impl Spec {
                 Op::Add { a, b }
             }
         };
-        Node { op, x, y, shape, address: layer, last_use: self.last_use_of(i, kind, layer) }
+        Node { op, x, y, shape, address: layer, last_use: self.last_use_of(i, kind, layer), frozen: [false; 2] }
     }
 
     /// Units of value i.

@@ -18,17 +18,38 @@ pub struct Node {
     pub address: u32,
     /// The last node that has its value as an operand; the number of nodes for an output of the network.
     pub last_use: u32,
+    /// Whether its weights, gamma or slopes, and its biases or beta, are frozen: they get no gradient and keep their values in training. False
+    /// where it has none.
+    pub frozen: [bool; 2],
 }
 
-const _: () = assert!(size_of::<Node>() <= 48);
+const _: () = assert!(size_of::<Node>() <= 52);
 
 impl Node {
     /// A node of no graph, to fill memory with.
-    pub const EMPTY: Self = Self { op: Op::Relu, x: 0, y: 0, shape: Shape::vector(0), address: 0, last_use: 0 };
+    pub const EMPTY: Self =
+        Self { op: Op::Relu, x: 0, y: 0, shape: Shape::vector(0), address: 0, last_use: 0, frozen: [false; 2] };
 
     /// Whether it is an input of the network.
     pub const fn is_input(&self) -> bool {
         self.op.is_input()
+    }
+
+    /// Whether any of its parameters learns, for a first operand of this shape.
+    pub(crate) const fn learns(&self, x: Shape) -> bool {
+        match self.op.facts(x, x) {
+            Ok(facts) => {
+                let [weights, others] = facts.parameters;
+                (weights > 0 && !self.frozen[0]) || (others > 0 && !self.frozen[1])
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Whether any of its parameters is frozen.
+    #[inline(always)]
+    pub(crate) const fn is_frozen(&self) -> bool {
+        self.frozen[0] || self.frozen[1]
     }
 }
 
@@ -257,6 +278,14 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// Whether node i has parameters that are not frozen.
+    pub const fn learns(&self, i: u32) -> bool {
+        match self.node(i) {
+            Some(node) => node.learns(self.shape(node.x as usize)),
+            None => false,
+        }
+    }
+
     /// The numbers of the nodes, ascending; of identical blocks of a family only those of the first.
     pub fn distinct(&self) -> impl Iterator<Item = u32> + use<'a> {
         let graph = *self;
@@ -299,7 +328,12 @@ impl<'a> Graph<'a> {
             }
         }
         match node.op.facts(self.shape(x), self.shape(y)) {
-            Ok(facts) if facts.shape.same(node.shape) => {}
+            Ok(facts) if facts.shape.same(node.shape) => {
+                let [weights, others] = facts.parameters;
+                if (weights == 0 && node.frozen[0]) || (others == 0 && node.frozen[1]) {
+                    return Err(Error::Refused(Refusal::Operation));
+                }
+            }
             Ok(_) => return Err(Error::Refused(Refusal::Shape)),
             Err(error) => return Err(error),
         }

@@ -4,8 +4,8 @@ use crate::op::OP_WORDS;
 /// Words of an encoded node.
 pub const NODE_WORDS: usize = 12;
 
-/// An encoded node: its operation's tag, flag in bit 8, and at most five numbers of the operation; its operands, its shape in two words, its
-/// address and its last use. What an operation has no number for is 0.
+/// An encoded node: its operation's tag, in bit 8 its flag, in bits 9 and 10 which parameters are frozen, and at most five numbers of the operation;
+/// its operands, its shape in two words, its address and its last use. What an operation has no number for is 0.
 pub type NodeWords = [u32; NODE_WORDS];
 
 impl Node {
@@ -14,6 +14,7 @@ impl Node {
         let [op, a, b, c, d, e]: [u32; OP_WORDS] = self.op.to_words();
         let Shape { channels, height, width } = self.shape;
         let extent = height as u32 | (width as u32) << 16;
+        let op = op | (self.frozen[0] as u32) << FROZEN | (self.frozen[1] as u32) << (FROZEN + 1);
         [op, a, b, c, d, e, self.x, self.y, channels, extent, self.address, self.last_use]
     }
 
@@ -38,9 +39,13 @@ impl Node {
     pub(super) const fn of_checked(words: &NodeWords) -> Option<Self> {
         let [_, _, _, _, _, _, x, y, .., address, last_use] = *words;
         let Some(op) = Op::of_words(words) else { return None };
-        Some(Self { op, x, y, shape: shape_of(words), address, last_use })
+        let frozen = [words[0] >> FROZEN & 1 == 1, words[0] >> (FROZEN + 1) & 1 == 1];
+        Some(Self { op, x, y, shape: shape_of(words), address, last_use, frozen })
     }
 }
+
+/// The bit that says that weights are frozen; the next one says it of other parameters.
+const FROZEN: u32 = 9;
 
 /// The shape of a node.
 #[inline(always)]

@@ -85,7 +85,7 @@ impl<'w> Reader<'w> {
 
     #[inline(always)]
     pub const fn bool(&mut self) -> Option<bool> {
-        Some(self.words[0] >> 8 == 1)
+        Some(self.words[0] >> 8 & 1 == 1)
     }
 
     #[inline(always)]

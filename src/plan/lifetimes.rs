@@ -42,7 +42,7 @@ impl<'a> Lifetimes<'a> {
         }
         let mut bottom = 0;
         if !want.inputs() {
-            while bottom < graph.len() && !(want.parameters() && learns(graph, bottom)) {
+            while bottom < graph.len() && !(want.parameters() && graph.learns(bottom as u32)) {
                 bottom = bottom.wrapping_add(1);
             }
         }
@@ -120,7 +120,14 @@ impl<'a> Lifetimes<'a> {
     #[inline(always)]
     pub const fn backward(&self, node: &Node, tile: u32) -> BackwardFacts {
         let x = self.graph.shape(node.x as usize);
-        if self.want.detached() { detached(node, x, tile) } else { node.op.backward(x, tile, self.want.parameters()) }
+        if self.want.detached() {
+            return detached(node, x, tile);
+        }
+        if node.is_frozen() {
+            frozen(node, x, tile, &self.want)
+        } else {
+            node.op.backward(x, tile, self.want.parameters())
+        }
     }
 
     /// What node i saves for its backward pass.
@@ -259,10 +266,16 @@ const fn reads_twice(node: &Node) -> bool {
     node.x == node.y && node.op.is_binary()
 }
 
-/// Whether node i has parameters.
-const fn learns(graph: &Graph, i: usize) -> bool {
-    match graph.facts(i as u32) {
-        Some(facts) => facts.parameters_len() > 0,
-        None => false,
+/// The same of a node with frozen parameters.
+#[inline(never)]
+const fn frozen(node: &Node, x: Shape, tile: u32, want: &Want) -> BackwardFacts {
+    let learns = want.parameters() && node.learns(x);
+    let facts = node.op.backward(x, tile, learns);
+    // What is frozen in part has gradients, and what is frozen is none of plain descent's.
+    let facts = BackwardFacts { descends: false, ..facts };
+    if learns {
+        return facts;
     }
+    let [operands, _, most] = facts.scratch;
+    BackwardFacts { saved_for_parameters: Saved::Nothing, scratch: [operands, 0, most], gathered: 0, ..facts }
 }

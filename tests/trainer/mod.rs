@@ -6,6 +6,7 @@ mod dags;
 mod descend;
 mod examples;
 mod faults;
+mod frozen;
 mod inference;
 mod init;
 mod lengths;

@@ -145,7 +145,12 @@ impl<'c> Walk<'c> {
         for i in (0..n).rev() {
             let (start, middle, end) = spans[i];
             let (of_weights, of_others) = gradient[start..end].split_at_mut(middle - start);
-            walk.backward(i, &case.parameters[start..middle], (of_weights, of_others));
+            walk.backward(i, &case.parameters[start..middle], (&mut *of_weights, &mut *of_others));
+            for (gradient, frozen) in [of_weights, of_others].into_iter().zip(case.nodes[i].frozen) {
+                if frozen {
+                    gradient.fill(0.0);
+                }
+            }
         }
         (walk, gradient)
     }

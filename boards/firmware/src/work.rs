@@ -4,7 +4,7 @@ use shatterscope::plan::Plan;
 
 /// The multiply-adds of a pass over a graph: what a device reports as its progress, and what a host holds that to.
 ///
-/// The forward pass has those of its nodes. A node with parameters has as many again for their gradients, and one more time as many for the
+/// The forward pass has those of its nodes. A node whose parameters learn has as many again for their gradients, and one more time as many for the
 /// gradient of its operand, if that is needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
@@ -23,7 +23,7 @@ impl Work {
     pub fn of(plan: &Plan, count: u32) -> Self {
         let graph = plan.graph();
         let nodes = graph.len() as u32;
-        let learns = |&node: &u32| graph.facts(node).is_some_and(|facts| facts.parameters_len() > 0);
+        let learns = |&node: &u32| graph.learns(node);
         let first = if plan.want().backward() { (0..nodes).find(learns).unwrap_or(nodes) } else { nodes };
         let mut work = Self { total: 0, count, first };
         for node in 0..nodes {
@@ -42,7 +42,7 @@ impl Work {
     /// The same for one direction of a node.
     pub fn of_node(&self, graph: &Graph, pass: Pass, node: u32) -> u64 {
         let Some((facts, at)) = graph.facts(node).zip(graph.node(node)) else { return 0 };
-        let gradients = u64::from(facts.parameters_len() > 0) + u64::from(at.x >= self.first);
+        let gradients = u64::from(graph.learns(node)) + u64::from(at.x >= self.first);
         let times = match pass {
             Pass::Forward => 1,
             Pass::Backward if node < self.first => 0,

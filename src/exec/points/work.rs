@@ -4,7 +4,7 @@ use super::super::drawn::Product;
 use super::super::drawn_conv::DrawnConv;
 use super::super::forward::{Forward, Mode};
 use super::super::norm::{Swept, Target};
-use super::super::sink::Sink;
+use super::super::sink::{Sink, Way};
 use super::super::source::Source;
 use super::Run;
 use crate::graph::Node;
@@ -70,7 +70,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
 
     /// A backward pass at the current node.
     fn pass_back(&mut self) -> Backward<'_, 'a, 'a, K, R, T> {
-        let sink = Sink::Buffer(self.parameters, &mut []);
+        let sink = Sink::new(Way::Buffer(self.parameters, &mut []));
         Backward::at_node(&mut self.memory, &mut self.room, sink, self.cursor.node, self.at)
     }
 
