@@ -31,7 +31,7 @@ ACROSS = (slice(None), None, None, None)  # a value a channel, beside [channel][
 DEFAULTS = dict(net="dense", depth=2, width=32, activation="relu", slope=1, init="he", batch_norm=False, skips="none", beta=1,
                 dropout=0, seed=1, run=0, batch=32, epochs=10, optimiser="sgd", rate=0.05, momentum=0.9, betas=[0.9, 0.999],
                 eps=1e-8, decay=0, decoupled=False, clip_norm=0, clip_value=0, warm_up=0, schedule="never", at=[], factor=0.1,
-                patience=5, threshold=0, drops=2, scaling="standard", shift=0, flip=False)
+                patience=5, threshold=0, drops=2, freeze=[], scaling="standard", shift=0, flip=False)
 DECIMALS = "slope beta dropout rate momentum eps decay clip_norm clip_value factor threshold".split()
 TESTED = 256  # examples of a batch that is only evaluated
 
@@ -216,7 +216,7 @@ class Network:
     """Layers with their parameters and running statistics, as flat arrays in their order."""
 
     def __init__(self, layers, start, seed, run):
-        self.layers, self.seed = layers, seed
+        self.layers, self.seed, self.frozen = layers, seed, set()
         self.parameters = begin(start, seed, run, layers)
         self.spans, at = [], 0
         for layer in layers:
@@ -237,6 +237,23 @@ class Network:
         if name == "conv":
             return layer[2] * c * layer[4][0] * layer[4][1], layer[2] if layer[3] else 0
         return {"norm": (c, c), "prelu": (c, 0)}.get(name, (0, 0))
+
+    def freeze(self, names):
+        """Marks parts (layer, 0 for the first or 1 for the second kind of its parameters)."""
+        for name in names:
+            layer, _, kind = name.partition(".")
+            self.frozen |= {(int(layer), k) for k in {"": (0, 1), "weight": (0,), "bias": (1,)}[kind]}
+
+    def is_frozen(self):
+        """Of each parameter."""
+        mask = np.zeros(len(self.parameters), bool)
+        for i, (at, (first, second)) in enumerate(self.spans):
+            mask[at:at + first] |= (i, 0) in self.frozen
+            mask[at + first:at + first + second] |= (i, 1) in self.frozen
+        return mask
+
+    def learns(self, i):
+        return any(size > 0 and (i, kind) not in self.frozen for kind, size in enumerate(self.spans[i][1]))
 
     def own(self, i, flat=None):
         flat = self.parameters if flat is None else flat
@@ -319,10 +336,10 @@ class Network:
     def backward(self, g, inputs=False):
         """The gradient of every parameter, from that of the outputs [class][point]; with `inputs`, that of the inputs [c][y][x][point].
 
-        Without `inputs` it ends with the first layer that has parameters: that one hands nothing to its input, and a fork before it keeps
+        Without `inputs` it ends with the first layer that has parameters that are not frozen: that one hands nothing to its input, and a fork before it keeps
         nothing that has a gradient."""
         gradient, skip, points = np.zeros_like(self.parameters), None, g.shape[1]
-        first = next(i for i, (_, size) in enumerate(self.spans) if size[0] > 0)
+        first = next(i for i in range(len(self.spans)) if self.learns(i))
         g = g.reshape(-1, 1, 1, points)
         if inputs:
             first = -1
@@ -445,6 +462,8 @@ def train(options, examples, tests):
     network = Network(Net(o, data.shape, data.classes).layers, start_of(o), o["seed"], o["run"])
     rule, decay, decrease = settings(o)
     optimiser = Optimiser(rule, decay, len(network.parameters))
+    network.freeze(o["freeze"])
+    frozen = network.is_frozen()
     rate, step, rows = Rate(o["rate"], o["warm_up"], decrease), 0, []
     batches = examples // o["batch"]
     for epoch in range(o["epochs"]):
@@ -458,12 +477,13 @@ def train(options, examples, tests):
                 x, labels = data.batch([data.train[i] for i in numbers], moves)
                 mean, correct, g = losses(network.forward(x, step), labels, len(labels))
                 gradient = network.backward(g)
+                gradient[frozen] = ZERO
                 norms = norms + gradient_norm(network, gradient)
                 if o["clip_value"] > ZERO:
                     gradient = clip_by_value(gradient, o["clip_value"])
                 if o["clip_norm"] > ZERO:
                     gradient = clip_by_norm(gradient, o["clip_norm"])[1]
-                network.parameters = optimiser.step(network.parameters, gradient, used)
+                network.parameters = np.where(frozen, network.parameters, optimiser.step(network.parameters, gradient, used))
                 for i, (means, variances) in network.after.items():
                     network.means[i], network.variances[i] = means, variances
                 total, right, step = total + float(mean) * float(len(labels)), right + correct, step + 1
@@ -524,6 +544,8 @@ def drawn(draw, name):
     o["batch"] = draw.choice([2, 5, 16, 17, 33])
     examples = o["batch"] * draw.randint(1, 3) + draw.randrange(o["batch"])
     o["epochs"] = draw.randint(1, 4)
+    if draw.random() < 0.2:
+        o["freeze"] = [draw.choice(["0", "0.weight"])]
     return {"name": name, "train": examples, "test": draw.randint(1, 40), "options": o}
 
 

@@ -26,7 +26,7 @@ struct Asked {
 
 /// Plain descent by single examples, which changes parameters where their gradients arise; and every way to store gradients of some parameters
 /// first. Dense, convolution, batch norm, joins, dropout.
-const COURSES: [&str; 7] = [
+const COURSES: [&str; 8] = [
     "--depth 1 --width 2 --batch 1",
     "--depth 2 --width 3 --batch 3",
     "--depth 2 --width 2 --batch-norm --batch 3 --optimiser adam --rate 0.003",
@@ -34,6 +34,7 @@ const COURSES: [&str; 7] = [
     "--net lenet --width 1 --batch 2 --optimiser momentum --decay 0.001",
     "--net stack --depth 4 --width 2 --skips resnet --activation prelu --batch-norm --batch 2",
     "--net convnet --depth 6 --width 1 --dropout 0.2 --batch 1 --optimiser adam --rate 0.001",
+    "--depth 4 --width 3 --batch 2 --optimiser momentum --freeze 0,4,6.weight",
 ];
 
 /// A training on a device, and the steps that this machine has done.
@@ -114,7 +115,8 @@ fn looks_of(graph: &Graph, node: u32, first: u32) -> [u64; 3] {
         _ => return [1, 0, 1],
     };
     let operand = if at.x >= first { operand } else { 0 };
-    [rows, operand, rows].map(u64::from)
+    let learned = if graph.learns(node) { rows } else { 0 };
+    [rows, operand, learned].map(u64::from)
 }
 
 const CANCELLED: LinkError = LinkError::Refused { why: Why::Cancelled, need: 0, have: 0 };
@@ -137,8 +139,7 @@ fn a_cancelled_step_is_not_begun_or_done() {
             "{words}: a look after each row forward, the loss, and each row backward"
         );
         // The running statistics change at the end of the forward pass, parameters when the backward pass comes to the first row of some.
-        let learns = |node: u32| plan.graph().facts(node).unwrap().parameters_len() > 0;
-        let last = (0..nodes).rev().find(|&node| learns(node)).unwrap();
+        let last = (0..nodes).rev().find(|&node| plan.graph().learns(node)).unwrap();
         let until_last = forward + 1 + backward(last + 1..nodes) + looks(last)[1];
         let unchanged = if plan.running_len > 0 { forward } else { until_last };
         let mut before = 0;

@@ -224,7 +224,7 @@ fn spec_of(options: &serde_json::Map<String, serde_json::Value>) -> Spec {
         let text = |value: &serde_json::Value| value.to_string().trim_matches('"').to_owned();
         match value {
             serde_json::Value::Bool(given) => words.extend(given.then_some(name)),
-            serde_json::Value::Array(values) if name == "--at" => {
+            serde_json::Value::Array(values) if name == "--at" || name == "--freeze" => {
                 words.extend([name, values.iter().map(text).collect::<Vec<_>>().join(",")]);
             }
             serde_json::Value::Array(values) => words.extend(std::iter::once(name).chain(values.iter().map(text))),

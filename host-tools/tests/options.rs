@@ -28,7 +28,7 @@ fn refused(line: &str, codes: &[i32]) -> String {
 }
 
 /// Options with a value that is not their default; `+` stands for options that come with it.
-const TRAINING: [&str; 37] = [
+const TRAINING: [&str; 38] = [
     "--net stack --depth 3",
     "--depth 10",
     "--width 3",
@@ -64,6 +64,7 @@ const TRAINING: [&str; 37] = [
     "--drops 1",
     "--scaling unit",
     "--shift 1",
+    "--freeze 0.bias",
     "--probe-every 2",
     "--flip",
 ];

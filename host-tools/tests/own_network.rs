@@ -192,7 +192,10 @@ const STUB: &str = "#![allow(dead_code)] pub mod graph {
 #[derive(Debug)] pub struct Shape { pub channels: u32, pub height: u16, pub width: u16 }
 #[derive(Debug)] pub enum Op { Input { shape: Shape }, Dense { outputs: u32, bias: bool }, Relu, Crelu, Centre, Normalise { eps: f32 },
     Add { a: f32, b: f32 } }
-#[derive(Debug)] pub struct Node { pub op: Op, pub x: u32, pub y: u32, pub shape: Shape, pub address: u32, pub last_use: u32 }
+#[derive(Debug)] pub struct Node { pub op: Op, pub x: u32, pub y: u32, pub shape: Shape, pub address: u32, pub last_use: u32,
+    pub frozen: [bool; 2] }
+impl Node { pub const EMPTY: Self = Self { op: Op::Relu, x: 0, y: 0, shape: Shape { channels: 0, height: 1, width: 1 }, address: 0, last_use: 0,
+    frozen: [false; 2] }; }
 pub struct Graph<'a> { pub nodes: &'a [Node] }
 impl<'a> Graph<'a> { pub const fn new(nodes: &'a [Node]) -> Result<Self, ()> { Ok(Self { nodes }) } } }";
 

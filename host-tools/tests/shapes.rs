@@ -109,7 +109,7 @@ fn gradients_past_skips_on_images_that_are_not_square() {
             let what = format!("{kind:?} of {depth} layers, {skips:?}, on images of {height} x {width}");
             let spec = Spec::adam(net, EXAMPLES as u32, 1, 0.001);
             let model = spec.model(&data).unwrap_or_else(|error| panic!("{what}: {error}"));
-            let mut machine = machine(&model.layers, EXAMPLES as u32, isa, 1).unwrap();
+            let mut machine = machine(&model.layers, &[], EXAMPLES as u32, isa, 1).unwrap();
             let inputs = Inputs::of(&data, Scaling::Standard);
             let units = (height * width) as usize;
             let rows: Vec<Vec<f32>> = data

@@ -1,6 +1,7 @@
 use super::{Facts, NodeWords, Op, Shape, words};
 use crate::error::{Error, Refusal};
 use crate::spec::Spec;
+use core::ops::Range;
 
 /// Node i of a graph, which computes value i.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -284,6 +285,24 @@ impl<'a> Graph<'a> {
             Some(node) => node.learns(self.shape(node.x as usize)),
             None => false,
         }
+    }
+
+    /// The parameters that are not frozen, as ranges of all parameters in the order of the nodes, ascending.
+    pub fn learning(&self) -> impl Iterator<Item = Range<u64>> + use<'a> {
+        let graph = *self;
+        let mut end = 0u64;
+        (0..self.len() as u32).flat_map(move |i| {
+            let lens = graph.facts(i).map_or([0; 2], |facts| facts.parameters);
+            let frozen = graph.at(i as usize).frozen;
+            let ranges = [0, 1].map(|kind: usize| {
+                let (len, frozen) = if kind == 0 { (lens[0], frozen[0]) } else { (lens[1], frozen[1]) };
+                let start = end;
+                // Does not saturate in a graph whose parameters can be counted.
+                end = end.saturating_add(len);
+                if frozen { end..end } else { start..end }
+            });
+            ranges.into_iter().filter(|range| !range.is_empty())
+        })
     }
 
     /// The numbers of the nodes, ascending; of identical blocks of a family only those of the first.

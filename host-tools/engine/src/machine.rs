@@ -117,12 +117,12 @@ pub trait Machine: Send {
     fn input_gradient(&mut self, model: &Model, batch: &Batch, of: Scalar) -> Result<Vec<f32>>;
 }
 
-/// A machine for batches of at most so many examples.
+/// A machine for batches of at most so many examples. `frozen` says of each layer whether its weights and its other parameters keep their values.
 ///
 /// # Errors
 /// What the core refuses.
-pub fn machine(layers: &[Layer], batch: u32, isa: Isa, seed: u64) -> Result<Box<dyn Machine>> {
-    let make = Make { layers, batch, isa, seed };
+pub fn machine(layers: &[Layer], frozen: &[[bool; 2]], batch: u32, isa: Isa, seed: u64) -> Result<Box<dyn Machine>> {
+    let make = Make { layers, frozen, batch, isa, seed };
     // Each costs seconds to compile: none for instructions that the processor cannot have, and one for all that are left.
     match isa {
         #[cfg(target_arch = "x86_64")]
@@ -139,6 +139,7 @@ pub fn machine(layers: &[Layer], batch: u32, isa: Isa, seed: u64) -> Result<Box<
 
 struct Make<'a> {
     layers: &'a [Layer],
+    frozen: &'a [[bool; 2]],
     batch: u32,
     isa: Isa,
     seed: u64,
@@ -150,6 +151,7 @@ impl Make<'_> {
         Placed::of_layers(self.layers, Want::Output)?;
         Ok(Box::new(Buffered::<R, T> {
             layers: self.layers.to_vec(),
+            frozen: self.frozen.to_vec(),
             options: Options { batch: self.batch, isa: self.isa },
             seed: self.seed,
             placed: [None, None, None],
@@ -162,6 +164,7 @@ impl Make<'_> {
 
 struct Buffered<const R: usize, const T: usize> {
     layers: Vec<Layer>,
+    frozen: Vec<[bool; 2]>,
     options: Options,
     /// Of dropout.
     seed: u64,
@@ -229,7 +232,7 @@ macro_rules! executor {
 impl<const R: usize, const T: usize> Buffered<R, T> {
     fn fit(&mut self, want: usize) -> Result<()> {
         if self.placed[want].is_none() {
-            let placed = Placed::of_layers(&self.layers, WANTS[want])?;
+            let placed = Placed::frozen(&self.layers, &self.frozen, WANTS[want])?;
             self.owned.fit(&placed, self.options.batch, T as u32)?;
             self.placed[want] = Some(placed);
         }
@@ -269,7 +272,11 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
                 clip_by_value(&mut self.gradient, limits.value)?;
             }
             clip_by_norm(&mut self.gradient, limits.norm, Math::Libm)?;
-            rule.apply_with(self.options.isa, parameters, &self.gradient, state)?;
+            for range in plan.graph().learning() {
+                let own = range.start as usize..range.end as usize;
+                let state = &mut state[own.start * each..own.end * each];
+                rule.apply_with(self.options.isa, &mut parameters[own.clone()], &self.gradient[own], state)?;
+            }
         } else {
             let mut clipped = Vec::new();
             outputs

@@ -23,9 +23,26 @@ impl Placed {
     /// # Errors
     /// Layers that do not follow each other, more than 2^32 - 1 units or parameters, no memory.
     pub fn of_layers(layers: &[Layer], want: Want) -> Result<Self> {
+        Self::frozen(layers, &[], want)
+    }
+
+    /// The same with frozen parameters: weights, gamma or slopes, and biases or beta, of each layer; of layers past the end none.
+    ///
+    /// # Errors
+    /// As [`Placed::of_layers`].
+    pub fn frozen(layers: &[Layer], frozen: &[[bool; 2]], want: Want) -> Result<Self> {
         let mut nodes = filled(3 * layers.len() + 1, Node::EMPTY)?;
         let len = to_graph(layers, &mut nodes)?.len();
         nodes.truncate(len);
+        for node in &mut nodes {
+            // The address is the layer's number, from 1 on; a layer may have other nodes beside its own.
+            let layer = node.address.checked_sub(1).map(|layer| layer as usize);
+            let Some((layer, frozen)) = layer.and_then(|i| layers.get(i).zip(frozen.get(i))) else { continue };
+            if layer.op() == Some(node.op) {
+                let (weights, others) = layer.parameters().unwrap_or((0, 0));
+                node.frozen = [frozen[0] && weights > 0, frozen[1] && others > 0];
+            }
+        }
         let mut slots = filled(len * want.slots(), 0)?;
         let mut storages = filled(slots.len(), Storage::EMPTY)?;
         let (plan, memory) = Plan::placed(&Graph::new(&nodes)?, want, &mut storages, &mut slots)?;

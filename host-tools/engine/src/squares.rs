@@ -27,14 +27,16 @@ impl Squares {
                 starts.push(end);
             }
         }
-        Self { starts, start: 0, lanes: [0.0; LANES], sum: 0.0 }
+        Self { starts, start: usize::MAX, lanes: [0.0; LANES], sum: 0.0 }
     }
 
     /// Adds a part, the first of which is parameter `at` of all.
     pub(super) fn add(&mut self, at: usize, gradient: &[f32]) {
-        if self.starts.binary_search(&at).is_ok() {
+        // The weights of a node may be frozen, so that its first part is not the first of its parameters.
+        let start = self.starts[self.starts.partition_point(|start| *start <= at).saturating_sub(1)];
+        if start != self.start {
             self.fold();
-            self.start = at;
+            self.start = start;
         }
         let lane = (at - self.start) % LANES;
         let (head, rest) = gradient.split_at(((LANES - lane) % LANES).min(gradient.len()));
@@ -46,13 +48,10 @@ impl Squares {
 
     /// Adds a whole gradient.
     pub(super) fn add_all(&mut self, gradient: &[f32]) {
-        let starts = std::mem::take(&mut self.starts);
-        for ends in starts.windows(2).rev() {
-            self.fold();
-            self.start = ends[0];
-            self.add(ends[0], &gradient[ends[0]..ends[1]]);
+        for i in (1..self.starts.len()).rev() {
+            let own = self.starts[i - 1]..self.starts[i];
+            self.add(own.start, &gradient[own]);
         }
-        self.starts = starts;
     }
 
     /// The root of the sum.

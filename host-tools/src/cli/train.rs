@@ -226,6 +226,9 @@ pub struct Steps {
     /// How often a plateau lowers the rate at most
     #[arg(long, default_value_t = 2)]
     pub drops: u32,
+    /// Parameters that keep their values, with commas between: `I.weight` or `I.bias` of layer I, counted from 0, or `I` for both
+    #[arg(long, value_name = "PARAMETERS", value_delimiter = ',')]
+    pub freeze: Vec<String>,
     /// What the network sees of a byte
     #[arg(long, value_enum, default_value = "standard")]
     pub scaling: Scaling,
@@ -322,6 +325,7 @@ fn spec(network: &TrainedNetwork, steps: &Steps) -> Result<Spec> {
         patience: steps.patience,
         threshold: narrow("threshold", steps.threshold)?,
         drops: steps.drops,
+        freeze: steps.freeze.clone(),
         probe_every: steps.probe_every,
     })
 }

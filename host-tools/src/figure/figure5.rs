@@ -137,7 +137,7 @@ fn measure(
     let (mut rows, mut first, mut digest) = (Vec::new(), Vec::new(), Digest::new());
     let whole = spec(depth, size.width, skips, seed, 0, examples);
     let layers = whole.net.layers(data.image, data.classes)?;
-    let mut machine = machine(&layers, examples, isa, seed)?;
+    let mut machine = machine(&layers, &[], examples, isa, seed)?;
     for minibatch in 0..size.minibatches {
         let model = Spec { run: minibatch, ..whole.clone() }.model(data)?;
         shuffle(seed, minibatch / each, &mut order)?;

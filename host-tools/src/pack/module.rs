@@ -64,7 +64,9 @@ pub(super) const ALLOWED: &str =
 pub(super) fn nodes(nodes: &[Node]) -> String {
     let mut text = format!("/// The nodes of the graph.\npub static NODES: [Node; {}] = [\n", nodes.len());
     for node in nodes {
-        let _ = writeln!(text, "    {},", format!("{node:?}").replace("op: ", "op: Op::"));
+        let literal = format!("{node:?}").replace("op: ", "op: Op::");
+        // What is packed does not learn.
+        let _ = writeln!(text, "    {},", literal.replace("frozen: [false, false]", "..Node::EMPTY"));
     }
     text += "];\n";
     text

@@ -150,7 +150,7 @@ impl Spec {
             Optimiser::Adam => 2,
         };
         let clipped = u64::from(self.clip_norm > 0.0);
-        let placed = Placed::of_layers(&layers, Want::ParameterGradient)?;
+        let placed = Placed::frozen(&layers, &self.frozen(&layers)?, Want::ParameterGradient)?;
         // The model, a copy of it for checkpoints, and all of it in a row for the digest.
         let floats = placed.plan()?.parameters_len.saturating_mul(2 * (1 + states) + 1 + clipped);
         let evaluated = EVALUATED.min(data.test.len().max(1) as u32);

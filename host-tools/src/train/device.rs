@@ -72,11 +72,17 @@ pub fn request(spec: &Spec, layers: &[Layer], step: u32, ram: u32) -> Result<(Pl
     if spec.clip_norm > 0.0 || spec.clip_value > 0.0 {
         return Err(Failure::usage("devices keep no gradient to clip: leave out --clip-norm and --clip-value"));
     }
-    let placed = Placed::of_layers(layers, Want::ParameterGradient)?;
+    let frozen = spec.frozen(layers)?;
+    let placed = Placed::frozen(layers, &frozen, Want::ParameterGradient)?;
     let (settings, start) = (spec.settings(), spec.net.start());
     let with = With { batch: spec.batch, settings, start, seed: spec.seed, run: spec.run, step, ram };
     let (nodes, digest) = (placed.nodes.len() as u32, words_digest(placed.words()));
-    let train = Train { session: 0, nodes, digest, tag: training_tag(layers, &with), with };
+    // Without frozen parameters the tag is that of earlier versions.
+    let tag = match frozen.contains(&[true; 2]) || frozen.iter().any(|frozen| frozen[0] != frozen[1]) {
+        false => training_tag(layers, &with),
+        true => training_tag(&layers.iter().zip(&frozen).collect::<Vec<_>>(), &with),
+    };
+    let train = Train { session: 0, nodes, digest, tag, with };
     Ok((placed, train))
 }
 

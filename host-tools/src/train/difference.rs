@@ -60,7 +60,13 @@ pub(super) struct Again<'a> {
 impl Again<'_> {
     /// The hashes that a device says, in its order; the elements of one stage of one node, if asked for.
     pub fn traced(&self, wanted: Option<(Stage, u32)>) -> Result<(Vec<u64>, Vec<u32>)> {
-        let mut machine = machine(&self.before.layers, self.spec.batch, self.isa, self.spec.seed)?;
+        let mut machine = machine(
+            &self.before.layers,
+            &self.spec.frozen(&self.before.layers)?,
+            self.spec.batch,
+            self.isa,
+            self.spec.seed,
+        )?;
         let (mut model, batch) = (self.before.clone(), tiled(&self.lesson.examples, machine.tile()));
         let (mut hashes, mut values) = (Vec::new(), Vec::new());
         machine.trace(&mut model, &self.spec.settings(), self.lesson.rate, &batch, &mut |stage, node, elements| {

@@ -4,6 +4,7 @@ mod check;
 mod checkpoint;
 mod device;
 mod difference;
+mod freeze;
 mod metrics;
 mod net;
 mod probe;

@@ -18,7 +18,7 @@ pub(super) struct Prober {
 impl Prober {
     pub(super) fn new(layers: &[Layer], data: &Dataset, inputs: &Inputs, isa: Isa, seed: u64) -> Result<Self> {
         let count = (PROBED as usize).min(data.train.len());
-        let machine = machine(layers, count as u32, isa, seed)?;
+        let machine = machine(layers, &[], count as u32, isa, seed)?;
         let numbers: Vec<u32> = (0..count as u32).collect();
         let batch = load(&Loader::train(data, inputs)?, &numbers, machine.tile())?;
         let gaussian = gaussian_rank(count, data.image.units().unwrap_or(0) as usize);

@@ -58,8 +58,8 @@ impl<'d> Run<'d> {
         let prober =
             if spec.probe_every > 0 { Some(Prober::new(&model.layers, data, &inputs, isa, seed)?) } else { None };
         Ok(Self {
-            machine: machine(&model.layers, spec.batch, isa, seed)?,
-            evaluator: machine(&model.layers, EVALUATED.min(data.test.len().max(1) as u32), isa, seed)?,
+            machine: machine(&model.layers, &spec.frozen(&model.layers)?, spec.batch, isa, seed)?,
+            evaluator: machine(&model.layers, &[], EVALUATED.min(data.test.len().max(1) as u32), isa, seed)?,
             prober,
             spec,
             data,

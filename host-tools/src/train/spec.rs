@@ -96,6 +96,9 @@ pub struct Spec {
     pub threshold: f32,
     /// How often a plateau lowers the rate at most.
     pub drops: u32,
+    /// Parameters that keep their values: `I.weight` or `I.bias` of layer I, or `I` for both.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub freeze: Vec<String>,
     /// Steps between two looks at the input gradients of a fixed minibatch; 0 for none.
     #[serde(default)]
     pub probe_every: u32,
@@ -129,6 +132,7 @@ impl Spec {
             patience: 0,
             threshold: 0.0,
             drops: 0,
+            freeze: Vec::new(),
             probe_every: 0,
         }
     }

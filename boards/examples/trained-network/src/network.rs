@@ -12,10 +12,10 @@ pub const SCRATCH_LEN: usize = 0;
 
 /// The nodes of the graph.
 pub static NODES: [Node; 4] = [
-    Node { op: Op::Input { shape: Shape { channels: 64, height: 1, width: 1 } }, x: 0, y: 0, shape: Shape { channels: 64, height: 1, width: 1 }, address: 0, last_use: 1 },
-    Node { op: Op::Dense { outputs: 8, bias: true }, x: 0, y: 0, shape: Shape { channels: 8, height: 1, width: 1 }, address: 1, last_use: 2 },
-    Node { op: Op::Relu, x: 1, y: 1, shape: Shape { channels: 8, height: 1, width: 1 }, address: 2, last_use: 3 },
-    Node { op: Op::Dense { outputs: 10, bias: true }, x: 2, y: 2, shape: Shape { channels: 10, height: 1, width: 1 }, address: 3, last_use: 4 },
+    Node { op: Op::Input { shape: Shape { channels: 64, height: 1, width: 1 } }, x: 0, y: 0, shape: Shape { channels: 64, height: 1, width: 1 }, address: 0, last_use: 1, ..Node::EMPTY },
+    Node { op: Op::Dense { outputs: 8, bias: true }, x: 0, y: 0, shape: Shape { channels: 8, height: 1, width: 1 }, address: 1, last_use: 2, ..Node::EMPTY },
+    Node { op: Op::Relu, x: 1, y: 1, shape: Shape { channels: 8, height: 1, width: 1 }, address: 2, last_use: 3, ..Node::EMPTY },
+    Node { op: Op::Dense { outputs: 10, bias: true }, x: 2, y: 2, shape: Shape { channels: 10, height: 1, width: 1 }, address: 3, last_use: 4, ..Node::EMPTY },
 ];
 
 /// Where each value begins.

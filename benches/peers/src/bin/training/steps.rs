@@ -96,7 +96,7 @@ pub fn entries(data: &Path, isa: Isa, references: &mut HashMap<String, Vec<f32>>
         for threads in [1, 2] {
             let task = format!("{name}-{threads}");
             println!("task\t{task}\t{}\t{what}", 6 * multiply_adds * u64::from(batch));
-            let machine = machine(&model.layers, batch, isa, spec.seed).map_err(io::Error::other)?;
+            let machine = machine(&model.layers, &[], batch, isa, spec.seed).map_err(io::Error::other)?;
             let (tile, units) = (machine.tile(), placed.nodes[0].shape.units().unwrap_or(0) as usize);
             let mut batch =
                 Batch { inputs: vec![0.0; inputs.len()], labels: vec![0; labels.len()], count: labels.len() };
