@@ -63,8 +63,8 @@ pub fn firmware(tree: &Tree, report: &mut Report, tools: &Tools) {
 /// The images held to the chips, and what runs without a chip.
 pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
     report.step("boards: images fit their chips", || test_boards(tree, "images::"));
-    let steps: [(_, fn(&Tree) -> Result<()>); 3] =
-        [(EMULATED, emulated), (OWN_NETWORK, own_network), (RECOMPUTE, recompute)];
+    type Run = fn(&Tree) -> Result<()>;
+    let steps: [(&str, Run); 3] = [(EMULATED, emulated), (OWN_NETWORK, own_network), (RECOMPUTE, recompute)];
     for (step, run) in steps {
         match tools.emulators() {
             Ok(()) => report.step(step, || run(tree)),
