@@ -151,8 +151,8 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
             })
         };
         let each = |y: &mut [f32], tape: &mut [u8]| {
-            let mut tapes = tape.chunks_exact_mut(of.tape);
-            let all = y.as_chunks_mut::<T>().0.chunks_exact_mut(of.units).enumerate();
+            let mut tapes = tape.chunks_exact_mut(of.tape.max(1));
+            let all = y.as_chunks_mut::<T>().0.chunks_exact_mut(of.units.max(1)).enumerate();
             all.fold(true, |finite, (i, y)| group(y, tapes.next().unwrap_or_default(), i) && finite)
         };
         match self.take_tape(group_norm_tape(groups, T as u32) as usize) {
@@ -186,9 +186,11 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
         self.memory.copy(g, to);
         let gamma = self.sink.parameters().get(at..).unwrap_or_default();
         let finite = self.memory.across_taped((x, to), tape, |x, g, tape| {
-            let (x, g) =
-                (x.as_chunks::<T>().0.chunks_exact(of.units), g.as_chunks_mut::<T>().0.chunks_exact_mut(of.units));
-            let parts = x.zip(g).zip(tape.chunks_exact(of.tape).zip(gamma.chunks(of.channels)));
+            let (x, g) = (
+                x.as_chunks::<T>().0.chunks_exact(of.units.max(1)),
+                g.as_chunks_mut::<T>().0.chunks_exact_mut(of.units.max(1)),
+            );
+            let parts = x.zip(g).zip(tape.chunks_exact(of.tape.max(1)).zip(gamma.chunks(of.channels.max(1))));
             parts.fold(true, |finite, ((x, g), (tape, gamma))| {
                 let kept = Kept::<T>::read(tape);
                 isa.compiled(|x, g: &mut [[f32; T]]| kept.propagate(of.plane, (gamma, false), x, g), x, &mut *g);
@@ -204,9 +206,11 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
         let of = Groups::of::<T>(norm);
         let (x, g) = (self.memory.span(node.x), self.memory.gradient(self.at_hand(node).0));
         self.memory.across_taped((x, g), tape, |x, g, tape| {
-            let (x, g) =
-                (x.as_chunks::<T>().0.chunks_exact(of.units), g.as_chunks_mut::<T>().0.chunks_exact_mut(of.units));
-            for ((x, g), tape) in x.zip(g).zip(tape.chunks_exact(of.tape)) {
+            let (x, g) = (
+                x.as_chunks::<T>().0.chunks_exact(of.units.max(1)),
+                g.as_chunks_mut::<T>().0.chunks_exact_mut(of.units.max(1)),
+            );
+            for ((x, g), tape) in x.zip(g).zip(tape.chunks_exact(of.tape.max(1))) {
                 let kept = Kept::<T>::read(tape);
                 for (x, g) in x.iter().zip(g) {
                     for (lane, (x, g)) in x.iter().zip(g).enumerate() {
@@ -222,8 +226,11 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
 /// The tangents of a tile in place; whether all are finite.
 pub(super) fn tangents<const T: usize>(norm: &GroupNorm, gamma: &[f32], x: &[f32], t: &mut [f32]) -> bool {
     let of = Groups::of::<T>(norm);
-    let (x, t) = (x.as_chunks::<T>().0.chunks_exact(of.units), t.as_chunks_mut::<T>().0.chunks_exact_mut(of.units));
-    x.zip(t).zip(gamma.chunks(of.channels)).fold(true, |finite, ((x, t), gamma)| {
+    let (x, t) = (
+        x.as_chunks::<T>().0.chunks_exact(of.units.max(1)),
+        t.as_chunks_mut::<T>().0.chunks_exact_mut(of.units.max(1)),
+    );
+    x.zip(t).zip(gamma.chunks(of.channels.max(1))).fold(true, |finite, ((x, t), gamma)| {
         let kept = Kept::<T>::of(x, norm.eps);
         kept.is_some_and(|kept| {
             kept.propagate(of.plane, (gamma, true), x, t);

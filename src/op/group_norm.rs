@@ -41,7 +41,8 @@ impl GroupNorm {
         let unit = move |group: usize, k: usize| group.wrapping_mul(units).wrapping_add(k);
         groups.flat_map(move |group| {
             (0..points).map(move |p| {
-                (0..units).map(move |k| (unit(group, k).wrapping_mul(points).wrapping_add(p), unit(group, k) / plane))
+                (0..units)
+                    .map(move |k| (unit(group, k).wrapping_mul(points).wrapping_add(p), unit(group, k) / plane.max(1)))
             })
         })
     }
