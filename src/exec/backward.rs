@@ -160,7 +160,7 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
         }
         let i = self.left.saturating_sub(1);
         (self.left, self.last) = (i, self.at.parameters);
-        if node.is_frozen() {
+        if node.is_frozen() || self.sink.freezes() {
             self.freeze(&node);
         }
         let finite = match (node.op.dense(), node.op.conv()) {
@@ -183,7 +183,7 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
         let Some(i) = self.node() else { return Ok(false) };
         let Some(node) = self.memory.node(i) else { return Ok(false) };
         (self.left, self.last) = (i, self.at.parameters);
-        if node.is_frozen() {
+        if node.is_frozen() || self.sink.freezes() {
             self.freeze(&node);
         }
         let finite = self.propagate(&node);
@@ -193,6 +193,9 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
     /// The frozen parameters of the node at hand get no gradients.
     #[inline(never)]
     fn freeze(&mut self, node: &Node) {
+        if !node.is_frozen() {
+            return self.sink.thaw();
+        }
         let parameters = self.memory.plan.graph().facts(self.left).map_or([0; 2], |facts| facts.parameters);
         let end = self.at.parameters;
         let others = end.saturating_sub(parameters[1] as usize);
@@ -204,9 +207,6 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
     /// Moves on from a node that is done.
     #[inline(always)]
     fn end(&mut self, node: &Node, finite: bool) -> Result<bool, Error> {
-        if node.is_frozen() {
-            self.sink.thaw();
-        }
         if self.unchecked == self.left {
             // The operation has checked what it wrote.
             self.unchecked = NONE;

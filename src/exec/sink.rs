@@ -56,7 +56,7 @@ impl<'p> Sink<'p> {
 
     /// Whether a parameter of the node at hand is frozen.
     pub fn freezes(&self) -> bool {
-        self.live != Self::ALL
+        self.live.end != Self::ALL.end
     }
 
     /// Whether parameters are changed.
@@ -67,37 +67,63 @@ impl<'p> Sink<'p> {
     /// Parameters and rate of plain descent, which needs no gradients of them.
     pub fn descent(&mut self) -> Option<(&mut [f32], f32)> {
         match &mut self.way {
-            Way::Step(parameters, _, step) if self.live == Self::ALL => Some((parameters, step.plain()?)),
+            Way::Step(parameters, _, step) if self.live.end == Self::ALL.end => Some((parameters, step.plain()?)),
             _ => None,
         }
     }
 
     /// Lets `add` add to the gradients of these parameters, in scratch where there is no buffer for them. Those that are frozen get none.
+    // What is generic is called once, and all else out of line.
     pub fn with(&mut self, at: Range<usize>, scratch: &mut [f32], add: impl FnOnce(&mut [f32])) {
-        let live = at.start.max(self.live.start)..at.end.min(self.live.end);
-        if live.is_empty() {
+        if self.freezes() && self.live(&at).is_empty() {
             return;
         }
-        // Of what was asked for.
-        let part = live.start.wrapping_sub(at.start)..live.end.wrapping_sub(at.start);
+        add(self.begin(at.clone(), scratch));
+        self.end(at, scratch);
+    }
+
+    /// Which of these parameters are not frozen.
+    fn live(&self, at: &Range<usize>) -> Range<usize> {
+        at.start.max(self.live.start)..at.end.min(self.live.end)
+    }
+
+    /// Where the gradients of these parameters are added up, from zeros or from what is there.
+    #[inline(never)]
+    fn begin<'s>(&'s mut self, at: Range<usize>, scratch: &'s mut [f32]) -> &'s mut [f32] {
+        let (len, whole) = (at.len(), !self.freezes() || self.live(&at) == at);
+        let own = scratch.get_mut(..len).unwrap_or_default();
         match &mut self.way {
             Way::Buffer(_, gradient) => {
                 let gradient = gradient.get_mut(at).unwrap_or_default();
-                if part.len() == gradient.len() {
-                    return add(gradient);
+                if whole {
+                    return gradient;
                 }
-                let own = scratch.get_mut(..gradient.len()).unwrap_or_default();
-                own.iter_mut().zip(&*gradient).for_each(|(own, g)| *own = *g);
-                add(own);
-                let (to, from) = (gradient.get_mut(part.clone()), own.get(part));
-                to.unwrap_or_default().iter_mut().zip(from.unwrap_or_default()).for_each(|(g, own)| *g = *own);
+                own.iter_mut().zip(gradient).for_each(|(own, g)| *own = *g);
+                own
+            }
+            Way::Update(..) | Way::Step(..) => {
+                own.fill(0.0);
+                own
+            }
+        }
+    }
+
+    /// Uses them.
+    #[inline(never)]
+    fn end(&mut self, at: Range<usize>, scratch: &[f32]) {
+        let live = self.live(&at);
+        // Nothing wraps: a part of what was asked for.
+        let part = live.start.wrapping_sub(at.start)..live.end.wrapping_sub(at.start);
+        let gradient = scratch.get(part).unwrap_or_default();
+        match &mut self.way {
+            Way::Buffer(..) if live == at => {}
+            Way::Buffer(_, all) => {
+                all.get_mut(live).unwrap_or_default().iter_mut().zip(gradient).for_each(|(g, own)| *g = *own);
             }
             Way::Update(parameters, update) => {
-                let gradient = summed(scratch, at.len(), add).get(part).unwrap_or_default();
                 update(live.start, parameters.get_mut(live).unwrap_or_default(), gradient);
             }
             Way::Step(parameters, state, step) => {
-                let gradient = summed(scratch, at.len(), add).get(part).unwrap_or_default();
                 // Nothing wraps: the state is that long.
                 let each = step.kept();
                 let own = state.get_mut(live.start.wrapping_mul(each)..live.end.wrapping_mul(each)).unwrap_or_default();
@@ -106,14 +132,6 @@ impl<'p> Sink<'p> {
             }
         }
     }
-}
-
-/// So many gradients, from zeros.
-fn summed(scratch: &mut [f32], len: usize, add: impl FnOnce(&mut [f32])) -> &[f32] {
-    let gradient = scratch.get_mut(..len).unwrap_or_default();
-    gradient.fill(0.0);
-    add(gradient);
-    gradient
 }
 
 /// Rows of `each` elements, as many at a time as `capacity` holds: all, or whole multiples of `group` where that many fit.
