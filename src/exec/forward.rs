@@ -151,6 +151,8 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
     /// # Errors
     /// As [`Forward::step`].
     pub fn run(mut self) -> Result<Outputs<'e, 'a, K, R, T>, Error> {
+        // The budget of an earlier step must not divide the nodes to come.
+        self.rows = self.rows.within(u64::MAX);
         if !self.rows.are_done() {
             self.step(u64::MAX)?;
         }

@@ -1,5 +1,5 @@
 //! Inference in the slots of a plan against the plain loops, bit for bit.
-use super::machine::{How, Mode, Planned, Room, Task, bits, by_point, forward};
+use super::machine::{How, Mode, Planned, Room, Task, bits, by_point, forward, load};
 use super::workers::Order;
 use super::{naive, networks};
 use shatterscope::Error;
@@ -89,4 +89,32 @@ fn a_fault_names_the_layer_and_ends_the_pass() {
     assert!(matches!(batch.forward(&task.parameters[1..], mode()).err(), Some(Error::TooShort { .. })));
     assert!(executor.begin(2).is_err());
     assert!(executor.begin(0).is_err());
+}
+
+#[test]
+fn a_pass_that_was_begun_in_steps_is_run_to_its_end() {
+    for (name, layers) in networks::plain() {
+        let points = 5;
+        let task = Task::new(&layers, points, Mode::Inference);
+        let expected = naive::run(&task, How::plain(&[points])).outputs;
+        let planned = Planned::new(&layers, Want::Output).unwrap();
+        let plan = planned.plan();
+        let mut room = Room::new::<4>(&plan, points, 0, 0);
+        let options = Options { batch: points as u32, isa: Isa::Portable };
+        let mut executor = Executor::<_, 4, 4>::new(&plan, &Order::InTurn, options, room.buffers()).unwrap();
+        // Rows of weights, a step each: after so many of them, all that is left at once.
+        for steps in 0.. {
+            let mut batch = executor.begin(points as u32).unwrap();
+            load(&mut batch, 0, (0, points), &task.inputs);
+            let mut running = task.running.clone();
+            let mut forward = batch.forward(&task.parameters, task.mode(&mut running)).unwrap();
+            let more = (0..steps).all(|_| forward.step(1).unwrap());
+            let outputs = forward.run().unwrap();
+            let found = by_point::<4>(outputs.output(planned.output()).unwrap(), planned.ends().1, points);
+            assert_eq!(bits(&found), expected, "{name}, {steps} steps");
+            if !more {
+                break;
+            }
+        }
+    }
 }
