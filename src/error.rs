@@ -179,6 +179,15 @@ pub enum Error {
         /// Why.
         refusal: Refusal,
     },
+    /// A forward pass cannot stop at this node, because it does not exist or an earlier call went past it.
+    NoNode {
+        /// Its number.
+        node: u32,
+        /// The node that comes next.
+        next: u32,
+        /// Number of nodes.
+        nodes: u32,
+    },
     /// A buffer of the caller's is shorter than the plan says, lengths in elements.
     TooShort {
         /// Which one.
@@ -272,6 +281,12 @@ impl fmt::Display for Error {
         match self {
             Error::Refused(refusal) => refusal.fmt(f),
             Error::Node { node, refusal } => write!(f, "node {node} of the graph is refused: {refusal}"),
+            Error::NoNode { node, next, nodes } if node < nodes => {
+                write!(f, "node {node} has been computed already: node {next} comes next")
+            }
+            Error::NoNode { node, nodes, .. } => {
+                write!(f, "node {node} does not exist: the graph has {nodes} nodes, counted from 0")
+            }
             Error::TooShort { buffer, need, have } => {
                 write!(f, "the buffer {buffer:?} is too short: {need} elements needed, {have} given")
             }

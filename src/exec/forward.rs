@@ -146,6 +146,25 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
         Ok(true)
     }
 
+    /// Computes the nodes up to and including `node`; returns its value, `[tile][unit][T]`, and how many elements a tile has. The pass can be
+    /// continued to a later node, or dropped.
+    ///
+    /// # Errors
+    /// [`Error::NoNode`] for a node that does not exist, and for one before the last that was computed: later values may be in its memory. As
+    /// [`Forward::step`].
+    pub fn run_to(&mut self, node: u32) -> Result<(&[f32], usize), Error> {
+        let nodes = self.memory.plan.graph().len() as u32;
+        if node >= nodes || node.saturating_add(1) < self.node {
+            return Err(Error::NoNode { node, next: self.node, nodes });
+        }
+        // The node that failed may have overwritten the value before it.
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        while self.node <= node && self.step(u64::MAX)? {}
+        Ok(self.value())
+    }
+
     /// Computes all remaining nodes, and in training updates the running statistics.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Inference in the slots of a plan against the plain loops, bit for bit.
+use super::dags::Draw;
 use super::machine::{How, Mode, Planned, Room, Task, bits, by_point, forward, load};
+use super::walk::{Case, Walk, turned};
 use super::workers::Order;
 use super::{naive, networks};
 use shatterscope::Error;
@@ -79,6 +81,10 @@ fn a_fault_names_the_layer_and_ends_the_pass() {
         Some(" first at layer 3: the numbers leave the range of f32; lower the depth")
     );
     assert_eq!(forward.step(u64::MAX), Err(error));
+    // Nor is there a value of the node before, or of one to come.
+    for node in forward.node() - 1..plan.graph().len() as u32 {
+        assert_eq!(forward.run_to(node).err(), Some(error));
+    }
     assert_eq!(forward.run().err(), Some(error));
     // The input is looked at as well.
     let mut batch = executor.begin(1).unwrap();
@@ -117,4 +123,67 @@ fn a_pass_that_was_begun_in_steps_is_run_to_its_end() {
             }
         }
     }
+}
+
+/// Passes over a graph that stop at one node, or at one after the other.
+fn stopped<const R: usize, const T: usize>(case: &Case, walk: &Walk, isa: Isa) {
+    let planned = Planned::of(case.nodes.clone(), Want::Output).unwrap();
+    let plan = planned.plan();
+    let mut room = Room::new::<T>(&plan, case.points, 0, 1);
+    let options = Options { batch: case.points as u32, isa };
+    let mut executor = Executor::<_, R, T>::new(&plan, &Order::InTurn, options, room.buffers()).unwrap();
+    let (nodes, first) = (case.nodes.len() as u32, case.inputs.len() as u32);
+    let same = |node: u32, found: (&[f32], usize)| {
+        let units = planned.units(node);
+        let expected = bits(&turned(&walk.values[node as usize], units));
+        assert_eq!(bits(&by_point::<T>(found, units, case.points)), expected, "node {node}: {:?}", case.nodes);
+    };
+    let mut running = case.running.clone();
+    // The distance of the nodes at which a pass stops; each pass after the first begins one later.
+    for (start, every) in (first - 1..nodes).map(|start| (start, nodes)).chain([(first - 1, 1), (first, 2), (first, 3)])
+    {
+        let mut batch = executor.begin(case.points as u32).unwrap();
+        (0..).zip(&case.inputs).for_each(|(i, inputs)| load(&mut batch, i, (0, case.points), inputs));
+        let mut forward = batch.forward(&case.parameters, case.mode(&mut running)).unwrap();
+        for node in (start..nodes).step_by(every as usize) {
+            same(node, forward.run_to(node).unwrap());
+            // The value stays until the next node is computed.
+            same(node, forward.run_to(node).unwrap());
+            assert_eq!(forward.node(), node + 1);
+            for passed in 0..node {
+                assert_eq!(forward.run_to(passed), Err(Error::NoNode { node: passed, next: node + 1, nodes }));
+            }
+            for past in [nodes, u32::MAX] {
+                assert_eq!(forward.run_to(past), Err(Error::NoNode { node: past, next: node + 1, nodes }));
+            }
+            // A node of which some rows are done is ended.
+            if node + 1 < nodes && every > 1 {
+                forward.step(1).unwrap();
+            }
+        }
+        let outputs = forward.run().unwrap();
+        planned.graph().outputs().for_each(|i| same(i, outputs.output(i).unwrap()));
+    }
+    room.check();
+}
+
+#[test]
+fn a_pass_that_stops_at_a_node_has_its_value_by_the_plain_loops() {
+    for number in 0..80 {
+        let drawn = Case::new(&mut Draw(0, 9_000_000 + number), number % 2 > 0);
+        let case = Case { mode: Mode::Inference, ..drawn };
+        let (walk, _) = Walk::values(&case, true);
+        let isa = Isa::ALL[number as usize % Isa::ALL.len()];
+        stopped::<1, 1>(&case, &walk, isa);
+        stopped::<4, 4>(&case, &walk, isa);
+        stopped::<5, 16>(&case, &walk, isa);
+    }
+}
+
+#[test]
+fn a_node_that_cannot_be_computed_is_named() {
+    let passed = Error::NoNode { node: 3, next: 5, nodes: 9 };
+    assert_eq!(passed.to_string(), "node 3 has been computed already: node 5 comes next");
+    let past = Error::NoNode { node: 9, next: 5, nodes: 9 };
+    assert_eq!(past.to_string(), "node 9 does not exist: the graph has 9 nodes, counted from 0");
 }

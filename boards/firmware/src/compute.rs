@@ -156,6 +156,7 @@ pub(crate) fn refuse<M: Machine>(error: Error, answer: &mut Answer<M>) -> Result
     match error {
         Error::Refused(refusal) => answer.refuse(Why::Network(refusal), 0, 0),
         Error::Node { node, refusal } => answer.refuse(Why::Node(refusal), node as u64, 0),
+        Error::NoNode { node, nodes, .. } => answer.refuse(Why::Operation, node as u64 + 1, nodes as u64),
         Error::TooShort { need, have, .. } => {
             answer.refuse(Why::Memory, need.saturating_mul(4), have.saturating_mul(4))
         }

@@ -89,6 +89,7 @@ fn passed<'e, 'a, const R: usize, const T: usize>(
         _ => Mode::Inference { running: slice(&running) },
     };
     let mut forward = batch.forward(parameters, mode)?;
+    black_box(forward.run_to(black_box(1))?);
     while forward.step(u64::MAX)? {
         black_box((forward.value(), forward.node()));
     }
