@@ -26,10 +26,9 @@ pub mod record;
 pub mod spec;
 pub mod statistics;
 pub mod tensors;
-pub mod text;
 pub mod theorem;
 pub mod theory;
 pub mod train;
 pub mod usage;
 
-pub use shatterscope_engine::{Failure, Result, error, limits, progress, rank, weights};
+pub use shatterscope_engine::{Failure, Result, error, limits, progress, rank, text, weights};

@@ -15,6 +15,7 @@ pub mod progress;
 pub mod rank;
 mod slices;
 mod squares;
+pub mod text;
 pub mod theory;
 mod threads;
 pub mod weights;
