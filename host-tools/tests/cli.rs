@@ -593,7 +593,7 @@ fn pack_says_what_it_leaves_out() {
     assert!(text.contains("bn1.running_mean") && !file.exists(), "{text}");
     std::fs::write(at("net.toml"), "layers = [ { dense = 'fc1' },\n { batch-norm = { eps = 1e60 } } ]").unwrap();
     let text = one_line(&line, 1);
-    assert!(text.contains("net.toml: layer 2 (batch-norm): eps = 1e60: it is too large for f32"), "{text}");
+    assert!(text.contains("net.toml: layer 1.batch-norm: eps = 1e60: it is too large for f32"), "{text}");
     std::fs::write(at("net.toml"), "layers = [ { dense = 'fc1' },\n { batch-norm = { eps = 1.0, momentum = 0.1 } } ]")
         .unwrap();
     let text = one_line(&line, 1);

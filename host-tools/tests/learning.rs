@@ -284,7 +284,9 @@ fn agree(goldens: Vec<Golden>) {
                     let (step, pass) = at.rsplit_once(' ').unwrap();
                     let said = failed.to_string();
                     assert!(said.starts_with(step) && said.contains(&format!("{pass} pass")), "{name}: {said}");
-                    assert!(said.contains(&format!("layer {layer}:")), "{name}: {said}");
+                    // Addresses count from 1, the names of nodes from 0.
+                    let node = format!("first at node {}.", layer.parse::<u32>().unwrap() - 1);
+                    assert!(said.contains(&node), "{name}: {said}");
                 }
                 (failed, fault) => panic!("{name}: {failed:?}, {fault:?}"),
             }

@@ -10,6 +10,7 @@ mod hostile;
 mod learning;
 mod link;
 mod migration;
+mod names;
 mod operations;
 mod options;
 mod own_network;

@@ -9,6 +9,7 @@ mod isa;
 pub mod limits;
 mod machine;
 mod model;
+mod names;
 mod placed;
 pub mod predict;
 pub mod progress;
@@ -26,7 +27,8 @@ pub use execute::execute;
 pub use isa::Isa;
 pub use machine::{Batch, Limits, Machine, Outcome, Scalar, Stage, Watch, machine};
 pub use model::Model;
-pub use placed::Placed;
+pub use names::Names;
+pub use placed::{OUT_OF_RANGE, Placed};
 pub use threads::{Threads, pool};
 
 use shatterscope::contract::Digest;

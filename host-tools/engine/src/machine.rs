@@ -1,14 +1,14 @@
 //! Batches on the desktop's threads: graphs of a network, and buffers for their passes.
 use crate::limits::zeros;
 use crate::squares::Squares;
-use crate::{Aligned, Failure, Model, Placed, Result, Threads};
+use crate::{Aligned, Failure, Model, OUT_OF_RANGE, Placed, Result, Threads};
 use rayon::prelude::*;
+use shatterscope::Error;
 use shatterscope::exec::{self, Buffers, Executor, Mode, Options, Outputs};
 use shatterscope::kernel::Isa;
 use shatterscope::math::Math;
 use shatterscope::plan::Want;
 use shatterscope::train::{MeanLoss, Settings, clip_by_norm, clip_by_value, correct_count, cross_entropy};
-use shatterscope::{Fault, Pass};
 use shatterscope_layers::Layer;
 
 /// Tiles whose convolution operands are gathered beside each other, at least; each thread gathers one.
@@ -16,6 +16,9 @@ const GATHERED: u64 = 2;
 
 /// Parameters that a thread updates at a time.
 const UPDATED: usize = 1 << 14;
+
+/// What to do about NaN or infinity in a step.
+const TOO_LONG: &str = "the steps are too long; lower --rate, or give --clip-norm";
 
 /// Examples in the tiles of a machine.
 #[derive(Clone, Debug, Default)]
@@ -79,7 +82,7 @@ pub trait Machine: Send {
     /// One step on a batch: the model's parameters, statistics and state move on.
     ///
     /// # Errors
-    /// NaN or infinity, with the layer; the model is then worth nothing.
+    /// NaN or infinity, with the node; the model is then worth nothing.
     fn train(
         &mut self,
         model: &mut Model,
@@ -215,13 +218,13 @@ impl Owned {
     }
 }
 
-/// An executor for what is wanted, on a machine's buffers, and the number of the output's node.
+/// The graph of what is wanted and its plan, an executor for it on a machine's buffers, and the number of the output's node.
 macro_rules! executor {
-    ($machine:expr, $want:ident, $plan:ident, $executor:ident, $output:ident) => {
+    ($machine:expr, $want:ident, $placed:ident, $plan:ident, $executor:ident, $output:ident) => {
         $machine.fit($want)?;
-        let Some(placed) = &$machine.placed[$want] else { return Err(Failure::failed("no graph")) };
-        let $plan = placed.plan()?;
-        let $output = placed.nodes.len() as u32 - 1;
+        let Some($placed) = &$machine.placed[$want] else { return Err(Failure::failed("no graph")) };
+        let $plan = $placed.plan()?;
+        let $output = $placed.nodes.len() as u32 - 1;
         let Owned { values, tape, statistics, scratch, gathered } = &mut $machine.owned;
         let buffers = Buffers { values, tape, statistics, scratch, gathered };
         #[allow(unused_mut)]
@@ -255,9 +258,10 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
     ) -> Result<Outcome> {
         let Model { parameters, running, state, powers, step, .. } = model;
         let isa = self.options.isa;
-        executor!(self, STEP, plan, executor, output);
+        executor!(self, STEP, placed, plan, executor, output);
+        let diverged = |error: Error| placed.failure(error, TOO_LONG);
         let mode = Mode::Training { seed: self.seed, step: *step, running };
-        let mut outputs = pass(&mut executor, parameters, mode, batch)?;
+        let mut outputs = pass(&mut executor, parameters, mode, batch, (placed, TOO_LONG))?;
         let mut outcome = lose(&mut outputs, output, batch, batch.count as u32)?;
         let rule = settings.step(rate, powers)?;
         let each = settings.optimiser.state_len(1) as usize;
@@ -315,7 +319,8 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
 
     fn trace(&mut self, model: &mut Model, settings: &Settings, rate: f32, batch: &Batch, watch: Watch) -> Result<()> {
         let Model { parameters, running, state, powers, step, .. } = model;
-        executor!(self, STEP, plan, executor, output);
+        executor!(self, STEP, placed, plan, executor, output);
+        let diverged = |error: Error| placed.failure(error, TOO_LONG);
         let mode = Mode::Training { seed: self.seed, step: *step, running };
         let count = batch.count;
         let mut begun = executor.begin(count as u32)?;
@@ -345,34 +350,35 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
     }
 
     fn gradient(&mut self, model: &Model, batch: &Batch) -> Result<Vec<f32>> {
-        executor!(self, STEP, plan, executor, output);
+        executor!(self, STEP, placed, plan, executor, output);
         let running = &mut model.running.clone();
         let mode = Mode::Training { seed: self.seed, step: model.step, running };
-        let mut outputs = pass(&mut executor, &model.parameters, mode, batch)?;
+        let mut outputs = pass(&mut executor, &model.parameters, mode, batch, (placed, TOO_LONG))?;
         lose(&mut outputs, output, batch, batch.count as u32)?;
         let mut gradient = vec![0.0; model.parameters.len()];
-        outputs.backward(&model.parameters, &mut gradient)?.run()?;
+        outputs.backward(&model.parameters, &mut gradient)?.run().map_err(|error| placed.failure(error, TOO_LONG))?;
         self.threads.check()?;
         Ok(gradient)
     }
 
     fn evaluate(&mut self, model: &Model, batch: &Batch) -> Result<Outcome> {
-        executor!(self, EVALUATION, plan, executor, output);
+        executor!(self, EVALUATION, placed, plan, executor, output);
         let mode = Mode::Inference { running: &model.running };
-        let mut outputs = pass(&mut executor, &model.parameters, mode, batch)?;
+        let mut outputs = pass(&mut executor, &model.parameters, mode, batch, (placed, OUT_OF_RANGE))?;
         let outcome = lose(&mut outputs, output, batch, batch.count as u32)?;
         self.threads.check()?;
         Ok(outcome)
     }
 
     fn input_gradient(&mut self, model: &Model, batch: &Batch, of: Scalar) -> Result<Vec<f32>> {
-        executor!(self, INPUTS, plan, executor, output);
-        let mut outputs = pass(&mut executor, &model.parameters, Mode::Probing, batch)?;
+        executor!(self, INPUTS, placed, plan, executor, output);
+        let mut outputs = pass(&mut executor, &model.parameters, Mode::Probing, batch, (placed, OUT_OF_RANGE))?;
         match of {
             Scalar::Loss => drop(lose(&mut outputs, output, batch, 1)?),
             Scalar::Outputs => add_outputs(&mut outputs, output, batch.count),
         }
-        let gradients = outputs.backward(&model.parameters, &mut [])?.run()?;
+        let gradients = outputs.backward(&model.parameters, &mut [])?;
+        let gradients = gradients.run().map_err(|error| placed.failure(error, OUT_OF_RANGE))?;
         let (g, tile_len) = gradients.input(0).unwrap_or_default();
         let units = tile_len / T;
         let of = |point: usize| (0..units).map(move |unit| g[point / T * tile_len + unit * T + point % T]);
@@ -389,17 +395,17 @@ fn by_points<const T: usize>((x, tile_len): (&[f32], usize), count: usize) -> Ve
     (0..count).flat_map(of).collect()
 }
 
-/// A batch forward.
+/// A batch forward; of NaN and infinity `advice` says what to do about it.
 fn pass<'e, 'a, const R: usize, const T: usize>(
     executor: &'e mut Executor<'a, Threads, R, T>,
     parameters: &[f32],
     mode: Mode,
     batch: &Batch,
+    (placed, advice): (&Placed, &str),
 ) -> Result<Outputs<'e, 'a, Threads, R, T>> {
-    let training = matches!(mode, Mode::Training { .. });
     let mut begun = executor.begin(batch.count as u32)?;
     load(&mut begun, batch)?;
-    begun.forward(parameters, mode)?.run().map_err(|error| if training { diverged(error) } else { error.into() })
+    begun.forward(parameters, mode)?.run().map_err(|error| placed.failure(error, advice))
 }
 
 /// Writes the gradient of the sum of all outputs.
@@ -429,19 +435,6 @@ fn load<const R: usize, const T: usize>(begun: &mut exec::Batch<'_, '_, Threads,
         .zip(batch.inputs.par_chunks_exact(tile_len))
         .for_each(|(to, from)| to.copy_from_slice(from));
     Ok(())
-}
-
-/// What it means in training.
-fn diverged(error: shatterscope::Error) -> Failure {
-    match error {
-        shatterscope::Error::NonFinite(Fault { pass, layer }) => {
-            let pass = if pass == Pass::Forward { "forward" } else { "backward" };
-            Failure::non_finite(format!(
-                "NaN or infinity in the {pass} pass, first at layer {layer}: the steps are too long; lower --rate, or give --clip-norm"
-            ))
-        }
-        error => error.into(),
-    }
 }
 
 /// Losses and correct answers; writes the gradient of their sum divided by n to the outputs if there is a backward pass.

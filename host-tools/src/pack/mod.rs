@@ -64,7 +64,8 @@ impl Packed {
         let (mut tensors, mut kept): (Vec<_>, _) = (Vec::new(), None);
         let mut x: Option<Value> = None;
         for (i, entry) in net.layers.iter().enumerate() {
-            let refused = |why: String| Failure::failed(format!("layer {} ({entry}): {why}", i + 1));
+            // Counted as the nodes of trained networks are.
+            let refused = |why: String| Failure::failed(format!("layer {i}.{entry}: {why}"));
             let operand = || x.ok_or_else(|| refused("the first layer must be dense".to_owned()));
             let value = match entry {
                 Entry::Dense(name) => {

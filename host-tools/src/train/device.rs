@@ -100,6 +100,7 @@ impl Pupil {
         ram: u32,
     ) -> Result<Self> {
         let (placed, asked) = request(spec, &model.layers, model.step, ram)?;
+        let refused = |error: LinkError| Failure::failed(error.about(&placed));
         let work = Work::of(&placed.plan()?, spec.batch);
         let words = placed.words();
         let nodes = Words { store: Store::Nodes, words: &words };
@@ -110,7 +111,7 @@ impl Pupil {
         let mut restored = false;
         if model.step > 0 {
             train.with.step = 0;
-            link.ready(&train, nodes)?;
+            link.ready(&train, nodes).map_err(refused)?;
             let newest = match link.restore(session) {
                 Ok(saved) => (saved.step, saved.digest) == (model.step, model.digest()),
                 // It has none, or another one.
@@ -123,10 +124,10 @@ impl Pupil {
                 train = Train { session, ..asked };
             }
         }
-        let mut ready = link.ready(&train, nodes)?;
+        let mut ready = link.ready(&train, nodes).map_err(refused)?;
         if model.step > 0 && !restored {
             arrive(&mut link, &target, session, model)?;
-            ready = link.ready(&train, nodes)?;
+            ready = link.ready(&train, nodes).map_err(refused)?;
         }
         if ready.step != model.step {
             let (there, here) = (ready.step, model.step);
@@ -199,7 +200,8 @@ impl Pupil {
         let labels = Words { store: Store::Labels, words: labels };
         let mut on = |_, _| true;
         let watched = self.watched(&mut on);
-        let taught = self.link.teach(&teach, inputs, labels, watched).map_err(|error| named(error.to_string()))?;
+        let taught = self.link.teach(&teach, inputs, labels, watched);
+        let taught = taught.map_err(|error| named(error.about(&self.placed)))?;
         let here = model.digest();
         let differs = if taught.digest != here {
             Some(format!("parameters {}, here {here}", taught.digest))

@@ -15,12 +15,10 @@ use std::fmt;
 pub struct Difference {
     /// `forward`, `backward` (the gradient of a value) or `update` (a parameter after the step).
     pub pass: &'static str,
-    /// Layer, from 1; 0 for the inputs.
-    pub layer: u32,
-    /// Node of the graph, from 0.
+    /// Index of the node in the graph, from 0.
     pub node: u32,
-    /// What the node is: dense, relu, ...
-    pub operation: &'static str,
+    /// Name of the node: `input`, `0.conv`, `1.relu`, ...
+    pub name: String,
     /// Unit of the value, or number of the parameter in its node, from 0.
     pub unit: u32,
     /// Example of the batch, from 0; of a parameter 0.
@@ -33,8 +31,8 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pass, layer, node, operation, unit, point, device_bits, host_bits } = *self;
-        write!(f, "{pass}, layer {layer} ({operation}, node {node}), ")?;
+        let Self { pass, node: _, ref name, unit, point, device_bits, host_bits } = *self;
+        write!(f, "{pass}, node {name}, ")?;
         match pass {
             "update" => write!(f, "parameter {unit}")?,
             _ => write!(f, "unit {unit} of point {point}")?,
@@ -105,7 +103,7 @@ impl Again<'_> {
     /// The first of the elements that differs.
     pub fn first(&self, (stage, node): (Stage, u32), here: &[u32], there: &[u64]) -> Option<Difference> {
         let i = here.iter().zip(there).position(|(here, there)| u64::from(*here) != *there)?;
-        let Node { op, address, shape, .. } = self.placed.nodes[node as usize];
+        let Node { shape, .. } = self.placed.nodes[node as usize];
         let units = shape.units().unwrap_or(1).max(1);
         let (pass, unit, point) = match stage {
             Stage::Forward => ("forward", i as u32 % units, i as u32 / units),
@@ -114,9 +112,8 @@ impl Again<'_> {
         };
         Some(Difference {
             pass,
-            layer: address,
             node,
-            operation: op.name(),
+            name: self.placed.names().shown(node),
             unit,
             point,
             device_bits: there[i] as u32,

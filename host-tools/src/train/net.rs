@@ -8,6 +8,7 @@ use shatterscope::op::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::plan::{Plan, Storage, Want};
 use shatterscope::train::Start;
 use shatterscope::{Error, Refusal};
+use shatterscope_engine::Placed;
 use shatterscope_layers::{Layer, to_graph};
 
 /// What a network is made of.
@@ -151,7 +152,8 @@ impl Net {
             Err(Error::Refused(Refusal::TooLarge) | Error::Node { refusal: Refusal::TooLarge, .. }) => {
                 Err(too_large(&list.layers, image))
             }
-            Err(error) => Err(error.into()),
+            // The same error, with the name of its node.
+            Err(_) => Placed::of_layers(&list.layers, Want::Output).map(|_| list.layers),
         }
     }
 

@@ -84,63 +84,63 @@ const TURNED: [Turned; 9] = [
         file: "src/exec/conv.rs",
         from: "!last || all_finite(isa, y)",
         before: "super::turn(101, i == 1 && last && tile == 0, y, 7 * T + 1);",
-        told: "forward, layer 1 (conv, node 1), unit 7 of point 1:",
+        told: "forward, node 0.conv, unit 7 of point 1:",
     },
     Turned {
         seed: 102,
         file: "src/exec/norm/forward.rs",
         from: "!all_finite(isa, y)",
         before: "crate::exec::turn(102, node.address == 2, y, 27 * T);",
-        told: "forward, layer 2 (batch-norm, node 2), unit 27 of point 0:",
+        told: "forward, node 1.batch-norm, unit 27 of point 0:",
     },
     Turned {
         seed: 103,
         file: "src/exec/dense.rs",
         from: "all_finite(isa, y.as_flattened())",
         before: "super::turn(103, node.address == 12, y.as_flattened_mut(), 9 * T + 1);",
-        told: "forward, layer 12 (dense, node 12), unit 9 of point 1:",
+        told: "forward, node 11.dense, unit 9 of point 1:",
     },
     Turned {
         seed: 104,
         file: "src/exec/dense.rs",
         from: "all_finite(isa, to)",
         before: "super::turn(104, node.address == 12, to, 7 * T + 1);",
-        told: "backward, layer 11 (relu, node 11), unit 7 of point 1:",
+        told: "backward, node 10.relu, unit 7 of point 1:",
     },
     Turned {
         seed: 105,
         file: "src/exec/conv.rs",
         from: "!last || all_finite(isa, to)",
         before: "super::turn(105, node.address == 5 && last, to, 5 * T);",
-        told: "backward, layer 4 (max-pool, node 4), unit 5 of point 0:",
+        told: "backward, node 3.max-pool, unit 5 of point 0:",
     },
     Turned {
         seed: 106,
         file: "src/exec/norm/backward.rs",
         from: "!all_finite(isa, to)",
         before: "crate::exec::turn(106, node.address == 6, to, T + 1);",
-        told: "backward, layer 5 (conv, node 5), unit 1 of point 1:",
+        told: "backward, node 4.conv, unit 1 of point 1:",
     },
     Turned {
         seed: 107,
         file: "src/exec/dense.rs",
         from: "let at_once = rows_at_once(workers, rows.len());",
         before: "super::add(107, node.address == 12 && rows.start == 0, gradient, 4);",
-        told: "update, layer 12 (dense, node 12), parameter 4:",
+        told: "update, node 11.dense, parameter 4:",
     },
     Turned {
         seed: 108,
         file: "src/exec/conv.rs",
         from: "let (weights, biases) = gradient.split_at_mut_checked(rows.len() * each).unwrap_or_default();",
         before: "super::add(108, node.address == 5 && rows.start == 0, gradient, 3);",
-        told: "update, layer 5 (conv, node 5), parameter 3:",
+        told: "update, node 4.conv, parameter 3:",
     },
     Turned {
         seed: 109,
         file: "src/exec/norm/backward.rs",
         from: "let (gammas, betas) = gradient.split_at_mut_checked(channels).unwrap_or_default();",
         before: "crate::exec::add(109, node.address == 6, gradient, 2);",
-        told: "update, layer 6 (batch-norm, node 6), parameter 2:",
+        told: "update, node 5.batch-norm, parameter 2:",
     },
 ];
 
@@ -267,7 +267,7 @@ fn check_steps(tree: &Tree, wrong: &Wrong, copy: &Copy) -> Result<()> {
     firmware_of(copy, &mut command);
     let output = copy.broken(wrong.file, wrong.from, wrong.to, || command.output())??;
     let said = String::from_utf8_lossy(&output.stderr);
-    if output.status.success() || !said.contains("step 1: the first difference: update, layer 5 (dense, ") {
+    if output.status.success() || !said.contains("step 1: the first difference: update, node 4.dense, ") {
         bail!("`train` ended with {}: {said}", output.status);
     }
     println!("{}", said.trim_end());

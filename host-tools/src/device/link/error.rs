@@ -1,6 +1,7 @@
 use crate::text;
 use shatterscope::contract::CONTRACT;
 use shatterscope::wire::{Broken, VERSION, Why};
+use shatterscope_engine::{OUT_OF_RANGE, Placed};
 use std::fmt;
 use std::time::Duration;
 
@@ -227,6 +228,22 @@ fn refused(f: &mut fmt::Formatter<'_>, why: Why, need: u64, have: u64) -> fmt::R
             "the device refuses: the network has {have} nodes, and node {} was asked for",
             need.saturating_sub(1)
         ),
+    }
+}
+
+impl LinkError {
+    /// The message for a device that runs this graph: a device knows nodes by their indices only, and the message has their names.
+    pub fn about(&self, placed: &Placed) -> String {
+        match *self {
+            LinkError::Refused { why: Why::NonFinite(fault), .. } => {
+                placed.failure(shatterscope::Error::NonFinite(fault), OUT_OF_RANGE).message
+            }
+            LinkError::Refused { why: Why::Node(refusal), need, .. } => {
+                let node = placed.names().shown(need.min(u64::from(u32::MAX)) as u32);
+                format!("the device refuses node {node} of the graph: {refusal}")
+            }
+            _ => self.to_string(),
+        }
     }
 }
 
