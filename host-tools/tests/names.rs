@@ -1,5 +1,5 @@
-//! Nodes have names on the desktop, in errors of the core and of devices.
-use shatterscope::graph::{Builder, Node, Shape};
+//! Nodes have names on the desktop: in errors of the core and of devices, and to choose the part of a network that is computed.
+use shatterscope::graph::{Builder, Graph, Node, Shape};
 use shatterscope::op::{Conv, Image, Pool, Shortcut, Window};
 use shatterscope::plan::Want;
 use shatterscope::wire::Why;
@@ -128,4 +128,37 @@ fn a_node_that_is_refused_while_the_graph_is_built_has_a_name() {
         let error = Placed::of_layers(layers, Want::Output).unwrap_err();
         assert!(error.message.starts_with(&format!("node {name} is refused: ")), "{error}");
     }
+}
+
+/// Every part of a graph is a graph, with the names of its nodes, and nothing in it is unused.
+#[test]
+fn a_part_has_the_nodes_that_lead_to_its_output() {
+    let placed = Placed::of_layers(&layers(), Want::Output).unwrap();
+    let (parameters, running) = ((0..2 * 9 + 2 + 320 + 10).map(|i| i as f32).collect::<Vec<_>>(), Vec::new());
+    let model = model(&layers(), parameters, running);
+    let parts: [(&str, &[&str], usize); 7] = [
+        ("input", &["input"], 0),
+        ("1.conv", &["input", "1.conv"], 20),
+        ("2.relu", &["input", "1.conv", "2.relu"], 20),
+        ("3.shortcut", &["input", "3.shortcut"], 0),
+        ("3.add", &["input", "1.conv", "2.relu", "3.shortcut", "3.add"], 20),
+        ("4.max-pool", &["input", "1.conv", "2.relu", "3.shortcut", "3.add", "4.max-pool"], 20),
+        ("5.dense", &["input", "1.conv", "2.relu", "3.shortcut", "3.add", "4.max-pool", "5.dense"], 350),
+    ];
+    for (name, expected, len) in parts {
+        let (part, left) = placed.part(placed.names().find(name).unwrap(), &model).unwrap();
+        assert_eq!(part.names().all_shown(), expected, "{name}");
+        assert_eq!(left.parameters, &model.parameters[..len], "{name}");
+        let graph = Graph::new(&part.nodes).unwrap();
+        assert_eq!(graph.outputs().collect::<Vec<_>>(), [expected.len() as u32 - 1], "{name}");
+        assert_eq!(part.plan().unwrap().parameters_len, len as u64);
+    }
+    assert!(placed.part(7, &model).is_err());
+}
+
+fn model(layers: &[Layer], parameters: Vec<f32>, running: Vec<f32>) -> shatterscope_engine::Model {
+    use shatterscope::train::{Powers, Rate};
+    let rate = Rate { base: 0.1, warm_up: 0, decrease: shatterscope::train::Decrease::Never }.start();
+    let (layers, state) = (layers.to_vec(), Vec::new());
+    shatterscope_engine::Model { layers, parameters, running, state, powers: Powers::new(), rate, step: 0, batch: 0 }
 }

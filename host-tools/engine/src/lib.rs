@@ -10,6 +10,7 @@ pub mod limits;
 mod machine;
 mod model;
 mod names;
+mod part;
 mod placed;
 pub mod predict;
 pub mod progress;

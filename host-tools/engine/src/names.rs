@@ -88,4 +88,9 @@ impl Names {
     pub fn all_shown(&self) -> Vec<String> {
         self.0.iter().map(|name| visible(name)).collect()
     }
+
+    /// The names of some of the nodes.
+    pub(crate) fn only(&self, nodes: &[u32]) -> Self {
+        Self(nodes.iter().filter_map(|&i| self.0.get(i as usize).cloned()).collect())
+    }
 }

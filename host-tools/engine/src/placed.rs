@@ -91,6 +91,11 @@ impl Placed {
         &self.names
     }
 
+    /// What the gradients are of that the slots have room for.
+    pub(crate) fn want(&self) -> Want {
+        self.want
+    }
+
     /// An error of the core with the name of the node that it is about; `advice` says what to do about NaN and infinity.
     pub fn failure(&self, error: Error, advice: &str) -> Failure {
         named(&self.names, &self.nodes, error, advice)

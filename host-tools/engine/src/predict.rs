@@ -1,12 +1,12 @@
 //! Inference on the desktop's threads.
-use crate::{Aligned, Failure, Placed, Result, Threads};
+use crate::{Aligned, Failure, OUT_OF_RANGE, Placed, Result, Threads};
 use shatterscope::exec::{Buffers, Executor, Mode, Options};
 use shatterscope::kernel::Isa;
 
 /// The outputs of a graph with one input, `[point][unit]`, computed in batches of `batch` points.
 ///
 /// # Errors
-/// NaN or infinity, with the layer; inputs that are no whole points.
+/// NaN or infinity, with the node; inputs that are no whole points.
 pub fn predict(
     placed: &Placed,
     (parameters, running): (&[f32], &[f32]),
@@ -14,21 +14,27 @@ pub fn predict(
     batch: u32,
     isa: Isa,
 ) -> Result<Vec<f32>> {
-    let pass = Pass { placed, parameters, running, inputs, batch, isa };
-    // As for trainings: one register tile for each instruction set, since each takes seconds to compile.
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => pass.with::<12, 16>(),
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx => pass.with::<5, 16>(),
-        #[cfg(target_arch = "aarch64")]
-        Isa::Neon => pass.with::<4, 16>(),
-        _ => pass.with::<2, 16>(),
-    }
+    Pass { placed, at: None, parameters, running, inputs, batch, isa }.run()
+}
+
+/// The value of a node, `[point][unit]`; no node after it is computed.
+///
+/// # Errors
+/// As [`predict`]; a node that does not exist.
+pub fn predict_at(
+    (placed, node): (&Placed, u32),
+    (parameters, running): (&[f32], &[f32]),
+    inputs: &[f32],
+    batch: u32,
+    isa: Isa,
+) -> Result<Vec<f32>> {
+    Pass { placed, at: Some(node), parameters, running, inputs, batch, isa }.run()
 }
 
 struct Pass<'a> {
     placed: &'a Placed,
+    /// The node that the pass stops at.
+    at: Option<u32>,
     parameters: &'a [f32],
     running: &'a [f32],
     inputs: &'a [f32],
@@ -37,6 +43,19 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
+    fn run(&self) -> Result<Vec<f32>> {
+        // As for trainings: one register tile for each instruction set, since each takes seconds to compile.
+        match self.isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => self.with::<12, 16>(),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx => self.with::<5, 16>(),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => self.with::<4, 16>(),
+            _ => self.with::<2, 16>(),
+        }
+    }
+
     fn with<const R: usize, const T: usize>(&self) -> Result<Vec<f32>> {
         let graph = self.placed.graph()?;
         let plan = self.placed.plan()?;
@@ -65,15 +84,31 @@ impl Pass<'_> {
                     point.iter().enumerate().for_each(|(unit, x)| tile[unit * T + lane] = *x);
                 }
             }
-            let done = batch.forward(self.parameters, Mode::Inference { running: self.running })?.run()?;
-            for point in 0..count {
-                for output in &outputs {
-                    let Some((y, tile_len)) = done.output(*output) else { continue };
-                    let tile = &y[point / T * tile_len..];
-                    results.extend((0..units(*output)).map(|unit| tile[unit * T + point % T]));
+            let failed = |error| self.placed.failure(error, OUT_OF_RANGE);
+            let mut forward =
+                batch.forward(self.parameters, Mode::Inference { running: self.running }).map_err(failed)?;
+            match self.at {
+                Some(node) => add::<T>(&mut results, [forward.run_to(node).map_err(failed)?], count),
+                None => {
+                    let done = forward.run().map_err(failed)?;
+                    add::<T>(&mut results, outputs.iter().filter_map(|&output| done.output(output)), count);
                 }
             }
         }
         Ok(results)
+    }
+}
+
+/// Adds values in tiles, each with the elements of a tile: all of the first point, then all of the next.
+fn add<'v, const T: usize>(
+    results: &mut Vec<f32>,
+    values: impl IntoIterator<Item = (&'v [f32], usize)> + Clone,
+    count: usize,
+) {
+    for point in 0..count {
+        for (value, tile_len) in values.clone() {
+            let tile = &value[point / T * tile_len..][..tile_len];
+            results.extend(tile.iter().skip(point % T).step_by(T));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The same graph on a device, whose outputs must be this machine's, bit for bit.
 use super::{Examples, Placed, Prediction};
 use crate::device::counter::Counter;
-use crate::device::link::{Identity, Link, Mended, Standing, Watched, Words};
+use crate::device::link::{Identity, Link, LinkError, Mended, Standing, Watched, Words};
 use crate::{Failure, Result};
 use serde::Serialize;
 use shatterscope::contract::{Digest, canonical_bits};
@@ -37,6 +37,7 @@ pub struct Remote {
     link: Link,
     counter: Option<Counter>,
     target: String,
+    placed: Placed,
     load: Load,
     loaded: Loaded,
     /// Multiply-adds of an example.
@@ -65,7 +66,8 @@ impl Remote {
         let digest = words_digest(words.iter().copied());
         let load = Load { session: 1, nodes: placed.nodes.len() as u32, digest, batch, ram };
         let nodes = Words { store: Store::Nodes, words: &words };
-        let mut loaded = link.load(&load, nodes).map_err(|error| named(error.to_string()))?;
+        let refused = |error: LinkError| named(error.about(placed));
+        let mut loaded = link.load(&load, nodes).map_err(refused)?;
         let lens = (model.parameters.len(), model.running.len());
         if (loaded.parameters as usize, loaded.running as usize) != lens {
             let (parameters, running) = (loaded.parameters, loaded.running);
@@ -83,20 +85,21 @@ impl Remote {
             let at = Standing { session: load.session, step: 0 };
             link.put(at, Words { store: Store::Parameters, words: &parameters })?;
             link.put(at, Words { store: Store::Running, words: &running })?;
-            loaded = link.loaded(&load).map_err(|error| named(error.to_string()))?;
+            loaded = link.loaded(&load).map_err(refused)?;
         }
         if loaded.digest != model.digest() {
             return Err(named("the parameters do not arrive whole".to_owned()));
         }
         let (examples, stack, ticks, instructions) = (0, None, Some(0), 0);
         let multiply_adds = Work::of(&placed.plan()?, 1).total;
-        Ok(Self { link, counter, target, load, loaded, multiply_adds, examples, stack, ticks, instructions })
+        let placed = placed.clone();
+        Ok(Self { link, counter, target, placed, load, loaded, multiply_adds, examples, stack, ticks, instructions })
     }
 
     /// Has all examples computed, batch by batch: the outputs must be those of this machine.
     ///
     /// # Errors
-    /// The first output that differs, with its example and class; a device that does not answer.
+    /// The first output that differs, with its example and its class, or its unit in the value of another node; a device that does not answer.
     pub fn predict(&mut self, examples: &Examples, here: &Prediction, mut done: impl FnMut(u64)) -> Result<()> {
         let all = examples.labels.len().max(1);
         let (units, classes) = (examples.inputs.len() / all, here.outputs.len() / all);
@@ -114,9 +117,10 @@ impl Remote {
                 every: self.link.identity().report_every(),
                 progress: &mut |_, _| true,
             };
-            let predicted = self.link.predict(&predict, inputs, watched).map_err(|error| named(error.to_string()))?;
+            let predicted =
+                self.link.predict(&predict, inputs, watched).map_err(|error| named(error.about(&self.placed)))?;
             if predicted.digest != Digest::of(outputs) {
-                return Err(self.difference(first, classes, outputs));
+                return Err(self.difference(first, classes, outputs, here));
             }
             self.stack = self.stack.max(predicted.stack);
             self.ticks = self.ticks.zip(predicted.ticks).map(|(sum, ticks): (u64, u64)| sum.saturating_add(ticks));
@@ -130,7 +134,7 @@ impl Remote {
     }
 
     /// The first output of a batch that differs.
-    fn difference(&mut self, first: usize, classes: usize, here: &[f32]) -> Failure {
+    fn difference(&mut self, first: usize, units: usize, here: &[f32], all: &Prediction) -> Failure {
         let there = match self.link.words(self.load.session, Store::Outputs, here.len() as u32) {
             Ok(there) => there,
             Err(error) => return error.into(),
@@ -138,11 +142,15 @@ impl Remote {
         let bits = here.iter().copied().map(canonical_bits);
         let place = bits.zip(&there).position(|(here, there)| here != *there);
         let target = &self.target;
+        let unit = |unit: usize| match all.correct {
+            Some(_) => format!("class {unit}"),
+            None => format!("unit {unit} of node {}", self.placed.names().shown(self.load.nodes - 1)),
+        };
         Failure::failed(match place {
             Some(i) => format!(
-                "{target}: the first difference: example {}, class {}: {:08x} ({:e}), here {:08x} ({:e})",
-                first + i / classes + 1,
-                i % classes,
+                "{target}: the first difference: example {}, {}: {:08x} ({:e}), here {:08x} ({:e})",
+                first + i / units + 1,
+                unit(i % units),
                 there[i],
                 f32::from_bits(there[i]),
                 canonical_bits(here[i]),
