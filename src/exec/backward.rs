@@ -138,41 +138,14 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
     /// # Errors
     /// [`Error::NonFinite`] with the address of the node if the gradient of an operand is NaN or infinite; the parameters of this node and of
     /// the nodes before it have not changed. Every further call returns the same error.
-    #[inline(never)]
+    // Inlined: devices call it in one place, and a frame more is on their stack.
+    #[inline]
     pub fn step(&mut self, budget: u64) -> Result<bool, Error> {
         self.rows = self.rows.within(budget);
-        let stepped =
-            if self.rows.are_whole() && self.rows.are_done() { self.advance() } else { self.advance_by_rows() };
+        let stepped = self.advance();
         let changed = self.at.parameters != self.last && self.sink.updates();
         self.changed |= changed && self.memory.plan.graph().learns(self.left);
         stepped
-    }
-
-    /// The same by rows.
-    #[inline(never)]
-    fn advance_by_rows(&mut self) -> Result<bool, Error> {
-        if let Some(error) = self.error {
-            return Err(error);
-        }
-        let Some(node) = self.node().and_then(|i| self.memory.node(i)) else { return Ok(false) };
-        if node.op.dense().is_none() && node.op.conv().is_none() {
-            return self.advance();
-        }
-        let i = self.left.saturating_sub(1);
-        (self.left, self.last) = (i, self.at.parameters);
-        if node.is_frozen() || self.sink.freezes() {
-            self.freeze(&node);
-        }
-        let finite = match (node.op.dense(), node.op.conv()) {
-            (Some(bias), _) => self.dense_part(&node, bias),
-            (_, Some((window, bias))) => self.conv_part(&node, window, bias),
-            _ => false,
-        };
-        let ended = self.end(&node, finite);
-        if !self.rows.are_done() {
-            self.left = i.saturating_add(1);
-        }
-        ended
     }
 
     #[inline(always)]
@@ -187,7 +160,19 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
             self.freeze(&node);
         }
         let finite = self.propagate(&node);
-        self.end(&node, finite)
+        if self.unchecked == i {
+            // The operation has checked what it wrote.
+            self.unchecked = NONE;
+        }
+        if !finite {
+            let error = Error::NonFinite(Fault { pass: Pass::Backward, layer: node.address });
+            self.error = Some(error);
+            return Err(error);
+        }
+        if !self.rows.are_done() {
+            self.left = i.saturating_add(1);
+        }
+        Ok(true)
     }
 
     /// The frozen parameters of the node at hand get no gradients.
@@ -204,21 +189,6 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
         self.sink.freeze_all_but(live.start..live.end.max(live.start));
     }
 
-    /// Moves on from a node that is done.
-    #[inline(always)]
-    fn end(&mut self, node: &Node, finite: bool) -> Result<bool, Error> {
-        if self.unchecked == self.left {
-            // The operation has checked what it wrote.
-            self.unchecked = NONE;
-        }
-        if !finite {
-            let error = Error::NonFinite(Fault { pass: Pass::Backward, layer: node.address });
-            self.error = Some(error);
-            return Err(error);
-        }
-        Ok(true)
-    }
-
     /// Processes all remaining nodes.
     ///
     /// # Errors
@@ -226,9 +196,7 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
     // Out of line, like the forward pass: neither is on a small stack while the loss is computed.
     #[inline(never)]
     pub fn run(mut self) -> Result<Gradients<'e, 'a, K, T>, Error> {
-        if !self.rows.are_done() {
-            self.step(u64::MAX)?;
-        }
+        self.rows = self.rows.within(u64::MAX);
         while self.advance()? {}
         Ok(Gradients { memory: self.memory })
     }

@@ -16,14 +16,15 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
         let (i, shape) = self.at_hand(node);
         let outputs = node.shape.channels as usize;
         let conv = Conv { input: shape.image(), channels: node.shape.channels, window };
-        let weights = self.take(conv.weights().unwrap_or(0) as usize);
-        let biases = self.take_biases(if bias { outputs } else { 0 });
+        let (len, own) = (conv.weights().unwrap_or(0) as usize, if bias { outputs } else { 0 });
+        let (weights, biases) = self.affine(len, own);
         let each = weights.len() / outputs.max(1);
         let all =
             self.rows.take(0, outputs, each.wrapping_mul(node.shape.plane() as usize).wrapping_mul(self.memory.count));
         if all.end == outputs {
             self.rows.end_node();
         }
+        self.take_if_done(len.wrapping_add(own));
         let (isa, scratch) = (self.room.isa, &mut *self.room.scratch);
         let (from, to) = (self.memory.span(node.x), self.memory.span(i));
         let mut finite = true;
@@ -52,22 +53,6 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
 
 impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
     pub(super) fn conv(&mut self, node: &Node, window: Window, bias: bool) -> bool {
-        let (conv, Matrices { operand: (inputs, _), parameters: (outputs, _), len }) = self.kernels(node, window, bias);
-        let at = self.take(len);
-        let finite = if self.wants(node.x) {
-            self.conv_operand(node, &conv, at, 0..inputs) && self.settle(node)
-        } else {
-            self.is_finite()
-        };
-        if finite && self.sink.wanted() {
-            self.conv_parameters(node, &conv, bias, (at, 0..outputs));
-        }
-        finite
-    }
-
-    /// As many rows as a step may take.
-    #[inline(never)]
-    pub(super) fn conv_part(&mut self, node: &Node, window: Window, bias: bool) -> bool {
         let (conv, all) = self.kernels(node, window, bias);
         self.by_rows(
             node,

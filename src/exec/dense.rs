@@ -11,6 +11,9 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     // The kinds of operations are out of line: what one needs of a small stack is not there while another is at work.
     #[inline(never)]
     pub(super) fn dense(&mut self, node: &Node, bias: bool) -> bool {
+        if !self.rows.are_all() {
+            return self.dense_part(node, bias);
+        }
         let (i, shape) = self.at_hand(node);
         let (inputs, outputs) = (shape.units().unwrap_or(0) as usize, node.shape.channels as usize);
         let weights = self.take(inputs.wrapping_mul(outputs));
@@ -30,18 +33,20 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
 
     /// As many rows as a step may take.
     #[inline(never)]
-    pub(super) fn dense_part(&mut self, node: &Node, bias: bool) -> bool {
+    fn dense_part(&mut self, node: &Node, bias: bool) -> bool {
         let (i, shape) = self.at_hand(node);
         let (inputs, outputs) = (shape.units().unwrap_or(0) as usize, node.shape.channels as usize);
         let rows = self.rows.take(0, outputs, inputs.wrapping_mul(self.memory.count));
-        let weights = self.take(inputs.wrapping_mul(outputs));
-        let biases = self.take_biases(if bias { outputs } else { 0 }).get(rows.start..).unwrap_or_default();
+        let (len, own) = (inputs.wrapping_mul(outputs), if bias { outputs } else { 0 });
+        let (weights, biases) = self.affine(len, own);
+        let biases = biases.get(rows.start..).unwrap_or_default();
         let data = weights.get(rows.start.wrapping_mul(inputs)..).unwrap_or_default();
         let matrix = Matrix { data, stride: inputs, transposed: false };
         let (isa, from, to) = (self.room.isa, self.memory.span(node.x), self.memory.span(i));
         if rows.end == outputs {
             self.rows.end_node();
         }
+        self.take_if_done(len.wrapping_add(own));
         self.memory.across(from, to, |_, x, y| {
             let y = y.as_chunks_mut::<T>().0.get_mut(rows.clone()).unwrap_or_default();
             begin(biases, y);
@@ -75,6 +80,9 @@ fn begin<const T: usize>(biases: &[f32], y: &mut [[f32; T]]) {
 
 impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
     pub(super) fn dense(&mut self, node: &Node, bias: bool) -> bool {
+        if !self.rows.are_all() {
+            return self.dense_part(node, bias);
+        }
         let i = self.at_hand(node).0;
         let (inputs, outputs) = (self.memory.units(node.x), node.shape.channels as usize);
         let weights = inputs.wrapping_mul(outputs);
@@ -89,7 +97,7 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
 
     /// As many rows as a step may take.
     #[inline(never)]
-    pub(super) fn dense_part(&mut self, node: &Node, bias: bool) -> bool {
+    fn dense_part(&mut self, node: &Node, bias: bool) -> bool {
         let of = self.memory.gradient(self.at_hand(node).0);
         let (inputs, outputs) = (self.memory.units(node.x), node.shape.channels as usize);
         let weights = inputs.wrapping_mul(outputs);

@@ -91,34 +91,11 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
     /// # Errors
     /// [`Error::NonFinite`] with the address of the node if its value is NaN or infinite; every further call returns the same error. Only
     /// [`Forward::run`] updates running statistics, at its end, so an unfinished pass can be dropped.
-    #[inline(never)]
+    // Inlined: devices call it in one place, and a frame more is on their stack.
+    #[inline]
     pub fn step(&mut self, budget: u64) -> Result<bool, Error> {
         self.rows = self.rows.within(budget);
-        if self.rows.are_whole() && self.rows.are_done() { self.advance() } else { self.advance_by_rows() }
-    }
-
-    /// The same by rows.
-    #[inline(never)]
-    fn advance_by_rows(&mut self) -> Result<bool, Error> {
-        if let Some(error) = self.error {
-            return Err(error);
-        }
-        let Some(node) = self.memory.node(self.node) else { return Ok(false) };
-        let before = (self.parameters, self.at);
-        let Some(finite) = self.part(&node) else { return self.advance() };
-        if !self.rows.are_done() {
-            (self.parameters, self.at) = before;
-        }
-        self.end(&node, finite)
-    }
-
-    /// Some rows of a dense layer or a convolution: whether they are finite. None for other nodes.
-    fn part(&mut self, node: &Node) -> Option<bool> {
-        if let Some(bias) = node.op.dense() {
-            return Some(self.dense_part(node, bias));
-        }
-        let (window, bias) = node.op.conv()?;
-        Some(self.conv(node, window, bias))
+        self.advance()
     }
 
     // Inlined into the loop of `run`: a call per node would cost a small network 2% of a step.
@@ -172,9 +149,6 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
     pub fn run(mut self) -> Result<Outputs<'e, 'a, K, R, T>, Error> {
         // The budget of an earlier step must not divide the nodes to come.
         self.rows = self.rows.within(u64::MAX);
-        if !self.rows.are_done() {
-            self.step(u64::MAX)?;
-        }
         while self.advance()? {}
         self.update_running();
         let passed = match self.mode {
@@ -226,6 +200,19 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
         self.parameters = rest;
         self.at.parameters = self.at.parameters.wrapping_add(len);
         own
+    }
+
+    /// Weights and biases of the node at hand. Tangents have no biases.
+    pub(super) fn affine(&self, weights: usize, biases: usize) -> (&'p [f32], &'p [f32]) {
+        let (weights, rest) = self.parameters.split_at_checked(weights).unwrap_or_default();
+        (weights, if self.linear { &[] } else { rest.get(..biases).unwrap_or_default() })
+    }
+
+    /// Takes so many parameters if no row of the node at hand is left.
+    pub(super) fn take_if_done(&mut self, len: usize) {
+        if self.rows.are_done() {
+            self.take(len);
+        }
     }
 
     /// The parameters of the nodes to come.

@@ -29,6 +29,12 @@ impl Rows {
         self.budget == u32::MAX
     }
 
+    /// Whether the node at hand is computed at once.
+    #[inline(always)]
+    pub const fn are_all(&self) -> bool {
+        self.are_whole() && self.are_done()
+    }
+
     /// Rows that are done.
     pub const fn done(&self) -> usize {
         self.next as usize
