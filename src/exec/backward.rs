@@ -7,16 +7,8 @@ use super::sink::Sink;
 use crate::error::{Error, Fault, Pass};
 use crate::graph::{Node, Op, Shape};
 use crate::kernel::all_finite;
-use crate::op::{join_backward_branch, join_backward_input};
+use crate::op::join_backward_input;
 use crate::workers::Workers;
-use core::ops::Range;
-
-/// Rows, and the multiply-adds of one at a point, of the gradients of a node with a matrix of weights; how many parameters it has.
-pub(super) struct Matrices {
-    pub operand: (usize, usize),
-    pub parameters: (usize, usize),
-    pub len: usize,
-}
 
 /// A backward pass, from the last node to the first one that needs a gradient.
 pub struct Backward<'e, 'a, 'p, K, const R: usize, const T: usize> {
@@ -33,7 +25,7 @@ pub struct Backward<'e, 'a, 'p, K, const R: usize, const T: usize> {
     /// What is left of the node at hand, and what a step may take.
     pub(super) rows: Rows,
     /// Whether a parameter has changed.
-    changed: bool,
+    pub(super) changed: bool,
     /// The value whose gradient has not been checked for NaN and infinity since it was written; [`ALL`] if any may be.
     unchecked: u32,
     /// What ended the pass.
@@ -222,45 +214,6 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
         }
     }
 
-    /// Processes as many rows of its matrix as a step may take: first those of the gradient of its operand, and when all of them are there and
-    /// finite, those of the gradient of its weights.
-    pub(super) fn by_rows(
-        &mut self,
-        node: &Node,
-        all: Matrices,
-        operand: impl FnOnce(&mut Self, usize, Range<usize>) -> bool,
-        parameters: impl FnOnce(&mut Self, usize, Range<usize>),
-    ) -> bool {
-        let (at, count) = (self.at.parameters.saturating_sub(all.len), self.memory.count);
-        let before = if self.wants(node.x) { all.operand.0 } else { 0 };
-        if before == 0 {
-            if self.rows.are_done() && !self.is_finite() {
-                return false;
-            }
-        } else if self.rows.done() < before {
-            let rows = self.rows.take(0, before, all.operand.1.wrapping_mul(count));
-            let last = rows.end == before;
-            if !operand(self, at, rows) || (last && !self.settle(node)) {
-                return false;
-            }
-            if !last || (self.sink.wanted() && !self.rows.are_whole()) {
-                return true;
-            }
-        }
-        if self.sink.wanted() {
-            let rows = self.rows.take(before, all.parameters.0, all.parameters.1.wrapping_mul(count));
-            let last = rows.end == all.parameters.0;
-            parameters(self, at, rows);
-            if !last {
-                self.changed |= self.sink.updates();
-                return true;
-            }
-        }
-        self.rows.end_node();
-        self.take(all.len);
-        true
-    }
-
     /// The number of the node at hand, and the shape of its first operand.
     pub(super) fn at_hand(&self, node: &Node) -> (u32, Shape) {
         (self.left, self.memory.plan.graph().shape(node.x as usize))
@@ -306,7 +259,7 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
     }
 
     /// Whether this node is the first in the backward pass that writes the gradient of this operand.
-    fn is_first(&self, x: u32) -> bool {
+    pub(super) fn is_first(&self, x: u32) -> bool {
         self.memory.plan.graph().last_use(x as usize) == self.left
     }
 
@@ -320,7 +273,7 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
     }
 
     /// `to = to + a * from`
-    fn accumulate(&mut self, from: Span, to: Span, a: f32) -> bool {
+    pub(super) fn accumulate(&mut self, from: Span, to: Span, a: f32) -> bool {
         let isa = self.room.isa;
         self.memory.across(from, to, |_, g, to| {
             isa.compiled(add, (a, g), &mut *to);
@@ -356,37 +309,6 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
         self.memory.copy(from, to);
         true
     }
-
-    /// `a g` to the first operand, `b g` to the second: what overwrites g at last.
-    #[inline(never)]
-    fn add(&mut self, node: &Node, (a, b): (f32, f32)) -> bool {
-        let at = |i: u32| self.memory.gradient(i).start;
-        let last = self.wants(node.x) && node.x != node.y && at(node.x) == at(self.left);
-        let (first, second) = if last { ((node.y, b), (node.x, a)) } else { ((node.x, a), (node.y, b)) };
-        // The first of two gradients of one value is stored, the second added.
-        // Both are written even if the first is not finite.
-        self.scale_into(first, true) & self.scale_into(second, node.x != node.y)
-    }
-
-    fn scale_into(&mut self, (x, a): (u32, f32), may_be_first: bool) -> bool {
-        if !self.wants(x) {
-            return true;
-        }
-        let (isa, from, to) = (self.room.isa, self.memory.gradient(self.left), self.memory.gradient(x));
-        if from.start == to.start {
-            return self.memory.over(to, |_, g| {
-                isa.compiled(scale_in_place, a, &mut *g);
-                all_finite(isa, g)
-            });
-        }
-        if !(may_be_first && self.is_first(x)) {
-            return self.accumulate(from, to, a);
-        }
-        self.memory.across(from, to, |_, g, to| {
-            isa.compiled(scale, (a, g), &mut *to);
-            all_finite(isa, to)
-        })
-    }
 }
 
 /// The gradients of the inputs.
@@ -410,16 +332,4 @@ impl<K: Workers, const T: usize> Gradients<'_, '_, K, T> {
 #[inline(always)]
 fn add((a, g): (f32, &[f32]), to: &mut [f32]) {
     join_backward_input(a, g, to);
-}
-
-#[inline(always)]
-fn scale_in_place(a: f32, g: &mut [f32]) {
-    join_backward_branch(a, g);
-}
-
-#[inline(always)]
-fn scale((a, g): (f32, &[f32]), to: &mut [f32]) {
-    for (to, g) in to.iter_mut().zip(g) {
-        *to = a * g;
-    }
 }

@@ -1,5 +1,6 @@
-use super::backward::{Backward, Matrices};
+use super::backward::Backward;
 use super::forward::Forward;
+use super::rows::Matrices;
 use super::sink::{PART, Way, fitting, rows_at_once};
 use crate::graph::Node;
 use crate::kernel::{

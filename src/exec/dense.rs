@@ -1,6 +1,7 @@
-use super::backward::{Backward, Matrices};
+use super::backward::Backward;
 use super::forward::{Forward, Mode};
 use super::memory::Span;
+use super::rows::Matrices;
 use super::sink::{PART, fitting, rows_at_once};
 use crate::graph::Node;
 use crate::kernel::{Matrix, all_finite, chain_matrix_ahead, descend, weight_gradient};

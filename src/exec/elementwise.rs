@@ -2,7 +2,7 @@ use super::backward::Backward;
 use super::forward::{Forward, Mode, Passed};
 use crate::graph::Node;
 use crate::kernel::{all_finite, crelu_backward, crelu_forward, relu_backward, relu_forward};
-use crate::op::{Dropout, crelu_values, dropout_backward, dropout_forward, join_forward, relu_values};
+use crate::op::{Dropout, crelu_values, dropout_backward, dropout_forward, relu_values};
 use crate::workers::Workers;
 
 /// Bytes of tape with one bit per element of a tile.
@@ -149,10 +149,4 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
         }
         self.pass_on_from(span, node)
     }
-}
-
-/// `y = (a * kept) + (b * y)`
-#[inline(always)]
-pub(super) fn join((a, kept): (f32, &[f32]), (b, y): (f32, &mut [f32])) {
-    join_forward(a, kept, b, y);
 }

@@ -5,7 +5,6 @@ use super::rows::Rows;
 use super::run::Room;
 use crate::error::{Error, Fault, Pass};
 use crate::graph::{Node, Op, Shape};
-use crate::kernel::all_finite;
 use crate::workers::Workers;
 
 /// What a forward pass is for.
@@ -161,7 +160,7 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
 
     /// Whether all that came out is finite.
     pub(super) fn compute(&mut self, node: &Node) -> bool {
-        let (i, x, isa) = (self.node, node.x, self.room.isa);
+        let (i, x) = (self.node, node.x);
         match node.op {
             Op::Input { .. } => true,
             Op::Reshape { .. } => {
@@ -181,11 +180,7 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
             Op::MaxPool { window } => self.max_pool(node, window),
             Op::Dropout { rate } => self.dropout(node, rate),
             Op::Shortcut { channels, stride } => self.shortcut(node, channels, stride),
-            Op::Add { a, b } => self.memory.joined((x, node.y), i, |swapped, kept, y| {
-                let (a, b) = if swapped { (b, a) } else { (a, b) };
-                isa.compiled(super::elementwise::join, (a, kept), (b, &mut *y));
-                all_finite(isa, y)
-            }),
+            Op::Add { a, b } => self.add(node, (a, b)),
         }
     }
 

@@ -14,6 +14,7 @@ mod forward;
 mod gather;
 mod group_norm;
 mod input;
+mod join;
 mod memory;
 mod norm;
 mod observer;

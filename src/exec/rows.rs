@@ -1,3 +1,6 @@
+use super::backward::Backward;
+use crate::graph::Node;
+use crate::workers::Workers;
 use core::ops::Range;
 
 /// Rows of weights that a step takes. Of a node that is divided, a step remembers where the next one begins.
@@ -54,5 +57,53 @@ impl Rows {
     /// Ends the node at hand.
     pub fn end_node(&mut self) {
         self.next = 0;
+    }
+}
+
+/// Rows, and the multiply-adds of one at a point, of the gradients of a node with a matrix of weights; how many parameters it has.
+pub(super) struct Matrices {
+    pub operand: (usize, usize),
+    pub parameters: (usize, usize),
+    pub len: usize,
+}
+
+impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
+    /// Processes as many rows of its matrix as a step may take: first those of the gradient of its operand, and when all of them are there and
+    /// finite, those of the gradient of its weights.
+    pub(super) fn by_rows(
+        &mut self,
+        node: &Node,
+        all: Matrices,
+        operand: impl FnOnce(&mut Self, usize, Range<usize>) -> bool,
+        parameters: impl FnOnce(&mut Self, usize, Range<usize>),
+    ) -> bool {
+        let (at, count) = (self.at.parameters.saturating_sub(all.len), self.memory.count);
+        let before = if self.wants(node.x) { all.operand.0 } else { 0 };
+        if before == 0 {
+            if self.rows.are_done() && !self.is_finite() {
+                return false;
+            }
+        } else if self.rows.done() < before {
+            let rows = self.rows.take(0, before, all.operand.1.wrapping_mul(count));
+            let last = rows.end == before;
+            if !operand(self, at, rows) || (last && !self.settle(node)) {
+                return false;
+            }
+            if !last || (self.sink.wanted() && !self.rows.are_whole()) {
+                return true;
+            }
+        }
+        if self.sink.wanted() {
+            let rows = self.rows.take(before, all.parameters.0, all.parameters.1.wrapping_mul(count));
+            let last = rows.end == all.parameters.0;
+            parameters(self, at, rows);
+            if !last {
+                self.changed |= self.sink.updates();
+                return true;
+            }
+        }
+        self.rows.end_node();
+        self.take(all.len);
+        true
     }
 }

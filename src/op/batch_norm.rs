@@ -1,4 +1,3 @@
-use super::{Tiles, points_of};
 use crate::kernel::Red16;
 use crate::math::Math;
 
@@ -29,34 +28,17 @@ pub(crate) fn inverse_deviation(variance: f32, eps: f32, math: Math) -> f32 {
     1.0 / math.sqrt(variance + eps)
 }
 
-impl Tiles<'_> {
-    /// Mean, variance and inverse deviation over the whole batch, in two passes.
-    #[inline(always)]
-    pub(crate) fn moments<const T: usize>(self, eps: f32, math: Math) -> Moments {
-        let mean = self.mean::<T>(|z| z);
-        let variance = self.mean::<T>(|z| (z - mean) * (z - mean));
-        Moments { mean, variance, inv: inverse_deviation(variance, eps, math) }
-    }
-
-    /// RED16(q * xhat) / n.
-    #[inline(always)]
-    pub(crate) fn mean_product<const T: usize>(self, xhat: Tiles<'_>) -> f32 {
-        let mut lanes = Red16::new();
-        let product = |(q, xhat): (&[f32; T], &[f32; T])| {
-            let mut products = *q;
-            for (q, xhat) in products.iter_mut().zip(xhat) {
-                *q *= xhat;
-            }
-            products
-        };
-        lanes.add_series(self.first, self.count, self.lanes::<T>().zip(xhat.lanes::<T>()).map(product));
-        lanes.fold() / self.count as f32
-    }
+/// RED16 / n.
+pub(super) fn mean(terms: impl ExactSizeIterator<Item = f32>) -> f32 {
+    let n = terms.len() as f32;
+    Red16::sum(terms) / n
 }
 
 /// The statistics of one unit over its points.
 pub fn batch_norm_moments(z: &[f32], eps: f32, math: Math) -> Moments {
-    points_of(z).moments::<1>(eps, math)
+    let middle = mean(z.iter().copied());
+    let variance = mean(z.iter().map(|z| (z - middle) * (z - middle)));
+    Moments { mean: middle, variance, inv: inverse_deviation(variance, eps, math) }
 }
 
 /// `y = ((z - mean) * inv) [* gamma + beta]` for the points of one unit, or of all units of a channel; z becomes xhat, `y` the output.
@@ -84,8 +66,7 @@ pub fn batch_norm_backward_full(g: &mut [f32], xhat: &[f32], inv: f32, affine: O
             *g *= gamma;
         }
     }
-    let (q, x) = (points_of(g), points_of(xhat));
-    let (c1, c2) = (q.mean::<1>(|q| q), q.mean_product::<1>(x));
+    let (c1, c2) = (mean(g.iter().copied()), mean(g.iter().zip(xhat).map(|(q, xhat)| q * xhat)));
     for (g, &xhat) in g.iter_mut().zip(xhat) {
         *g = through_batch(*g, xhat, c1, c2, inv);
     }

@@ -24,7 +24,6 @@ pub(crate) mod pool;
 pub(crate) mod prelu;
 mod relu;
 mod reshape;
-mod series;
 pub(crate) mod shortcut;
 mod sigmoid;
 mod words;
@@ -61,7 +60,6 @@ pub(crate) use prelu::{prelu_backward_gated, prelu_gates, prelu_in_place, prelu_
 pub use prelu::{prelu_backward_input, prelu_backward_parameters, prelu_forward};
 pub(crate) use relu::relu_values;
 pub use relu::{relu, relu_backward, relu_forward, relu_tangent};
-pub(crate) use series::{Tiles, points_of};
 pub use shortcut::{shortcut_backward, shortcut_forward};
 pub(crate) use words::OP_WORDS;
 use words::{Reader, Writer};
