@@ -49,10 +49,10 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
         }
         self.take_if_done(len.wrapping_add(own));
         self.memory.across(from, to, |_, x, y| {
-            let y = y.as_chunks_mut::<T>().0.get_mut(rows.clone()).unwrap_or_default();
-            begin(biases, y);
-            chain_matrix_ahead::<R, T>(isa, matrix, x.as_chunks().0, y, &[]);
-            all_finite(isa, y.as_flattened())
+            let own = y.as_chunks_mut::<T>().0.get_mut(rows.clone()).unwrap_or_default();
+            begin(biases, own);
+            chain_matrix_ahead::<R, T>(isa, matrix, x.as_chunks().0, own, &[]);
+            all_finite(isa, own.as_flattened())
         })
     }
 }
