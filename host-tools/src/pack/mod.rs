@@ -164,7 +164,7 @@ fn parameters(bundle: &Bundle, name: &str, units: Option<u32>) -> std::result::R
     }
     let bias = match find("bias")? {
         None => Vec::new(),
-        Some(bias) if bias.shape == [rows] => bias.data.clone(),
+        Some(bias) if bias.shape == [rows] => copy(&bias.data, &format!("{name}.bias"))?,
         Some(bias) => return Err(format!("{name}.bias is {:?}, not [{rows}]", bias.shape)),
     };
     for (part, data) in [("weight", &weight.data), ("bias", &bias)] {
@@ -172,5 +172,15 @@ fn parameters(bundle: &Bundle, name: &str, units: Option<u32>) -> std::result::R
             return Err(format!("{name}.{part} is {} at element {at}: it must be finite", data[at]));
         }
     }
-    Ok(((outputs, inputs), weight.data.clone(), bias))
+    Ok(((outputs, inputs), copy(&weight.data, &format!("{name}.weight"))?, bias))
+}
+
+/// A copy, or that there is no memory for it: what other threads reserve in the meantime was not known when the file was read.
+fn copy(data: &[f32], name: &str) -> std::result::Result<Vec<f32>, String> {
+    let mut own = Vec::new();
+    let failed =
+        |_| format!("there is no memory for the {} bytes of {name} beside the file: raise ulimit -v", 4 * data.len());
+    own.try_reserve_exact(data.len()).map_err(failed)?;
+    own.extend_from_slice(data);
+    Ok(own)
 }
