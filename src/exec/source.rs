@@ -18,8 +18,8 @@ impl Source<'_> {
     /// The least f32 elements of a panel of weights, in [`Buffers::scratch`](super::Buffers), with the parameters that are not drawn.
     ///
     /// # Errors
-    /// [`Error::Node`] with [`Refusal::LooksLinear`] if looks-linear weights are to be drawn where their pairs do not stand beside each other:
-    /// for a window of several taps, or behind channels of several places.
+    /// [`Error::Node`] with [`Refusal::LooksLinear`] if looks-linear weights are to be drawn for a window of several taps or for an
+    /// operand of several places a channel: the columns of a pair are not adjacent there.
     pub fn panel_len(&self, plan: &Plan) -> Result<u64, Error> {
         let Source::Seeded(seeded) = self else { return Ok(plan.scratch_len) };
         let graph = plan.graph();

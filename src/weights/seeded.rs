@@ -93,8 +93,7 @@ impl Seeded {
         Some(Dense { taps, ..dense })
     }
 
-    /// Whether the pairs of looks-linear weights would not stand beside each other: behind a CReLU of channels with several places, or
-    /// under a window.
+    /// Whether the columns of a looks-linear pair are not adjacent: for an operand of several places a channel, or a window of several taps.
     pub(crate) fn parts_pairs(&self, graph: &Graph, i: u32, dense: &Dense) -> bool {
         let pairs = match dense.role {
             Role::Stem => false,

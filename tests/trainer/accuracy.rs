@@ -1,8 +1,13 @@
 //! Operations against their formulas in f64.
 use super::examples::all;
-use super::machine::values;
-use shatterscope::graph::Op;
+use super::machine::{Planned, Room, load, values};
+use super::workers::Order;
+use shatterscope::exec::{Executor, Mode, Options};
+use shatterscope::graph::{Builder, Node, Op, Shape};
+use shatterscope::kernel::Isa;
 use shatterscope::op::{GroupNorm, Image, group_norm_forward};
+use shatterscope::plan::Want;
+use shatterscope::{Error, Fault, Pass};
 
 /// Distance in units of the last place of the true value.
 fn ulps(ours: f32, truth: f64) -> f64 {
@@ -61,5 +66,31 @@ fn group_norm_is_near_its_formula() {
             let truth = xhat * f64::from(gamma[k / 6]) + f64::from(beta[k / 6]);
             assert!((f64::from(*ours) - truth).abs() < 1e-6, "{groups} groups, unit {k}: {ours}, {truth}");
         }
+    }
+}
+
+/// The deviation of an infinite variance would be finite, and hide it.
+#[test]
+fn a_variance_that_overflows_is_a_fault_of_the_group_norm() {
+    let mut nodes = [Node::EMPTY; 2];
+    let mut g = Builder::new(&mut nodes);
+    let x = g.input(Shape::vector(4));
+    g.layer(7);
+    let y = g.group_norm(x, 2, 1e-5);
+    g.finish(&[y]).unwrap();
+    for want in [Want::Output, Want::Gradients] {
+        let planned = Planned::of(nodes.to_vec(), want).unwrap();
+        let plan = planned.plan();
+        let mut room = Room::new::<4>(&plan, 3, 0, 1);
+        let options = Options { batch: 3, isa: Isa::detect() };
+        let mut executor = Executor::<_, 4, 4>::new(&plan, &Order::InTurn, options, room.buffers()).unwrap();
+        let mut begun = executor.begin(3).unwrap();
+        let mut inputs = vec![1.0; 12];
+        // Of one group at one point: d * d is infinite, and so is the variance alone.
+        (inputs[6], inputs[7]) = (1e30, -1e30);
+        load(&mut begun, 0, (0, 3), &inputs);
+        let mode = Mode::Inference { running: &[] };
+        let told = begun.forward(&[1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0], mode).unwrap().run().err();
+        assert_eq!(told, Some(Error::NonFinite(Fault { pass: Pass::Forward, layer: 7 })), "{want:?}");
     }
 }

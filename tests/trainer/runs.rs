@@ -177,9 +177,9 @@ pub(super) fn compare_drawn(case: &Case, number: u32, draw: &mut Draw) {
     }
 }
 
-/// Looks-linear weights come in pairs that stand beside each other; where they would not, they are refused by name.
+/// Looks-linear weights are drawn as pairs of adjacent columns; where the columns of a pair are not adjacent, they are refused by name.
 #[test]
-fn pairs_that_do_not_stand_beside_each_other_are_refused() {
+fn pairs_of_columns_that_are_not_adjacent_are_refused() {
     let spec = Spec::feedforward(9, 4).with_family(Family::Crelu).with_init(Init::LooksLinear);
     let seeded = Seeded::new(&spec, 1, 0);
     let panel = |image: Shape, op: Op| {

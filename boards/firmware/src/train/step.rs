@@ -187,7 +187,7 @@ fn step<const R: usize, const T: usize, M: Machine>(
     Ok(done)
 }
 
-/// The forward pass. Out of line, as the next one: steps that nobody watches do not pay for them on the stack.
+/// The forward pass of a watched step. Out of line, like the backward pass below: other steps do not hold them on the stack.
 #[inline(never)]
 fn watched_forward<const R: usize, const T: usize, M: Machine>(
     forward: &mut Forward<Serial, R, T>,
