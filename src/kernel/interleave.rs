@@ -55,10 +55,10 @@ impl Interleave<'_> {
         }
     }
 
-    /// F times four rows of a block of points at one place, from row `row` on, turned by quads in registers of sixteen lanes.
+    /// F times four rows of a block of points at one place, from row `row` on, each four by four transposed in registers of sixteen lanes.
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "only loops over known ranges are all unrolled, each a register")]
-    fn fours<L: Lanes, const F: usize>(
+    fn by_fours<L: Lanes, const F: usize>(
         &self,
         lanes: L,
         (point, place, row): (usize, usize, usize),
@@ -71,7 +71,7 @@ impl Interleave<'_> {
                 let x = self.x.get(from + (4 * four + r) * self.from.outer..)?.first_chunk::<BLOCK>()?;
                 rows[r] = lanes.load(x, 0);
             }
-            turned[four] = lanes.quads(rows);
+            turned[four] = lanes.transpose4x4(rows);
         }
         Some(turned)
     }
@@ -81,9 +81,9 @@ impl Interleave<'_> {
     #[expect(clippy::needless_range_loop, reason = "only loops over known ranges are all unrolled, each a register")]
     fn square<L: Lanes>(&mut self, lanes: L, (point, place, row): (usize, usize, usize)) {
         let at = self.into.first + point * self.into.outer + place * self.into.place + row;
-        let Some(turned) = self.fours::<L, 4>(lanes, (point, place, row)) else { return };
+        let Some(turned) = self.by_fours::<L, 4>(lanes, (point, place, row)) else { return };
         for j in 0..4 {
-            let columns = lanes.fours([turned[0][j], turned[1][j], turned[2][j], turned[3][j]]);
+            let columns = lanes.transpose_blocks([turned[0][j], turned[1][j], turned[2][j], turned[3][j]]);
             for quad in 0..4 {
                 let at = at + (4 * quad + j) * self.into.outer;
                 let Some(to) = self.to.get_mut(at..).and_then(|to| to.first_chunk_mut::<BLOCK>()) else { return };
@@ -97,9 +97,9 @@ impl Interleave<'_> {
     #[expect(clippy::needless_range_loop, reason = "only loops over known ranges are all unrolled, each a register")]
     fn half<L: Lanes>(&mut self, lanes: L, (point, place, row): (usize, usize, usize)) {
         let at = self.into.first + point * self.into.outer + place * self.into.place + row;
-        let Some(turned) = self.fours::<L, 2>(lanes, (point, place, row)) else { return };
+        let Some(turned) = self.by_fours::<L, 2>(lanes, (point, place, row)) else { return };
         for j in [0, 2] {
-            let columns = lanes.fours([turned[0][j], turned[1][j], turned[0][j + 1], turned[1][j + 1]]);
+            let columns = lanes.transpose_blocks([turned[0][j], turned[1][j], turned[0][j + 1], turned[1][j + 1]]);
             for quad in 0..4 {
                 let mut two = [0.0; BLOCK];
                 lanes.store(columns[quad], &mut two, 0);
@@ -126,7 +126,7 @@ impl Interleave<'_> {
                 let Some(x) = self.x.get(from..).and_then(|x| x.first_chunk::<BLOCK>()) else { return };
                 rows[r] = lanes.load(x, part);
             }
-            let turned = lanes.quads(rows);
+            let turned = lanes.transpose4x4(rows);
             for j in 0..4 {
                 lanes.store(turned[j], &mut columns[j], part);
             }

@@ -27,21 +27,22 @@ pub(super) trait Lanes: Copy {
     /// The square root, rounded.
     fn sqrt(self, x: Self::Register) -> Self::Register;
     /// Rows to columns within every four lanes: lane 4q + j of register i becomes lane 4q + i of register j.
-    fn quads(self, rows: [Self::Register; 4]) -> [Self::Register; 4];
+    fn transpose4x4(self, rows: [Self::Register; 4]) -> [Self::Register; 4];
     /// Rows to columns of four lanes each: lanes 4q.. of register i become lanes 4i.. of register q. Of sixteen lanes; registers of fewer
     /// stay as they are.
-    fn fours(self, rows: [Self::Register; 4]) -> [Self::Register; 4];
-    /// Asks for the line of the cache in which element `at` stands; nothing where there is none.
-    fn ahead(self, from: &[f32], at: usize);
+    fn transpose_blocks(self, rows: [Self::Register; 4]) -> [Self::Register; 4];
+    /// Hints that the cache line of element `at` is needed soon; does nothing where there is no such hint.
+    fn prefetch(self, from: &[f32], at: usize);
     /// Bit i: lane i is above zero.
-    fn positive(self, x: Self::Register) -> u32;
+    fn gt_zero_mask(self, x: Self::Register) -> u32;
     /// The lanes whose bit is set, +0.0 in the others.
-    fn keep(self, x: Self::Register, bits: u32) -> Self::Register;
+    fn mask(self, x: Self::Register, bits: u32) -> Self::Register;
     /// Lanes of x whose bit is set, of y otherwise.
-    fn choose(self, bits: u32, x: Self::Register, y: Self::Register) -> Self::Register;
+    fn select(self, bits: u32, x: Self::Register, y: Self::Register) -> Self::Register;
 }
 
-/// [`Lanes`] by the intrinsics of one instruction set, whose file defines `positive`, `keep`, `choose`, `quads` and `fours` besides.
+/// Implements [`Lanes`] with the intrinsics of one instruction set, whose file also defines the functions `gt_zero_mask`, `mask`, `select`,
+/// `transpose4x4`, `transpose_blocks` and `prefetch`.
 #[cfg(any(registers = "x86", registers = "neon"))]
 macro_rules! lanes {
     ($lanes:ty, $n:literal, $abreast:literal, $register:ty, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $sqrt:ident) => {
@@ -104,38 +105,38 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
-            fn quads(self, rows: [$register; 4]) -> [$register; 4] {
+            fn transpose4x4(self, rows: [$register; 4]) -> [$register; 4] {
                 // SAFETY: `self` is the proof that the processor has these instructions.
-                unsafe { quads(rows) }
+                unsafe { transpose4x4(rows) }
             }
 
             #[inline(always)]
-            fn fours(self, rows: [$register; 4]) -> [$register; 4] {
+            fn transpose_blocks(self, rows: [$register; 4]) -> [$register; 4] {
                 // SAFETY: `self` is the proof that the processor has these instructions.
-                unsafe { fours(rows) }
+                unsafe { transpose_blocks(rows) }
             }
 
             #[inline(always)]
-            fn ahead(self, from: &[f32], at: usize) {
-                ahead(from.as_ptr().wrapping_add(at));
+            fn prefetch(self, from: &[f32], at: usize) {
+                prefetch(from.as_ptr().wrapping_add(at));
             }
 
             #[inline(always)]
-            fn positive(self, x: $register) -> u32 {
+            fn gt_zero_mask(self, x: $register) -> u32 {
                 // SAFETY: `self` is the proof that the processor has these instructions.
-                unsafe { positive(x) }
+                unsafe { gt_zero_mask(x) }
             }
 
             #[inline(always)]
-            fn keep(self, x: $register, bits: u32) -> $register {
+            fn mask(self, x: $register, bits: u32) -> $register {
                 // SAFETY: `self` is the proof that the processor has these instructions.
-                unsafe { keep(x, bits) }
+                unsafe { mask(x, bits) }
             }
 
             #[inline(always)]
-            fn choose(self, bits: u32, x: $register, y: $register) -> $register {
+            fn select(self, bits: u32, x: $register, y: $register) -> $register {
                 // SAFETY: `self` is the proof that the processor has these instructions.
-                unsafe { choose(bits, x, y) }
+                unsafe { select(bits, x, y) }
             }
         }
     };

@@ -30,14 +30,14 @@ super::lanes::lanes!(
 
 /// Brings nothing into the cache: stable Rust has no such hint for this core.
 #[inline(always)]
-fn ahead(_: *const f32) {}
+fn prefetch(_: *const f32) {}
 
 /// The bit of each lane.
 static EACH: [u32; 4] = [1, 2, 4, 8];
 
 #[inline]
 #[target_feature(enable = "neon")]
-fn choose(bits: u32, x: float32x4_t, y: float32x4_t) -> float32x4_t {
+fn select(bits: u32, x: float32x4_t, y: float32x4_t) -> float32x4_t {
     // SAFETY: four elements stand behind the pointer.
     let each = unsafe { vld1q_u32(EACH.as_ptr()) };
     vbslq_f32(vtstq_u32(vdupq_n_u32(bits), each), x, y)
@@ -45,7 +45,7 @@ fn choose(bits: u32, x: float32x4_t, y: float32x4_t) -> float32x4_t {
 
 #[inline]
 #[target_feature(enable = "neon")]
-fn quads([a, b, c, d]: [float32x4_t; 4]) -> [float32x4_t; 4] {
+fn transpose4x4([a, b, c, d]: [float32x4_t; 4]) -> [float32x4_t; 4] {
     let (ab, cd) = (vzip1q_f32(a, b), vzip1q_f32(c, d));
     let (ab_high, cd_high) = (vzip2q_f32(a, b), vzip2q_f32(c, d));
     [lower(ab, cd), upper(ab, cd), lower(ab_high, cd_high), upper(ab_high, cd_high)]
@@ -67,13 +67,13 @@ fn upper(x: float32x4_t, y: float32x4_t) -> float32x4_t {
 
 #[inline]
 #[target_feature(enable = "neon")]
-fn fours(rows: [float32x4_t; 4]) -> [float32x4_t; 4] {
+fn transpose_blocks(rows: [float32x4_t; 4]) -> [float32x4_t; 4] {
     rows
 }
 
 #[inline]
 #[target_feature(enable = "neon")]
-fn positive(x: float32x4_t) -> u32 {
+fn gt_zero_mask(x: float32x4_t) -> u32 {
     // SAFETY: four elements stand behind the pointer.
     let each = unsafe { vld1q_u32(EACH.as_ptr()) };
     vaddvq_u32(vandq_u32(vcgtzq_f32(x), each))
@@ -81,7 +81,7 @@ fn positive(x: float32x4_t) -> u32 {
 
 #[inline]
 #[target_feature(enable = "neon")]
-fn keep(x: float32x4_t, bits: u32) -> float32x4_t {
+fn mask(x: float32x4_t, bits: u32) -> float32x4_t {
     // SAFETY: four elements stand behind the pointer.
     let each = unsafe { vld1q_u32(EACH.as_ptr()) };
     vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(x), vtstq_u32(vdupq_n_u32(bits), each)))

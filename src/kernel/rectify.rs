@@ -48,9 +48,9 @@ impl Job for Forward<'_> {
             let mut bits = 0;
             for at in 0..STEP / L::N {
                 let values = lanes.load(x, at);
-                let positive = lanes.positive(values);
+                let positive = lanes.gt_zero_mask(values);
                 bits |= positive << (at * L::N);
-                lanes.store(lanes.keep(values, positive), x, at);
+                lanes.store(lanes.mask(values, positive), x, at);
             }
             *tape = (bits as u16).to_le_bytes();
         }
@@ -80,7 +80,7 @@ impl Job for Backward<'_> {
             let bits = u32::from(u16::from_le_bytes(*tape));
             for at in 0..STEP / L::N {
                 let values = lanes.load(g, at);
-                lanes.store(lanes.keep(values, bits >> (at * L::N)), g, at);
+                lanes.store(lanes.mask(values, bits >> (at * L::N)), g, at);
             }
         }
         op::relu_backward(rest, rest_of_tape);
@@ -142,10 +142,10 @@ impl<const T: usize> Job for CreluForward<'_, T> {
                         let at = step * (STEP / L::N) + part;
                         let value = lanes.load(&unit, at);
                         let opposite = lanes.mul(value, minus);
-                        let positive = lanes.positive(value);
+                        let positive = lanes.gt_zero_mask(value);
                         bits |= positive << (part * L::N);
-                        lanes.store(lanes.keep(value, positive), even, at);
-                        lanes.store(lanes.keep(opposite, lanes.positive(opposite)), odd, at);
+                        lanes.store(lanes.mask(value, positive), even, at);
+                        lanes.store(lanes.mask(opposite, lanes.gt_zero_mask(opposite)), odd, at);
                     }
                     let at = (k * T + step * STEP) / 8;
                     if let Some(tape) = tape.get_mut(at..).and_then(|tape| tape.first_chunk_mut::<2>()) {
@@ -192,8 +192,8 @@ impl<const T: usize> Job for CreluBackward<'_, T> {
                     for part in 0..STEP / L::N {
                         let at = step * (STEP / L::N) + part;
                         let opposite = lanes.mul(lanes.load(&odd, at), minus);
-                        let chosen = lanes.choose(bits >> (part * L::N), lanes.load(&even, at), opposite);
-                        lanes.store(chosen, unit, at);
+                        let selected = lanes.select(bits >> (part * L::N), lanes.load(&even, at), opposite);
+                        lanes.store(selected, unit, at);
                     }
                 }
             }

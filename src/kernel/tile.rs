@@ -38,7 +38,7 @@ pub(super) fn chain_matrix<L: Lanes, const R: usize, const T: usize>(
     let each = ahead.len().div_ceil(groups.len().max(1)).next_multiple_of(LINE);
     for (i, y) in groups.iter_mut().enumerate() {
         for at in (i * each..((i + 1) * each).min(ahead.len())).step_by(LINE) {
-            lanes.ahead(ahead, at);
+            lanes.prefetch(ahead, at);
         }
         group::<L, R, T>(lanes, w, i * R, x, y);
     }

@@ -1,5 +1,5 @@
 //! Eight lanes.
-use super::ahead;
+use super::prefetch;
 use crate::kernel::lanes::Job;
 use core::arch::x86_64::{
     __m256, _CMP_GT_OQ, _CMP_NEQ_UQ, _mm256_add_ps, _mm256_and_ps, _mm256_castps_si256, _mm256_castsi256_ps,
@@ -48,13 +48,13 @@ pub(in crate::kernel) fn run<J: Job>(lanes: Avx, job: J) -> J::Output {
 
 #[inline]
 #[target_feature(enable = "avx")]
-fn choose(bits: u32, x: __m256, y: __m256) -> __m256 {
-    _mm256_or_ps(keep(x, bits), keep(y, !bits))
+fn select(bits: u32, x: __m256, y: __m256) -> __m256 {
+    _mm256_or_ps(mask(x, bits), mask(y, !bits))
 }
 
 #[inline]
 #[target_feature(enable = "avx")]
-fn quads([a, b, c, d]: [__m256; 4]) -> [__m256; 4] {
+fn transpose4x4([a, b, c, d]: [__m256; 4]) -> [__m256; 4] {
     let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
     let (ab_high, cd_high) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
     // Two of the first, two of the second: the lower ones, the upper ones.
@@ -68,20 +68,20 @@ fn quads([a, b, c, d]: [__m256; 4]) -> [__m256; 4] {
 
 #[inline]
 #[target_feature(enable = "avx")]
-fn fours(rows: [__m256; 4]) -> [__m256; 4] {
+fn transpose_blocks(rows: [__m256; 4]) -> [__m256; 4] {
     rows
 }
 
 #[inline]
 #[target_feature(enable = "avx")]
-fn positive(x: __m256) -> u32 {
+fn gt_zero_mask(x: __m256) -> u32 {
     _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(x, _mm256_setzero_ps())) as u32
 }
 
 /// AVX compares no integers: a lane's bit, as a number, is compared with zero.
 #[inline]
 #[target_feature(enable = "avx")]
-fn keep(x: __m256, bits: u32) -> __m256 {
+fn mask(x: __m256, bits: u32) -> __m256 {
     let each = _mm256_set_epi32(128, 64, 32, 16, 8, 4, 2, 1);
     let bits = _mm256_and_ps(_mm256_castsi256_ps(_mm256_set1_epi32(bits as i32)), _mm256_castsi256_ps(each));
     let numbers = _mm256_cvtepi32_ps(_mm256_castps_si256(bits));

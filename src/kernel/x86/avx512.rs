@@ -1,5 +1,5 @@
 //! Sixteen lanes.
-use super::ahead;
+use super::prefetch;
 use crate::kernel::lanes::Job;
 use crate::kernel::words::WordJob;
 use core::arch::x86_64::{
@@ -50,13 +50,13 @@ pub(in crate::kernel) fn run<J: Job>(lanes: Avx512, job: J) -> J::Output {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn choose(bits: u32, x: __m512, y: __m512) -> __m512 {
+fn select(bits: u32, x: __m512, y: __m512) -> __m512 {
     _mm512_mask_mov_ps(y, bits as u16, x)
 }
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn quads([a, b, c, d]: [__m512; 4]) -> [__m512; 4] {
+fn transpose4x4([a, b, c, d]: [__m512; 4]) -> [__m512; 4] {
     let (ab, cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
     let (ab_high, cd_high) = (_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
     // Two of the first, two of the second: the lower ones, the upper ones.
@@ -70,7 +70,7 @@ fn quads([a, b, c, d]: [__m512; 4]) -> [__m512; 4] {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn fours([a, b, c, d]: [__m512; 4]) -> [__m512; 4] {
+fn transpose_blocks([a, b, c, d]: [__m512; 4]) -> [__m512; 4] {
     // Quarters 0 and 2 of two registers, and 1 and 3.
     let (ab, cd) = (_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0x88>(c, d));
     let (ab_odd, cd_odd) = (_mm512_shuffle_f32x4::<0xdd>(a, b), _mm512_shuffle_f32x4::<0xdd>(c, d));
@@ -84,13 +84,13 @@ fn fours([a, b, c, d]: [__m512; 4]) -> [__m512; 4] {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn positive(x: __m512) -> u32 {
+fn gt_zero_mask(x: __m512) -> u32 {
     u32::from(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, _mm512_setzero_ps()))
 }
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn keep(x: __m512, bits: u32) -> __m512 {
+fn mask(x: __m512, bits: u32) -> __m512 {
     _mm512_maskz_mov_ps(bits as u16, x)
 }
 

@@ -22,7 +22,7 @@ pub fn control_bits() -> u32 {
 
 /// Asks for a line of the cache. The address need not be one.
 #[inline(always)]
-fn ahead(address: *const f32) {
+fn prefetch(address: *const f32) {
     // SAFETY: every x86-64 has this hint, which neither reads nor faults.
     unsafe { core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T1 }>(address.cast()) }
 }

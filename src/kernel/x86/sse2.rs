@@ -1,5 +1,5 @@
 //! Four lanes: what every x86-64 has.
-use super::ahead;
+use super::prefetch;
 use core::arch::x86_64::{
     __m128, __m128i, _mm_add_epi32, _mm_add_ps, _mm_and_ps, _mm_and_si128, _mm_castsi128_ps, _mm_cmpeq_epi32,
     _mm_cmpgt_ps, _mm_cvtepi32_ps, _mm_div_ps, _mm_loadu_ps, _mm_loadu_si128, _mm_movemask_ps, _mm_mul_epu32,
@@ -29,13 +29,13 @@ crate::kernel::lanes::lanes!(
 
 #[inline]
 #[target_feature(enable = "sse2")]
-fn choose(bits: u32, x: __m128, y: __m128) -> __m128 {
-    _mm_or_ps(keep(x, bits), keep(y, !bits))
+fn select(bits: u32, x: __m128, y: __m128) -> __m128 {
+    _mm_or_ps(mask(x, bits), mask(y, !bits))
 }
 
 #[inline]
 #[target_feature(enable = "sse2")]
-fn quads([a, b, c, d]: [__m128; 4]) -> [__m128; 4] {
+fn transpose4x4([a, b, c, d]: [__m128; 4]) -> [__m128; 4] {
     let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
     let (ab_high, cd_high) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
     // Two of the first, two of the second: the lower ones, the upper ones.
@@ -49,19 +49,19 @@ fn quads([a, b, c, d]: [__m128; 4]) -> [__m128; 4] {
 
 #[inline]
 #[target_feature(enable = "sse2")]
-fn fours(rows: [__m128; 4]) -> [__m128; 4] {
+fn transpose_blocks(rows: [__m128; 4]) -> [__m128; 4] {
     rows
 }
 
 #[inline]
 #[target_feature(enable = "sse2")]
-fn positive(x: __m128) -> u32 {
+fn gt_zero_mask(x: __m128) -> u32 {
     _mm_movemask_ps(_mm_cmpgt_ps(x, _mm_setzero_ps())) as u32
 }
 
 #[inline]
 #[target_feature(enable = "sse2")]
-fn keep(x: __m128, bits: u32) -> __m128 {
+fn mask(x: __m128, bits: u32) -> __m128 {
     let each = _mm_set_epi32(8, 4, 2, 1);
     let set = _mm_cmpeq_epi32(_mm_and_si128(_mm_set1_epi32(bits as i32), each), each);
     _mm_and_ps(x, _mm_castsi128_ps(set))
