@@ -5,6 +5,7 @@ use std::env;
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rustc-check-cfg=cfg(registers, values(none(), \"x86\", \"neon\", \"cortex_m\"))");
+    println!("cargo:rustc-check-cfg=cfg(lanes)");
     println!("cargo:rustc-check-cfg=cfg(thumb, values(none(), \"v6m\", \"v7m\"))");
     println!("cargo:rustc-check-cfg=cfg(soft_float)");
     let target = env::var("TARGET").unwrap_or_default();
@@ -29,6 +30,10 @@ fn main() {
     };
     if !registers.is_empty() {
         println!("cargo:rustc-cfg=registers=\"{registers}\"");
+    }
+    // Registers of lanes, for which kernels are written once; those of Cortex-M are whole kernels by hand.
+    if !matches!(registers, "" | "cortex_m") {
+        println!("cargo:rustc-cfg=lanes");
     }
     let riscv = is(&["riscv32i-", "riscv32im-", "riscv32imc-", "riscv32imac-", "riscv64imac-"]);
     let without_vectors = arch == "x86_64" && !has("sse2") || arch == "aarch64" && !has("neon");

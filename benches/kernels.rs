@@ -2,7 +2,7 @@
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use shatterscope::contract::Digest;
-use shatterscope::kernel::{Along, Isa, Matrix, Red16, chain, chain_matrix, draw, naive, weight_gradient};
+use shatterscope::kernel::{Along, Isa, Matrix, Red16, Tiled, chain, chain_matrix, draw, naive, weight_gradient};
 use shatterscope::random::{Normal, Purpose, Stream};
 use std::hint::black_box;
 
@@ -67,17 +67,21 @@ fn tiles<const R: usize, const T: usize>(c: &mut Criterion, name: &str, isa: Isa
     }
 }
 
+struct Tiles<'a>(&'a mut Criterion, Isa);
+
+impl Tiled for Tiles<'_> {
+    type Output = ();
+    const NARROW: bool = false;
+
+    fn with<const R: usize, const T: usize>(self) {
+        tiles::<R, T>(self.0, &format!("{} {R}x{T}", self.1.name()), self.1);
+    }
+}
+
 fn dense(c: &mut Criterion) {
     tiles::<1, 1>(c, "portable 1x1", Isa::Portable);
-    tiles::<2, 16>(c, "portable 2x16", Isa::Portable);
-    for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available() && *isa != Isa::Portable) {
-        match isa {
-            Isa::Avx512 => tiles::<12, 32>(c, "avx512 12x32", isa),
-            Isa::Avx => tiles::<5, 16>(c, "avx 5x16", isa),
-            Isa::Sse2 => tiles::<2, 16>(c, "sse2 2x16", isa),
-            Isa::SoftFloat => tiles::<1, 1>(c, "soft float 1x1", isa),
-            _ => tiles::<4, 16>(c, "neon 4x16", isa),
-        }
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+        isa.tiled(POINTS as u32, Tiles(c, isa));
     }
     let (weight, x) = (values(WIDTH * WIDTH, 0), values(WIDTH * POINTS, 1));
     let mut y = vec![0.0; WIDTH * POINTS];

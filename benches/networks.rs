@@ -102,7 +102,7 @@ fn drawn(plan: &Plan, seeded: &Seeded) -> Vec<f32> {
 fn networks(c: &mut Criterion) {
     let centred = |depth| Spec::feedforward(depth, 200).with_norm(Norm::Centre);
     for (name, spec) in [("24 x 200, centred", centred(24)), ("50 x 200, plain", Spec::feedforward(50, 200))] {
-        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available() && *isa != Isa::SoftFloat) {
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available() && !isa.uses_integers()) {
             let name = format!("{name}, {isa:?}");
             isa.tiled(POINTS, Bench { c, name: &name, spec, isa });
         }

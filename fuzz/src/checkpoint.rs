@@ -1,6 +1,6 @@
 use crate::refused::refused;
+use shatterscope::kernel::Isa;
 use shatterscope_host::data::{self, Dataset, Examples};
-use shatterscope_host::engine::Isa;
 use shatterscope_host::tensors::Bundle;
 use shatterscope_host::train::{Checkpoint, Run, Spec};
 use std::sync::OnceLock;
@@ -28,7 +28,7 @@ pub fn checkpoint(data: &[u8]) {
     if read.model.parameters.len() > PARAMETERS || read.spec.batch > 64 {
         return;
     }
-    let isa = Isa::Portable.kernel().expect("every machine has the portable kernel");
+    let isa = Isa::Portable;
     let spec = read.spec.clone();
     if let Ok(mut run) = Run::new(spec, digits(), isa, Some(read))
         && !run.is_done()
@@ -59,7 +59,7 @@ pub(crate) fn whole() -> Vec<Vec<u8>> {
                         \"clip-value\":0.0,\"warm-up\":0,\"schedule\":\"plateau\",\"steps\":[],\"factor\":0.1,\"patience\":0,\
                         \"threshold\":0.0,\"drops\":2,\"probe-every\":2}";
     let spec: Spec = serde_json::from_str(ADAM).expect("the spec is written as the tool writes it");
-    let isa = Isa::Portable.kernel().expect("every machine has the portable kernel");
+    let isa = Isa::Portable;
     let after = |steps: usize| {
         let mut run = Run::new(spec.clone(), digits(), isa, None).expect("the digits fit the spec");
         for _ in 0..steps {

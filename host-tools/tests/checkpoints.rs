@@ -1,7 +1,7 @@
 //! Checkpoints that were damaged or forged: resumed with the same bits, or refused in one line.
 use serde_json::{Value, json};
+use shatterscope::kernel::Isa;
 use shatterscope_host::data::{self, Dataset, Examples};
-use shatterscope_host::engine::Isa;
 use shatterscope_host::tensors::Bundle;
 use shatterscope_host::train::{Checkpoint, Run, Spec};
 use std::process::Command;
@@ -32,7 +32,7 @@ fn spec() -> Spec {
 
 /// The file after so many steps, of two an epoch.
 fn after(steps: u32, data: &Dataset) -> Vec<u8> {
-    let mut run = Run::new(spec(), data, Isa::Portable.kernel().unwrap(), None).unwrap();
+    let mut run = Run::new(spec(), data, Isa::Portable, None).unwrap();
     for _ in 0..steps {
         run.step().unwrap();
     }

@@ -12,7 +12,7 @@ const POINTS: [u32; 13] = [1, 2, 7, 8, 9, 15, 16, 17, 32, 33, 65, 257, 288];
 fn outcomes(text: &str, points: u32, schedule: Option<Schedule>) -> Vec<(String, Outcome)> {
     let given: Overrides = toml::from_str(text).unwrap();
     let spec = Overrides { points: Some(points), runs: Some(1), ..given }.resolve().unwrap();
-    let plain = Engine::new(Some(1), engine::Isa::Portable, true).unwrap();
+    let plain = Engine::new(Some(1), engine::Isa::Only(Isa::Portable), true).unwrap();
     let isas = Isa::ALL.into_iter().filter(|isa| isa.is_available());
     let engines = isas.flat_map(|isa| [1, 2, 3, 8].map(|threads| Engine { threads, isa, schedule, ..plain.clone() }));
     let run = |engine: Engine| {

@@ -7,6 +7,7 @@ mod devices;
 mod engine;
 mod flash;
 mod hostile;
+mod instruction_sets;
 mod learning;
 mod link;
 mod migration;

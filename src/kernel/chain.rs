@@ -1,7 +1,7 @@
-#[cfg(registers = "cortex_m")]
-use super::cortex_m;
+use super::isa::dispatch;
 use super::lanes::{Job, Lanes};
-use super::{Isa, portable, soft_float, tile};
+use super::set::InstructionSet;
+use super::{Isa, portable, tile};
 
 /// A weight matrix where it stands: `[row][stride]`, its rows the outputs of the product, or its columns (`transposed`).
 #[derive(Clone, Copy, Debug)]
@@ -33,11 +33,9 @@ impl Matrix<'_> {
 /// Equal to [`naive::dense`](super::naive::dense) for any R, T and instruction set: k ascends, each operation is rounded.
 #[inline]
 pub fn chain<const R: usize, const T: usize>(isa: Isa, panel: &[f32], x: &[[f32; T]], y: &mut [[f32; T]]) {
-    #[cfg(registers = "cortex_m")]
-    if isa == Isa::Vfp {
-        return cortex_m::chain::<R, T>(panel, x, y);
+    if !dispatch!(isa, Set => Set::chain::<R, T>(panel, x, y), otherwise: false) {
+        isa.run(Packed::<R, T> { panel, x, y });
     }
-    isa.run(Packed::<R, T> { panel, x, y });
 }
 
 /// The same with a matrix where it stands, which needs no panel.
@@ -57,11 +55,9 @@ pub(crate) fn chain_matrix_ahead<const R: usize, const T: usize>(
     y: &mut [[f32; T]],
     ahead: &[f32],
 ) {
-    #[cfg(registers = "cortex_m")]
-    if isa == Isa::Vfp {
-        return cortex_m::chain_matrix::<R, T>(w, x, y);
+    if !dispatch!(isa, Set => Set::chain_matrix::<R, T>(w, x, y), otherwise: false) {
+        isa.run(Standing::<R, T> { w, x, y, ahead });
     }
-    isa.run(Standing::<R, T> { w, x, y, ahead });
 }
 
 struct Packed<'a, const R: usize, const T: usize> {
@@ -76,11 +72,6 @@ impl<const R: usize, const T: usize> Job for Packed<'_, R, T> {
     #[inline(always)]
     fn portable(self) {
         portable::chain::<R, T>(self.panel, self.x, self.y);
-    }
-
-    #[inline(always)]
-    fn soft_float(self) {
-        soft_float::chain::<R, T>(self.panel, self.x, self.y);
     }
 
     #[inline(always)]
@@ -106,11 +97,6 @@ impl<const R: usize, const T: usize> Job for Standing<'_, R, T> {
     #[inline(always)]
     fn portable(self) {
         portable::chain_matrix::<R, T>(self.w, self.x, self.y);
-    }
-
-    #[inline(always)]
-    fn soft_float(self) {
-        soft_float::chain_matrix::<T>(self.w, self.x, self.y);
     }
 
     #[inline(always)]

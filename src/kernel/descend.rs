@@ -1,6 +1,6 @@
 use super::Isa;
-#[cfg(registers = "cortex_m")]
-use super::cortex_m;
+use super::isa::dispatch;
+use super::set::InstructionSet;
 
 /// `weight[i][k] = weight[i][k] - (rate * (grad_output[i] * x[k]))`: the gradient of one point used where it arises, and kept nowhere.
 ///
@@ -20,10 +20,8 @@ pub fn descend(
     weight: &mut [f32],
 ) {
     let shape = (fan_out, fan_in);
-    match isa {
-        #[cfg(registers = "cortex_m")]
-        Isa::Vfp => cortex_m::descend(shape, rate, x, grad_output, weight),
-        _ => isa.compiled(plain, (shape, rate, x, grad_output), weight),
+    if !dispatch!(isa, Set => Set::descend(shape, rate, x, grad_output, weight), otherwise: false) {
+        isa.compiled(plain, (shape, rate, x, grad_output), weight);
     }
 }
 

@@ -1,14 +1,13 @@
 use super::Isa;
-#[cfg(registers = "cortex_m")]
-use super::cortex_m;
+use super::isa::dispatch;
+use super::set::InstructionSet;
 use crate::math;
 
 /// Whether no value is NaN or infinite, by the instructions given.
 #[inline]
 pub fn all_finite(isa: Isa, values: &[f32]) -> bool {
-    #[cfg(registers = "cortex_m")]
-    if isa == Isa::Vfp {
-        return cortex_m::all_finite(values);
+    match dispatch!(isa, Set => Set::all_finite(values), otherwise: None) {
+        Some(finite) => finite,
+        None => isa.compiled(math::all_finite, values, ()),
     }
-    isa.compiled(math::all_finite, values, ())
 }

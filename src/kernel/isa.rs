@@ -1,112 +1,189 @@
 use super::lanes::{Job, Lanes};
-#[cfg(registers = "neon")]
-use super::neon;
+use super::portable::Portable;
+use super::set::{InstructionSet, Presence, Tile};
 use super::words::WordJob;
-#[cfg(registers = "x86")]
-use super::x86;
 
-/// Which instructions the kernels use; the bits are the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Isa {
-    /// What the compiler makes of safe Rust for its target.
-    #[default]
-    Portable,
-    /// Four lanes, on every x86-64.
-    Sse2,
-    /// Eight lanes.
-    Avx,
-    /// Sixteen lanes.
-    Avx512,
-    /// Four lanes, on every AArch64.
-    Neon,
-    /// Kernels of their own for the FPU of Cortex-M.
-    Vfp,
+/// Makes [`Isa`] and `dispatch` from the table below. `$d` is a `$` of the macro that this one defines.
+macro_rules! table {
+    ($d:tt $($(#[doc = $doc:literal])+ $set:ident $name:literal in $module:ident if $cfg:meta;)+) => {
+        /// Which instructions the kernels use; the bits are the same.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        pub enum Isa {
+            $($(#[doc = $doc])+ $set,)+
+        }
+
+        impl Isa {
+            /// All of them, the widest last.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$set),+];
+
+            /// The widest set that every processor of the target has; without an FPU, integers.
+            pub const BASE: Self = {
+                let mut base = Self::Portable;
+                $(
+                    #[cfg($cfg)]
+                    if matches!(super::$module::$set::PRESENCE, Presence::Always) {
+                        base = Self::$set;
+                    }
+                )+
+                base
+            };
+
+            /// The widest instructions that this processor has; without an FPU, integers.
+            pub fn detect() -> Self {
+                // A constant where nothing is asked at run time, so that a program with no other choice links nothing else.
+                #[allow(unused_mut)]
+                let mut widest = Self::BASE;
+                $(
+                    #[cfg($cfg)]
+                    if const { matches!(super::$module::$set::PRESENCE, Presence::Detected) }
+                        && super::$module::$set::found().is_some()
+                    {
+                        widest = Self::$set;
+                    }
+                )+
+                widest
+            }
+
+            /// The name on a command line.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$set => $name,)+
+                }
+            }
+
+            /// What it is, in a sentence.
+            pub const fn summary(self) -> &'static str {
+                match self {
+                    $(Self::$set => concat!($($doc),+).trim_ascii(),)+
+                }
+            }
+        }
+
+        /// `dispatch!(isa, Set => expression, otherwise: other)` is the expression with `Set` being the type of the instruction set, an
+        /// [`InstructionSet`] whose constants may size arrays; or the other one for a set that no processor of the target has.
+        macro_rules! dispatch {
+            ($d isa:expr, $d type:ident => $d body:expr, otherwise: $d other:expr) => {
+                match $d isa {
+                    $(
+                        #[cfg($cfg)]
+                        $crate::kernel::Isa::$set => {
+                            #[allow(dead_code, reason = "the expression may be the same for all sets")]
+                            type $d type = $crate::kernel::$module::$set;
+                            $d body
+                        }
+                    )+
+                    #[allow(unreachable_patterns, reason = "a target may have all sets")]
+                    _ => $d other,
+                }
+            };
+        }
+        pub(super) use dispatch;
+    };
+}
+
+// Name of the variant and of the type, name on a command line, module of the type, and which targets have it.
+table! { $
     /// Integers, for cores without an FPU; on every processor.
-    SoftFloat,
+    SoftFloat "soft-float" in soft_float if all();
+    /// What the compiler makes of safe Rust for its target.
+    Portable "portable" in portable if all();
+    /// Kernels of their own for the FPU of Cortex-M.
+    Vfp "vfp" in cortex_m if registers = "cortex_m";
+    /// Four lanes, on AArch64.
+    Neon "neon" in neon if registers = "neon";
+    /// Four lanes, on x86-64.
+    Sse2 "sse2" in x86 if registers = "x86";
+    /// Eight lanes, on x86-64.
+    Avx "avx" in x86 if registers = "x86";
+    /// Sixteen lanes, on x86-64.
+    Avx512 "avx512" in x86 if registers = "x86";
+}
+
+#[expect(clippy::derivable_impls, reason = "the table has no place for the attribute of one line")]
+impl Default for Isa {
+    fn default() -> Self {
+        Self::Portable
+    }
+}
+
+/// Work that is compiled for each register tile: R rows of weights by T points.
+pub trait Tiled {
+    /// The result.
+    type Output;
+    /// Whether it is also compiled for the narrow tiles, which are faster where there are few points.
+    const NARROW: bool = true;
+    /// Does the work with one tile.
+    fn with<const R: usize, const T: usize>(self) -> Self::Output;
 }
 
 impl Isa {
-    /// All of them, the widest last.
-    pub const ALL: [Self; 7] =
-        [Self::SoftFloat, Self::Portable, Self::Vfp, Self::Neon, Self::Sse2, Self::Avx, Self::Avx512];
-
     /// Whether this processor has the instructions.
     pub fn is_available(self) -> bool {
-        match self {
-            Isa::Portable | Isa::SoftFloat => true,
-            Isa::Sse2 => cfg!(registers = "x86"),
-            #[cfg(registers = "x86")]
-            Isa::Avx => x86::Avx::found().is_some(),
-            #[cfg(registers = "x86")]
-            Isa::Avx512 => x86::Avx512::found().is_some(),
-            #[cfg(not(registers = "x86"))]
-            Isa::Avx | Isa::Avx512 => false,
-            Isa::Neon => cfg!(registers = "neon"),
-            Isa::Vfp => cfg!(registers = "cortex_m"),
-        }
+        dispatch!(self, Set => Set::found().is_some(), otherwise: false)
     }
 
-    /// The widest instructions that this processor has; without an FPU, integers.
-    pub fn detect() -> Self {
-        // A constant where the target says it, so that a program with no other choice links nothing else.
-        if cfg!(registers = "cortex_m") {
-            return Self::Vfp;
-        }
-        if cfg!(soft_float) {
-            return Self::SoftFloat;
-        }
-        Self::ALL.into_iter().rev().find(|isa| isa.is_available()).unwrap_or_default()
+    /// Whether some processors of the target have the instructions and others do not.
+    pub const fn is_detected(self) -> bool {
+        dispatch!(self, Set => matches!(Set::PRESENCE, Presence::Detected), otherwise: false)
+    }
+
+    /// Whether products and sums are computed on integers, which is slow where there is an FPU.
+    pub const fn uses_integers(self) -> bool {
+        dispatch!(self, Set => Set::INTEGERS, otherwise: false)
+    }
+
+    /// The register tile that is fastest with these instructions, where there are points to fill it.
+    pub const fn tile(self) -> Tile {
+        dispatch!(self, Set => Set::TILE, otherwise: Portable::TILE)
+    }
+
+    /// Does a job with the register tile that is fastest for these instructions and so many points; no bit depends on it. A
+    /// firmware, which knows its core when it is built, names its tile itself.
+    pub fn tiled<J: Tiled>(self, points: u32, job: J) -> J::Output {
+        let _ = points;
+        dispatch!(self, Set => {
+            if const { J::NARROW && Set::NARROW.points < Set::TILE.points } && points as usize <= Set::NARROW.points {
+                return job.with::<{ Set::NARROW.rows }, { Set::NARROW.points }>();
+            }
+            job.with::<{ Set::TILE.rows }, { Set::TILE.points }>()
+        }, otherwise: job.with::<{ Portable::TILE.rows }, { Portable::TILE.points }>())
+    }
+
+    /// f32 lanes of a register; 0 without registers of lanes.
+    pub(super) const fn lanes(self) -> usize {
+        dispatch!(self, Set => Set::LANES, otherwise: 0)
+    }
+
+    /// Registers that hold sums in [`nest`](super::nest).
+    pub(super) const fn nest_registers(self) -> usize {
+        dispatch!(self, Set => Set::NEST_REGISTERS, otherwise: 0)
     }
 
     /// Whether there are registers of words, to draw many values at a time.
     pub(crate) const fn has_words(self) -> bool {
-        cfg!(any(registers = "x86", registers = "neon"))
-            && !matches!(self, Self::Portable | Self::Vfp | Self::SoftFloat)
+        dispatch!(self, Set => Set::WORDS, otherwise: false)
     }
 
     /// Does a job with these instructions where the processor has them, otherwise portably.
     #[inline(always)]
     pub(super) fn run<J: Job>(self, job: J) -> J::Output {
-        if self == Isa::SoftFloat {
-            return job.soft_float();
-        }
-        #[cfg(registers = "x86")]
-        match self {
-            Isa::Sse2 => return job.on(x86::Sse2),
-            Isa::Avx => {
-                if let Some(lanes) = x86::Avx::found() {
-                    return x86::run_avx(lanes, job);
-                }
+        dispatch!(self, Set => {
+            if const { Set::LANES != 0 } && let Some(set) = Set::found() {
+                return set.run(job);
             }
-            Isa::Avx512 => {
-                if let Some(lanes) = x86::Avx512::found() {
-                    return x86::run_avx512(lanes, job);
-                }
-            }
-            _ => {}
-        }
-        #[cfg(registers = "neon")]
-        if self == Isa::Neon {
-            return job.on(neon::Neon);
-        }
+        }, otherwise: {});
         job.portable()
     }
 
     /// Does a job on words with these instructions where the processor has them, otherwise portably.
     #[inline(always)]
     pub(super) fn run_words<J: WordJob>(self, job: J) {
-        #[cfg(registers = "x86")]
-        match (self, x86::Avx2::found(), x86::Avx512::found()) {
-            (Isa::Avx512, _, Some(words)) => return x86::run_words(words, job),
-            (Isa::Avx | Isa::Avx512, Some(words), _) => return x86::run_avx2(words, job),
-            (Isa::Sse2 | Isa::Avx | Isa::Avx512, ..) => return job.on(x86::Sse2),
-            _ => {}
-        }
-        #[cfg(registers = "neon")]
-        if self == Isa::Neon {
-            return job.on(neon::Neon);
-        }
+        dispatch!(self, Set => {
+            if const { Set::WORDS } && let Some(set) = Set::found() {
+                return set.run_words(job);
+            }
+        }, otherwise: {});
         job.portable();
     }
 

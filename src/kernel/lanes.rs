@@ -43,7 +43,7 @@ pub(super) trait Lanes: Copy {
 
 /// Implements [`Lanes`] with the intrinsics of one instruction set, whose file also defines the functions `gt_zero_mask`, `mask`, `select`,
 /// `transpose4x4`, `transpose_blocks` and `prefetch`.
-#[cfg(any(registers = "x86", registers = "neon"))]
+#[cfg(lanes)]
 macro_rules! lanes {
     ($lanes:ty, $n:literal, $abreast:literal, $register:ty, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $sqrt:ident) => {
         impl crate::kernel::lanes::Lanes for $lanes {
@@ -141,7 +141,7 @@ macro_rules! lanes {
         }
     };
 }
-#[cfg(any(registers = "x86", registers = "neon"))]
+#[cfg(lanes)]
 pub(super) use lanes;
 
 /// Work that is compiled once for every instruction set.
@@ -150,14 +150,6 @@ pub(super) trait Job {
     type Output;
     /// In safe Rust, for what the compiler's target has.
     fn portable(self) -> Self::Output;
-    /// On integers, where that is another matter than [`Job::portable`].
-    #[inline(always)]
-    fn soft_float(self) -> Self::Output
-    where
-        Self: Sized,
-    {
-        self.portable()
-    }
     /// On registers. Always inlined, so that all of it is compiled for the instructions.
     fn on<L: Lanes>(self, lanes: L) -> Self::Output;
 }

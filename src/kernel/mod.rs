@@ -2,10 +2,10 @@
 //!
 //! [`naive`] is the definition. The faster kernels must equal it bit for bit, which they do because speed comes only
 //! from lanes that are independent outputs: no chain is ever split. [`portable`] is safe Rust for every target; where a
-//! processor has registers of lanes, `tile` is written once for all of them, and an [`Isa`] chooses at run time. Cortex-M with
-//! an FPU has kernels of its own in `cortex_m`.
+//! processor has registers of lanes, `tile` is written once for all of them, and an [`Isa`] chooses at run time. The file of an instruction
+//! set has its facts and its kernels (`set::InstructionSet`); a line of the table in `isa.rs` adds the set.
 // Where no registers of lanes are known, what is written on them is compiled all the same, and not used.
-#![cfg_attr(not(any(registers = "x86", registers = "neon")), allow(dead_code))]
+#![cfg_attr(not(lanes), allow(dead_code))]
 
 mod adam;
 mod chain;
@@ -27,9 +27,9 @@ mod nest;
 pub mod portable;
 mod rectify;
 mod red16;
+mod set;
 mod soft_float;
 mod tile;
-mod tiled;
 mod units;
 mod weight_gradient;
 mod words;
@@ -48,12 +48,12 @@ pub(crate) use draw::Series;
 pub use draw::{Along, Scale, draw};
 pub use finite::all_finite;
 pub(crate) use interleave::{Steps, interleave};
-pub use isa::Isa;
+pub use isa::{Isa, Tiled};
 pub use nest::{Nest, nest, nest_rows};
 pub(crate) use rectify::{crelu_backward, crelu_forward};
 pub use rectify::{relu_backward, relu_forward};
 pub use red16::Red16;
-pub use tiled::Tiled;
+pub use set::Tile;
 pub(crate) use units::{ABREAST, red16_abreast, shift_and_scale};
 pub use weight_gradient::weight_gradient;
 
@@ -71,10 +71,6 @@ pub const fn panel_index<const R: usize>(rows: usize, columns: usize, row: usize
 
 /// The rounding mode, flush-to-zero and default-NaN bits of the floating-point control register; all zero is right.
 pub(crate) fn control_bits() -> u32 {
-    #[cfg(registers = "x86")]
-    return x86::control_bits();
-    #[cfg(registers = "cortex_m")]
-    return cortex_m::control_bits();
-    #[cfg(not(any(registers = "x86", registers = "cortex_m")))]
-    0
+    use set::InstructionSet;
+    isa::dispatch!(Isa::BASE, Set => Set::control_bits(), otherwise: 0)
 }

@@ -1,6 +1,8 @@
 //! Four lanes, which every AArch64 has.
 #![allow(unsafe_code)]
-use super::words::{PLACES, Words};
+use super::lanes::Job;
+use super::set::{InstructionSet, Presence, Tile, tile};
+use super::words::{PLACES, WordJob, Words};
 use core::arch::aarch64::{
     float32x4_t, uint32x4_t, vaddq_f32, vaddq_u32, vaddvq_u32, vandq_u32, vbslq_f32, vcgtzq_f32, vcombine_f32,
     vcvtq_f32_s32, vdivq_f32, vdupq_n_f32, vdupq_n_u32, veorq_u32, vget_high_f32, vget_low_f32, vld1q_f32, vld1q_u32,
@@ -12,6 +14,29 @@ use core::arch::aarch64::{
 /// The proof that this is AArch64 with NEON.
 #[derive(Clone, Copy)]
 pub(super) struct Neon;
+
+impl InstructionSet for Neon {
+    const PRESENCE: Presence = Presence::Always;
+    const TILE: Tile = tile(4, 16);
+    const LANES: usize = 4;
+    const NEST_REGISTERS: usize = 24;
+    const WORDS: bool = true;
+
+    #[inline(always)]
+    fn found() -> Option<Self> {
+        Some(Self)
+    }
+
+    #[inline(always)]
+    fn run<J: Job>(self, job: J) -> J::Output {
+        job.on(self)
+    }
+
+    #[inline(always)]
+    fn run_words<J: WordJob>(self, job: J) {
+        job.on(self);
+    }
+}
 
 super::lanes::lanes!(
     Neon,

@@ -15,16 +15,10 @@ pub struct Nest {
 
 /// Rows that [`nest`] does at a time with these instructions, as many as stay in registers beside T lanes.
 pub const fn nest_rows<const T: usize>(isa: Isa) -> usize {
-    let (lanes, registers) = match isa {
-        Isa::Avx512 => (16, 24),
-        Isa::Avx => (8, 12),
-        Isa::Sse2 => (4, 12),
-        Isa::Neon => (4, 24),
-        _ => (usize::MAX, 0),
-    };
-    match (T % lanes, T / lanes) {
-        (0, beside @ (1 | 2 | 4)) if registers / beside < 12 => registers / beside,
-        (0, 1 | 2 | 4) => 12,
+    let (lanes, registers) = (isa.lanes(), isa.nest_registers());
+    match T.checked_div(lanes) {
+        Some(beside @ (1 | 2 | 4)) if beside * lanes == T && registers / beside < 12 => registers / beside,
+        Some(beside @ (1 | 2 | 4)) if beside * lanes == T => 12,
         _ if T <= 4 => 4,
         _ => 2,
     }

@@ -1,5 +1,25 @@
 //! The tile kernel in safe Rust, which the compiler vectorises for whatever the target has.
 use super::Matrix;
+use super::set::{InstructionSet, Presence, Tile, tile};
+
+/// What every processor has.
+#[derive(Clone, Copy)]
+pub(super) struct Portable;
+
+impl InstructionSet for Portable {
+    const PRESENCE: Presence = Presence::OnRequest;
+    const TILE: Tile = tile(2, 16);
+    const WEIGHT_GRADIENT: Tile = if cfg!(any(target_arch = "arm", target_arch = "riscv32", target_arch = "riscv64")) {
+        // Where nothing is wide and stacks are small.
+        tile(4, 4)
+    } else {
+        Self::TILE
+    };
+
+    fn found() -> Option<Self> {
+        Some(Self)
+    }
+}
 
 /// See [`super::chain`].
 #[inline(always)]

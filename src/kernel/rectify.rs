@@ -1,8 +1,8 @@
 //! The rectifier of [`crate::op::relu_forward`] on registers, with its tape of one bit an element.
 use super::Isa;
-#[cfg(registers = "cortex_m")]
-use super::cortex_m;
+use super::isa::dispatch;
 use super::lanes::{Job, Lanes};
+use super::set::InstructionSet;
 use crate::op;
 
 /// Elements to a step: two bytes of tape.
@@ -10,20 +10,16 @@ const STEP: usize = 16;
 
 /// [`op::relu_forward`] by the instructions given: the same bits.
 pub fn relu_forward(isa: Isa, x: &mut [f32], tape: &mut [u8]) {
-    #[cfg(registers = "cortex_m")]
-    if isa == Isa::Vfp {
-        return cortex_m::relu_forward(x, tape);
+    if !dispatch!(isa, Set => Set::relu_forward(x, tape), otherwise: false) {
+        isa.run(Forward { x, tape });
     }
-    isa.run(Forward { x, tape });
 }
 
 /// [`op::relu_backward`] by the instructions given: the same bits.
 pub fn relu_backward(isa: Isa, g: &mut [f32], tape: &[u8]) {
-    #[cfg(registers = "cortex_m")]
-    if isa == Isa::Vfp {
-        return cortex_m::relu_backward(g, tape);
+    if !dispatch!(isa, Set => Set::relu_backward(g, tape), otherwise: false) {
+        isa.run(Backward { g, tape });
     }
-    isa.run(Backward { g, tape });
 }
 
 struct Forward<'a> {

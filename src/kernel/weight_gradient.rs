@@ -1,6 +1,7 @@
-#[cfg(registers = "cortex_m")]
-use super::cortex_m;
-use super::{Isa, Matrix, Steps, chain_matrix, interleave, soft_float};
+use super::isa::dispatch;
+use super::portable::Portable;
+use super::set::{InstructionSet, Tile};
+use super::{Isa, Matrix, Steps, chain_matrix, interleave};
 
 /// Points to a block; with the widest tile its transposed inputs take 8 kB of stack.
 const BLOCK: usize = 64;
@@ -22,22 +23,15 @@ pub fn weight_gradient(
     grad_weight: &mut [f32],
 ) {
     let shape = (fan_out, fan_in, points);
-    match isa {
-        #[cfg(registers = "x86")]
-        Isa::Avx512 => tiles::<8, 32>(isa, shape, x, grad_output, grad_weight),
-        #[cfg(registers = "x86")]
-        Isa::Avx => tiles::<5, 16>(isa, shape, x, grad_output, grad_weight),
-        #[cfg(registers = "neon")]
-        Isa::Neon => tiles::<4, 16>(isa, shape, x, grad_output, grad_weight),
-        #[cfg(registers = "cortex_m")]
-        Isa::Vfp => cortex_m::weight_gradient(shape, x, grad_output, grad_weight),
-        Isa::SoftFloat => soft_float::weight_gradient(shape, x, grad_output, grad_weight),
-        // Where nothing is wide and stacks are small.
-        _ if cfg!(any(target_arch = "arm", target_arch = "riscv32", target_arch = "riscv64")) => {
-            tiles::<4, 4>(isa, shape, x, grad_output, grad_weight)
+    // In one dispatch, and portably for a set that there is not: the compiler sees which sets a tile is for, and no kernel by hand.
+    dispatch!(isa, Set => {
+        if !Set::weight_gradient(shape, x, grad_output, grad_weight) {
+            tiles::<{ Set::WEIGHT_GRADIENT.rows }, { Set::WEIGHT_GRADIENT.points }>(isa, shape, x, grad_output, grad_weight);
         }
-        _ => tiles::<2, 16>(isa, shape, x, grad_output, grad_weight),
-    }
+    }, otherwise: {
+        const TILE: Tile = Portable::WEIGHT_GRADIENT;
+        tiles::<{ TILE.rows }, { TILE.points }>(Isa::Portable, shape, x, grad_output, grad_weight);
+    });
 }
 
 /// R outputs by T inputs at a time: a product of grad_output with the transposed inputs of a block of points.

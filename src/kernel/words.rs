@@ -32,7 +32,7 @@ pub(super) trait Words: Copy {
 }
 
 /// The numbers of the places of the widest register.
-#[cfg(any(registers = "x86", registers = "neon"))]
+#[cfg(lanes)]
 pub(super) static PLACES: [u32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// Work on words that is compiled once for every instruction set.

@@ -1,28 +1,47 @@
 use crate::{Failure, Result};
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use shatterscope::kernel::{self, Matrix, Tiled, chain_matrix};
 use std::hint::black_box;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// The instructions of the dense kernel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+/// The instructions of the kernels, as `--isa` names them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Isa {
     /// The fastest on this processor, which need not be the widest: it is tried.
     #[default]
     Auto,
-    /// What every processor of this architecture has.
-    Portable,
-    /// Four lanes, on x86-64.
-    Sse2,
-    /// Eight lanes, on x86-64.
-    Avx,
-    /// Sixteen lanes, on x86-64.
-    Avx512,
-    /// Four lanes, on AArch64.
-    Neon,
-    /// Integers, as on cores without an FPU.
-    SoftFloat,
+    /// These.
+    Only(kernel::Isa),
+}
+
+/// `auto` and every instruction set.
+static VARIANTS: [Isa; 1 + kernel::Isa::ALL.len()] = {
+    let mut variants = [Isa::Auto; 1 + kernel::Isa::ALL.len()];
+    let mut i = 0;
+    while i < kernel::Isa::ALL.len() {
+        variants[i + 1] = Isa::Only(kernel::Isa::ALL[i]);
+        i += 1;
+    }
+    variants
+};
+
+impl ValueEnum for Isa {
+    fn value_variants<'a>() -> &'a [Self] {
+        &VARIANTS
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Isa::Auto => PossibleValue::new("auto")
+                .help("The fastest on this processor, which need not be the widest: it is tried"),
+            // One that the processor lacks is an error of its own, and no part of the help.
+            Isa::Only(isa) => {
+                PossibleValue::new(isa.name()).help(isa.summary().trim_end_matches('.')).hide(!isa.is_available())
+            }
+        })
+    }
 }
 
 impl Isa {
@@ -31,19 +50,12 @@ impl Isa {
     /// # Errors
     /// Wrong use where this processor lacks it.
     pub fn kernel(self) -> Result<kernel::Isa> {
-        let isa = match self {
-            Isa::Auto => fastest(),
-            Isa::Portable => kernel::Isa::Portable,
-            Isa::Sse2 => kernel::Isa::Sse2,
-            Isa::Avx => kernel::Isa::Avx,
-            Isa::Avx512 => kernel::Isa::Avx512,
-            Isa::Neon => kernel::Isa::Neon,
-            Isa::SoftFloat => kernel::Isa::SoftFloat,
-        };
-        if isa.is_available() {
-            Ok(isa)
-        } else {
-            Err(Failure::usage(format!("--isa {isa:?}: this processor does not have it, use --isa auto")))
+        match self {
+            Isa::Auto => Ok(fastest()),
+            Isa::Only(isa) if isa.is_available() => Ok(isa),
+            Isa::Only(isa) => {
+                Err(Failure::usage(format!("--isa {}: this processor does not have it, use --isa auto", isa.name())))
+            }
         }
     }
 }
@@ -52,9 +64,13 @@ impl Isa {
 fn fastest() -> kernel::Isa {
     static FASTEST: OnceLock<kernel::Isa> = OnceLock::new();
     *FASTEST.get_or_init(|| {
-        let (avx, avx512) = (kernel::Isa::Avx, kernel::Isa::Avx512);
-        let time = |isa: kernel::Isa| isa.tiled(POINTS as u32, Product(isa));
-        if avx512.is_available() && time(avx) < time(avx512) { avx } else { kernel::Isa::detect() }
+        let found = kernel::Isa::ALL.into_iter().filter(|isa| isa.is_detected() && isa.is_available());
+        let found: Vec<_> = found.collect();
+        match found[..] {
+            [] | [_] => kernel::Isa::detect(),
+            // Of equals the widest.
+            _ => found.into_iter().rev().min_by_key(|isa| isa.tiled(POINTS as u32, Product(*isa))).unwrap_or_default(),
+        }
     })
 }
 

@@ -5,7 +5,7 @@ use crate::{Aligned, Failure, Model, OUT_OF_RANGE, Placed, Result, Threads};
 use rayon::prelude::*;
 use shatterscope::Error;
 use shatterscope::exec::{self, Buffers, Executor, Mode, Options, Outputs};
-use shatterscope::kernel::Isa;
+use shatterscope::kernel::{Isa, Tiled};
 use shatterscope::math::Math;
 use shatterscope::plan::Want;
 use shatterscope::train::{MeanLoss, Settings, clip_by_norm, clip_by_value, correct_count, cross_entropy};
@@ -126,18 +126,7 @@ pub trait Machine: Send {
 /// What the core refuses.
 pub fn machine(layers: &[Layer], frozen: &[[bool; 2]], batch: u32, isa: Isa, seed: u64) -> Result<Box<dyn Machine>> {
     let make = Make { layers, frozen, batch, isa, seed };
-    // Each costs seconds to compile: none for instructions that the processor cannot have, and one for all that are left.
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 if batch > 16 => make.with::<12, 32>(),
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => make.with::<12, 16>(),
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx => make.with::<5, 16>(),
-        #[cfg(target_arch = "aarch64")]
-        Isa::Neon => make.with::<4, 16>(),
-        _ => make.with::<2, 16>(),
-    }
+    isa.tiled(batch, make)
 }
 
 struct Make<'a> {
@@ -148,7 +137,9 @@ struct Make<'a> {
     seed: u64,
 }
 
-impl Make<'_> {
+impl Tiled for Make<'_> {
+    type Output = Result<Box<dyn Machine>>;
+
     fn with<const R: usize, const T: usize>(self) -> Result<Box<dyn Machine>> {
         // What the core refuses is said now.
         Placed::of_layers(self.layers, Want::Output)?;

@@ -1,7 +1,7 @@
 //! Inference on the desktop's threads.
 use crate::{Aligned, Failure, OUT_OF_RANGE, Placed, Result, Threads};
 use shatterscope::exec::{Buffers, Executor, Mode, Options};
-use shatterscope::kernel::Isa;
+use shatterscope::kernel::{Isa, Tiled};
 
 /// The outputs of a graph with one input, `[point][unit]`, computed in batches of `batch` points.
 ///
@@ -44,19 +44,14 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     fn run(&self) -> Result<Vec<f32>> {
-        // As for trainings: one register tile for each instruction set, since each takes seconds to compile.
-        match self.isa {
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => self.with::<12, 16>(),
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx => self.with::<5, 16>(),
-            #[cfg(target_arch = "aarch64")]
-            Isa::Neon => self.with::<4, 16>(),
-            _ => self.with::<2, 16>(),
-        }
+        self.isa.tiled(self.batch, self)
     }
+}
 
-    fn with<const R: usize, const T: usize>(&self) -> Result<Vec<f32>> {
+impl Tiled for &Pass<'_> {
+    type Output = Result<Vec<f32>>;
+
+    fn with<const R: usize, const T: usize>(self) -> Result<Vec<f32>> {
         let graph = self.placed.graph()?;
         let plan = self.placed.plan()?;
         let too_large = || Failure::usage("the values of a batch cannot be counted: give a smaller --batch");

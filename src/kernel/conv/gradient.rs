@@ -108,7 +108,8 @@ pub fn conv_weight_gradient<const T: usize>(
     // Small cores have no code, nor room on their stacks, for more lanes.
     if lanes(T as u64) == 4 {
         operands.groups::<4>(first, grad_weight);
-    } else if isa == Isa::Avx512 {
+    } else if 2 * isa.lanes() == 32 {
+        // Two registers beside each other.
         operands.groups::<32>(first, grad_weight);
     } else {
         operands.groups::<16>(first, grad_weight);

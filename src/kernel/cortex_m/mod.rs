@@ -13,18 +13,70 @@ mod strips;
 mod vector;
 mod weight_gradient;
 
+use super::set::{InstructionSet, Presence, Tile, tile};
 use super::{Matrix, portable};
-pub use descend::descend;
-pub use finite::all_finite;
-pub use rectify::{relu_backward, relu_forward};
-pub use weight_gradient::weight_gradient;
 
-/// FPSCR: rounding mode (bits 22, 23), flush to zero (24), default NaN (25).
-pub fn control_bits() -> u32 {
-    let fpscr: u32;
-    // SAFETY: reads one register, touches neither memory nor flags.
-    unsafe { core::arch::asm!("vmrs {}, fpscr", out(reg) fpscr, options(nomem, nostack, preserves_flags)) };
-    fpscr & 0x03c0_0000
+/// What every core of these targets has.
+#[derive(Clone, Copy)]
+pub(super) struct Vfp;
+
+impl InstructionSet for Vfp {
+    const PRESENCE: Presence = Presence::Always;
+    const TILE: Tile = tile(4, 4);
+
+    fn found() -> Option<Self> {
+        Some(Self)
+    }
+
+    /// FPSCR: rounding mode (bits 22, 23), flush to zero (24), default NaN (25).
+    #[inline(always)]
+    fn control_bits() -> u32 {
+        let fpscr: u32;
+        // SAFETY: reads one register, touches neither memory nor flags.
+        unsafe { core::arch::asm!("vmrs {}, fpscr", out(reg) fpscr, options(nomem, nostack, preserves_flags)) };
+        fpscr & 0x03c0_0000
+    }
+
+    #[inline(always)]
+    fn chain<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]], y: &mut [[f32; T]]) -> bool {
+        chain::<R, T>(panel, x, y);
+        true
+    }
+
+    #[inline(always)]
+    fn chain_matrix<const R: usize, const T: usize>(w: Matrix, x: &[[f32; T]], y: &mut [[f32; T]]) -> bool {
+        chain_matrix::<R, T>(w, x, y);
+        true
+    }
+
+    #[inline(always)]
+    fn weight_gradient(shape: (usize, usize, usize), x: &[f32], grad_output: &[f32], grad_weight: &mut [f32]) -> bool {
+        weight_gradient::weight_gradient(shape, x, grad_output, grad_weight);
+        true
+    }
+
+    #[inline(always)]
+    fn descend(shape: (usize, usize), rate: f32, x: &[f32], grad_output: &[f32], weight: &mut [f32]) -> bool {
+        descend::descend(shape, rate, x, grad_output, weight);
+        true
+    }
+
+    #[inline(always)]
+    fn relu_forward(x: &mut [f32], tape: &mut [u8]) -> bool {
+        rectify::relu_forward(x, tape);
+        true
+    }
+
+    #[inline(always)]
+    fn relu_backward(g: &mut [f32], tape: &[u8]) -> bool {
+        rectify::relu_backward(g, tape);
+        true
+    }
+
+    #[inline(always)]
+    fn all_finite(values: &[f32]) -> Option<bool> {
+        Some(finite::all_finite(values))
+    }
 }
 
 /// How a kernel goes through a matrix: at least one row and one column, steps in bytes.
@@ -54,7 +106,7 @@ macro_rules! multiply_add {
 use multiply_add;
 
 /// See [`super::chain`].
-pub fn chain<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]], y: &mut [[f32; T]]) {
+fn chain<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]], y: &mut [[f32; T]]) {
     if R == 1 && (T == 1 || T == 4) {
         return chain_matrix::<R, T>(Matrix { data: panel, stride: x.len(), transposed: false }, x, y);
     }
@@ -81,7 +133,7 @@ pub fn chain<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]], y: &
 }
 
 /// See [`super::chain_matrix`]. R makes no difference; a matrix that is too short changes nothing.
-pub fn chain_matrix<const R: usize, const T: usize>(w: Matrix, x: &[[f32; T]], y: &mut [[f32; T]]) {
+fn chain_matrix<const R: usize, const T: usize>(w: Matrix, x: &[[f32; T]], y: &mut [[f32; T]]) {
     let (fours, ones): (Option<Kernel>, Kernel) = match (T, w.transposed) {
         (4, false) => (Some(points::four_rows), points::one_by_four),
         (4, true) => (Some(points::four_by_four), points::one_by_four),

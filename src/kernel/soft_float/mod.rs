@@ -19,10 +19,46 @@ mod terms;
 #[cfg(thumb)]
 mod thumb;
 
+use super::portable::Portable;
+use super::set::{InstructionSet, Presence, Tile, tile};
 use super::{Matrix, portable as ordinary};
 use range::Range;
 use sum::Sum;
 use terms::Terms;
+
+/// What every processor has, too: a matter of speed alone.
+#[derive(Clone, Copy)]
+pub(super) struct SoftFloat;
+
+impl InstructionSet for SoftFloat {
+    const PRESENCE: Presence = if cfg!(soft_float) { Presence::Always } else { Presence::OnRequest };
+    /// Two rows or two points do not fit the registers. Where there is an FPU, nothing is compiled for these chains alone.
+    const TILE: Tile = if cfg!(soft_float) { tile(1, 1) } else { Portable::TILE };
+    const WEIGHT_GRADIENT: Tile = Portable::WEIGHT_GRADIENT;
+    const INTEGERS: bool = true;
+
+    fn found() -> Option<Self> {
+        Some(Self)
+    }
+
+    #[inline(always)]
+    fn chain<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]], y: &mut [[f32; T]]) -> bool {
+        chain::<R, T>(panel, x, y);
+        true
+    }
+
+    #[inline(always)]
+    fn chain_matrix<const R: usize, const T: usize>(w: Matrix, x: &[[f32; T]], y: &mut [[f32; T]]) -> bool {
+        chain_matrix::<T>(w, x, y);
+        true
+    }
+
+    #[inline(always)]
+    fn weight_gradient(shape: (usize, usize, usize), x: &[f32], grad_output: &[f32], grad_weight: &mut [f32]) -> bool {
+        weight_gradient(shape, x, grad_output, grad_weight);
+        true
+    }
+}
 
 /// Chains of fewer terms are not worth taking a sum apart.
 const SHORT: usize = 2;
@@ -57,7 +93,7 @@ fn advance<const T: usize>(sum: &mut Sum, terms: &mut Terms<T>, range: Range) {
 
 /// See [`super::chain`].
 #[inline(never)]
-pub(super) fn chain<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]], y: &mut [[f32; T]]) {
+fn chain<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]], y: &mut [[f32; T]]) {
     if x.len() < SHORT {
         return ordinary::chain::<R, T>(panel, x, y);
     }
@@ -76,7 +112,7 @@ pub(super) fn chain<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]
 
 /// See [`super::chain_matrix`].
 #[inline(never)]
-pub(super) fn chain_matrix<const T: usize>(w: Matrix, x: &[[f32; T]], y: &mut [[f32; T]]) {
+fn chain_matrix<const T: usize>(w: Matrix, x: &[[f32; T]], y: &mut [[f32; T]]) {
     if x.len() < SHORT {
         return ordinary::chain_matrix::<1, T>(w, x, y);
     }
@@ -104,7 +140,7 @@ fn row<const T: usize>(w: &[f32], step: usize, x: &[[f32; T]], y: &mut [f32; T],
 
 /// See [`super::weight_gradient`].
 #[inline(never)]
-pub(super) fn weight_gradient(
+fn weight_gradient(
     (fan_out, fan_in, points): (usize, usize, usize),
     x: &[f32],
     grad_output: &[f32],

@@ -1,6 +1,9 @@
 //! Eight lanes.
-use super::prefetch;
+use super::avx2::{self, Avx2};
+use super::{Sse2, prefetch};
 use crate::kernel::lanes::Job;
+use crate::kernel::set::{InstructionSet, Presence, Tile, tile};
+use crate::kernel::words::WordJob;
 use core::arch::x86_64::{
     __m256, _CMP_GT_OQ, _CMP_NEQ_UQ, _mm256_add_ps, _mm256_and_ps, _mm256_castps_si256, _mm256_castsi256_ps,
     _mm256_cmp_ps, _mm256_cvtepi32_ps, _mm256_div_ps, _mm256_loadu_ps, _mm256_movemask_ps, _mm256_mul_ps, _mm256_or_ps,
@@ -14,10 +17,31 @@ pub(in crate::kernel) struct Avx(());
 
 cpufeatures::new!(features, "avx");
 
-impl Avx {
-    /// The proof, where it holds.
-    pub fn found() -> Option<Self> {
+impl InstructionSet for Avx {
+    const PRESENCE: Presence = Presence::Detected;
+    const TILE: Tile = tile(5, 16);
+    const NARROW: Tile = tile(5, 8);
+    const LANES: usize = 8;
+    const NEST_REGISTERS: usize = 12;
+    const WORDS: bool = true;
+
+    #[inline(always)]
+    fn found() -> Option<Self> {
         features::get().then_some(Self(()))
+    }
+
+    #[inline(always)]
+    fn run<J: Job>(self, job: J) -> J::Output {
+        run(self, job)
+    }
+
+    /// AVX has no words of its own: with AVX2, or four at a time.
+    #[inline(always)]
+    fn run_words<J: WordJob>(self, job: J) {
+        match Avx2::found() {
+            Some(words) => avx2::run(words, job),
+            None => Sse2.run_words(job),
+        }
     }
 }
 
@@ -37,7 +61,7 @@ crate::kernel::lanes::lanes!(
 );
 
 /// Does a job with these instructions.
-pub(in crate::kernel) fn run<J: Job>(lanes: Avx, job: J) -> J::Output {
+fn run<J: Job>(lanes: Avx, job: J) -> J::Output {
     #[target_feature(enable = "avx")]
     fn inner<J: Job>(lanes: Avx, job: J) -> J::Output {
         job.on(lanes)

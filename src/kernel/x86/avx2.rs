@@ -8,19 +8,20 @@ use core::arch::x86_64::{
 
 /// The proof that this processor has AVX2.
 #[derive(Clone, Copy)]
-pub(in crate::kernel) struct Avx2(());
+pub(super) struct Avx2(());
 
 cpufeatures::new!(features, "avx2");
 
 impl Avx2 {
     /// The proof, where it holds.
+    #[inline(always)]
     pub fn found() -> Option<Self> {
         features::get().then_some(Self(()))
     }
 }
 
 /// Does a job with these instructions.
-pub(in crate::kernel) fn run<J: WordJob>(words: Avx2, job: J) {
+pub(super) fn run<J: WordJob>(words: Avx2, job: J) {
     #[target_feature(enable = "avx2")]
     fn inner<J: WordJob>(words: Avx2, job: J) {
         job.on(words);

@@ -1,6 +1,7 @@
 //! Sixteen lanes.
 use super::prefetch;
 use crate::kernel::lanes::Job;
+use crate::kernel::set::{InstructionSet, Presence, Tile, tile};
 use crate::kernel::words::WordJob;
 use core::arch::x86_64::{
     __m512, __m512i, _CMP_GT_OQ, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_cmp_ps_mask,
@@ -16,10 +17,28 @@ pub(in crate::kernel) struct Avx512(());
 
 cpufeatures::new!(features, "avx512f", "avx512bw", "avx512dq", "avx512vl");
 
-impl Avx512 {
-    /// The proof, where it holds.
-    pub fn found() -> Option<Self> {
+impl InstructionSet for Avx512 {
+    const PRESENCE: Presence = Presence::Detected;
+    const TILE: Tile = tile(12, 32);
+    const NARROW: Tile = tile(12, 16);
+    const WEIGHT_GRADIENT: Tile = tile(8, 32);
+    const LANES: usize = 16;
+    const NEST_REGISTERS: usize = 24;
+    const WORDS: bool = true;
+
+    #[inline(always)]
+    fn found() -> Option<Self> {
         features::get().then_some(Self(()))
+    }
+
+    #[inline(always)]
+    fn run<J: Job>(self, job: J) -> J::Output {
+        run(self, job)
+    }
+
+    #[inline(always)]
+    fn run_words<J: WordJob>(self, job: J) {
+        run_words(self, job);
     }
 }
 
@@ -39,7 +58,7 @@ crate::kernel::lanes::lanes!(
 );
 
 /// Does a job with these instructions.
-pub(in crate::kernel) fn run<J: Job>(lanes: Avx512, job: J) -> J::Output {
+fn run<J: Job>(lanes: Avx512, job: J) -> J::Output {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     fn inner<J: Job>(lanes: Avx512, job: J) -> J::Output {
         job.on(lanes)
@@ -114,7 +133,7 @@ super::words::words!(
 );
 
 /// Does a job on words with these instructions.
-pub(in crate::kernel) fn run_words<J: WordJob>(words: Avx512, job: J) {
+fn run_words<J: WordJob>(words: Avx512, job: J) {
     // Without avx512dq: where the compiler may, it multiplies 64 bits by 64, which takes three times as long on some.
     #[target_feature(enable = "avx512f")]
     fn inner<J: WordJob>(words: Avx512, job: J) {

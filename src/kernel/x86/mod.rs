@@ -7,13 +7,12 @@ mod avx512;
 mod sse2;
 mod words;
 
-pub(super) use avx::{Avx, run as run_avx};
-pub(super) use avx2::{Avx2, run as run_avx2};
-pub(super) use avx512::{Avx512, run as run_avx512, run_words};
+pub(super) use avx::Avx;
+pub(super) use avx512::Avx512;
 pub(super) use sse2::Sse2;
 
 /// MXCSR: denormals are zero (bit 6), rounding mode (13, 14), flush to zero (15).
-pub fn control_bits() -> u32 {
+fn control_bits() -> u32 {
     let mut mxcsr = 0u32;
     // SAFETY: stores one register to a local of its size.
     unsafe { core::arch::asm!("stmxcsr [{}]", in(reg) &raw mut mxcsr, options(nostack, preserves_flags)) };

@@ -1,5 +1,8 @@
 //! Four lanes: what every x86-64 has.
 use super::prefetch;
+use crate::kernel::lanes::Job;
+use crate::kernel::set::{InstructionSet, Presence, Tile, tile};
+use crate::kernel::words::WordJob;
 use core::arch::x86_64::{
     __m128, __m128i, _mm_add_epi32, _mm_add_ps, _mm_and_ps, _mm_and_si128, _mm_castsi128_ps, _mm_cmpeq_epi32,
     _mm_cmpgt_ps, _mm_cvtepi32_ps, _mm_div_ps, _mm_loadu_ps, _mm_loadu_si128, _mm_movemask_ps, _mm_mul_epu32,
@@ -11,6 +14,34 @@ use core::arch::x86_64::{
 /// The proof that this is x86-64.
 #[derive(Clone, Copy)]
 pub(in crate::kernel) struct Sse2;
+
+impl InstructionSet for Sse2 {
+    const PRESENCE: Presence = Presence::Always;
+    const TILE: Tile = tile(2, 16);
+    const LANES: usize = 4;
+    const NEST_REGISTERS: usize = 12;
+    const WORDS: bool = true;
+
+    #[inline(always)]
+    fn found() -> Option<Self> {
+        Some(Self)
+    }
+
+    #[inline(always)]
+    fn run<J: Job>(self, job: J) -> J::Output {
+        job.on(self)
+    }
+
+    #[inline(always)]
+    fn run_words<J: WordJob>(self, job: J) {
+        job.on(self);
+    }
+
+    #[inline(always)]
+    fn control_bits() -> u32 {
+        super::control_bits()
+    }
+}
 
 crate::kernel::lanes::lanes!(
     Sse2,

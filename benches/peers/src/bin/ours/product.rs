@@ -1,6 +1,6 @@
 //! The dense product by every instruction set that this processor has: from tiles to tiles, as the executor runs it, and from
 //! rows to rows, as a matrix library is called.
-use shatterscope::kernel::{Isa, Matrix, chain, chain_matrix, naive, panel_index};
+use shatterscope::kernel::{Isa, Matrix, Tiled, chain, chain_matrix, naive, panel_index};
 use shatterscope::random::{Normal, Purpose, Stream};
 use shatterscope_peers::{Contestant, Entry, POINTS, WIDTH, write};
 use std::collections::HashMap;
@@ -68,6 +68,24 @@ fn to_rows<const T: usize>(tiles: &[[f32; T]], rows: &mut [f32]) {
     }
 }
 
+/// A product with the register tile of an instruction set, and the tile's name.
+struct Make<'a> {
+    isa: Isa,
+    weights: Weights,
+    w: &'a [f32],
+    x: &'a [f32],
+}
+
+impl Tiled for Make<'_> {
+    type Output = (String, Box<dyn Contestant>);
+    const NARROW: bool = false;
+
+    fn with<const R: usize, const T: usize>(self) -> Self::Output {
+        let Self { isa, weights, w, x } = self;
+        (format!("{R}x{T}"), Box::new(Product::<R, T>::new(isa, weights, w, x)))
+    }
+}
+
 impl<const R: usize, const T: usize> Contestant for Product<R, T> {
     fn run(&mut self) {
         let Self { isa, weights, matrix, rows, panel, store: [x, y], result } = self;
@@ -112,21 +130,12 @@ pub fn entries(data: &Path, references: &mut HashMap<String, Vec<f32>>) -> io::R
     naive::dense(&w, &[], WIDTH, POINTS, &x, &mut y);
     references.insert("dense".into(), y);
     let mut entries = Vec::new();
-    for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available() && *isa != Isa::SoftFloat) {
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available() && !isa.uses_integers()) {
         for (weights, how) in
             [(Weights::Packed, "packed"), (Weights::Standing, "in place"), (Weights::Rows, "from rows")]
         {
-            let mut add = |tile: &str, contestant: Box<dyn Contestant>| {
-                let name = format!("ours {isa:?} {tile}, {how}");
-                entries.push(Entry { task: "dense".into(), name, contestant });
-            };
-            // The register tiles that the engine takes.
-            match isa {
-                Isa::Neon => add("4x16", Box::new(Product::<4, 16>::new(isa, weights, &w, &x))),
-                Isa::Avx => add("5x16", Box::new(Product::<5, 16>::new(isa, weights, &w, &x))),
-                Isa::Avx512 => add("12x32", Box::new(Product::<12, 32>::new(isa, weights, &w, &x))),
-                _ => add("2x16", Box::new(Product::<2, 16>::new(isa, weights, &w, &x))),
-            }
+            let (tile, contestant) = isa.tiled(POINTS as u32, Make { isa, weights, w: &w, x: &x });
+            entries.push(Entry { task: "dense".into(), name: format!("ours {isa:?} {tile}, {how}"), contestant });
         }
     }
     Ok(entries)
