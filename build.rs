@@ -4,7 +4,7 @@ use std::env;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rustc-check-cfg=cfg(registers, values(none(), \"x86\", \"neon\", \"cortex_m\"))");
+    println!("cargo:rustc-check-cfg=cfg(registers, values(none(), \"x86\", \"neon\", \"wasm\", \"cortex_m\"))");
     println!("cargo:rustc-check-cfg=cfg(lanes)");
     println!("cargo:rustc-check-cfg=cfg(thumb, values(none(), \"v6m\", \"v7m\"))");
     println!("cargo:rustc-check-cfg=cfg(soft_float)");
@@ -25,6 +25,8 @@ fn main() {
         "x86_64" if has("sse2") => "x86",
         // The lanes are loaded and compared in the order of a little-endian core.
         "aarch64" if has("neon") && order == "little" => "neon",
+        // WebAssembly has no detection at run time: a module with these instructions is another build.
+        "wasm32" if has("simd128") => "wasm",
         "arm" if v7m && target.ends_with("hf") => "cortex_m",
         _ => "",
     };

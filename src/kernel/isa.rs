@@ -90,6 +90,8 @@ table! { $
     Portable "portable" in portable if all();
     /// Kernels of their own for the FPU of Cortex-M.
     Vfp "vfp" in cortex_m if registers = "cortex_m";
+    /// Four lanes, in WebAssembly built with `simd128`.
+    Simd128 "simd128" in wasm if registers = "wasm";
     /// Four lanes, on AArch64.
     Neon "neon" in neon if registers = "neon";
     /// Four lanes, on x86-64.

@@ -31,6 +31,8 @@ mod set;
 mod soft_float;
 mod tile;
 mod units;
+#[cfg(registers = "wasm")]
+mod wasm;
 mod weight_gradient;
 mod words;
 #[cfg(registers = "x86")]

@@ -5,6 +5,7 @@
 
 use core::panic::PanicInfo;
 use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write};
+use shatterscope::kernel::{Isa, Tile};
 use shatterscope_firmware::device::{Board, Device, NoClock, NoDelay, NoFlash, NoPin, NoStack, Status};
 use shatterscope_firmware::{End, serve};
 use static_cell::ConstStaticCell;
@@ -12,6 +13,9 @@ use static_cell::ConstStaticCell;
 const ARENA_BYTES: usize = 8 << 20;
 
 static ARENA: ConstStaticCell<[f32; ARENA_BYTES / 4]> = ConstStaticCell::new([0.0; ARENA_BYTES / 4]);
+
+/// Of the instructions that the module is built with.
+const TILE: Tile = Isa::BASE.tile();
 
 const BOARD: Board = Board { name: "wasm", core: "WebAssembly", fpu: true, clock: 0, flash: 0, ram: 0 };
 
@@ -61,7 +65,7 @@ impl ReadReady for Embedder {
 pub extern "C" fn run() -> i32 {
     let status = Status { lamp: NoPin, timing: NoPin, delay: NoDelay };
     let mut device = Device { board: BOARD, bytes: Embedder, clock: NoClock, stack: NoStack, status, flash: NoFlash };
-    match serve::<2, 16, _, _, _, _, _, _, _>(&mut device, ARENA.take()) {
+    match serve::<{ TILE.rows }, { TILE.points }, _, _, _, _, _, _, _>(&mut device, ARENA.take()) {
         End::Closed => 0,
         End::Transport => 1,
     }

@@ -23,6 +23,7 @@ mod tools;
 mod training;
 mod tree;
 mod usage;
+mod wasm;
 mod wrong;
 
 use clap::{Parser, Subcommand};
@@ -60,6 +61,8 @@ enum Task {
     },
     /// The firmware on processors that no board has, under QEMU's emulation of one process
     Machines,
+    /// WebAssembly with SIMD128 and without: goldens, kernels, the suite
+    Wasm,
     /// Searches for inputs of the wire, of specs and of files that break a promise
     Fuzz {
         /// Inputs for each target
@@ -141,6 +144,10 @@ fn run(task: &Task, tree: &Tree, report: &mut Report) {
             machines::builds(tree, report, &tools);
             machines::steps(tree, report, &tools);
         }
+        Task::Wasm => {
+            let tools = tools::provide(report);
+            wasm::steps(tree, report, &tools);
+        }
         Task::Fuzz { runs, keep } => fuzz::steps(tree, report, *runs, *keep),
         Task::Panics => {
             let tools = tools::provide(report);
@@ -173,6 +180,7 @@ fn steps_of(lane: Lane, tree: &Tree, report: &mut Report, tools: &Tools) {
             rust::targets(tree, report, tools);
             machines::builds(tree, report, tools);
             machines::steps(tree, report, tools);
+            wasm::steps(tree, report, tools);
         }
         Lane::Devices => {
             // First what needs no program of this machine: the other lane builds those, and cargo locks their folder meanwhile.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::process::Command;
 use std::time::Duration;
 
-const WASM: &str = "wasm32-unknown-unknown";
+pub const WASM: &str = "wasm32-unknown-unknown";
 
 /// The longest that one comparison may take; in the long tier, where a Cortex-M0 multiplies for a quarter of an hour.
 pub const LIMIT: Duration = Duration::from_secs(900);

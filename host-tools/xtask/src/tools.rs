@@ -42,6 +42,11 @@ impl Tools {
         self.program(|program| program.starts_with("qemu-") && !program.starts_with("qemu-system-"))
     }
 
+    /// What runs WebAssembly.
+    pub fn node(&self) -> Result<(), String> {
+        self.program(|program| program == "node")
+    }
+
     /// One emulator.
     pub fn emulator(&self, name: &str) -> Result<(), String> {
         self.program(|program| program == name)
@@ -111,7 +116,7 @@ pub fn found() -> Result<Tools> {
 
 /// What the core is checked for, and what it is run on under QEMU's emulation of one process.
 fn all_targets() -> impl Iterator<Item = &'static str> {
-    TARGETS.into_iter().chain(crate::machines::targets())
+    TARGETS.into_iter().chain(crate::machines::targets()).chain([crate::wasm::WASI])
 }
 
 /// Whether a target is installed.
