@@ -3,6 +3,7 @@ mod boards;
 mod counts;
 mod peers;
 mod runs;
+mod wasm;
 
 use crate::step::Report;
 use crate::tools::{self, Tools};
@@ -19,7 +20,10 @@ pub struct Bench {
     /// Training on this machine: convolutions and whole steps, ourselves and PyTorch (5 GB from PyPI), taking turns
     #[arg(long)]
     training: bool,
-    /// Turns of each contestant, of --peers and --training
+    /// WebAssembly under node: kernels and gradients, with SIMD128 and without, taking turns
+    #[arg(long)]
+    wasm: bool,
+    /// Turns of each contestant, of --peers, --training and --wasm
     #[arg(long, default_value_t = 20)]
     rounds: u32,
     /// Instructions of every kernel under valgrind, against benches/counts.toml
@@ -61,6 +65,9 @@ pub fn steps(tree: &Tree, report: &mut Report, bench: &Bench) {
     }
     if bench.training {
         report.step("training", || peers::training(tree, &out("benches"), bench.rounds));
+    }
+    if bench.wasm {
+        report.step("WebAssembly", || wasm::measure(tree, bench.rounds));
     }
     if bench.scaling {
         report.step("scaling", || peers::scaling(tree, &out("out/bench")));

@@ -1,5 +1,5 @@
 //! `bench --peers` and `bench --training`: every contestant of `benches/peers/` on one machine, in turns.
-mod machine;
+pub mod machine;
 mod table;
 mod worker;
 

@@ -38,7 +38,8 @@ fn locked(lock: &str, name: &str) -> String {
     lock.lines().zip(lock.lines().skip(1)).filter_map(version).collect::<Vec<_>>().join(", ")
 }
 
-fn processor() -> String {
+/// Its name, and how many cores.
+pub fn processor() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |name: &str| {
         let line = text.lines().find(|line| line.split(':').next().is_some_and(|key| key.trim() == name));
