@@ -2,7 +2,7 @@
 use shatterscope::probe::{brown_noise, white_noise};
 use shatterscope::random::Normal;
 use shatterscope_host::engine::{Engine, Isa, Run};
-use shatterscope_host::figure::{Setting, figure3, figure4, textbook, theorems};
+use shatterscope_host::figure::{FigureContext, figure3, figure4, textbook, theorems};
 use shatterscope_host::plot::Body;
 use shatterscope_host::spec::{Acf, Family, Norm, Overrides};
 use shatterscope_host::statistics::{Statistics, autocorrelation_of, mean_and_deviation};
@@ -85,7 +85,7 @@ fn the_paper_s_claims_hold_at_lag_5() {
 #[ignore = "long: three hundred networks of 50 layers"]
 fn neurons_are_active_for_half_of_the_points() {
     let engine = Engine::new(None, Isa::Auto, true).unwrap();
-    let figure = figure3(&Setting::new(&engine, 1, 1)).unwrap();
+    let figure = figure3(&FigureContext::new(&engine, 1, 1)).unwrap();
     assert_eq!(figure.panels.len(), 3);
     for panel in figure.panels {
         let Body::Curves { curves } = panel.body else { panic!("{}: no curves", panel.title) };
@@ -105,7 +105,7 @@ fn neurons_are_active_for_half_of_the_points() {
 #[ignore = "long: three hundred networks of 50 layers"]
 fn neurons_of_deep_networks_are_used_as_the_paper_says() {
     let engine = Engine::new(None, Isa::Auto, true).unwrap();
-    let figure = figure4(&Setting::new(&engine, 1, 1)).unwrap();
+    let figure = figure4(&FigureContext::new(&engine, 1, 1)).unwrap();
     let bars: Vec<_> = figure.panels[3..]
         .iter()
         .map(|panel| match &panel.body {
@@ -147,8 +147,8 @@ fn noise_has_its_autocorrelation() {
 #[ignore = "long: 300 networks, and their wide limits"]
 fn the_textbook_has_its_answer() {
     let engine = Engine::new(None, Isa::Auto, true).unwrap();
-    let setting = Setting::new(&engine, 1, 20);
-    let figure = textbook(&setting).unwrap();
+    let context = FigureContext::new(&engine, 1, 20);
+    let figure = textbook(&context).unwrap();
     assert_eq!((figure.panels.len(), figure.ran.len()), (20, 15));
     // (ensemble, exact) at lag 1.
     let at = |network: &str, depth: &str| -> (f64, f64, f64) {
@@ -176,8 +176,8 @@ fn the_textbook_has_its_answer() {
 #[ignore = "long: masks, and networks of 100 layers"]
 fn theorems_are_drawn_as_they_hold() {
     let engine = Engine::new(None, Isa::Auto, true).unwrap();
-    let setting = Setting::new(&engine, 1, 20);
-    let figure = theorems(&setting).unwrap();
+    let context = FigureContext::new(&engine, 1, 20);
+    let figure = theorems(&context).unwrap();
     let curves = |title: &str| match &figure.panels.iter().find(|panel| panel.title == title).unwrap().body {
         Body::Curves { curves } => curves.clone(),
         _ => panic!("{title} has curves"),

@@ -4,7 +4,7 @@ use shatterscope::kernel;
 use shatterscope_host::cli::{self, Cli};
 use shatterscope_host::data::{self, Dataset, Examples};
 use shatterscope_host::engine::{Engine, Isa};
-use shatterscope_host::figure::{Material, Scale, Setting, fashion, figure5, figure6};
+use shatterscope_host::figure::{DataInputs, FigureContext, Scale, fashion, figure5, figure6};
 use shatterscope_host::plot::{Body, Curve, Figure, write_figure};
 use shatterscope_host::train::{Activation, Checkpoint, Init, Kind, Net, Run, Skips, Spec};
 use std::path::Path;
@@ -19,10 +19,14 @@ fn digits(train: usize, test: usize) -> Dataset {
     Dataset { train: first(&digits.train, train), test: first(&digits.test, test), ..digits }
 }
 
-fn drawn(figure: fn(&Setting, &Material) -> shatterscope_host::Result<Figure>, data: &Dataset, out: &Path) -> Figure {
+fn drawn(
+    figure: fn(&FigureContext, &DataInputs) -> shatterscope_host::Result<Figure>,
+    data: &Dataset,
+    out: &Path,
+) -> Figure {
     let engine = Engine::new(None, Isa::Auto, true).unwrap();
-    let material = Material { data, scale: Scale::Smoke, out };
-    let figure = figure(&Setting::new(&engine, 1, 1), &material).unwrap();
+    let data_inputs = DataInputs { data, scale: Scale::Smoke, out };
+    let figure = figure(&FigureContext::new(&engine, 1, 1), &data_inputs).unwrap();
     write_figure(&figure, out).unwrap();
     figure
 }
@@ -83,8 +87,8 @@ fn another_experiment_in_the_folder_is_named() {
     let isa = Isa::Auto.kernel().unwrap();
     Run::new(Spec { batch: 8, ..spec(Kind::Dense) }, &small, isa, None).unwrap().checkpoint().write(&at).unwrap();
     let engine = Engine::new(None, Isa::Auto, true).unwrap();
-    let material = Material { data: &small, scale: Scale::Smoke, out: folder.path() };
-    let error = figure6(&Setting::new(&engine, 1, 1), &material).unwrap_err();
+    let data_inputs = DataInputs { data: &small, scale: Scale::Smoke, out: folder.path() };
+    let error = figure6(&FigureContext::new(&engine, 1, 1), &data_inputs).unwrap_err();
     assert!(error.message.contains("begun with other options"), "{error}");
 }
 
@@ -339,7 +343,7 @@ fn what_lacks_its_data_says_so_in_one_line() {
     for (words, name) in [
         ("train -q --epochs 1 --batch 4 --out", "metrics.csv"),
         ("train -q --epochs 1 --batch 4 --steps 1 --record", "start.safetensors"),
-        ("figures fashion -q --scale smoke --out", "figure-fashion.csv"),
+        ("figures fashion -q --scale smoke --out", "fashion.csv"),
     ] {
         let out = TempDir::new_in(&folder).unwrap();
         std::fs::hard_link(&images, out.path().join(name)).unwrap();

@@ -3,7 +3,7 @@ use super::given::RUNS;
 use super::{Common, Computing, Devices, Given, Network, Sampling};
 use crate::device::Target;
 use crate::engine::Engine;
-use crate::figure::Scale;
+use crate::figure::{FIGURES, FigureEntry, Scale};
 use crate::spec::{Acf, Shown, Spec};
 use crate::tensors::Bundle;
 use crate::theory::Draws;
@@ -203,16 +203,15 @@ impl Figures {
     pub(super) fn run(&self, given: &Given, common: &Common) -> Result<()> {
         const DRAWN: [&str; 7] = ["out", "data", "scale", "open", "seed", "runs", "target"];
         given.refuse_if(self.list, &DRAWN, "with --list", "leave that out")?;
-        let named = |names: &[&str]| self.which.iter().any(|which| which == "all" || names.contains(&which.as_str()));
-        let second = self.which.is_empty() || named(&["2"]);
-        given.refuse_if(!second, &["runs"], "on these figures", "draw figure 2")?;
-        let learning = named(&["5", "6", "fashion"]);
-        given.refuse_if(
-            !learning,
-            &["data", "scale"],
-            "on these figures, which take no data",
-            "draw 5, 6, fashion or all",
-        )?;
+        let asked = |has: fn(&FigureEntry) -> bool| FIGURES.iter().any(|f| has(f) && f.is_asked(&self.which));
+        let names = |has: fn(&FigureEntry) -> bool| {
+            FIGURES.iter().filter(|f| has(f)).map(|f| f.name).collect::<Vec<_>>().join(", ")
+        };
+        let must = format!("draw figure {}", names(|f| f.averages));
+        given.refuse_if(!asked(|f| f.averages), &["runs"], "on these figures", &must)?;
+        let must = format!("draw {} or all", names(|f| f.needs().is_some()));
+        let learning = asked(|f| f.needs().is_some());
+        given.refuse_if(!learning, &["data", "scale"], "on these figures, which take no data", &must)?;
         let target = self.target.as_deref().map(Target::parse).transpose()?;
         self.devices.settings()?;
         given.check_devices(&[target.unwrap_or(Target::Host)], &RUNS)?;

@@ -4,10 +4,7 @@ use crate::cli::{Common, Figures};
 use crate::data::{self, Dataset};
 use crate::device::{Target, open as open_place};
 use crate::engine::Engine;
-use crate::figure::{
-    FIGURES, Listed, Material, Needs, Setting, fashion, figure1, figure2, figure3, figure4, figure5, figure6,
-    statistics_mode, textbook, theorems, width,
-};
+use crate::figure::{DataInputs, FIGURES, FigureContext, FigureEntry, Needs};
 use crate::files::{claim, refuse_inputs};
 use crate::plot::{write_figure, write_index};
 use crate::{Failure, Result};
@@ -39,27 +36,14 @@ pub fn run(figures: &Figures, engine: &Engine, common: &Common) -> Result<()> {
         None => None,
         Some(target) => Some((target, RefCell::new(open_place(target, &figures.devices.settings()?, engine)?))),
     };
-    let setting = Setting { device, ..Setting::new(engine, figures.seed, figures.runs) };
+    let context = FigureContext { device, ..FigureContext::new(engine, figures.seed, figures.runs) };
     let start = Instant::now();
     let (mut drawn, mut files) = (Vec::new(), Vec::new());
-    for listed in names {
-        let material = |needs| {
-            let data = set(&sets, needs).ok_or_else(|| Failure::usage(missing(listed, needs, figures)))?;
-            Ok::<_, Failure>(Material { data, scale: figures.scale, out: &figures.out })
-        };
-        let figure = match listed.name {
-            "1" => figure1(&setting)?,
-            "2" => figure2(&setting)?,
-            "3" => figure3(&setting)?,
-            "4" => figure4(&setting)?,
-            "5" => figure5(&setting, &material(Needs::Cifar)?)?,
-            "6" => figure6(&setting, &material(Needs::Cifar)?)?,
-            "fashion" => fashion(&setting, &material(Needs::Idx)?)?,
-            "theorems" => theorems(&setting)?,
-            "textbook" => textbook(&setting)?,
-            "statistics-mode" => statistics_mode(&setting)?,
-            _ => width(&setting)?,
-        };
+    for entry in names {
+        let figure = entry.drawn(&context, |needs| {
+            let data = set(&sets, needs).ok_or_else(|| Failure::usage(missing(entry, needs, figures)))?;
+            Ok(DataInputs { data, scale: figures.scale, out: &figures.out })
+        })?;
         files.extend(write_figure(&figure, &figures.out)?);
         drawn.push(figure);
     }
@@ -88,8 +72,8 @@ pub fn run(figures: &Figures, engine: &Engine, common: &Common) -> Result<()> {
 }
 
 /// The files of these figures, which are tried before the first is drawn.
-fn files_of(names: &[&Listed]) -> Vec<String> {
-    let of = |listed: &&Listed| ["svg", "png", "csv", "json"].map(|kind| format!("figure-{}.{kind}", listed.name));
+fn files_of(names: &[&FigureEntry]) -> Vec<String> {
+    let of = |entry: &&FigureEntry| ["svg", "png", "csv", "json"].map(|kind| format!("{}.{kind}", entry.stem));
     names.iter().flat_map(of).chain(["index.html".to_owned()]).collect()
 }
 
@@ -103,36 +87,32 @@ fn list(common: &Common) -> Result<()> {
 }
 
 /// The names asked for, each once, in the order of the list; with a device, of those that can come from one.
-fn chosen(which: &[String], on_device: bool) -> Result<Vec<&'static Listed>> {
+fn chosen(which: &[String], on_device: bool) -> Result<Vec<&'static FigureEntry>> {
     if let Some(unknown) = which.iter().find(|w| *w != "all" && FIGURES.iter().all(|f| f.name != **w)) {
         return Err(Failure::usage(format!("no figure {unknown}: `shatterscope figures --list` has them")));
     }
-    let here = |f: &&Listed| on_device && !f.on_device;
+    let here = |f: &&FigureEntry| on_device && !f.on_device;
     if let Some(figure) = FIGURES.iter().filter(here).find(|f| which.iter().any(|w| w == f.name)) {
         let name = figure.name;
         return Err(Failure::usage(format!(
             "figure {name} takes more than gradients from a device: leave out --target"
         )));
     }
-    let all = which.iter().any(|w| w == "all");
-    let wanted = |f: &&Listed| {
-        if which.is_empty() { f.by_default } else { all || which.iter().any(|w| w == f.name) }
-    };
-    Ok(FIGURES.iter().filter(wanted).filter(|f| !here(f)).collect())
+    Ok(FIGURES.iter().filter(|f| f.is_asked(which) && !here(f)).collect())
 }
 
 /// The figures that can be drawn, and which of `all` cannot, with the reason; of those asked for by name, none may lack its data.
-type Available = (Vec<&'static Listed>, Vec<(String, String)>);
+type Available = (Vec<&'static FigureEntry>, Vec<(String, String)>);
 
-fn available(names: Vec<&'static Listed>, figures: &Figures, sets: &[Dataset]) -> Result<Available> {
+fn available(names: Vec<&'static FigureEntry>, figures: &Figures, sets: &[Dataset]) -> Result<Available> {
     let (mut there, mut left_out) = (Vec::new(), Vec::new());
-    for listed in names {
-        match listed.needs.filter(|&needs| set(sets, needs).is_none()) {
-            None => there.push(listed),
-            Some(needs) if figures.which.iter().any(|which| which == listed.name) => {
-                return Err(Failure::usage(missing(listed, needs, figures)));
+    for entry in names {
+        match entry.needs().filter(|&needs| set(sets, needs).is_none()) {
+            None => there.push(entry),
+            Some(needs) if figures.which.iter().any(|which| which == entry.name) => {
+                return Err(Failure::usage(missing(entry, needs, figures)));
             }
-            Some(needs) => left_out.push((format!("figure {}", listed.name), missing(listed, needs, figures))),
+            Some(needs) => left_out.push((format!("figure {}", entry.name), missing(entry, needs, figures))),
         }
     }
     Ok((there, left_out))
@@ -147,8 +127,8 @@ fn set(sets: &[Dataset], needs: Needs) -> Option<&Dataset> {
     sets.iter().find(|set| set.image.channels == channels)
 }
 
-fn missing(listed: &Listed, needs: Needs, figures: &Figures) -> String {
-    let name = listed.name;
+fn missing(entry: &FigureEntry, needs: Needs, figures: &Figures) -> String {
+    let name = entry.name;
     let (what, first) = match needs {
         Needs::Cifar => ("CIFAR-10 in its binary version", "data_batch_1.bin"),
         Needs::Idx => ("Fashion-MNIST, or other grey images, as IDX files", "train-images-idx3-ubyte"),
@@ -178,12 +158,27 @@ fn open(page: &Path) -> Result<()> {
 mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
+    use crate::figure::Draw;
     use clap::Parser;
 
     fn asked(line: &str) -> Figures {
         match Cli::parse_from(line.split_whitespace()).command {
             Command::Figures(figures) => figures,
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn no_two_entries_have_a_name_a_stem_or_a_function_in_common() {
+        let same = |a: &FigureEntry, b: &FigureEntry| match (a.draw, b.draw) {
+            (Draw::Networks(a), Draw::Networks(b)) => std::ptr::fn_addr_eq(a, b),
+            (Draw::Data(_, a), Draw::Data(_, b)) => std::ptr::fn_addr_eq(a, b),
+            _ => false,
+        };
+        for (i, a) in FIGURES.iter().enumerate() {
+            for b in &FIGURES[..i] {
+                assert!(a.name != b.name && a.stem != b.stem && !same(a, b), "{}, {}", a.name, b.name);
+            }
         }
     }
 

@@ -1,5 +1,5 @@
-use super::learning::{Job, Learnt, Material, Scale, data_provenance, learn, part, sheet};
-use super::{Setting, choice, provenance};
+use super::learning::{DataInputs, Job, Scale, TrainedNetwork, data_provenance, learn, part, sheet};
+use super::{FigureContext, choice, provenance};
 use crate::Result;
 use crate::plot::{Body, Curve, Figure, Panel, Table};
 use crate::train::{Activation, Init, Kind, Net, Skips, Spec};
@@ -34,9 +34,9 @@ fn size(scale: Scale) -> Size {
 ///
 /// # Errors
 /// Checkpoints of other options or data, files that cannot be written; networks that diverge are part of the answer.
-pub fn fashion(setting: &Setting, material: &Material) -> Result<Figure> {
-    let size = size(material.scale);
-    let data = part(material.data, size.train, size.test);
+pub fn fashion(context: &FigureContext, data_inputs: &DataInputs) -> Result<Figure> {
+    let size = size(data_inputs.scale);
+    let data = part(data_inputs.data, size.train, size.test);
     let mut jobs = Vec::new();
     for (label, folder, activation, init, width) in NETS {
         for rate in RATES {
@@ -53,19 +53,19 @@ pub fn fashion(setting: &Setting, material: &Material) -> Result<Figure> {
                     beta: 1.0,
                     dropout: 0.0,
                 };
-                let folder = format!("{folder}-{rate:e}-seed{}-run{run}", setting.seed);
-                let spec = Spec { seed: setting.seed, run, ..Spec::adam(net, size.batch, size.epochs, rate) };
+                let folder = format!("{folder}-{rate:e}-seed{}-run{run}", context.seed);
+                let spec = Spec { seed: context.seed, run, ..Spec::adam(net, size.batch, size.epochs, rate) };
                 jobs.push(Job { label: label.to_owned(), folder, spec });
             }
         }
     }
-    let learnt = learn(setting, material, &data, "fashion", jobs)?;
-    let mut provenance = provenance(setting);
-    provenance.extend(data_provenance(&data, material.scale));
+    let trained = learn(context, data_inputs, &data, "fashion", jobs)?;
+    let mut provenance = provenance(context);
+    provenance.extend(data_provenance(&data, data_inputs.scale));
     let mut panels = Vec::new();
     for (label, ..) in NETS {
         for rate in RATES {
-            let these = learnt.iter().filter(|one| one.label == label && one.spec.rate == rate);
+            let these = trained.iter().filter(|one| one.label == label && one.spec.rate == rate);
             panels.push(Panel {
                 title: format!("{label}, {rate:e}"),
                 x_label: "steps".into(),
@@ -75,7 +75,7 @@ pub fn fashion(setting: &Setting, material: &Material) -> Result<Figure> {
             });
         }
     }
-    let note = match material.scale {
+    let note = match data_inputs.scale {
         Scale::Smoke => {
             format!(
                 "Scale smoke: networks of {} layers and a few steps on a few images, to see that all of it runs. These numbers say \
@@ -93,7 +93,12 @@ pub fn fashion(setting: &Setting, material: &Material) -> Result<Figure> {
     };
     Ok(Figure {
         name: "fashion".into(),
-        title: format!("{} dense layers without skips on {}, scale {}", size.depth, data.name, material.scale.name()),
+        title: format!(
+            "{} dense layers without skips on {}, scale {}",
+            size.depth,
+            data.name,
+            data_inputs.scale.name()
+        ),
         caption: format!(
             "Share of the test part whose class is found, against steps of {} images, at five learning rates of Adam, {} \
              run{} each, every one drawn. Above, CReLU networks of width 64 that begin linear; below, plain ReLU \
@@ -119,14 +124,14 @@ pub fn fashion(setting: &Setting, material: &Material) -> Result<Figure> {
         columns: RATES.len(),
         panels,
         provenance,
-        ran: setting.ran.take(),
-        sheets: vec![sheet(&learnt)],
-        tables: vec![table(&learnt)],
+        ran: context.ran.take(),
+        sheets: vec![sheet(&trained)],
+        tables: vec![table(&trained)],
     })
 }
 
 /// From before the first step on.
-fn curve(one: &Learnt) -> Curve {
+fn curve(one: &TrainedNetwork) -> Curve {
     let label = match one.diverged {
         Some(_) => format!("run {} (diverged)", one.spec.run),
         None => format!("run {}", one.spec.run),
@@ -142,8 +147,8 @@ fn curve(one: &Learnt) -> Curve {
     }
 }
 
-fn table(learnt: &[Learnt]) -> Table {
-    let row = |one: &Learnt| {
+fn table(trained: &[TrainedNetwork]) -> Table {
+    let row = |one: &TrainedNetwork| {
         let best = one.epochs.iter().map(|epoch| epoch.test_accuracy).fold(one.before, f64::max);
         let end = match (&one.diverged, one.accuracy()) {
             (Some(why), _) => format!("diverged: {why}"),
@@ -160,5 +165,5 @@ fn table(learnt: &[Learnt]) -> Table {
         ]
     };
     let head = ["Network", "Parameters", "Rate", "Seed/run", "Best test accuracy", "At the end"];
-    Table { title: "Every run".into(), head: head.map(String::from).into(), rows: learnt.iter().map(row).collect() }
+    Table { title: "Every run".into(), head: head.map(String::from).into(), rows: trained.iter().map(row).collect() }
 }

@@ -1,4 +1,4 @@
-use super::{Setting, choice, common_choices, decimal, provenance};
+use super::{FigureContext, choice, common_choices, decimal, provenance};
 use crate::plot::{Body, Figure, Panel};
 use crate::preset::find;
 use crate::{Failure, Result};
@@ -14,14 +14,14 @@ const POINTS: usize = 256;
 ///
 /// # Errors
 /// A run that meets NaN or infinity, a constant gradient.
-pub fn figure1(setting: &Setting) -> Result<Figure> {
-    let mut provenance = provenance(setting);
+pub fn figure1(context: &FigureContext) -> Result<Figure> {
+    let mut provenance = provenance(context);
     let mut columns: Vec<(&str, &str, Vec<f32>, String)> = Vec::new();
     for (preset, title) in
         [("fig1a", "(a) 1-layer feedforward"), ("fig1b", "(b) 24-layer feedforward"), ("fig1c", "(c) 50-layer resnet")]
     {
         let overrides = find(preset).map(|preset| preset.overrides).unwrap_or_default();
-        let (_, runs) = setting.run(overrides, 1, "figure 1")?;
+        let (_, runs) = context.run(overrides, 1, "figure 1")?;
         for run in runs {
             columns.push((title, "df/dx", run.gradient, run.digest.to_string()));
         }
@@ -29,7 +29,7 @@ pub fn figure1(setting: &Setting) -> Result<Figure> {
     type Noise = fn(u64, u32, Normal, &mut [f32]);
     for (noise, title) in [(brown_noise as Noise, "(d) Brown noise"), (white_noise as Noise, "(e) White noise")] {
         let mut series = vec![0.0; POINTS];
-        noise(setting.seed, 0, Normal::IrwinHall, &mut series);
+        noise(context.seed, 0, Normal::IrwinHall, &mut series);
         let digest = Digest::of(&series).to_string();
         columns.push((title, "noise", series, digest));
     }
@@ -81,7 +81,7 @@ pub fn figure1(setting: &Setting) -> Result<Figure> {
         columns: 5,
         panels: above,
         provenance,
-        ran: setting.ran.take(),
+        ran: context.ran.take(),
         sheets: Vec::new(),
         tables: Vec::new(),
     })

@@ -1,4 +1,4 @@
-use super::{Setting, choice, common_choices, provenance};
+use super::{FigureContext, choice, common_choices, provenance};
 use crate::Result;
 use crate::plot::{Body, Curve, Figure, Panel};
 use crate::spec::{Acf, Family, Norm, Overrides};
@@ -14,7 +14,7 @@ const POINTS: usize = 256;
 ///
 /// # Errors
 /// A run that meets NaN or infinity.
-pub fn figure2(setting: &Setting) -> Result<Figure> {
+pub fn figure2(context: &FigureContext) -> Result<Figure> {
     let feedforward = |norm| Overrides { norm: Some(norm), ..Overrides::default() };
     let resnet = |beta| Overrides {
         family: Some(Family::Resnet),
@@ -22,21 +22,21 @@ pub fn figure2(setting: &Setting) -> Result<Figure> {
         beta: Some(beta),
         ..Overrides::default()
     };
-    let mut provenance = provenance(setting);
-    provenance.push(("runs".into(), setting.runs.to_string()));
+    let mut provenance = provenance(context);
+    provenance.push(("runs".into(), context.runs.to_string()));
     let mut panels = Vec::new();
     for (title, overrides) in [
         ("(a) Feedforward, mean-centred", feedforward(Norm::Centre)),
         ("(b) Resnet, beta = 1.0", resnet(1.0)),
         ("(c) Resnet, beta = 0.1", resnet(0.1)),
     ] {
-        panels.push(family(setting, title, overrides)?);
+        panels.push(family(context, title, overrides)?);
     }
-    panels.push(panel("(d) Noise", noise(setting)?));
+    panels.push(panel("(d) Noise", noise(context)?));
     for (title, overrides) in
         [("(e) Feedforward, plain", feedforward(Norm::None)), ("(f) Feedforward, batch norm", feedforward(Norm::Batch))]
     {
-        panels.push(family(setting, title, overrides)?);
+        panels.push(family(context, title, overrides)?);
     }
     let mut choices = common_choices();
     choices.push(choice(
@@ -57,23 +57,23 @@ pub fn figure2(setting: &Setting) -> Result<Figure> {
              over {} runs; the bands are one standard error. Depths 2, 4, 10, 24 and 50, dark to light.\n\n\
              The 50-layer feedforward network is indistinguishable from white noise; resnets of 50 layers keep \
              structure, and with beta = 0.1 they still look like brown noise.",
-            setting.runs
+            context.runs
         ),
         choices,
         columns: 4,
         panels,
         provenance,
-        ran: setting.ran.take(),
+        ran: context.ran.take(),
         sheets: Vec::new(),
         tables: Vec::new(),
     })
 }
 
-fn family(setting: &Setting, title: &str, overrides: Overrides) -> Result<Panel> {
+fn family(context: &FigureContext, title: &str, overrides: Overrides) -> Result<Panel> {
     let mut curves = Vec::new();
     for depth in DEPTHS {
         let overrides = Overrides { depth: Some(depth), ..overrides.clone() };
-        let (_, runs) = setting.run(overrides, setting.runs, &format!("figure 2 {title}, depth {depth}"))?;
+        let (_, runs) = context.run(overrides, context.runs, &format!("figure 2 {title}, depth {depth}"))?;
         let statistics = Statistics::of(&runs, Acf::MeanRemoved, LAGS)?;
         let label = format!("{depth} layers");
         let count = runs.len() - statistics.constant_runs;
@@ -82,15 +82,15 @@ fn family(setting: &Setting, title: &str, overrides: Overrides) -> Result<Panel>
     Ok(panel(title, curves))
 }
 
-fn noise(setting: &Setting) -> Result<Vec<Curve>> {
+fn noise(context: &FigureContext) -> Result<Vec<Curve>> {
     type Noise = fn(u64, u32, Normal, &mut [f32]);
     let kinds = [(white_noise as Noise, "white noise"), (brown_noise as Noise, "brown noise")];
     let mut curves = Vec::new();
     for (noise, label) in kinds {
         let mut runs = Vec::new();
-        for run in 0..setting.runs {
+        for run in 0..context.runs {
             let mut series = vec![0.0; POINTS];
-            noise(setting.seed, run, Normal::IrwinHall, &mut series);
+            noise(context.seed, run, Normal::IrwinHall, &mut series);
             runs.push(autocorrelation_of(&series, Acf::MeanRemoved, LAGS)?);
         }
         let (mean, deviation) = mean_and_deviation(&runs);

@@ -1,5 +1,5 @@
 use super::networks::{DEPTH, NETWORKS, WIDTH, over_networks, three};
-use super::{Setting, choice, provenance};
+use super::{FigureContext, choice, provenance};
 use crate::plot::{Body, Curve, Figure, Panel};
 use crate::progress::Progress;
 use crate::spec::Spec;
@@ -10,12 +10,12 @@ use crate::{Failure, Result};
 ///
 /// # Errors
 /// A run that meets NaN or infinity.
-pub fn figure3(setting: &Setting) -> Result<Figure> {
-    let mut provenance = provenance(setting);
+pub fn figure3(context: &FigureContext) -> Result<Figure> {
+    let mut provenance = provenance(context);
     provenance.push(("networks".into(), NETWORKS.to_string()));
     let mut panels = Vec::new();
-    for (title, spec) in three(setting)? {
-        panels.push(panel(setting, title, &spec)?);
+    for (title, spec) in three(context)? {
+        panels.push(panel(context, title, &spec)?);
     }
     Ok(Figure {
         name: "figure-3".into(),
@@ -45,19 +45,19 @@ pub fn figure3(setting: &Setting) -> Result<Figure> {
         columns: 3,
         panels,
         provenance,
-        ran: setting.ran.take(),
+        ran: context.ran.take(),
         sheets: Vec::new(),
         tables: Vec::new(),
     })
 }
 
-fn panel(setting: &Setting, title: &str, spec: &Spec) -> Result<Panel> {
+fn panel(context: &FigureContext, title: &str, spec: &Spec) -> Result<Panel> {
     let mean = |shares: Vec<f64>| shares.iter().sum::<f64>() / shares.len() as f64;
-    let shares = over_networks(setting, &format!("figure 3 {title}"), spec, |rasters| {
+    let shares = over_networks(context, &format!("figure 3 {title}"), spec, |rasters| {
         rasters.iter().map(|raster| [mean(raster.activation()), mean(raster.coactivation())]).collect::<Vec<_>>()
     })?;
     let limit =
-        predict_coactivation(spec, Draws::BESIDE_RUNS, &Progress::new("figure 3, wide limit", 0, setting.engine.quiet))
+        predict_coactivation(spec, Draws::BESIDE_RUNS, &Progress::new("figure 3, wide limit", 0, context.engine.quiet))
             .map_err(|why| Failure::failed(format!("figure 3: {why}")))?;
     let curves = vec![
         measured("active", &shares, 0),

@@ -1,5 +1,5 @@
 use super::networks::{NETWORKS, WIDTH, over_networks, three};
-use super::{Setting, choice, provenance};
+use super::{FigureContext, choice, provenance};
 use crate::Result;
 use crate::plot::{Body, Figure, Panel};
 use crate::spec::Spec;
@@ -13,13 +13,13 @@ const BINS: usize = 20;
 ///
 /// # Errors
 /// A run that meets NaN or infinity.
-pub fn figure4(setting: &Setting) -> Result<Figure> {
-    let mut provenance = provenance(setting);
+pub fn figure4(context: &FigureContext) -> Result<Figure> {
+    let mut provenance = provenance(context);
     provenance.push(("networks of the histograms".into(), NETWORKS.to_string()));
     let mut rows: [Vec<Panel>; 3] = Default::default();
-    for (title, spec) in three(setting)? {
+    for (title, spec) in three(context)? {
         let what = format!("figure 4 {title}");
-        let layers = over_networks(setting, &what, &spec, |rasters| rasters[LAYER - 1].clone())?;
+        let layers = over_networks(context, &what, &spec, |rasters| rasters[LAYER - 1].clone())?;
         let activation: Vec<f64> = layers.iter().flat_map(Raster::activation).collect();
         let lengths: Vec<f64> =
             layers.iter().flat_map(Raster::run_lengths).map(|length| (length as f64).log2()).collect();
@@ -52,7 +52,7 @@ pub fn figure4(setting: &Setting) -> Result<Figure> {
         columns: 3,
         panels: rows.into_iter().flatten().collect(),
         provenance,
-        ran: setting.ran.take(),
+        ran: context.ran.take(),
         sheets: Vec::new(),
         tables: Vec::new(),
     })

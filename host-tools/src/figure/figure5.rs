@@ -1,6 +1,6 @@
 use super::clusters::{by_group, k_means, products};
-use super::learning::{Material, Scale, data_provenance};
-use super::{Setting, choice, provenance};
+use super::learning::{DataInputs, Scale, data_provenance};
+use super::{FigureContext, choice, provenance};
 use crate::data::{Inputs, Loader};
 use crate::plot::{Body, Curve, Figure, Panel, Ran, Sheet};
 use crate::progress::Progress;
@@ -47,28 +47,28 @@ struct Measured {
 ///
 /// # Errors
 /// NaN or infinity, with the network; gradients that are zero.
-pub fn figure5(setting: &Setting, material: &Material) -> Result<Figure> {
-    let size = size(material.scale);
-    let data = material.data;
+pub fn figure5(context: &FigureContext, data_inputs: &DataInputs) -> Result<Figure> {
+    let size = size(data_inputs.scale);
+    let data = data_inputs.data;
     let examples = size.examples.min(data.train.len() as u32);
     let units = data.image.units().unwrap_or(0);
     let gaussian = gaussian_rank(examples as usize, units as usize)
         .ok_or_else(|| Failure::failed("figure 5: no images, no gradients"))?;
     let work: u32 = size.depths.iter().sum();
     let progress =
-        Progress::new("figure 5", u64::from(work * size.minibatches) * NETS.len() as u64, setting.engine.quiet);
+        Progress::new("figure 5", u64::from(work * size.minibatches) * NETS.len() as u64, context.engine.quiet);
     let mut measured = Vec::new();
     for (label, skips) in NETS {
         for &depth in size.depths {
-            let (isa, seed) = (setting.engine.isa, setting.seed);
-            let one = || measure((isa, seed), material, &size, (label, skips, depth), gaussian, &progress);
-            let (one, ran) = setting.engine.install(one)??;
+            let (isa, seed) = (context.engine.isa, context.seed);
+            let one = || measure((isa, seed), data_inputs, &size, (label, skips, depth), gaussian, &progress);
+            let (one, ran) = context.engine.install(one)??;
             measured.push(one);
-            setting.ran.borrow_mut().push(ran);
+            context.ran.borrow_mut().push(ran);
         }
     }
     let first = measured.first().ok_or_else(|| Failure::failed("figure 5: no network"))?;
-    let order = by_group(&k_means(&first.first, GROUPS, setting.seed));
+    let order = by_group(&k_means(&first.first, GROUPS, context.seed));
     let ends = [size.depths[0], size.depths[size.depths.len() - 1]];
     let mut panels = Vec::new();
     for (label, _) in NETS {
@@ -85,18 +85,18 @@ pub fn figure5(setting: &Setting, material: &Material) -> Result<Figure> {
         y_range: None,
         body: Body::Curves { curves },
     });
-    let mut provenance = provenance(setting);
-    provenance.extend(data_provenance(data, material.scale));
+    let mut provenance = provenance(context);
+    provenance.extend(data_provenance(data, data_inputs.scale));
     provenance.push(("effective rank of Gaussian matrices".into(), format!("{gaussian:.3}, {examples} x {units}")));
     Ok(Figure {
         name: "figure-5".into(),
-        title: format!("Figure 5: gradients of convnets at initialisation, scale {}", material.scale.name()),
-        caption: caption(&size, examples, units, material.scale),
+        title: format!("Figure 5: gradients of convnets at initialisation, scale {}", data_inputs.scale.name()),
+        caption: caption(&size, examples, units, data_inputs.scale),
         choices: choices(&size),
         columns: 5,
         panels,
         provenance,
-        ran: setting.ran.take(),
+        ran: context.ran.take(),
         sheets: vec![sheet(&measured)],
         tables: Vec::new(),
     })
@@ -121,13 +121,13 @@ fn spec(depth: u32, width: u32, skips: Skips, seed: u64, run: u32, batch: u32) -
 
 fn measure(
     (isa, seed): (Isa, u64),
-    material: &Material,
+    data_inputs: &DataInputs,
     size: &Size,
     (label, skips, depth): (&'static str, Skips, u32),
     gaussian: f64,
     progress: &Progress,
 ) -> Result<(Measured, Ran)> {
-    let data = material.data;
+    let data = data_inputs.data;
     let examples = size.examples.min(data.train.len() as u32);
     let inputs = Inputs::of(data, crate::data::Scaling::Standard);
     let loader = Loader::train(data, &inputs)?;

@@ -1,5 +1,5 @@
-use super::learning::{Job, Learnt, Material, Scale, data_provenance, learn, part, sheet};
-use super::{Setting, choice, provenance};
+use super::learning::{DataInputs, Job, Scale, TrainedNetwork, data_provenance, learn, part, sheet};
+use super::{FigureContext, choice, provenance};
 use crate::Result;
 use crate::plot::{Body, Choice, Curve, Figure, Panel, Table};
 use crate::train::{Activation, Init, Kind, Net, Schedule, Skips, Spec};
@@ -43,28 +43,28 @@ fn size(scale: Scale) -> Size {
 ///
 /// # Errors
 /// Checkpoints of other options or data, files that cannot be written; networks that diverge are part of the answer.
-pub fn figure6(setting: &Setting, material: &Material) -> Result<Figure> {
-    let size = size(material.scale);
+pub fn figure6(context: &FigureContext, data_inputs: &DataInputs) -> Result<Figure> {
+    let size = size(data_inputs.scale);
     let data = match size.examples {
-        Some((train, test)) => Cow::Owned(part(material.data, train, test)),
-        None => Cow::Borrowed(material.data),
+        Some((train, test)) => Cow::Owned(part(data_inputs.data, train, test)),
+        None => Cow::Borrowed(data_inputs.data),
     };
     let mut jobs = Vec::new();
     for (label, folder, activation, init, skips) in NETS {
         for &depth in size.depths {
             jobs.extend((0..size.runs).map(|run| Job {
                 label: label.to_owned(),
-                folder: format!("{folder}-{depth}-seed{}-run{run}", setting.seed),
-                spec: spec(net(activation, init, skips, depth), &size, setting.seed, run),
+                folder: format!("{folder}-{depth}-seed{}-run{run}", context.seed),
+                spec: spec(net(activation, init, skips, depth), &size, context.seed, run),
             }));
         }
     }
-    let learnt = learn(setting, material, &data, "figure-6", jobs)?;
-    let mut provenance = provenance(setting);
-    provenance.extend(data_provenance(&data, material.scale));
+    let trained = learn(context, data_inputs, &data, "figure-6", jobs)?;
+    let mut provenance = provenance(context);
+    provenance.extend(data_provenance(&data, data_inputs.scale));
     let chance = 1.0 / f64::from(data.classes.max(1));
-    let panel = |title: &str, y_label: &str, of: &dyn Fn(&Learnt) -> Option<f64>| {
-        let mut curves: Vec<Curve> = NETS.iter().filter_map(|net| curve(net.0, &learnt, of)).collect();
+    let panel = |title: &str, y_label: &str, of: &dyn Fn(&TrainedNetwork) -> Option<f64>| {
+        let mut curves: Vec<Curve> = NETS.iter().filter_map(|net| curve(net.0, &trained, of)).collect();
         let ends = [size.depths[0], size.depths[size.depths.len() - 1]].map(f64::from);
         curves.push(Curve { label: "chance".into(), x: ends.to_vec(), y: vec![chance; 2], spread: None, dashed: true });
         Panel {
@@ -75,23 +75,23 @@ pub fn figure6(setting: &Setting, material: &Material) -> Result<Figure> {
             body: Body::Curves { curves },
         }
     };
-    let alive = |one: &Learnt, of: fn(&crate::train::Epoch) -> f64| {
+    let alive = |one: &TrainedNetwork, of: fn(&crate::train::Epoch) -> f64| {
         one.diverged.is_none().then(|| one.epochs.last().map(of)).flatten()
     };
     Ok(Figure {
         name: "figure-6".into(),
-        title: format!("Figure 6: accuracy against depth, scale {}", material.scale.name()),
-        caption: caption(material.scale, &size, &learnt),
+        title: format!("Figure 6: accuracy against depth, scale {}", data_inputs.scale.name()),
+        caption: caption(data_inputs.scale, &size, &trained),
         choices: choices(&size),
         columns: 2,
         panels: vec![
-            panel("(a) Test accuracy", "share of right answers", &Learnt::accuracy),
+            panel("(a) Test accuracy", "share of right answers", &TrainedNetwork::accuracy),
             panel("(b) Training accuracy, last epoch", "share of right answers", &|one| alive(one, |e| e.accuracy)),
         ],
         provenance,
-        ran: setting.ran.take(),
-        sheets: vec![sheet(&learnt)],
-        tables: vec![table(&learnt)],
+        ran: context.ran.take(),
+        sheets: vec![sheet(&trained)],
+        tables: vec![table(&trained)],
     })
 }
 
@@ -121,10 +121,10 @@ fn spec(net: Net, size: &Size, seed: u64, run: u32) -> Spec {
 }
 
 /// Means over the runs of each depth, a standard deviation around them where there are several; None where nothing can be drawn.
-fn curve(label: &str, learnt: &[Learnt], of: &dyn Fn(&Learnt) -> Option<f64>) -> Option<Curve> {
+fn curve(label: &str, trained: &[TrainedNetwork], of: &dyn Fn(&TrainedNetwork) -> Option<f64>) -> Option<Curve> {
     let (mut x, mut y, mut spread, mut lost) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for &depth in &DEPTHS {
-        let of_depth: Vec<_> = learnt.iter().filter(|one| one.label == label && one.spec.net.depth == depth).collect();
+        let of_depth: Vec<_> = trained.iter().filter(|one| one.label == label && one.spec.net.depth == depth).collect();
         if of_depth.iter().any(|one| one.diverged.is_some()) {
             lost.push(depth.to_string());
         }
@@ -141,7 +141,7 @@ fn curve(label: &str, learnt: &[Learnt], of: &dyn Fn(&Learnt) -> Option<f64>) ->
     (!y.is_empty()).then_some(Curve { label, x, y, spread: Some(spread), dashed: false })
 }
 
-fn caption(scale: Scale, size: &Size, learnt: &[Learnt]) -> String {
+fn caption(scale: Scale, size: &Size, trained: &[TrainedNetwork]) -> String {
     let how = match scale {
         Scale::Smoke => {
             "Scale smoke: a few steps on a few images, to see that all of it runs. These numbers say nothing about the networks."
@@ -151,9 +151,9 @@ fn caption(scale: Scale, size: &Size, learnt: &[Learnt]) -> String {
              tenth of CIFAR-10. It shows which networks begin to learn, not where they would end; the paper's \
              accuracies need scale full."
         }
-        Scale::Full => "Scale full: the paper's setting.",
+        Scale::Full => "Scale full: the paper's context.",
     };
-    let lost: Vec<_> = learnt
+    let lost: Vec<_> = trained
         .iter()
         .filter_map(|one| {
             let why = one.diverged.as_ref()?;
@@ -207,9 +207,9 @@ fn choices(size: &Size) -> Vec<Choice> {
     all
 }
 
-fn table(learnt: &[Learnt]) -> Table {
+fn table(trained: &[TrainedNetwork]) -> Table {
     let percent = |x: f64| format!("{:.1}%", 100.0 * x);
-    let row = |one: &Learnt| {
+    let row = |one: &TrainedNetwork| {
         let last = one.epochs.last();
         let end = match (&one.diverged, last) {
             (Some(why), _) => format!("diverged: {why}"),
@@ -227,5 +227,5 @@ fn table(learnt: &[Learnt]) -> Table {
         ]
     };
     let head = ["Network", "Layers", "Parameters", "Seed/run", "Test before", "Training, last epoch", "Test after"];
-    Table { title: "Every run".into(), head: head.map(String::from).into(), rows: learnt.iter().map(row).collect() }
+    Table { title: "Every run".into(), head: head.map(String::from).into(), rows: trained.iter().map(row).collect() }
 }

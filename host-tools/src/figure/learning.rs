@@ -1,5 +1,5 @@
 //! Networks that learn for a figure: one after another, each with a checkpoint of its own, so that a figure goes on where it stopped.
-use super::Setting;
+use super::FigureContext;
 use crate::data::Dataset;
 use crate::engine::Engine;
 use crate::files::claim;
@@ -37,7 +37,7 @@ impl Scale {
 
 /// What figures with data share.
 #[derive(Clone, Copy)]
-pub struct Material<'a> {
+pub struct DataInputs<'a> {
     /// The set.
     pub data: &'a Dataset,
     /// How much is run.
@@ -66,7 +66,7 @@ pub(super) struct Job {
 }
 
 /// One that did.
-pub(super) struct Learnt {
+pub(super) struct TrainedNetwork {
     pub(super) label: String,
     pub(super) spec: Spec,
     pub(super) parameters: usize,
@@ -77,7 +77,7 @@ pub(super) struct Learnt {
     pub(super) diverged: Option<String>,
 }
 
-impl Learnt {
+impl TrainedNetwork {
     /// Share of the test part that is right at the end; none for networks that diverged.
     pub(super) fn accuracy(&self) -> Option<f64> {
         self.diverged.is_none().then(|| self.epochs.last().map(|epoch| epoch.test_accuracy)).flatten()
@@ -89,28 +89,28 @@ const BETWEEN: Duration = Duration::from_secs(60);
 
 /// Trains one after another, or goes on with their checkpoints in `out/FIGURE-SCALE/FOLDER`.
 pub(super) fn learn(
-    setting: &Setting,
-    material: &Material,
+    context: &FigureContext,
+    data_inputs: &DataInputs,
     data: &Dataset,
     figure: &str,
     jobs: Vec<Job>,
-) -> Result<Vec<Learnt>> {
+) -> Result<Vec<TrainedNetwork>> {
     let work = |job: &Job| u64::from(job.spec.net.depth) * u64::from(job.spec.epochs);
     let steps = |spec: &Spec| data.train.len() as u64 / u64::from(spec.batch.max(1));
     let all = jobs.iter().map(|job| work(job) * steps(&job.spec)).sum();
-    let progress = Progress::new(figure, all, setting.engine.quiet);
-    let (engine, mut done) = (setting.engine, 0);
-    let mut learnt = Vec::new();
+    let progress = Progress::new(figure, all, context.engine.quiet);
+    let (engine, mut done) = (context.engine, 0);
+    let mut trained = Vec::new();
     for job in jobs {
-        let out = material.out.join(format!("{figure}-{}", material.scale.name())).join(&job.folder);
+        let out = data_inputs.out.join(format!("{figure}-{}", data_inputs.scale.name())).join(&job.folder);
         progress.say(format!("{figure}, {}", job.folder));
         done += work(&job) * steps(&job.spec);
-        learnt.push(engine.install(|| one(engine, data, job, &out, &progress))??);
+        trained.push(engine.install(|| one(engine, data, job, &out, &progress))??);
         // A network that diverged leaves steps undone.
         progress.set(done, all);
     }
-    for one in &learnt {
-        setting.ran.borrow_mut().push(Ran {
+    for one in &trained {
+        context.ran.borrow_mut().push(Ran {
             what: format!("{figure}, {}", one.label),
             network: format!("{}, rate {:e}, {} epochs", one.spec.net.describe(), one.spec.rate, one.spec.epochs),
             runs: 1,
@@ -121,10 +121,10 @@ pub(super) fn learn(
             spec: serde_json::to_value(&one.spec).unwrap_or_default(),
         });
     }
-    Ok(learnt)
+    Ok(trained)
 }
 
-fn one(engine: &Engine, data: &Dataset, job: Job, out: &Path, progress: &Progress) -> Result<Learnt> {
+fn one(engine: &Engine, data: &Dataset, job: Job, out: &Path, progress: &Progress) -> Result<TrainedNetwork> {
     let Job { label, spec, .. } = job;
     let isa = engine.isa;
     let _ours = claim(out, &FILES)?;
@@ -163,15 +163,15 @@ fn one(engine: &Engine, data: &Dataset, job: Job, out: &Path, progress: &Progres
         }
     }
     let (parameters, epochs) = (run.model().parameters.len(), run.metrics().epochs.clone());
-    Ok(Learnt { label, spec, parameters, before, epochs, diverged })
+    Ok(TrainedNetwork { label, spec, parameters, before, epochs, diverged })
 }
 
 /// Every epoch of every network as rows.
-pub(super) fn sheet(learnt: &[Learnt]) -> Sheet {
+pub(super) fn sheet(trained: &[TrainedNetwork]) -> Sheet {
     let head = "net,depth,width,parameters,rate,batch,seed,run,epoch,step,learning_rate,loss,accuracy,gradient_norm,test_loss,\
                 test_accuracy,digest,diverged";
     let mut rows = Vec::new();
-    for one in learnt {
+    for one in trained {
         let Spec { net, rate, batch, seed, run, .. } = &one.spec;
         let network = [
             one.label.clone(),
@@ -243,7 +243,7 @@ mod tests {
     fn a_network_that_diverges_is_said_to() {
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::new(None, Isa::Auto, true).unwrap();
-        let setting = Setting::new(&engine, 1, 1);
+        let context = FigureContext::new(&engine, 1, 1);
         let data = part(&data::open(None).unwrap(), 64, 16);
         assert_eq!((data.train.len(), data.test.len()), (64, 16));
         let net = Net {
@@ -263,14 +263,14 @@ mod tests {
             folder: format!("{rate:e}"),
             spec: Spec::adam(net.clone(), 16, 2, rate),
         };
-        let material = Material { data: &data, scale: Scale::Smoke, out: folder.path() };
-        let learnt = learn(&setting, &material, &data, "test", vec![job(1e30), job(1e-4)]).unwrap();
-        let why = learnt[0].diverged.as_deref().unwrap();
+        let data_inputs = DataInputs { data: &data, scale: Scale::Smoke, out: folder.path() };
+        let trained = learn(&context, &data_inputs, &data, "test", vec![job(1e30), job(1e-4)]).unwrap();
+        let why = trained[0].diverged.as_deref().unwrap();
         assert!(why.contains("step"), "{why}");
-        assert_eq!((learnt[0].accuracy(), learnt[1].epochs.len()), (None, 2));
-        assert_eq!(setting.ran.borrow()[0].digest, "diverged");
-        let rows = sheet(&learnt).rows;
-        assert!(rows.iter().all(|row| row.len() == sheet(&learnt).head.len()));
+        assert_eq!((trained[0].accuracy(), trained[1].epochs.len()), (None, 2));
+        assert_eq!(context.ran.borrow()[0].digest, "diverged");
+        let rows = sheet(&trained).rows;
+        assert!(rows.iter().all(|row| row.len() == sheet(&trained).head.len()));
         // Both before the first step, where the one ended, two epochs of the other.
         assert_eq!(rows.len(), 5);
         assert_eq!(rows[1].last().unwrap(), why);

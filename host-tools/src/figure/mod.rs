@@ -21,7 +21,7 @@ pub use figure3::figure3;
 pub use figure4::figure4;
 pub use figure5::figure5;
 pub use figure6::figure6;
-pub use learning::{Material, Scale};
+pub use learning::{DataInputs, Scale};
 pub use statistics_mode::{invariants, statistics_mode};
 pub use textbook::textbook;
 pub use theorems::theorems;
@@ -29,7 +29,7 @@ pub use width::width;
 
 use crate::device::{Outcome, Place, Target};
 use crate::engine::{Engine, Run};
-use crate::plot::{Choice, Ran};
+use crate::plot::{Choice, Figure, Ran};
 use crate::record::record_digest;
 use crate::spec::{Overrides, Spec};
 use crate::{Failure, Result};
@@ -38,17 +38,30 @@ use std::cell::RefCell;
 
 /// A figure that can be asked for.
 #[derive(Debug)]
-pub struct Listed {
+pub struct FigureEntry {
     /// As the command line takes it.
     pub name: &'static str,
+    /// What the names of its files begin with.
+    pub stem: &'static str,
     /// One line.
     pub about: &'static str,
     /// Drawn when none is named: needs no data set and fits the minute.
     pub by_default: bool,
     /// Can be drawn from networks that run on a device: needs their gradients alone.
     pub on_device: bool,
-    /// What it takes besides the program.
-    pub needs: Option<Needs>,
+    /// Averages over the runs that `--runs` counts.
+    pub averages: bool,
+    /// The function that draws it.
+    pub draw: Draw,
+}
+
+/// The function that draws a figure.
+#[derive(Clone, Copy, Debug)]
+pub enum Draw {
+    /// From networks that it runs.
+    Networks(DrawNetworks),
+    /// From networks that it runs on a data set.
+    Data(Needs, DrawData),
 }
 
 /// The data set of a figure.
@@ -60,37 +73,106 @@ pub enum Needs {
     Idx,
 }
 
-/// All figures of this version.
-pub const FIGURES: [Listed; 11] = [
-    listed("1", "gradients of one draw and their covariance, against noise", true),
-    listed("2", "autocorrelation against lag, by depth", true),
-    listed("3", "how often neurons are active, by layer, with and without batch norm", false),
-    listed("4", "which neurons are active where: rasters and histograms", false),
-    with_data("5", "convnets on CIFAR-10: covariance and effective rank of their input gradients", Needs::Cifar),
-    with_data("6", "convnets on CIFAR-10: test accuracy against depth, looks-linear, resnet and plain", Needs::Cifar),
-    with_data("fashion", "200 dense layers without skips on Fashion-MNIST or its kin, by learning rate", Needs::Idx),
-    longer("theorems", "theorems 1 to 4: measured, stated, and at infinite width"),
-    longer("textbook", "why the textbook's reproduction does not shatter, one change at a time"),
-    longer("statistics-mode", "batch statistics held constant in the derivative, or differentiated"),
-    longer("width", "distance from infinite width, and the log-normal law"),
+/// All figures of this version: the list, the checks of options, the page and the tests are made from it.
+pub const FIGURES: [FigureEntry; 11] = [
+    first("1", "figure-1", "gradients of one draw and their covariance, against noise", figure1).by_gradients(),
+    first("2", "figure-2", "autocorrelation against lag, by depth", figure2).by_gradients().averaged(),
+    first("3", "figure-3", "how often neurons are active, by layer, with and without batch norm", figure3),
+    first("4", "figure-4", "which neurons are active where: rasters and histograms", figure4),
+    with_data(
+        "5",
+        "figure-5",
+        "convnets on CIFAR-10: covariance and effective rank of their input gradients",
+        Needs::Cifar,
+        figure5,
+    ),
+    with_data(
+        "6",
+        "figure-6",
+        "convnets on CIFAR-10: test accuracy against depth, looks-linear, resnet and plain",
+        Needs::Cifar,
+        figure6,
+    ),
+    with_data(
+        "fashion",
+        "fashion",
+        "200 dense layers without skips on Fashion-MNIST or its kin, by learning rate",
+        Needs::Idx,
+        fashion,
+    ),
+    longer("theorems", "theorems 1 to 4: measured, stated, and at infinite width", theorems),
+    longer("textbook", "why the textbook's reproduction does not shatter, one change at a time", textbook),
+    longer("statistics-mode", "batch statistics held constant in the derivative, or differentiated", statistics_mode),
+    longer("width", "distance from infinite width, and the log-normal law", width),
 ];
 
-const fn listed(name: &'static str, about: &'static str, on_device: bool) -> Listed {
-    Listed { name, about, by_default: true, on_device, needs: None }
+type DrawNetworks = fn(&FigureContext) -> Result<Figure>;
+type DrawData = fn(&FigureContext, &DataInputs) -> Result<Figure>;
+
+const fn first(name: &'static str, stem: &'static str, about: &'static str, draw: DrawNetworks) -> FigureEntry {
+    let draw = Draw::Networks(draw);
+    FigureEntry { name, stem, about, by_default: true, on_device: false, averages: false, draw }
 }
 
 /// Drawn when it is named.
-const fn longer(name: &'static str, about: &'static str) -> Listed {
-    Listed { name, about, by_default: false, on_device: false, needs: None }
+const fn longer(name: &'static str, about: &'static str, draw: DrawNetworks) -> FigureEntry {
+    FigureEntry { by_default: false, ..first(name, name, about, draw) }
 }
 
 /// Drawn when it is named, or with `all` where there are data.
-const fn with_data(name: &'static str, about: &'static str, needs: Needs) -> Listed {
-    Listed { needs: Some(needs), ..longer(name, about) }
+const fn with_data(
+    name: &'static str,
+    stem: &'static str,
+    about: &'static str,
+    needs: Needs,
+    draw: DrawData,
+) -> FigureEntry {
+    let draw = Draw::Data(needs, draw);
+    FigureEntry { name, stem, about, by_default: false, on_device: false, averages: false, draw }
+}
+
+impl FigureEntry {
+    const fn by_gradients(self) -> Self {
+        Self { on_device: true, ..self }
+    }
+
+    const fn averaged(self) -> Self {
+        Self { averages: true, ..self }
+    }
+
+    /// The data set that it takes besides the program.
+    pub fn needs(&self) -> Option<Needs> {
+        match self.draw {
+            Draw::Networks(_) => None,
+            Draw::Data(needs, _) => Some(needs),
+        }
+    }
+
+    /// Whether a command line that names these figures asks for it.
+    pub fn is_asked(&self, which: &[String]) -> bool {
+        if which.is_empty() { self.by_default } else { which.iter().any(|w| w == "all" || w == self.name) }
+    }
+
+    /// The figure; `data` returns the inputs of a kind.
+    ///
+    /// # Errors
+    /// Those of the function that draws it, and of `data`.
+    pub fn drawn<'a>(
+        &self,
+        context: &FigureContext,
+        data: impl FnOnce(Needs) -> Result<DataInputs<'a>>,
+    ) -> Result<Figure> {
+        let figure = match self.draw {
+            Draw::Networks(draw) => draw(context)?,
+            Draw::Data(needs, draw) => draw(context, &data(needs)?)?,
+        };
+        // What was tried before the first figure are files of this name.
+        Ok(Figure { name: self.stem.to_owned(), ..figure })
+    }
 }
 
 /// What figures share: seed and size.
-pub struct Setting<'a> {
+pub struct FigureContext<'a> {
     /// Threads and kernel.
     pub engine: &'a Engine,
     /// Where the networks run instead of this machine, and its name.
@@ -103,7 +185,7 @@ pub struct Setting<'a> {
     pub ran: RefCell<Vec<Ran>>,
 }
 
-impl<'a> Setting<'a> {
+impl<'a> FigureContext<'a> {
     /// Networks that run on this machine.
     pub fn new(engine: &'a Engine, seed: u64, runs: u32) -> Self {
         Self { engine, device: None, seed, runs, ran: RefCell::default() }
@@ -195,16 +277,16 @@ fn common_choices() -> Vec<Choice> {
 }
 
 /// How every figure was made.
-fn provenance(setting: &Setting) -> Vec<(String, String)> {
+fn provenance(context: &FigureContext) -> Vec<(String, String)> {
     let pair = |what: &str, value: String| (what.to_owned(), value);
     let mut all = vec![
         pair("contract", shatterscope::contract::CONTRACT.into()),
         pair("generator", "philox4x32-10/irwin-hall".into()),
-        pair("seed", setting.seed.to_string()),
+        pair("seed", context.seed.to_string()),
         pair("commit", env!("SHATTERSCOPE_COMMIT").into()),
         pair("target", env!("SHATTERSCOPE_TARGET").into()),
     ];
-    if let Some((target, place)) = &setting.device {
+    if let Some((target, place)) = &context.device {
         all.push(pair("networks run on", target.to_string()));
         if let Some(device) = place.borrow().identity() {
             all.push(pair("device", format!("{}, {}", device.board, device.core)));

@@ -1,4 +1,4 @@
-use super::{Setting, non_finite};
+use super::{FigureContext, non_finite};
 use crate::Result;
 use crate::engine::Engine;
 use crate::progress::Progress;
@@ -11,11 +11,11 @@ pub(super) const WIDTH: u32 = 100;
 pub(super) const NETWORKS: u32 = 100;
 
 /// The networks whose neurons Figures 3 and 4 look at.
-pub(super) fn three(setting: &Setting) -> Result<[(&'static str, Spec); 3]> {
+pub(super) fn three(context: &FigureContext) -> Result<[(&'static str, Spec); 3]> {
     let plain = Overrides {
         depth: Some(DEPTH),
         width: Some(WIDTH),
-        seed: Some(setting.seed),
+        seed: Some(context.seed),
         runs: Some(NETWORKS),
         ..Overrides::default()
     };
@@ -30,21 +30,21 @@ pub(super) fn three(setting: &Setting) -> Result<[(&'static str, Spec); 3]> {
 
 /// What `measure` sees in the rasters, one a rectifier, of each run of a spec.
 pub(super) fn over_networks<T: Send>(
-    setting: &Setting,
+    context: &FigureContext,
     what: &str,
     spec: &Spec,
     measure: impl Fn(&[Raster]) -> T + Sync,
 ) -> Result<Vec<T>> {
     // Networks beside each other, so that each needs one thread.
-    let engine = Engine { threads: 1, quiet: true, ..setting.engine.clone() };
-    let progress = Progress::new(what, u64::from(spec.runs), setting.engine.quiet);
+    let engine = Engine { threads: 1, quiet: true, ..context.engine.clone() };
+    let progress = Progress::new(what, u64::from(spec.runs), context.engine.quiet);
     let one = |run: u32| -> Result<_> {
         let (result, rasters) = rasters(&engine, spec, run)?.map_err(|fault| non_finite(what, run, fault))?;
         progress.add(1);
         Ok((result, measure(&rasters)))
     };
-    let all = setting.engine.install(|| (0..spec.runs).into_par_iter().map(one).collect::<Result<Vec<_>>>())?;
+    let all = context.engine.install(|| (0..spec.runs).into_par_iter().map(one).collect::<Result<Vec<_>>>())?;
     let (runs, measured): (Vec<_>, _) = all?.into_iter().unzip();
-    setting.note(what, spec, &runs);
+    context.note(what, spec, &runs);
     Ok(measured)
 }

@@ -1,4 +1,4 @@
-use super::{Setting, choice, provenance};
+use super::{FigureContext, choice, provenance};
 use crate::Result;
 use crate::engine::Run;
 use crate::plot::{Body, Curve, Figure, Panel, Table};
@@ -12,8 +12,8 @@ const RUNS: u32 = 20;
 ///
 /// # Errors
 /// A run that meets NaN or infinity.
-pub fn statistics_mode(setting: &Setting) -> Result<Figure> {
-    let mut provenance = provenance(setting);
+pub fn statistics_mode(context: &FigureContext) -> Result<Figure> {
+    let mut provenance = provenance(context);
     provenance.push(("runs".into(), RUNS.to_string()));
     let feedforward = |norm, depth| Overrides { norm: Some(norm), depth: Some(depth), ..Overrides::default() };
     let resnet = |beta| Overrides { family: Some(Family::Resnet), beta: Some(beta), ..feedforward(Norm::Batch, 50) };
@@ -24,7 +24,7 @@ pub fn statistics_mode(setting: &Setting) -> Result<Figure> {
         ("Resnet 50, beta = 1", resnet(1.0)),
         ("Resnet 50, beta = 0.1", resnet(0.1)),
     ] {
-        panels.push(panel(setting, title, &overrides)?);
+        panels.push(panel(context, title, &overrides)?);
     }
     let mut rows = Vec::new();
     for (name, norm) in [("centred", Norm::Centre), ("batch norm", Norm::Batch)] {
@@ -32,7 +32,7 @@ pub fn statistics_mode(setting: &Setting) -> Result<Figure> {
             let mut row = vec![name.to_owned(), depth.to_string()];
             for mode in [Mode::Full, Mode::Detached] {
                 let overrides = Overrides { eps: Some(0.0), ..feedforward(norm, depth) };
-                let (spec, runs) = run(setting, overrides, mode, &format!("invariants, {name}, {depth} layers"))?;
+                let (spec, runs) = run(context, overrides, mode, &format!("invariants, {name}, {depth} layers"))?;
                 row.extend(invariants(&spec, &runs).map(|share| format!("{share:.1e}")));
             }
             rows.push(row);
@@ -62,7 +62,7 @@ pub fn statistics_mode(setting: &Setting) -> Result<Figure> {
         columns: 4,
         panels,
         provenance,
-        ran: setting.ran.take(),
+        ran: context.ran.take(),
         sheets: Vec::new(),
         tables: vec![Table {
             title: "What must vanish".into(),
@@ -72,14 +72,14 @@ pub fn statistics_mode(setting: &Setting) -> Result<Figure> {
     })
 }
 
-fn run(setting: &Setting, overrides: Overrides, mode: Mode, what: &str) -> Result<(Spec, Vec<Run>)> {
-    setting.run(Overrides { statistics: Some(mode), ..overrides }, RUNS, &format!("statistics-mode, {what}"))
+fn run(context: &FigureContext, overrides: Overrides, mode: Mode, what: &str) -> Result<(Spec, Vec<Run>)> {
+    context.run(Overrides { statistics: Some(mode), ..overrides }, RUNS, &format!("statistics-mode, {what}"))
 }
 
-fn panel(setting: &Setting, title: &str, overrides: &Overrides) -> Result<Panel> {
+fn panel(context: &FigureContext, title: &str, overrides: &Overrides) -> Result<Panel> {
     let mut curves = Vec::new();
     for (label, mode) in [("detached", Mode::Detached), ("full", Mode::Full)] {
-        let (_, runs) = run(setting, overrides.clone(), mode, title)?;
+        let (_, runs) = run(context, overrides.clone(), mode, title)?;
         let statistics = Statistics::of(&runs, Acf::MeanRemoved, LAGS)?;
         let root = f64::from(RUNS).sqrt();
         let y = statistics.autocorrelation.unwrap_or_default();

@@ -1,4 +1,4 @@
-use super::{Setting, choice, provenance};
+use super::{FigureContext, choice, provenance};
 use crate::engine::Run;
 use crate::plot::{Body, Curve, Figure, Panel, Table};
 use crate::progress::Progress;
@@ -19,8 +19,8 @@ const LOG_NORMAL_RUNS: u32 = 8000;
 ///
 /// # Errors
 /// A run that meets NaN or infinity.
-pub fn width(setting: &Setting) -> Result<Figure> {
-    let provenance = provenance(setting);
+pub fn width(context: &FigureContext) -> Result<Figure> {
+    let provenance = provenance(context);
     let plain = Overrides { points: Some(POINTS), ..Overrides::default() };
     let centred = Overrides { norm: Some(Norm::Centre), ..plain.clone() };
     let highway = Overrides { family: Some(Family::Highway), ..plain.clone() };
@@ -35,7 +35,7 @@ pub fn width(setting: &Setting) -> Result<Figure> {
         let (mut points, mut lag) = (Vec::new(), None);
         for (width, runs) in WIDTHS {
             let spec = Overrides { depth: Some(depth), width: Some(width), ..overrides.clone() };
-            let found = deviation(setting, spec, runs, label, lag)?;
+            let found = deviation(context, spec, runs, label, lag)?;
             lag = Some(found.lag);
             if label.starts_with("centred") {
                 shapes.push(found.clone());
@@ -55,7 +55,7 @@ pub fn width(setting: &Setting) -> Result<Figure> {
     }
     let ratios: Vec<f64> = (0..=15).map(|i| 0.05 * f64::from(i)).collect();
     deviations.push(dashed("0.3 depth / width", &ratios, |at| 0.3 * at));
-    let [spread, typical] = log_normal(setting)?;
+    let [spread, typical] = log_normal(context)?;
     Ok(Figure {
         name: "width".into(),
         title: "Finite width: when to trust the theory".into(),
@@ -86,7 +86,7 @@ pub fn width(setting: &Setting) -> Result<Figure> {
             typical,
         ],
         provenance,
-        ran: setting.ran.take(),
+        ran: context.ran.take(),
         sheets: Vec::new(),
         tables: vec![Table {
             title: "Distance from the limit".into(),
@@ -110,8 +110,14 @@ struct Deviation {
 }
 
 /// At a lag, or at the one that is the most off.
-fn deviation(setting: &Setting, overrides: Overrides, runs: u32, what: &str, lag: Option<usize>) -> Result<Deviation> {
-    let (spec, runs) = setting.run(overrides, runs, &format!("width, {what}"))?;
+fn deviation(
+    context: &FigureContext,
+    overrides: Overrides,
+    runs: u32,
+    what: &str,
+    lag: Option<usize>,
+) -> Result<Deviation> {
+    let (spec, runs) = context.run(overrides, runs, &format!("width, {what}"))?;
     let statistics = Statistics::of(&runs, Acf::MeanRemoved, 15)?;
     let exact = predict(&spec, Draws::BESIDE_RUNS, &Progress::new("width", 0, true));
     let exact = exact.ok().and_then(|prediction| prediction.correlation(15)).map(|(correlation, _)| correlation);
@@ -134,7 +140,7 @@ fn shape(networks: &[Deviation]) -> Panel {
 }
 
 /// Variance and mean of log g^2 at x = 1.
-fn log_normal(setting: &Setting) -> Result<[Panel; 2]> {
+fn log_normal(context: &FigureContext) -> Result<[Panel; 2]> {
     let (mut variances, mut means) = (Vec::new(), Vec::new());
     for (depth, width) in [(1, 64), (4, 64), (8, 64), (16, 64), (32, 64), (24, 32), (32, 32)] {
         let overrides = Overrides {
@@ -145,7 +151,7 @@ fn log_normal(setting: &Setting) -> Result<[Panel; 2]> {
             ..Overrides::default()
         };
         let what = format!("width, log-normal, {depth} x {width}");
-        let (_, runs) = setting.run(overrides, LOG_NORMAL_RUNS, &what)?;
+        let (_, runs) = context.run(overrides, LOG_NORMAL_RUNS, &what)?;
         let [mean, variance] = log_squares(&runs);
         let at = f64::from(depth) / f64::from(width);
         means.push((at, mean.0, mean.1));

@@ -2,7 +2,7 @@
 mod networks;
 mod words;
 
-use super::{Setting, choice, provenance};
+use super::{FigureContext, choice, provenance};
 use crate::Result;
 use crate::plot::{Body, Curve, Figure, Panel};
 use networks::{Answer, answer, changes};
@@ -17,13 +17,13 @@ const LAGS: u32 = 127;
 ///
 /// # Errors
 /// A run that meets NaN or infinity.
-pub fn textbook(setting: &Setting) -> Result<Figure> {
-    let mut provenance = provenance(setting);
+pub fn textbook(context: &FigureContext) -> Result<Figure> {
+    let mut provenance = provenance(context);
     provenance.push(("seeds averaged".into(), RUNS.to_string()));
     let mut panels = Vec::new();
     let mut answers = Vec::new();
     for change in changes() {
-        let answer = answer(setting, &change)?;
+        let answer = answer(context, &change)?;
         panels.extend(row(change.title, &answer));
         answers.push((change, answer));
     }
@@ -52,7 +52,7 @@ pub fn textbook(setting: &Setting) -> Result<Figure> {
         columns: 4,
         panels,
         provenance,
-        ran: setting.ran.take(),
+        ran: context.ran.take(),
         sheets: Vec::new(),
         tables: words::tables(&answers),
     })

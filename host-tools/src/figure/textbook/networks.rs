@@ -1,6 +1,6 @@
 //! The networks, and what is measured of each.
 use super::{DEPTHS, LAGS, RUNS};
-use crate::figure::Setting;
+use crate::figure::FigureContext;
 use crate::preset::find;
 use crate::progress::Progress;
 use crate::spec::{Acf, Init, Norm, Overrides};
@@ -75,16 +75,16 @@ pub(super) struct Depth {
 }
 
 /// Runs and predicts a network at all depths.
-pub(super) fn answer(setting: &Setting, change: &Change) -> Result<Answer> {
+pub(super) fn answer(context: &FigureContext, change: &Change) -> Result<Answer> {
     let (mut depths, mut grid) = (Vec::new(), Vec::new());
     for depth in DEPTHS {
         let overrides = Overrides { depth: Some(depth), ..change.overrides.clone() };
         let what = format!("{}, depth {depth}", change.title);
-        let (spec, runs) = setting.run(overrides, RUNS, &format!("textbook, {what}"))?;
+        let (spec, runs) = context.run(overrides, RUNS, &format!("textbook, {what}"))?;
         let removed = Statistics::of(&runs, Acf::MeanRemoved, LAGS)?;
         let raw = Statistics::of(&runs, Acf::Raw, LAGS)?;
-        let progress = Progress::new(&format!("textbook, {what}, infinite width"), 0, setting.engine.quiet);
-        let exact = setting
+        let progress = Progress::new(&format!("textbook, {what}, infinite width"), 0, context.engine.quiet);
+        let exact = context
             .engine
             .install(|| predict(&spec, Draws::BESIDE_RUNS, &progress))?
             .map_err(|why| Failure::failed(format!("textbook, {what}: {why}")))?;

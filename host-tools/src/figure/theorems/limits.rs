@@ -1,6 +1,6 @@
 //! What the paper says beside its theorems: CReLU without looks-linear weights, and Donsker's limit of one layer.
 use super::{measured, panel, reference};
-use crate::figure::Setting;
+use crate::figure::FigureContext;
 use crate::plot::{Curve, Panel};
 use crate::progress::Progress;
 use crate::spec::{Acf, Family, Init, Norm, Overrides};
@@ -9,7 +9,7 @@ use crate::theory::{self, Draws, predict};
 use crate::{Failure, Result};
 
 /// Ensemble correlation at lag 1 against depth: CReLU with He weights, with and without centring, and looks-linear.
-pub(super) fn crelu(setting: &Setting) -> Result<Panel> {
+pub(super) fn crelu(context: &FigureContext) -> Result<Panel> {
     let depths = [1, 2, 4, 7, 12, 18, 24, 36, 50];
     let crelu = Overrides { family: Some(Family::Crelu), ..Overrides::default() };
     let mut curves = Vec::new();
@@ -22,7 +22,7 @@ pub(super) fn crelu(setting: &Setting) -> Result<Panel> {
         for depth in depths {
             let overrides = Overrides { depth: Some(depth), points: Some(256), ..overrides.clone() };
             let what = format!("CReLU, {label}, depth {depth}");
-            let (spec, runs) = setting.run(overrides, 16, &what)?;
+            let (spec, runs) = context.run(overrides, 16, &what)?;
             let statistics = Statistics::of(&runs, Acf::MeanRemoved, 1)?;
             let at = |series: Option<Vec<f64>>| series.and_then(|series| series.get(1).copied()).unwrap_or(0.0);
             points.push((
@@ -43,15 +43,15 @@ pub(super) fn crelu(setting: &Setting) -> Result<Panel> {
 }
 
 /// One layer: correlation against distance at two widths, and excess kurtosis against width.
-pub(super) fn one_layer(setting: &Setting) -> Result<[Panel; 2]> {
-    let correlation = one_layer_correlation(setting)?;
+pub(super) fn one_layer(context: &FigureContext) -> Result<[Panel; 2]> {
+    let correlation = one_layer_correlation(context)?;
     let (mut points, mut x) = (Vec::new(), Vec::new());
     for log in 1..=9 {
         let width = 1 << log;
         // Points far apart, whose gradients share little.
         let overrides = Overrides { depth: Some(1), width: Some(width), points: Some(4), ..Overrides::default() };
         let what = format!("one layer, width {width}");
-        let (_, runs) = setting.run(overrides, 6000, &what)?;
+        let (_, runs) = context.run(overrides, 6000, &what)?;
         let (kurtosis, error) = excess_kurtosis(runs.iter().map(|run| run.gradient.as_slice()));
         let ten = std::f64::consts::LN_10;
         if kurtosis > super::INTERVAL * error {
@@ -64,14 +64,14 @@ pub(super) fn one_layer(setting: &Setting) -> Result<[Panel; 2]> {
     Ok([correlation, kurtosis])
 }
 
-fn one_layer_correlation(setting: &Setting) -> Result<Panel> {
+fn one_layer_correlation(context: &FigureContext) -> Result<Panel> {
     const LAGS: u32 = 15;
     let mut curves = Vec::new();
     let mut grid = None;
     for width in [4, 200] {
         let overrides = Overrides { depth: Some(1), width: Some(width), points: Some(32), ..Overrides::default() };
         let what = format!("one layer on 32 points, width {width}");
-        let (spec, runs) = setting.run(overrides, 2000, &what)?;
+        let (spec, runs) = context.run(overrides, 2000, &what)?;
         let statistics = Statistics::of(&runs, Acf::MeanRemoved, LAGS)?;
         let step = f64::from(spec.grid().step());
         let series = statistics.ensemble_correlation.unwrap_or_default().into_iter();

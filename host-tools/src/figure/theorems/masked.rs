@@ -2,7 +2,7 @@
 use super::{measured, panel, powers, reference};
 use crate::Result;
 use crate::engine::Engine;
-use crate::figure::Setting;
+use crate::figure::FigureContext;
 use crate::plot::{Curve, Panel};
 use crate::spec::{Family, Overrides, Readout};
 use crate::statistics::Statistics;
@@ -23,7 +23,7 @@ pub(super) struct Masked {
     pub scaled: Vec<Panel>,
 }
 
-pub(super) fn panels(setting: &Setting) -> Result<Masked> {
+pub(super) fn panels(context: &FigureContext) -> Result<Masked> {
     let highway = Rule::Residual { skip: 0.9f64.sqrt(), branch: 0.1f64.sqrt() };
     let network = |family| Overrides { family: Some(family), ..Overrides::default() };
     let thin = Overrides { transform: Some(0.1f64.sqrt()), ..network(Family::Highway) };
@@ -33,9 +33,9 @@ pub(super) fn panels(setting: &Setting) -> Result<Masked> {
         ("Theorem 2: resnet, no norm", Rule::Residual { skip: 1.0, branch: 1.0 }, network(Family::Resnet)),
         ("Theorem 4: highway", highway, thin),
     ] {
-        let moments = moments(setting.engine, rule, setting.seed.wrapping_add(correlations.len() as u64))?;
+        let moments = moments(context.engine, rule, context.seed.wrapping_add(correlations.len() as u64))?;
         let mut curves = powers("measured, masks", &correlation(rule, &moments));
-        curves.extend(powers("measured, networks", &networks(setting, title, network)?));
+        curves.extend(powers("measured, networks", &networks(context, title, network)?));
         let depths: Vec<f64> = (1..=DEPTH).map(|l| l as f64).collect();
         let (variance, covariance) = rule.factors();
         let wide = rule.wide_limit(0.0, DEPTH);
@@ -53,7 +53,7 @@ pub(super) fn panels(setting: &Setting) -> Result<Masked> {
             ],
         ));
     }
-    Ok(Masked { correlations, ratios, scaled: vec![scaled_resnet(setting)?, shrinking_highway(setting)?] })
+    Ok(Masked { correlations, ratios, scaled: vec![scaled_resnet(context)?, shrinking_highway(context)?] })
 }
 
 /// Behind layers 0..=DEPTH, the first ones from more runs.
@@ -96,7 +96,7 @@ fn ratio(label: &str, factor: f64, moments: &[Moment], of: impl Fn(&Moment) -> (
 }
 
 /// Real networks of 200 units: pairs of points whose preactivations do not correlate at first.
-fn networks(setting: &Setting, what: &str, network: Overrides) -> Result<Vec<(f64, f64, f64)>> {
+fn networks(context: &FigureContext, what: &str, network: Overrides) -> Result<Vec<(f64, f64, f64)>> {
     let mut points = Vec::new();
     for layers in [1, 2, 4, 7, 12, 20, 33, 55, 100] {
         // Rectifiers between the stem and the output: all of a feedforward network, the blocks of the others.
@@ -112,7 +112,7 @@ fn networks(setting: &Setting, what: &str, network: Overrides) -> Result<Vec<(f6
             first_bias_std: Some(0.0),
             ..network.clone()
         };
-        let (_, runs) = setting.run(overrides, 16, &format!("{what}, {layers} layers"))?;
+        let (_, runs) = context.run(overrides, 16, &format!("{what}, {layers} layers"))?;
         let pairs = Statistics::of_vectors(&runs, 200)?.pairs;
         points.extend(pairs.map(|pairs| (f64::from(layers), pairs.correlation, pairs.error.unwrap_or(0.0))));
     }
@@ -120,11 +120,11 @@ fn networks(setting: &Setting, what: &str, network: Overrides) -> Result<Vec<(f6
 }
 
 /// alpha = 1/sqrt 2: the variance stays, the correlation is that of theorem 2.
-fn scaled_resnet(setting: &Setting) -> Result<Panel> {
+fn scaled_resnet(context: &FigureContext) -> Result<Panel> {
     let half = 0.5f64.sqrt();
     let rule = Rule::Residual { skip: half, branch: half };
-    let seed = setting.seed.wrapping_add(3);
-    let moments = setting.engine.install(|| simulate(rule, WIDTH, DEPTH, FEW, seed))?;
+    let seed = context.seed.wrapping_add(3);
+    let moments = context.engine.install(|| simulate(rule, WIDTH, DEPTH, FEW, seed))?;
     let depths: Vec<f64> = (1..=DEPTH).map(|l| l as f64).collect();
     let behind = moments.iter().enumerate().filter(|(layer, _)| shown(*layer));
     let variance: Vec<_> = behind.map(|(l, m)| (l as f64, m.variance, m.variance_error)).collect();
@@ -135,13 +135,13 @@ fn scaled_resnet(setting: &Setting) -> Result<Panel> {
 }
 
 /// transform^2 = 1/L: the correlation at the stem, for every L its own network.
-fn shrinking_highway(setting: &Setting) -> Result<Panel> {
+fn shrinking_highway(context: &FigureContext) -> Result<Panel> {
     let (mut points, mut x) = (Vec::new(), Vec::new());
-    let seed = setting.seed.wrapping_add(4);
+    let seed = context.seed.wrapping_add(4);
     for layers in [1usize, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 80, 100] {
         let square = 1.0 / layers as f64;
         let rule = Rule::Residual { skip: (1.0 - square).sqrt(), branch: square.sqrt() };
-        let moments = setting.engine.install(|| simulate(rule, WIDTH, layers, FEW, seed))?;
+        let moments = context.engine.install(|| simulate(rule, WIDTH, layers, FEW, seed))?;
         points.extend(moments.last().map(|moment| correlation_at(rule, layers, moment)));
         x.push(layers as f64);
     }

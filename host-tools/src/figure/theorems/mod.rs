@@ -3,7 +3,7 @@ mod limits;
 mod masked;
 mod normed;
 
-use super::{Setting, choice, provenance};
+use super::{FigureContext, choice, provenance};
 use crate::Result;
 use crate::plot::{Body, Curve, Figure, Panel};
 
@@ -16,18 +16,18 @@ const LEAST: f64 = -4.0;
 ///
 /// # Errors
 /// A run that meets NaN or infinity.
-pub fn theorems(setting: &Setting) -> Result<Figure> {
-    let mut provenance = provenance(setting);
+pub fn theorems(context: &FigureContext) -> Result<Figure> {
+    let mut provenance = provenance(context);
     let (layers, first) = masked::SHALLOW;
     provenance.push(("runs of masks".into(), format!("{}; {first} to layer {layers}", masked::RUNS)));
-    let masked = masked::panels(setting)?;
+    let masked = masked::panels(context)?;
     let mut rows = vec![masked.correlations, masked.ratios, masked.scaled];
-    let [correlation, variance, sweep] = normed::panels(setting)?;
+    let [correlation, variance, sweep] = normed::panels(context)?;
     rows[0].insert(2, correlation);
     rows[1].insert(2, variance);
     rows[2].push(sweep);
-    rows[2].push(limits::crelu(setting)?);
-    rows.push(limits::one_layer(setting)?.into());
+    rows[2].push(limits::crelu(context)?);
+    rows.push(limits::one_layer(context)?.into());
     Ok(Figure {
         name: "theorems".into(),
         title: "Theorems 1 to 4: measured, stated, and at infinite width".into(),
@@ -64,7 +64,7 @@ pub fn theorems(setting: &Setting) -> Result<Figure> {
         columns: 4,
         panels: rows.into_iter().flatten().collect(),
         provenance,
-        ran: setting.ran.take(),
+        ran: context.ran.take(),
         sheets: Vec::new(),
         tables: Vec::new(),
     })

@@ -1,7 +1,7 @@
 //! Theorem 3: resnets with batch norm, as stated, corrected, measured.
 use super::{panel, powers, reference};
 use crate::Result;
-use crate::figure::Setting;
+use crate::figure::FigureContext;
 use crate::plot::Panel;
 use crate::spec::{Family, Norm, Overrides, Readout};
 use crate::statistics::Statistics;
@@ -14,10 +14,10 @@ const CENTRED: f64 = 1.0 - 1.0 / PI;
 const INPUTS: u32 = 200;
 
 /// Correlation and variance against depth, and correlation at 50 layers against beta.
-pub(super) fn panels(setting: &Setting) -> Result<[Panel; 3]> {
+pub(super) fn panels(context: &FigureContext) -> Result<[Panel; 3]> {
     let (mut correlation, mut variance) = (Vec::new(), Vec::new());
     for depth in [1, 2, 3, 5, 8, 12, 18, 26, 36, 50, 70, 100] {
-        let [v, c] = measure(setting, depth, 1.0)?;
+        let [v, c] = measure(context, depth, 1.0)?;
         let at = f64::from(depth);
         variance.push((at, v.0, v.1));
         correlation.push((at, c.0, c.1));
@@ -36,7 +36,7 @@ pub(super) fn panels(setting: &Setting) -> Result<[Panel; 3]> {
     let betas = [0.1, 0.15, 0.2, 0.25, 0.3];
     let mut sweep = Vec::new();
     for beta in betas {
-        let [_, c] = measure(setting, 50, beta)?;
+        let [_, c] = measure(context, 50, beta)?;
         sweep.push((beta, c.0, c.1));
     }
     let curves = vec![
@@ -50,7 +50,7 @@ pub(super) fn panels(setting: &Setting) -> Result<[Panel; 3]> {
 
 /// Variance and correlation of the gradient at the stem, each with its error. The stem's matrix has variance 1/inputs: with as
 /// many inputs as units the gradient at the inputs has the variance of that at the stem.
-fn measure(setting: &Setting, depth: u32, beta: f64) -> Result<[(f64, f64); 2]> {
+fn measure(context: &FigureContext, depth: u32, beta: f64) -> Result<[(f64, f64); 2]> {
     let overrides = Overrides {
         family: Some(Family::Resnet),
         norm: Some(Norm::Batch),
@@ -62,7 +62,7 @@ fn measure(setting: &Setting, depth: u32, beta: f64) -> Result<[(f64, f64); 2]> 
         ..Overrides::default()
     };
     let what = format!("theorem 3, beta {beta}, L = {depth}");
-    let (_, runs) = setting.run(overrides, 16, &what)?;
+    let (_, runs) = context.run(overrides, 16, &what)?;
     let statistics = Statistics::of_vectors(&runs, INPUTS as usize)?;
     let pairs = statistics.pairs;
     let (variance, correlation) = (pairs.and_then(|p| p.mean_square_error), pairs.and_then(|p| p.error));
