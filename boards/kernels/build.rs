@@ -1,10 +1,11 @@
-//! Links for an emulated board; where operands of 100 x 100 take other memory than the firmware, with a map of its own.
-use std::env;
+//! Links for the emulated board that `SHATTERSCOPE_BOARD` names, or the first one with the target.
+
+/// A weight gradient keeps 4 KiB of inputs on the stack.
+const STACK: u64 = 5 << 10;
 
 fn main() {
-    shatterscope_link::chosen(&["memory", "../qemu/memory"], "kernels");
-    let target = env::var("TARGET").unwrap_or_default();
-    if ["thumbv6m-none-eabi", "thumbv7m-none-eabi", "riscv32imac-unknown-none-elf"].contains(&target.as_str()) {
+    let board = shatterscope_link::chosen_with_stack("kernels", STACK);
+    if board.is_some_and(|board| !board.fpu()) {
         println!("cargo:rustc-cfg=soft_float");
     }
 }

@@ -1,4 +1,4 @@
-//! Links for the emulated board that has the core.
+//! Links for the emulated board that `SHATTERSCOPE_BOARD` names, or the first one with the target.
 fn main() {
-    shatterscope_link::chosen(&["../qemu/memory"], "soft-float-check");
+    shatterscope_link::chosen("soft-float-check");
 }

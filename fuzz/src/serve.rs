@@ -91,7 +91,7 @@ fn cheap(stream: &[u8]) -> bool {
 
 /// What the firmware says to a stream, and then to the question.
 fn answers(stream: &[u8]) -> Vec<u8> {
-    let status = Status { lamp: NoPin, timing: NoPin, delay: NoDelay };
+    let status = Status { led: NoPin, timing: NoPin, delay: NoDelay };
     let last = [&[0], &question()[..]].concat();
     let bytes = Line { input: stream, last: &last, output: Vec::new() };
     let mut device = Device { board: BOARD, bytes, clock: NoClock, stack: NoStack, status, flash: NoFlash };

@@ -13,9 +13,9 @@ fn probe_rs_knows_the_same_chips() {
     let firmware = Firmware::find(None).unwrap();
     let mut chips = 0;
     for board in &BOARDS {
-        let Kind::Silicon { chip } = board.kind else { continue };
+        let Kind::Chip { chip } = board.kind else { continue };
         let target = registry.get_target_by_name(chip).unwrap_or_else(|error| panic!("{}: {error}", board.name));
-        let map = Map::of(board).unwrap().expect("a map");
+        let map = Map::of(board).expect("a map");
         let known = |flash: bool, from: u64, len: u64| {
             let mut at = from;
             // Neighbouring regions may be one in the table.
@@ -49,5 +49,5 @@ fn probe_rs_knows_the_same_chips() {
         }
         chips += 1;
     }
-    assert_eq!(chips, 6);
+    assert!(chips >= 6);
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 fn images() -> Vec<(&'static Board, Map, PathBuf)> {
     let firmware = Firmware::find(None).unwrap();
     let real = BOARDS.iter().filter(|board| !board.emulated());
-    real.map(|board| (board, Map::of(board).unwrap().expect("a map"), firmware.program(board).unwrap())).collect()
+    real.map(|board| (board, Map::of(board).expect("a map"), firmware.program(board).unwrap())).collect()
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod claims;
 mod cli;
 mod devices;
 mod engine;
+mod facts;
 mod flash;
 mod hostile;
 mod instruction_sets;

@@ -15,8 +15,8 @@ mod values;
 use semihosting::{println, process::exit};
 use shatterscope::kernel::Isa;
 use shatterscope::random::Normal;
-use shatterscope_platform::entry;
-use shatterscope_platform::static_cell::ConstStaticCell;
+use shatterscope_qemu_support::entry;
+use shatterscope_qemu_support::static_cell::ConstStaticCell;
 use values::Room;
 
 /// What the largest shape takes; a micro:bit has 12 kB besides its stack.

@@ -14,7 +14,7 @@ use measure::{Marks, Memory, Say, dense, others};
 mod emulated {
     use super::{Detected, Marks, Memory, Naive, Portable, Say, dense, others};
     use semihosting::{println, process::exit};
-    use shatterscope_platform::{Region, entry, static_cell::ConstStaticCell};
+    use shatterscope_qemu_support::{Region, entry, static_cell::ConstStaticCell};
 
     struct Plugin;
 

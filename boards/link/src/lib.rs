@@ -1,71 +1,135 @@
-//! What every board's build script does. Link arguments stand here and not in a configuration: RUSTFLAGS in the
-//! environment would replace those.
+//! What the build scripts of boards do: linker scripts and constants from `board.toml`. Link arguments are given here and not in a
+//! configuration: RUSTFLAGS in the environment would replace those.
+//!
+//! A function that cannot do its work ends the build script with one line, which cargo shows.
+pub use shatterscope_board_facts::Board;
+
+use shatterscope_board_facts::{FILE, all, read};
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// Links the package's programs with its `memory.x` and these scripts, after cortex-m-rt's and defmt's.
-///
-/// # Panics
-/// Outside a build script, or where `memory.x` cannot be copied: the build ends there.
-pub fn with_memory_map(scripts: &[&str]) {
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
-    fs::copy("memory.x", out.join("memory.x")).expect("memory.x stands beside the build script");
-    println!("cargo:rustc-link-search={}", out.display());
-    // Without --nmagic the linker aligns the image to pages that the chip does not have.
-    for argument in ["--nmagic", "-Tlink.x", "-Tdefmt.x"].iter().chain(scripts) {
+/// Links the programs of a chip's package, after cortex-m-rt's and defmt's scripts with these, and writes `board.rs`, its constants.
+/// `sections.x` in the package's folder, if there is one, follows the memory map.
+pub fn chip(scripts: &[&str]) {
+    let board = read(&PathBuf::from(variable("CARGO_MANIFEST_DIR"))).unwrap_or_else(|error| fail(&error));
+    if variable("CARGO_PKG_NAME") != board.name {
+        fail(&format!("the package of boards/chips/{} must have the name of its folder", board.name));
+    }
+    if variable("TARGET") != board.target {
+        fail(&format!("{} is built for {}, not for {}", board.name, board.target, variable("TARGET")));
+    }
+    let sections = match fs::read_to_string("sections.x") {
+        Ok(text) => {
+            println!("cargo:rerun-if-changed=sections.x");
+            format!("\n{text}")
+        }
+        Err(_) => String::new(),
+    };
+    write("memory.x", &(board.memory_map(0) + &sections));
+    write("board.rs", &board.constants());
+    println!("cargo:rustc-link-search={}", variable("OUT_DIR"));
+    for argument in board.link_arguments().iter().chain(&["-Tdefmt.x"]).chain(scripts) {
         println!("cargo:rustc-link-arg-bins={argument}");
     }
-    println!("cargo:rerun-if-changed=memory.x");
-    println!("cargo:rerun-if-changed=build.rs");
+    for file in [FILE, "build.rs"] {
+        println!("cargo:rerun-if-changed={file}");
+    }
 }
 
-/// Links one program for the emulated board that `SHATTERSCOPE_BOARD` names, or the first with the core that is built for, with
-/// the map that stands first in these folders. For the desktop it does nothing.
-///
-/// # Panics
-/// Outside a build script, or where no emulated board has the core or the name: the build ends there.
-pub fn chosen(maps: &[&str], program: &str) {
+/// Links the program of each emulated board with its map, and writes its constants, `NAME.rs`.
+pub fn emulated() {
+    for board in boards().iter().filter(|board| board.emulated()) {
+        write(&format!("{}.rs", board.name), &board.constants());
+        link(board, &board.name, 0);
+    }
+    for path in ["src/bin", "build.rs"] {
+        println!("cargo:rerun-if-changed={path}");
+    }
+}
+
+/// Links a program for the emulated board that `SHATTERSCOPE_BOARD` names, or the first one with the target that is built for, which it
+/// returns. For the desktop it does nothing.
+pub fn chosen(program: &str) -> Option<Board> {
+    chosen_with_stack(program, 0)
+}
+
+/// As [`chosen`], with a stack of at least so many bytes.
+pub fn chosen_with_stack(program: &str, stack: u64) -> Option<Board> {
     println!("cargo:rerun-if-env-changed=SHATTERSCOPE_BOARD");
     println!("cargo:rerun-if-changed=build.rs");
-    let target = env::var("TARGET").unwrap_or_default();
-    let first = match target.as_str() {
-        "thumbv6m-none-eabi" => "microbit",
-        "thumbv7m-none-eabi" => "mps2-an385",
-        "thumbv7em-none-eabihf" => "mps2-an386",
-        "thumbv8m.main-none-eabihf" => "mps2-an505",
-        "riscv32imac-unknown-none-elf" => "riscv32imac",
-        "riscv32imafc-unknown-none-elf" => "riscv32imafc",
-        "riscv64gc-unknown-none-elf" => "riscv64gc",
-        "aarch64-unknown-none" => "aarch64",
-        other if !other.contains("-none") => return,
-        other => panic!("no emulated board has the core {other}"),
+    let target = variable("TARGET");
+    if !target.contains("-none") {
+        return None;
+    }
+    let named = env::var("SHATTERSCOPE_BOARD").ok();
+    let fits = |board: &Board| {
+        board.emulated() && board.target == target && named.as_ref().is_none_or(|name| board.name == *name)
     };
-    let board = env::var("SHATTERSCOPE_BOARD").unwrap_or_else(|_| first.to_owned());
-    let has = |maps: &&&str| Path::new(maps).join(&board).with_extension("x").is_file();
-    match maps.iter().find(has) {
-        Some(maps) => emulated(Path::new(maps), &board, program),
-        None => panic!("{board} has no map in {maps:?}"),
+    let Some(board) = boards().into_iter().find(fits) else {
+        fail(&match named {
+            Some(name) => {
+                format!("SHATTERSCOPE_BOARD={name}: no emulated board with the target {target} has this name")
+            }
+            None => format!("no emulated board has the target {target}"),
+        })
+    };
+    link(&board, program, stack);
+    println!("cargo:rerun-if-changed={}", board.folder.join(FILE).display());
+    Some(board)
+}
+
+/// Bytes below the stack that are locked on every emulated board with the target that is built for.
+pub fn guard() -> u64 {
+    println!("cargo:rerun-if-changed=build.rs");
+    let target = variable("TARGET");
+    let boards = boards();
+    let mut guards: Vec<_> = boards
+        .iter()
+        .filter(|board| board.emulated() && board.target == target)
+        .flat_map(|board| {
+            println!("cargo:rerun-if-changed={}", board.folder.join(FILE).display());
+            board.ram.iter().map(|ram| ram.guard).filter(|guard| *guard > 0)
+        })
+        .collect();
+    guards.dedup();
+    match guards[..] {
+        [] => 0,
+        [guard] => guard,
+        _ => fail(&format!("the boards with the target {target} have guards of different lengths")),
     }
 }
 
-/// Links one program with the map of an emulated board, `maps/BOARD.x`.
-///
-/// # Panics
-/// Outside a build script, or where the map cannot be copied: the build ends there.
-pub fn emulated(maps: &Path, board: &str, program: &str) {
-    let folder = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it")).join(board);
-    let map = maps.join(board).with_extension("x");
-    fs::create_dir_all(&folder).expect("cargo's folder can be written");
-    fs::copy(&map, folder.join("memory.x")).expect("a map stands beside the emulated boards");
-    let scripts: &[&str] = match board {
-        "aarch64" => &["-Timage.ld", "-Tmemory.x"],
-        board if board.starts_with("riscv") => &["-Tmemory.x", "-Tlink.x"],
-        // Without --nmagic the linker aligns the image to pages that the chip does not have.
-        _ => &["-Tlink.x", "--nmagic"],
-    };
+/// One program, with the map of a board.
+fn link(board: &Board, program: &str, stack: u64) {
+    let folder = write(&format!("{}/memory.x", board.name), &board.memory_map(stack));
     println!("cargo:rustc-link-arg-bin={program}=-L{}", folder.display());
-    for script in scripts {
-        println!("cargo:rustc-link-arg-bin={program}={script}");
+    for argument in board.link_arguments() {
+        println!("cargo:rustc-link-arg-bin={program}={argument}");
     }
-    println!("cargo:rerun-if-changed={}", map.display());
+}
+
+fn boards() -> Vec<Board> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    all(folder).unwrap_or_else(|error| fail(&error))
+}
+
+/// Writes a file below cargo's folder for this build; the folder that holds it.
+fn write(name: &str, text: &str) -> PathBuf {
+    let file = PathBuf::from(variable("OUT_DIR")).join(name);
+    let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
+    if let Err(error) = fs::create_dir_all(&folder).and_then(|()| fs::write(&file, text)) {
+        fail(&format!("{}: {error}", file.display()));
+    }
+    folder
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| fail(&format!("cargo sets {name}: this runs in a build script")))
+}
+
+/// Ends the build script with one line.
+pub fn fail(reason: &dyn Display) -> ! {
+    println!("cargo::error={reason}");
+    std::process::exit(1)
 }

@@ -30,7 +30,7 @@ static ARENA: ConstStaticCell<[f32; 1 << 20]> = ConstStaticCell::new([0.0; 1 << 
 #[unsafe(no_mangle)]
 #[allow(unsafe_code)]
 extern "C" fn program() -> ! {
-    let status = Status { lamp: NoPin, timing: NoPin, delay: NoDelay };
+    let status = Status { led: NoPin, timing: NoPin, delay: NoDelay };
     let mut device = Device { board: BOARD, bytes: Standard, clock: NoClock, stack: NoStack, status, flash: NoFlash };
     match serve::<4, 4, _, _, _, _, _, _, _>(&mut device, ARENA.take()) {
         End::Closed => exit(0),

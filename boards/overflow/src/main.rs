@@ -4,7 +4,7 @@
 
 use core::hint::black_box;
 use semihosting::process::exit;
-use shatterscope_platform::entry;
+use shatterscope_qemu_support::entry;
 
 entry!({
     let depth = descend(black_box(u32::MAX));

@@ -12,7 +12,7 @@ use cases::{Dice, Kind};
 use semihosting::{println, process::exit};
 use shatterscope::contract::canonical_bits;
 use shatterscope::kernel::{Isa, Matrix, chain, chain_matrix};
-use shatterscope_platform::entry;
+use shatterscope_qemu_support::entry;
 
 const ROWS: usize = 16;
 const COLUMNS: usize = 12;

@@ -63,7 +63,7 @@ impl ReadReady for Embedder {
 /// Serves requests until the transport ends; 0 when the host closed it.
 #[unsafe(no_mangle)]
 pub extern "C" fn run() -> i32 {
-    let status = Status { lamp: NoPin, timing: NoPin, delay: NoDelay };
+    let status = Status { led: NoPin, timing: NoPin, delay: NoDelay };
     let mut device = Device { board: BOARD, bytes: Embedder, clock: NoClock, stack: NoStack, status, flash: NoFlash };
     match serve::<{ TILE.rows }, { TILE.points }, _, _, _, _, _, _, _>(&mut device, ARENA.take()) {
         End::Closed => 0,

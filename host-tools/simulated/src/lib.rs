@@ -209,7 +209,7 @@ impl Made {
     fn serve(&self, bytes: Line) {
         let made = self.clone();
         std::thread::spawn(move || {
-            let status = Status { lamp: NoPin, timing: NoPin, delay: NoDelay };
+            let status = Status { led: NoPin, timing: NoPin, delay: NoDelay };
             let (clock, len) = (Runs(made.runs, 0), (FLASH / 2) as u32);
             let flash = InFlash { flash: made.flash, at: 0, len };
             let mut device = Device { board: made.board, bytes, clock, stack: NoStack, status, flash };

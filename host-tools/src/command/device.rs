@@ -40,7 +40,7 @@ pub fn list(common: &Common) -> Result<()> {
     let known = BOARDS.iter().map(|board| {
         let (prefix, by) = match board.kind {
             Kind::Qemu { program, .. } => ("qemu", version(program)),
-            Kind::Silicon { chip } => ("probe", Some(chip.to_owned())),
+            Kind::Chip { chip } => ("probe", Some(chip.to_owned())),
         };
         Known { target: format!("{prefix}:{}", board.name), core: board.core, triple: board.triple, by }
     });
@@ -209,11 +209,11 @@ pub fn flash(target: &Target, devices: &Devices, common: &Common) -> Result<()> 
             "{target} has no flash: give probe:NAME, `shatterscope device list` has them"
         )));
     };
-    let Kind::Silicon { chip } = board.kind else {
+    let Kind::Chip { chip } = board.kind else {
         return Err(Failure::usage(format!("{} is emulated", board.name)));
     };
     let image = Firmware::find(devices.firmware.as_deref())?.program(board)?;
-    if let Some(map) = Map::of(board)? {
+    if let Some(map) = Map::of(board) {
         map.check(&image)?;
     }
     probe::flash(board, chip, &image)?;

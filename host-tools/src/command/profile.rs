@@ -199,7 +199,7 @@ fn show<S: Serialize>(
     let emulator = match target {
         Target::Qemu(board) => match board.kind {
             Kind::Qemu { program, .. } => version(program),
-            Kind::Silicon { .. } => None,
+            Kind::Chip { .. } => None,
         },
         _ => None,
     };

@@ -1,9 +1,9 @@
-//! The boards that are known.
+//! The boards that are known: the build script makes the table from the files `board.toml` in `boards/`.
 
 /// Where a board's program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// QEMU: the emulator's program and its words for this machine.
+    /// QEMU: the emulator's program and its arguments for this machine.
     Qemu {
         /// `qemu-system-arm` and its like.
         program: &'static str,
@@ -11,7 +11,7 @@ pub enum Kind {
         words: &'static [&'static str],
     },
     /// A chip, as probe-rs calls it.
-    Silicon {
+    Chip {
         /// `--chip` of probe-rs.
         chip: &'static str,
     },
@@ -22,6 +22,8 @@ pub enum Kind {
 pub struct Board {
     /// Name, also of its program.
     pub name: &'static str,
+    /// Other names that people type.
+    pub aliases: &'static [&'static str],
     /// Folder in `boards/` that it is built from.
     pub folder: &'static str,
     /// Rust target.
@@ -30,103 +32,41 @@ pub struct Board {
     pub core: &'static str,
     /// Rows and points of the register tile that its program is built with.
     pub tile: (u32, u32),
+    /// First address and bytes of the flash; empty where programs are loaded to memory.
+    pub flash: &'static [(u64, u64)],
+    /// First address and bytes of each region of memory.
+    pub ram: &'static [(u64, u64)],
+    /// Whether the state of a training can be kept in flash, or in memory that behaves as flash does.
+    pub keeps_state: bool,
     /// Emulated or real.
     pub kind: Kind,
 }
 
-const fn arm(
-    name: &'static str,
-    triple: &'static str,
-    core: &'static str,
-    tile: (u32, u32),
-    words: &'static [&'static str],
-) -> Board {
-    Board { name, folder: "qemu", triple, core, tile, kind: Kind::Qemu { program: "qemu-system-arm", words } }
-}
-
-const fn riscv(
-    name: &'static str,
-    triple: &'static str,
-    core: &'static str,
-    tile: (u32, u32),
-    program: &'static str,
-) -> Board {
-    Board {
-        name,
-        folder: "qemu",
-        triple,
-        core,
-        tile,
-        kind: Kind::Qemu { program, words: &["-M", "virt", "-bios", "none"] },
-    }
-}
-
-const fn chip(
-    name: &'static str,
-    triple: &'static str,
-    core: &'static str,
-    tile: (u32, u32),
-    chip: &'static str,
-) -> Board {
-    Board { name, folder: name, triple, core, tile, kind: Kind::Silicon { chip } }
-}
-
-const V7EM: &str = "thumbv7em-none-eabihf";
-const V8M: &str = "thumbv8m.main-none-eabihf";
-
-/// Without FPU a wider tile has no registers to live in.
-const ONE: (u32, u32) = (1, 1);
-const FOUR: (u32, u32) = (4, 4);
-
-/// Emulated boards first.
-pub const BOARDS: [Board; 16] = [
-    arm("microbit", "thumbv6m-none-eabi", "Cortex-M0", ONE, &["-M", "microbit"]),
-    arm("mps2-an385", "thumbv7m-none-eabi", "Cortex-M3", ONE, &["-M", "mps2-an385"]),
-    arm("mps2-an386", V7EM, "Cortex-M4F", FOUR, &["-M", "mps2-an386"]),
-    arm("mps2-an500", V7EM, "Cortex-M7", FOUR, &["-M", "mps2-an500"]),
-    arm("mps2-an505", V8M, "Cortex-M33", FOUR, &["-M", "mps2-an505"]),
-    arm("mps3-an547", V8M, "Cortex-M55", FOUR, &["-M", "mps3-an547"]),
-    riscv("riscv32imac", "riscv32imac-unknown-none-elf", "RV32IMAC", ONE, "qemu-system-riscv32"),
-    riscv("riscv32imafc", "riscv32imafc-unknown-none-elf", "RV32IMAFC", FOUR, "qemu-system-riscv32"),
-    riscv("riscv64gc", "riscv64gc-unknown-none-elf", "RV64GC", FOUR, "qemu-system-riscv64"),
-    Board {
-        name: "aarch64",
-        folder: "qemu",
-        triple: "aarch64-unknown-none",
-        core: "Cortex-A53",
-        tile: (4, 16),
-        kind: Kind::Qemu {
-            program: "qemu-system-aarch64",
-            // Without a network card it does not look for the card's ROM, which Debian packages apart.
-            words: &["-M", "virt", "-cpu", "cortex-a53", "-nic", "none"],
-        },
-    },
-    chip("stm32f407-discovery", V7EM, "Cortex-M4F", FOUR, "STM32F407VGTx"),
-    chip("nucleo-h743zi", V7EM, "Cortex-M7", FOUR, "STM32H743ZITx"),
-    chip("nrf52840-dk", V7EM, "Cortex-M4F", FOUR, "nRF52840_xxAA"),
-    chip("microbit-v2", V7EM, "Cortex-M4F", FOUR, "nRF52833_xxAA"),
-    chip("raspberry-pi-pico", "thumbv6m-none-eabi", "Cortex-M0+", ONE, "RP2040"),
-    chip("raspberry-pi-pico-2", V8M, "Cortex-M33", FOUR, "RP235x"),
-];
+include!(concat!(env!("OUT_DIR"), "/boards.rs"));
 
 impl Board {
     /// The board of this name.
     pub fn find(name: &str) -> Option<&'static Board> {
-        BOARDS.iter().find(|board| board.name == name)
+        BOARDS.iter().find(|board| board.name == name || board.aliases.contains(&name))
     }
 
-    /// Whether it computes floats in hardware.
+    /// Whether it computes floats in hardware: without an FPU a wider tile has no registers to live in.
     pub fn fpu(&self) -> bool {
-        self.tile != ONE
+        self.tile != (1, 1)
     }
 
     /// Whether an emulator runs it.
     pub fn emulated(&self) -> bool {
         matches!(self.kind, Kind::Qemu { .. })
     }
+
+    /// Bytes of all its memory, programs included.
+    pub fn most_memory(&self) -> u64 {
+        self.ram.iter().map(|(_, bytes)| bytes).sum()
+    }
 }
 
-/// The emulated boards, smallest core first.
+/// The emulated boards, smallest memory first.
 pub fn emulated() -> impl Iterator<Item = &'static Board> {
     BOARDS.iter().filter(|board| board.emulated())
 }

@@ -3,19 +3,14 @@ use super::board::Board;
 use crate::{Failure, Result};
 use object::read::elf::{FileHeader, ProgramHeader};
 use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SectionKind, elf};
-use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
 /// The longest ELF file that is read.
 pub(crate) const MOST: u64 = 256 << 20;
 
-const MAPS: &str = include_str!("../../../boards/maps.toml");
-
 /// Regions of a chip: first address, bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Map {
     /// Where a program is written to.
     pub flash: Vec<(u64, u64)>,
@@ -24,14 +19,9 @@ pub struct Map {
 }
 
 impl Map {
-    /// The committed map of a board; None for emulated ones, whose emulator refuses what does not fit.
-    ///
-    /// # Errors
-    /// A table that cannot be read.
-    pub fn of(board: &Board) -> Result<Option<Self>> {
-        let mut maps: BTreeMap<String, Map> =
-            toml::from_str(MAPS).map_err(|error| Failure::failed(format!("boards/maps.toml: {error}")))?;
-        Ok(maps.remove(board.name))
+    /// The map of a chip; None for emulated boards, whose emulator refuses what does not fit.
+    pub fn of(board: &Board) -> Option<Self> {
+        (!board.emulated()).then(|| Self { flash: board.flash.to_vec(), ram: board.ram.to_vec() })
     }
 
     /// Holds a program to the map: what is loaded lies in flash, everything else in flash or memory, the vectors in flash
@@ -55,7 +45,7 @@ impl Map {
             let from = u64::from(segment.p_paddr(endian));
             let loaded = from..from + u64::from(segment.p_filesz(endian));
             if !loaded.is_empty() && !inside(&self.flash, &loaded) {
-                return Err(format!("{:#x} to {:#x} is loaded, and is no flash", loaded.start, loaded.end));
+                return Err(format!("the image writes outside flash, at {:#x} to {:#x}", loaded.start, loaded.end));
             }
         }
         let stack = symbol(&file, "_stack_end")?..symbol(&file, "_stack_start")?;

@@ -44,7 +44,7 @@ mod without {
     /// # Errors
     /// No probe-rs, no probe.
     pub fn flash(board: &Board, chip: &str, image: &Path) -> Result<()> {
-        debug_assert!(matches!(board.kind, Kind::Silicon { .. }));
+        debug_assert!(matches!(board.kind, Kind::Chip { .. }));
         // Its own warnings about the system's USB would bury the one line that matters.
         let mut command = Command::new("probe-rs");
         command.args(["download", "--chip", chip]).arg(image).env("RUST_LOG", "error").env("RUST_BACKTRACE", "0");

@@ -71,7 +71,7 @@ pub fn flash(board: &Board, _chip: &str, image: &Path) -> Result<()> {
 }
 
 fn attach(board: &Board) -> Result<Session> {
-    let Kind::Silicon { chip } = board.kind else {
+    let Kind::Chip { chip } = board.kind else {
         return Err(Failure::usage(format!("{} is emulated", board.name)));
     };
     let probes = Lister::new().list_all();

@@ -63,8 +63,7 @@ impl Target {
                     None => (port, BAUD),
                     Some((port, baud)) => (
                         port,
-                        baud.parse()
-                            .map_err(|_| Failure::usage(format!("{word}: {baud} is no number of bits a second")))?,
+                        baud.parse().map_err(|_| Failure::usage(format!("{word}: {baud} is not a valid baud rate")))?,
                     ),
                 };
                 Ok(Target::Serial { port: port.to_owned(), baud })

@@ -5,7 +5,6 @@ use super::zeros::Zeros;
 use crate::device::Board;
 use crate::device::firmware::Firmware;
 use crate::device::fit::{Choice, Room, Unfit, request};
-use crate::device::map::Map;
 use crate::device::place::Settings;
 use crate::device::profile::grouped;
 use crate::engine::{Engine, Isa};
@@ -128,7 +127,7 @@ pub fn plan(spec: &Spec, board: &'static Board, settings: &Settings) -> Result<P
     let run = request(spec, 0, settings.ram)?;
     check_sweeps(&Graph::family(&run.spec)?)?;
     // What the board's memory cannot hold whatever its program is refused before that is built.
-    let room = Room { words: most_memory(board)? / 4, rows: board.tile.0, tile: board.tile.1, ram: settings.ram };
+    let room = Room { words: board.most_memory() / 4, rows: board.tile.0, tile: board.tile.1, ram: settings.ram };
     match settings.schedule {
         None => room.choose(&run, |choice| choice.multiply_adds as f64)?,
         Some(schedule) => room.choice(&run, schedule, run.count).map_err(unfit)?,
@@ -257,19 +256,6 @@ fn check_sweeps(graph: &Graph) -> Result<()> {
         )));
     }
     Ok(())
-}
-
-/// Bytes of memory that a board has at most, its program included.
-///
-/// # Errors
-/// A table that cannot be read.
-pub fn most_memory(board: &Board) -> Result<u64> {
-    Ok(match Map::of(board)? {
-        Some(map) => map.ram.iter().map(|(_, bytes)| bytes).sum(),
-        None if board.name == "microbit" => 16 << 10,
-        // The largest region in boards/qemu/memory.
-        None => 32 << 20,
-    })
 }
 
 fn unfit(unfit: Unfit) -> Failure {

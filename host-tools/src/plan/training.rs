@@ -1,6 +1,5 @@
 //! What a training takes on a board: the firmware's own cut of its arena.
 use super::image::Image;
-use super::report::most_memory;
 use super::tables::{Task, stack_of};
 use crate::data::Dataset;
 use crate::device::firmware::Firmware;
@@ -85,7 +84,7 @@ pub fn plan(spec: &Spec, data: &Dataset, board: &'static Board, settings: &Setti
     let layers = spec.layers(data)?;
     let (placed, train) = request(spec, &layers, 0, settings.ram)?;
     // So is what the board's memory cannot hold, whatever its program.
-    let words = training_words(most_memory(board)? / 4, train.with.ram, false);
+    let words = training_words(board.most_memory() / 4, train.with.ram, false);
     training_layout(&placed.plan()?, &train.with, board.tile.1, words)?.map_err(|short| {
         Failure::failed(format!(
             "{}: the training needs {} B of memory, {} B are there",

@@ -1,23 +1,16 @@
 //! The firmware of real boards: built and linted with every transport, its images held to the chips' memory, and run where
 //! an emulator has the chip.
+use crate::emulated::{Board, chips, emulator, machine};
 use crate::programs::{self, program, test_boards};
 use crate::qemu::{LIMIT, compare, compared};
 use crate::step::Report;
 use crate::tools::Tools;
 use crate::tree::{Tree, succeed};
 use anyhow::{Context, Result, bail};
+use shatterscope_board_facts::CHIPS;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-
-/// Folder, target, and the features that are built besides the default.
-const BOARDS: [(&str, &str, &[&str]); 6] = [
-    ("stm32f407-discovery", "thumbv7em-none-eabihf", &["uart", "emulated"]),
-    ("nucleo-h743zi", "thumbv7em-none-eabihf", &["uart"]),
-    ("nrf52840-dk", "thumbv7em-none-eabihf", &[]),
-    ("microbit-v2", "thumbv7em-none-eabihf", &[]),
-    ("raspberry-pi-pico", "thumbv6m-none-eabi", &["uart"]),
-    ("raspberry-pi-pico-2", "thumbv8m.main-none-eabihf", &["uart"]),
-];
 
 /// The feature whose image is run.
 const RUN: &str = "emulated";
@@ -33,28 +26,33 @@ const SPECS: [&str; 3] = [
     "--family highway --derivative forward --depth 4 --width 8 --points 9 --runs 1",
 ];
 
-const EMULATED: &str = "boards: STM32F407 in QEMU";
+const EMULATED: &str = "boards: the image of a chip in QEMU";
 const OWN_NETWORK: &str = "boards: the example of an own network, on three cores";
 const RECOMPUTE: &str = "boards: a convnet by recompute on a Cortex-M4F";
 
 /// What chips are built for, with logs in the core.
 pub fn targets() -> impl Iterator<Item = &'static str> {
-    BOARDS.iter().map(|(_, target, _)| *target)
+    chips().map(|board| &*board.target)
+}
+
+/// Where a chip's package is, below `boards/`.
+fn folder(board: &Board) -> String {
+    format!("{CHIPS}/{}", board.name)
 }
 
 /// Every board, with every transport.
 pub fn firmware(tree: &Tree, report: &mut Report, tools: &Tools) {
-    for (name, target, features) in BOARDS {
-        let step = format!("boards: {name}");
-        if let Err(reason) = tools.target(target) {
+    for board in chips() {
+        let (step, folder) = (format!("boards: {}", board.name), folder(board));
+        if let Err(reason) = tools.target(&board.target) {
             report.skip(step, &reason);
             continue;
         }
         report.step(step, || {
-            succeed(&mut tree.firmware(name, "build --quiet --release"))?;
-            features.iter().try_for_each(|feature| {
+            succeed(&mut tree.firmware(&folder, "build --quiet --release"))?;
+            board.features()?.iter().try_for_each(|feature| {
                 let (command, end) = if *feature == RUN { ("build", "") } else { ("rustc", FAST_LINK) };
-                succeed(&mut tree.firmware(name, &format!("{command} --quiet --release --features {feature}{end}")))
+                succeed(&mut tree.firmware(&folder, &format!("{command} --quiet --release --features {feature}{end}")))
             })
         });
     }
@@ -80,7 +78,7 @@ pub fn long_steps(tree: &Tree, report: &mut Report) {
                      --include-ignored --nocapture chips:: devices::";
         succeed(&mut tree.cargo(words))
     });
-    report.step("boards: Raspberry Pi Pico in rp2040js", || pico(tree));
+    report.step("boards: the image of a Pico in rp2040js", || pico(tree));
 }
 
 /// A process that ends with its step.
@@ -93,22 +91,27 @@ impl Drop for Running {
     }
 }
 
-/// The image of the Discovery board, its USART2 on a pseudo-terminal, to be opened as any serial port.
+/// The image of each chip whose facts name an emulator, its second UART on a pseudo-terminal, to be opened as any serial port.
 fn emulated(tree: &Tree) -> Result<()> {
     programs::build(tree)?;
-    let board = "stm32f407-discovery";
-    succeed(&mut tree.firmware(board, "build --quiet --release --features emulated"))?;
-    let image = tree.boards_target.join("thumbv7em-none-eabihf/release").join(board);
-    let mut qemu = Command::new("qemu-system-arm");
-    qemu.args(["-M", "netduinoplus2", "-display", "none", "-monitor", "none", "-serial", "null", "-serial", "pty"]);
-    let mut running = Running(qemu.arg("-kernel").arg(image).stdout(Stdio::piped()).spawn()?);
-    let mut told = String::new();
-    let mut lines = BufReader::new(running.0.stdout.take().context("its output is piped")?);
-    lines.read_line(&mut told)?;
-    let Some(port) = told.split_whitespace().find(|word| word.starts_with("/dev/pts/")) else {
-        bail!("QEMU does not name its pseudo-terminal: {told}");
-    };
-    SPECS.iter().try_for_each(|spec| compare(tree, &format!("{spec} --targets host,serial:{port}")).map(drop))
+    chips().filter_map(|board| Some((board, emulator(board)?))).try_for_each(|(board, emulator)| {
+        succeed(&mut tree.firmware(&folder(board), &format!("build --quiet --release --features {RUN}")))?;
+        let mut qemu = machine(emulator);
+        qemu.args(["-display", "none", "-monitor", "none", "-serial", "null", "-serial", "pty"]);
+        let mut running = Running(qemu.arg("-kernel").arg(image(tree, board)).stdout(Stdio::piped()).spawn()?);
+        let mut told = String::new();
+        let mut lines = BufReader::new(running.0.stdout.take().context("its output is piped")?);
+        lines.read_line(&mut told)?;
+        let Some(port) = told.split_whitespace().find(|word| word.starts_with("/dev/pts/")) else {
+            bail!("QEMU does not name its pseudo-terminal: {told}");
+        };
+        SPECS.iter().try_for_each(|spec| compare(tree, &format!("{spec} --targets host,serial:{port}")).map(drop))
+    })
+}
+
+/// The program of a chip, once built.
+fn image(tree: &Tree, board: &Board) -> PathBuf {
+    tree.boards_target.join(&board.target).join("release").join(&board.name)
 }
 
 fn own_network(tree: &Tree) -> Result<()> {
@@ -119,7 +122,7 @@ fn recompute(tree: &Tree) -> Result<()> {
     test_boards(tree, "recompute::")
 }
 
-/// The image of the Pico with interrupts and UART0, in an emulator that shares nothing with QEMU.
+/// The image with interrupts and UART of each chip that has a script for rp2040js, an emulator that shares nothing with QEMU.
 fn pico(tree: &Tree) -> Result<()> {
     let modules = tree.target.join("rp2040js");
     std::fs::create_dir_all(&modules)?;
@@ -127,16 +130,21 @@ fn pico(tree: &Tree) -> Result<()> {
     npm.args(["install", "--silent", "--no-fund", "--no-audit", "rp2040js@1.4.1"]).current_dir(&modules);
     succeed(&mut npm).context("rp2040js comes from npm: sudo apt-get install npm")?;
     programs::build(tree)?;
-    succeed(&mut tree.firmware("raspberry-pi-pico", "build --quiet --release --features uart"))?;
-    let image = tree.boards_target.join("thumbv6m-none-eabi/release/raspberry-pi-pico");
-    for spec in SPECS {
-        let script = tree.root.join("boards/raspberry-pi-pico/emulate.mjs");
-        let pipe = format!("pipe:node {} {} {}", script.display(), modules.display(), image.display());
-        let mut command = program(tree, &format!("compare --json --quiet {spec} --targets"));
-        command.arg(format!("host,{pipe}"));
-        let (told, equal) = compared(&mut command, LIMIT)?;
-        if !equal {
-            bail!("the targets differ: {}", serde_json::to_string_pretty(&told)?);
+    for board in chips() {
+        let script = board.folder.join("emulate.mjs");
+        if !script.is_file() {
+            continue;
+        }
+        succeed(&mut tree.firmware(&folder(board), "build --quiet --release --features uart"))?;
+        for spec in SPECS {
+            let image = image(tree, board);
+            let pipe = format!("pipe:node {} {} {}", script.display(), modules.display(), image.display());
+            let mut command = program(tree, &format!("compare --json --quiet {spec} --targets"));
+            command.arg(format!("host,{pipe}"));
+            let (told, equal) = compared(&mut command, LIMIT)?;
+            if !equal {
+                bail!("the targets differ: {}", serde_json::to_string_pretty(&told)?);
+            }
         }
     }
     Ok(())

@@ -1,63 +1,83 @@
-//! The emulated boards, and programs of `boards/` that are built for one of them and print over semihosting.
+//! The boards, by their facts; and programs of `boards/` that are built for an emulated one and print over semihosting.
 use crate::tree::{Tree, succeed};
 use anyhow::Result;
+pub use shatterscope_board_facts::Board;
+use shatterscope_board_facts::{Emulator, Kind, all};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, exit};
+use std::sync::OnceLock;
 
-/// An emulated board and what it is built for.
-pub struct Board {
-    pub name: &'static str,
-    pub core: &'static str,
-    pub target: &'static str,
-    /// The emulator, and the words for its machine.
-    pub program: &'static str,
-    pub machine: &'static [&'static str],
+/// All boards, as the files in `boards/` have them.
+fn boards() -> &'static [Board] {
+    static BOARDS: OnceLock<Vec<Board>> = OnceLock::new();
+    BOARDS.get_or_init(|| {
+        all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../boards")).unwrap_or_else(|error| {
+            eprintln!("xtask: {error}");
+            exit(1)
+        })
+    })
 }
 
-const fn arm(name: &'static str, core: &'static str, target: &'static str, machine: &'static [&'static str]) -> Board {
-    Board { name, core, target, program: "qemu-system-arm", machine }
+/// The emulated boards, smallest memory first.
+pub fn emulated() -> impl Iterator<Item = &'static Board> + Clone {
+    boards().iter().filter(|board| board.emulated())
 }
 
-const fn riscv(name: &'static str, core: &'static str, target: &'static str, program: &'static str) -> Board {
-    Board { name, core, target, program, machine: &["-M", "virt", "-bios", "none"] }
+/// The emulated board with the least memory: no FPU.
+pub fn smallest() -> Option<&'static Board> {
+    emulated().next()
 }
 
-pub const BOARDS: [Board; 10] = [
-    arm("microbit", "Cortex-M0", "thumbv6m-none-eabi", &["-M", "microbit"]),
-    arm("mps2-an385", "Cortex-M3", "thumbv7m-none-eabi", &["-M", "mps2-an385"]),
-    arm("mps2-an386", "Cortex-M4F", "thumbv7em-none-eabihf", &["-M", "mps2-an386"]),
-    arm("mps2-an500", "Cortex-M7", "thumbv7em-none-eabihf", &["-M", "mps2-an500"]),
-    arm("mps2-an505", "Cortex-M33", "thumbv8m.main-none-eabihf", &["-M", "mps2-an505"]),
-    arm("mps3-an547", "Cortex-M55", "thumbv8m.main-none-eabihf", &["-M", "mps3-an547"]),
-    riscv("riscv32imac", "RV32IMAC", "riscv32imac-unknown-none-elf", "qemu-system-riscv32"),
-    riscv("riscv32imafc", "RV32IMAFC", "riscv32imafc-unknown-none-elf", "qemu-system-riscv32"),
-    riscv("riscv64gc", "RV64GC", "riscv64gc-unknown-none-elf", "qemu-system-riscv64"),
-    Board {
-        name: "aarch64",
-        core: "Cortex-A53",
-        target: "aarch64-unknown-none",
-        program: "qemu-system-aarch64",
-        machine: &["-M", "virt", "-cpu", "cortex-a53", "-nic", "none"],
-    },
-];
+/// The first emulated board with an FPU: a Cortex-M4F.
+pub fn with_fpu() -> Option<&'static Board> {
+    emulated().find(|board| board.fpu())
+}
 
-impl Board {
-    /// Builds the program of `boards/PACKAGE`: its image. Boards with one target and one memory map have one image, which is linked once.
-    pub fn build(&self, tree: &Tree, package: &str) -> Result<PathBuf> {
-        let map = |board: &Board| std::fs::read(tree.root.join(format!("boards/qemu/memory/{}.x", board.name)));
-        let own = map(self)?;
-        let like = |board: &&Board| board.target == self.target && map(board).is_ok_and(|map| map == own);
-        let first = BOARDS.iter().find(like).unwrap_or(self);
-        let build = format!("build --quiet --release --target {}", self.target);
-        succeed(tree.firmware(package, &build).env("SHATTERSCOPE_BOARD", first.name))?;
-        Ok(tree.boards_target.join(self.target).join("release").join(package))
+/// The chips.
+pub fn chips() -> impl Iterator<Item = &'static Board> {
+    boards().iter().filter(|board| !board.emulated())
+}
+
+/// Every target that a board is built for, once.
+pub fn targets() -> Vec<&'static str> {
+    let mut targets: Vec<&str> = Vec::new();
+    for board in boards() {
+        if !targets.contains(&&*board.target) {
+            targets.push(&board.target);
+        }
     }
+    targets
+}
 
-    /// Runs an image. What it prints is all that is printed, and its exit code is the emulator's.
-    pub fn run(&self, image: &Path) -> Command {
-        let mut command = Command::new(self.program);
-        command.args(self.machine).args(["-display", "none", "-monitor", "none", "-serial", "none"]);
-        command.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(image);
-        command
+/// The emulator of a board.
+pub fn emulator(board: &Board) -> Option<&Emulator> {
+    match &board.kind {
+        Kind::Qemu { emulator, .. } => Some(emulator),
+        Kind::Chip { emulator, .. } => emulator.as_ref(),
     }
+}
+
+/// An emulator and its machine, as a command.
+pub fn machine(emulator: &Emulator) -> Command {
+    let mut command = Command::new(&emulator.program);
+    command.args(&emulator.arguments);
+    command
+}
+
+/// Builds the program of `boards/PACKAGE` for an emulated board: its image. Boards with one target and one memory map have one image, which
+/// is linked once.
+pub fn build(tree: &Tree, board: &Board, package: &str) -> Result<PathBuf> {
+    let like = |other: &&Board| other.target == board.target && other.same_map(board);
+    let first = emulated().find(like).unwrap_or(board);
+    let words = format!("build --quiet --release --target {}", board.target);
+    succeed(tree.firmware(package, &words).env("SHATTERSCOPE_BOARD", &first.name))?;
+    Ok(tree.boards_target.join(&board.target).join("release").join(package))
+}
+
+/// Runs an image. What it prints is all that is printed, and its exit code is the emulator's.
+pub fn run(board: &Board, image: &Path) -> Command {
+    let mut command = emulator(board).map_or(Command::new("false"), machine);
+    command.args(["-display", "none", "-monitor", "none", "-serial", "none"]);
+    command.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(image);
+    command
 }

@@ -1,4 +1,4 @@
-use crate::emulated::BOARDS;
+use crate::emulated::{smallest, targets, with_fpu};
 use crate::lint::only_lints;
 use crate::locations;
 use crate::step::Report;
@@ -13,9 +13,6 @@ use std::fs;
 const PANICS: [&str; 5] =
     ["core::panicking", "core9panicking", "panic_fmt", "panic_bounds_check", "shatterscope_panicked"];
 
-/// Without FPU and with: the second has code of its own.
-const CORES: [&str; 2] = ["thumbv6m-none-eabi", "thumbv7em-none-eabihf"];
-
 /// The whole core is there on every target.
 const LINTED: &str = "lints of no-panic where it is not linked";
 
@@ -25,14 +22,16 @@ const CHECKED: &str = "--config profile.release.package.shatterscope.overflow-ch
 /// Links a program with the whole core in it and wants no panic there. First one with a panic, to see that it is found, and with overflow
 /// checks in the core: the compiler has to prove of each sum and product that it fits, or the source says what happens if it does not.
 pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
-    for target in CORES {
+    // Without FPU and with: the second has code of its own.
+    let cores: Vec<_> = [smallest(), with_fpu()].into_iter().flatten().map(|board| &*board.target).collect();
+    for target in &cores {
         let name = format!("no panic on {target}");
         match tools.target(target) {
             Ok(()) => report.step(name, || check(tree, target)),
             Err(reason) => report.skip(name, &reason),
         }
     }
-    let others: Vec<_> = BOARDS.iter().map(|board| board.target).filter(|target| !CORES.contains(target)).collect();
+    let others: Vec<_> = targets().into_iter().filter(|target| !cores.contains(target)).collect();
     match others.iter().find_map(|target| tools.target(target).err()) {
         Some(reason) => report.skip(LINTED, &reason),
         None => report.step(LINTED, || {

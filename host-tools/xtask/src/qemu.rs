@@ -1,15 +1,13 @@
 //! The firmware on every emulated board and under node, compared with this machine by the program that users compare with.
-use crate::emulated::{BOARDS, Board};
+use crate::emulated::{self, Board, emulated, emulator, smallest};
 use crate::programs::{self, program, test_boards};
 use crate::step::Report;
-use crate::tools::Tools;
+use crate::tools::{Tools, WASM};
 use crate::tree::{Tree, run_for, succeed, text_of};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::process::Command;
 use std::time::Duration;
-
-pub const WASM: &str = "wasm32-unknown-unknown";
 
 /// The longest that one comparison may take; in the long tier, where a Cortex-M0 multiplies for a quarter of an hour.
 pub const LIMIT: Duration = Duration::from_secs(900);
@@ -24,19 +22,18 @@ pub fn firmware(tree: &Tree, report: &mut Report, tools: &Tools) {
     }
     report.step("devices: firmware", || {
         succeed(&mut tree.firmware("wasm", &format!("build --quiet --release --target {WASM}")))?;
-        BOARDS.iter().try_for_each(|board| {
+        emulated().try_for_each(|board| {
             let words = format!("build --quiet --release --bin {} --target {}", board.name, board.target);
             succeed(&mut tree.firmware("qemu", &words))
         })
     });
-    report
-        .step("devices: every kernel on every core", || BOARDS.iter().try_for_each(|board| check_kernels(tree, board)));
+    report.step("devices: every kernel on every core", || emulated().try_for_each(|board| check_kernels(tree, board)));
 }
 
 /// Why the boards cannot be built and run here.
 fn missing(tools: &Tools) -> Option<String> {
     let target = |target: &str| tools.target(target).err();
-    BOARDS.iter().find_map(|board| target(board.target)).or(target(WASM)).or(tools.emulators().err())
+    emulated().find_map(|board| target(&board.target)).or(target(WASM)).or(tools.emulators().err())
 }
 
 /// The suite on every board; networks larger than a chip; a figure drawn from a device.
@@ -47,7 +44,8 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
     }
     report.step("devices: build", || programs::build(tree));
     report.step("devices: the suite on every board", || suite(tree));
-    report.step("devices: a stack overflow is named", || BOARDS.iter().try_for_each(|board| overflows(tree, board)));
+    report.step("devices: the core's invariants on a Cortex-M4F", || invariants(tree));
+    report.step("devices: a stack overflow is named", || emulated().try_for_each(|board| overflows(tree, board)));
     report.step("devices: arithmetic on integers", || crate::soft_float::check(tree));
     report.step("devices: plan and measurement", || {
         test_boards(tree, "--skip long_ emulated:: flash:: stacks:: taught::")
@@ -68,8 +66,8 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
 /// One board, if its emulator is there, by the program that the tests built.
 pub fn quick(tree: &Tree, report: &mut Report, tools: &Tools) {
     const NAME: &str = "one emulated board";
-    let board = &BOARDS[0];
-    match tools.target(board.target).and_then(|()| tools.emulator(board.program)) {
+    let Some((board, emulator)) = smallest().and_then(|board| Some((board, emulator(board)?))) else { return };
+    match tools.target(&board.target).and_then(|()| tools.emulator(&emulator.program)) {
         Ok(()) => report.step(NAME, || {
             let words = format!(
                 "compare --json --quiet --no-count --depth 6 --width 12 --points 20 --runs 2 --targets host,qemu:{}",
@@ -84,8 +82,8 @@ pub fn quick(tree: &Tree, report: &mut Report, tools: &Tools) {
 
 /// The program of `boards/kernel-check`, built for this board and run on it: it ends with an error where bits differ.
 fn check_kernels(tree: &Tree, board: &Board) -> Result<()> {
-    let image = board.build(tree, "kernel-check")?;
-    let (status, said) = run_for(&mut board.run(&image), LIMIT)?;
+    let image = emulated::build(tree, board, "kernel-check")?;
+    let (status, said) = run_for(&mut emulated::run(board, &image), LIMIT)?;
     print!("{}\n{said}", board.name);
     if !status.success() || !said.contains(", chosen: ") {
         bail!("the kernels of {} are not those of the plain loops: {status}", board.name);
@@ -99,11 +97,11 @@ const OVERFLOW: i32 = 98;
 /// The program of `boards/overflow` ends by the handler's word.
 fn overflows(tree: &Tree, board: &Board) -> Result<()> {
     // A stack without page tables below is looked at after each request: a loop of its own has no end there.
-    if board.name == "aarch64" {
+    if !board.guards_stack() {
         return Ok(());
     }
-    let image = board.build(tree, "overflow")?;
-    let (status, _) = run_for(&mut board.run(&image), LIMIT)?;
+    let image = emulated::build(tree, board, "overflow")?;
+    let (status, _) = run_for(&mut emulated::run(board, &image), LIMIT)?;
     match status.code() {
         Some(OVERFLOW) => Ok(()),
         _ => bail!("{}: a stack overflow ended with {status}, not with status {OVERFLOW}", board.name),
@@ -145,10 +143,29 @@ fn suite(tree: &Tree) -> Result<()> {
     let told = compare(tree, &format!("--suite --no-count --targets host,wasm,qemu:all --junit {}", junit.display()))?;
     let specs = told["comparisons"].as_array().context("the suite has comparisons")?;
     let targets = specs.first().and_then(|spec| spec["targets"].as_array()).map_or(0, Vec::len);
-    if specs.len() < 12 || targets != BOARDS.len() + 2 {
+    if specs.len() < 12 || targets != emulated().count() + 2 {
         bail!("only {} specs on {targets} targets", specs.len());
     }
     println!("{} specs have one digest each on {targets} targets", specs.len());
+    Ok(())
+}
+
+/// The suite and two trainings by firmware that panics where a value is missing that should always be there.
+fn invariants(tree: &Tree) -> Result<()> {
+    const BOARD: &str = "mps2-an386";
+    let board = emulated().find(|board| board.name == BOARD).context("a board with a Cortex-M4F")?;
+    let words = format!("build --quiet --profile invariants --bin {BOARD} --target {}", board.target);
+    succeed(&mut tree.firmware("qemu", &words))?;
+    let image = tree.boards_target.join(&board.target).join("invariants").join(BOARD);
+    let with = |words: &str| format!("{words} --firmware {}", image.display());
+    compare(tree, &with(&format!("--suite --no-count --targets host,qemu:{BOARD}")))?;
+    for net in ["--net lenet --width 4", "--net resnet --depth 8 --width 4 --batch-norm --optimiser adam"] {
+        let words = format!("train {net} --batch 4 --steps 2 --json --quiet --no-count --target qemu:{BOARD}");
+        let (status, said) = run_for(&mut program(tree, &with(&words)), LIMIT)?;
+        if !status.success() {
+            bail!("a training by checked firmware ended with {status}: {said}");
+        }
+    }
     Ok(())
 }
 

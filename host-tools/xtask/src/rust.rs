@@ -1,7 +1,7 @@
 use crate::boards;
 use crate::programs::{TESTS, test_boards};
 use crate::step::Report;
-use crate::tools::{TARGETS, Tools};
+use crate::tools::{self, Tools};
 use crate::tree::{Tree, succeed};
 use anyhow::bail;
 
@@ -67,7 +67,8 @@ pub fn report(tree: &Tree, report: &mut Report, tools: &Tools) {
 /// The core on every target, with and without logs. For chips it is built with logs: `boards.rs`.
 pub fn targets(tree: &Tree, report: &mut Report, tools: &Tools) {
     const NAME: &str = "core on every target";
-    if let Some(reason) = TARGETS.iter().find_map(|target| tools.target(target).err()) {
+    let targets = tools::targets();
+    if let Some(reason) = targets.iter().find_map(|target| tools.target(target).err()) {
         report.skip(NAME, &reason);
         return;
     }
@@ -77,9 +78,9 @@ pub fn targets(tree: &Tree, report: &mut Report, tools: &Tools) {
             let targets: String = targets.iter().map(|target| format!(" --target {target}")).collect();
             succeed(&mut tree.cargo(&format!("check --quiet --release -p shatterscope --lib{features}{targets}")))
         };
-        check(&TARGETS, "")?;
+        check(&targets, "")?;
         let others: Vec<_> =
-            TARGETS.into_iter().filter(|target| !boards::targets().any(|one| one == *target)).collect();
+            targets.iter().copied().filter(|target| !boards::targets().any(|one| one == *target)).collect();
         check(&others, " --features defmt,flash,wire")
     });
 }

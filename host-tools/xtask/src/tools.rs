@@ -1,21 +1,18 @@
+use crate::emulated;
 use crate::step::Report;
 use crate::tree::{output_of, succeed, text_of};
 use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::Command;
 
-/// What the core is checked for: every 32-bit Arm profile, RISC-V, 64 bits without an operating system, WebAssembly.
-pub const TARGETS: [&str; 9] = [
-    "thumbv6m-none-eabi",
-    "thumbv7m-none-eabi",
-    "thumbv7em-none-eabihf",
-    "thumbv8m.main-none-eabihf",
-    "riscv32imac-unknown-none-elf",
-    "riscv32imafc-unknown-none-elf",
-    "riscv64gc-unknown-none-elf",
-    "aarch64-unknown-none",
-    "wasm32-unknown-unknown",
-];
+/// What the core is checked for: the targets of all boards, and WebAssembly.
+pub fn targets() -> Vec<&'static str> {
+    let mut targets = emulated::targets();
+    targets.push(WASM);
+    targets
+}
+
+pub const WASM: &str = "wasm32-unknown-unknown";
 
 /// What could not be had; steps that need it are skipped.
 #[derive(Default)]
@@ -116,7 +113,7 @@ pub fn found() -> Result<Tools> {
 
 /// What the core is checked for, and what it is run on under QEMU's emulation of one process.
 fn all_targets() -> impl Iterator<Item = &'static str> {
-    TARGETS.into_iter().chain(crate::machines::targets()).chain([crate::wasm::WASI])
+    targets().into_iter().chain(crate::machines::targets()).chain([crate::wasm::WASI])
 }
 
 /// Whether a target is installed.

@@ -1,4 +1,5 @@
 //! Proof that `compare` catches a firmware whose numbers are wrong, and says where it begins.
+use crate::emulated::{Board, with_fpu};
 use crate::lint::without_lints;
 use crate::mutants::Copy;
 use crate::programs::program;
@@ -167,23 +168,23 @@ fn add(seed: u32, here: bool, x: &mut [f32], at: usize) {
 
 /// Builds each, compares it with this machine, and wants the difference found in its place.
 pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
-    const BOARD: &str = "thumbv7em-none-eabihf";
+    let Some(board) = with_fpu() else { return };
     for wrong in &WRONG {
         let name = format!("wrong firmware: {}", wrong.name);
-        match tools.target(BOARD).and_then(|()| tools.emulators()) {
-            Ok(()) => report.step(name, || check(tree, wrong)),
+        match tools.target(&board.target).and_then(|()| tools.emulators()) {
+            Ok(()) => report.step(name, || check(tree, board, wrong)),
             Err(reason) => report.skip(name, &reason),
         }
     }
     let name = "wrong firmware: a bit in each pass of a training".to_owned();
-    match tools.target(BOARD).and_then(|()| tools.emulators()) {
-        Ok(()) => report.step(name, || turned(tree)),
+    match tools.target(&board.target).and_then(|()| tools.emulators()) {
+        Ok(()) => report.step(name, || turned(tree, board)),
         Err(reason) => report.skip(name, &reason),
     }
 }
 
 /// One firmware with all bits; each training turns the one of its seed.
-fn turned(tree: &Tree) -> Result<()> {
+fn turned(tree: &Tree, board: &Board) -> Result<()> {
     let copy = Copy::make(tree, "wrong")?;
     for Turned { file, from, before, .. } in &TURNED {
         copy.replace(file, from, &format!("{before}\n{from}"))?;
@@ -204,7 +205,8 @@ fn turned(tree: &Tree) -> Result<()> {
     )?;
     for seed in std::iter::once(1).chain(TURNED.iter().map(|turned| turned.seed)) {
         let words = format!(
-            "train --quiet --no-count --target qemu:mps2-an386 --net lenet --width 2 --batch-norm --batch 2 --steps 2 --seed {seed} --firmware"
+            "train --quiet --no-count --target qemu:{} --net lenet --width 2 --batch-norm --batch 2 --steps 2 --seed {seed} --firmware",
+            board.name
         );
         let mut command = program(tree, &words);
         let output = firmware_of(&copy, &mut command).output()?;
@@ -221,15 +223,18 @@ fn turned(tree: &Tree) -> Result<()> {
     Ok(())
 }
 
-fn check(tree: &Tree, wrong: &Wrong) -> Result<()> {
+fn check(tree: &Tree, board: &Board, wrong: &Wrong) -> Result<()> {
     let copy = Copy::make(tree, "wrong")?;
     if let Expected::Step = wrong.expected {
-        return check_steps(tree, wrong, &copy);
+        return check_steps(tree, board, wrong, &copy);
     }
-    let words = "compare --json --quiet --no-count --family resnet --beta 0.7 --alpha 0.9 --depth 4 --width 12 --points 20 \
-                 --runs 2 --targets host,qemu:mps2-an386 --firmware";
+    let words = format!(
+        "compare --json --quiet --no-count --family resnet --beta 0.7 --alpha 0.9 --depth 4 --width 12 --points 20 \
+                 --runs 2 --targets host,qemu:{} --firmware",
+        board.name
+    );
     let (told, equal) = copy.broken(wrong.file, wrong.from, wrong.to, || {
-        compared(firmware_of(&copy, &mut program(tree, words)), LIMIT)
+        compared(firmware_of(&copy, &mut program(tree, &words)), LIMIT)
     })??;
     if equal {
         bail!("`compare` finds no difference");
@@ -262,8 +267,9 @@ fn firmware_of<'a>(copy: &Copy, command: &'a mut Command) -> &'a mut Command {
 }
 
 /// The training ends after its first step, which it names.
-fn check_steps(tree: &Tree, wrong: &Wrong, copy: &Copy) -> Result<()> {
-    let mut command = program(tree, "train --quiet --no-count --target qemu:mps2-an386 --batch 1 --steps 3 --firmware");
+fn check_steps(tree: &Tree, board: &Board, wrong: &Wrong, copy: &Copy) -> Result<()> {
+    let words = format!("train --quiet --no-count --target qemu:{} --batch 1 --steps 3 --firmware", board.name);
+    let mut command = program(tree, &words);
     firmware_of(copy, &mut command);
     let output = copy.broken(wrong.file, wrong.from, wrong.to, || command.output())??;
     let said = String::from_utf8_lossy(&output.stderr);

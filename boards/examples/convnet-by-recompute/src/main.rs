@@ -13,7 +13,7 @@ use run::DIGEST;
 use semihosting::{println, process::exit};
 use shatterscope::kernel::Isa;
 use shatterscope::plan::RunOptions;
-use shatterscope_platform::entry;
+use shatterscope_qemu_support::entry;
 use static_cell::ConstStaticCell;
 
 static ARENA: ConstStaticCell<Arena> = ConstStaticCell::new(Arena::new());

@@ -9,7 +9,7 @@ mod run;
 
 use semihosting::{println, process::exit};
 use shatterscope::contract::Digest;
-use shatterscope_platform::entry;
+use shatterscope_qemu_support::entry;
 
 entry!({
     match run::run(&run::INPUTS) {

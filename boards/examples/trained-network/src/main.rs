@@ -7,7 +7,7 @@ include!(concat!(env!("OUT_DIR"), "/network_module.rs"));
 mod run;
 
 use semihosting::{println, process::exit};
-use shatterscope_platform::entry;
+use shatterscope_qemu_support::entry;
 
 entry!({
     match run::run() {

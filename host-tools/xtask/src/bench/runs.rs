@@ -1,5 +1,6 @@
 //! `bench runs`: instructions, stack and memory of whole runs and steps on emulated boards, against boards/runs.csv. Kernels are counted one
 //! by one in boards/kernels.csv; what plans, cursors and loops around them cost shows here.
+use crate::emulated::{smallest, with_fpu};
 use crate::programs::program;
 use crate::qemu::LIMIT;
 use crate::tree::{Tree, run_for, text_of};
@@ -9,8 +10,6 @@ use std::fmt::Write;
 use std::fs;
 
 const FILE: &str = "boards/runs.csv";
-
-const BOARDS: [&str; 2] = ["microbit", "mps2-an386"];
 
 /// What is counted: a name, and the words of `compare` or `train`.
 const RUNS: [(&str, &str); 8] = [
@@ -46,7 +45,8 @@ type Row = (String, [u64; 3]);
 /// Counts, and compares or writes.
 pub fn check(tree: &Tree, bless: bool) -> Result<()> {
     let mut rows = Vec::new();
-    for board in BOARDS {
+    // Without FPU and with.
+    for board in [smallest(), with_fpu()].into_iter().flatten().map(|board| &*board.name) {
         for (name, words) in RUNS {
             let found = measured(tree, board, words)?;
             println!("{board}, {name}: {} instructions, {} B of stack, {} B of memory", found[0], found[1], found[2]);

@@ -2,7 +2,7 @@
 mod code;
 mod table;
 
-use crate::emulated::{BOARDS, Board};
+use crate::emulated::{self, Board, emulated, with_fpu};
 use crate::lint::with_lints;
 use crate::qemu::LIMIT;
 use crate::step::Report;
@@ -14,14 +14,16 @@ use std::process::Command;
 use table::{Provenance, Row};
 
 /// The board whose cycles stand in the table, and the size of whose code is asked for.
-const CYCLES: &str = "mps2-an386";
+fn with_cycles() -> &'static str {
+    with_fpu().map_or("", |board| &board.name)
+}
 
 /// How far an instruction count may be from the committed one.
 const SLACK: f64 = 0.01;
 
 /// Measures all boards; with `check` holds what is committed to it, otherwise writes it.
 pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools, check: bool) {
-    let missing = BOARDS.iter().find_map(|board| tools.target(board.target).err()).or(tools.emulators().err());
+    let missing = emulated().find_map(|board| tools.target(&board.target).err()).or(tools.emulators().err());
     let name = if check { "kernels: counts are as committed" } else { "kernels: counted on every board" };
     match missing {
         Some(reason) => report.skip(name, &reason),
@@ -58,7 +60,7 @@ fn measured(tree: &Tree) -> Result<Vec<Row>> {
         }
     }
     let mut rows = Vec::new();
-    for board in &BOARDS {
+    for board in emulated() {
         let measured = board_of(tree, board)?;
         for row in &measured {
             if digests.get(row.kernel.as_str()) != Some(&row.digest.as_str()) {
@@ -96,13 +98,13 @@ impl<'a> Said<'a> {
 }
 
 fn board_of(tree: &Tree, board: &Board) -> Result<Vec<Row>> {
-    let image = board.build(tree, "kernels")?;
+    let image = emulated::build(tree, board, "kernels")?;
     let counts = tree.target.join(format!("kernels-{}.counts", board.name));
     if counts.exists() {
         std::fs::remove_file(&counts)?;
     }
     let plugin = format!("{}/release/libshatterscope_tcg.so,out={},memory=on", tree.target.display(), counts.display());
-    let mut qemu = board.run(&image);
+    let mut qemu = emulated::run(board, &image);
     qemu.args(["-plugin", &plugin]);
     println!("$ {}", text_of(&qemu));
     let (status, told) = run_for(&mut qemu, LIMIT)?;
@@ -113,7 +115,7 @@ fn board_of(tree: &Tree, board: &Board) -> Result<Vec<Row>> {
     if told.lines().count() != counts.lines().count() {
         bail!("{} regions are counted, {} told", counts.lines().count(), told.lines().count());
     }
-    let sizes = if board.name == CYCLES { code::sizes(&image)? } else { BTreeMap::new() };
+    let sizes = if board.name == with_cycles() { code::sizes(&image)? } else { BTreeMap::new() };
     let row = |(said, counted): (&str, &str)| -> Result<Row> {
         let said = Said::parse(said)?;
         let numbers = counted.split(' ').map(str::parse).collect::<Result<Vec<u64>, _>>()?;

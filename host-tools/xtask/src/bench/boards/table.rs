@@ -1,5 +1,5 @@
 //! The committed measurements: a CSV file, and a table made of it.
-use super::CYCLES;
+use super::with_cycles;
 use crate::tree::Tree;
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -128,7 +128,7 @@ fn table(rows: &[Row]) -> String {
     let mut text = String::from("| kernel | shape |");
     for board in &boards {
         text += &format!(" {} |", board.core);
-        if board.board == CYCLES {
+        if board.board == with_cycles() {
             text += " cycles |";
         }
     }
@@ -145,7 +145,7 @@ fn table(rows: &[Row]) -> String {
                 None => " |".to_owned(),
             };
             text += &each(found.map(|row| row.instructions));
-            if board.board == CYCLES {
+            if board.board == with_cycles() {
                 text += &each(found.and_then(|row| row.cycles));
             }
         }
@@ -156,7 +156,8 @@ fn table(rows: &[Row]) -> String {
         let all: u64 = sizes.iter().map(|(_, bytes)| bytes).sum();
         let sizes = sizes.iter().map(|(row, bytes)| format!("{} {bytes}", row.kernel)).collect::<Vec<_>>();
         text += &format!(
-            "\nBytes of code on the {CYCLES}, with all that they call, each beyond those before it: {}; together {all}.\n",
+            "\nBytes of code on the {}, with all that they call, each beyond those before it: {}; together {all}.\n",
+            with_cycles(),
             sizes.join(", ")
         );
     }

@@ -1,9 +1,0 @@
-//! Arm MPS2 with AN500: Cortex-M7.
-#![no_std]
-#![no_main]
-
-use shatterscope_platform::{Board, board};
-
-const BOARD: Board = Board { name: "mps2-an500", core: "Cortex-M7", fpu: true, clock: 0, flash: 4 << 20, ram: 4 << 20 };
-
-board!(BOARD, rows: 4, tile: 4, arena: 3 << 20, flash: 512 << 10);

@@ -1,9 +1,0 @@
-//! QEMU virt, RV32IMAFC.
-#![no_std]
-#![no_main]
-
-use shatterscope_platform::{Board, board};
-
-const BOARD: Board = Board { name: "riscv32imafc", core: "RV32IMAFC", fpu: true, clock: 0, flash: 0, ram: 16 << 20 };
-
-board!(BOARD, rows: 4, tile: 4, arena: 8 << 20, flash: 512 << 10);

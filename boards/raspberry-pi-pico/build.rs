@@ -1,4 +1,0 @@
-//! The memory map and the linker scripts.
-fn main() {
-    shatterscope_link::with_memory_map(&["-Tlink-rp.x"]);
-}
