@@ -1,4 +1,4 @@
-//! Embeds the facts of all boards, and tells the program where it comes from: commit and target stand in every record.
+//! Embeds the facts of all boards, and the commit and target that every record names.
 mod embed;
 
 use shatterscope_board_facts::{CHIPS, FILE, MACHINES, all};
@@ -7,7 +7,7 @@ use std::process::{Command, exit};
 use std::{env, fs};
 
 fn main() {
-    let boards = Path::new(env!("CARGO_MANIFEST_DIR")).join("../boards");
+    let boards = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("boards");
     if let Err(reason) = embedded(&boards) {
         println!("cargo::error={reason}");
         exit(1);

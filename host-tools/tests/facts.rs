@@ -113,16 +113,16 @@ fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn wrong_facts_are_told_in_one_line() {
+fn wrong_facts_are_refused_in_one_line() {
     let good = fs::read_to_string(root().join("boards/chips/stm32f407-discovery").join(FILE)).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let told = |text: &str| {
+    let read_back = |text: &str| {
         let at = folder.path().join("wrong-board");
         fs::create_dir_all(&at).unwrap();
         fs::write(at.join(FILE), text).unwrap();
         read(&at).map_err(|error| error.to_string())
     };
-    assert!(told(&good).is_ok());
+    assert!(read_back(&good).is_ok());
     for (from, to, reason) in [
         ("core =", "colour = 1\ncore =", "line 4: unknown field `colour`"),
         ("core =", "kern =", "unknown field `kern`"),
@@ -154,7 +154,7 @@ fn wrong_facts_are_told_in_one_line() {
         ("title =", "title", "line"),
     ] {
         assert!(good.contains(from), "{from}");
-        let error = told(&good.replacen(from, to, 1)).expect_err(to);
+        let error = read_back(&good.replacen(from, to, 1)).expect_err(to);
         assert!(error.contains(reason) && error.contains("wrong-board/board.toml"), "{from} -> {to}: {error}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }
@@ -165,7 +165,7 @@ fn wrong_facts_are_told_in_one_line() {
     fs::copy(at("nrf52840-dk").join(FILE), at("other").join(FILE)).unwrap();
     assert!(all(copy.path()).unwrap_err().to_string().contains("nrf52840 is also a name of"));
     fs::rename(at("other"), copy.path().join(MACHINES).join("other")).unwrap();
-    assert!(all(copy.path()).unwrap_err().to_string().contains("with a table [chip] lies in boards/chips"));
+    assert!(all(copy.path()).unwrap_err().to_string().contains("with a table [chip] belongs in boards/chips"));
 }
 
 /// Bytes in the largest unit that divides them.

@@ -55,7 +55,7 @@ fn boot_roms_find_what_they_look_for() {
         match board.name {
             "raspberry-pi-pico" => {
                 let (address, code) = section(".boot2").expect("a second stage");
-                assert_eq!((address, code.len()), (0x1000_0000, 256));
+                assert_eq!((address, code.len()), (board.flash[0].0, 256));
                 let (code, sum) = code.split_last_chunk::<4>().unwrap();
                 // CRC-32/MPEG-2 without final complement, as the data sheet of the RP2040 says.
                 let crc = code.iter().fold(!0u32, |crc, &byte| {
@@ -67,7 +67,7 @@ fn boot_roms_find_what_they_look_for() {
             }
             "raspberry-pi-pico-2" => {
                 let (address, block) = section(".start_block").expect("an image definition");
-                assert!(address + block.len() as u64 <= 0x1000_1000, "within the first 4 KiB");
+                assert!(address + block.len() as u64 <= board.flash[0].0 + 0x1000, "within the first 4 KiB");
                 assert_eq!(block[..4], 0xffff_ded3u32.to_le_bytes(), "the marker that opens a block");
             }
             _ => assert!(section(".boot2").is_none() && section(".start_block").is_none()),

@@ -1,6 +1,6 @@
-//! What a chip gives the firmware: frames and logs over RTT (or frames over an UART), a clock, a LED, a painted stack.
+//! Provides what the firmware needs from a chip: frames and logs over RTT (or frames over an UART), a clock, a LED, a painted stack.
 //!
-//! A board's `main` starts its HAL and calls [`Setup::run`], most by way of what its family shares (`nrf-support`, `rp-support`,
+//! A board's `main` starts its HAL and calls [`Setup::run`], most through the package of its family (`nrf-support`, `rp-support`,
 //! `stm32-support`). Panics and faults are logged, and a stack that has run out is named; the debug
 //! probe then sees the core halted.
 #![no_std]
@@ -48,7 +48,7 @@ pub fn run<const R: usize, const T: usize>(
     }
 }
 
-/// What a board's build script made of its `board.toml`, with a register tile of R rows by T points.
+/// The facts and the memory of a board, which its build script made from `board.toml`, with a register tile of R rows by T points.
 #[derive(Debug)]
 pub struct Setup<const R: usize, const T: usize> {
     /// Goes into every `Hello`.

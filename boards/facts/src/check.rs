@@ -1,4 +1,4 @@
-//! What no linker would notice, or only in a message that does not name the file.
+//! Checks that no linker makes, or only with a message that does not name the file.
 use crate::{Board, Error, FILE, Kind, has_fpu};
 
 /// Cortex-M and RV32 have no more addresses, and no board puts memory elsewhere.
@@ -114,7 +114,7 @@ fn ram(board: &Board) -> Result<(), String> {
         return Err(format!("programs for {} need {}", board.target, need(&board.target)));
     }
     if board.ram.iter().any(|ram| ram.guard > 0 && (ram.stack == 0 || !ram.guard.is_power_of_two())) {
-        return Err("a guard lies below a stack, and its length is a power of two".to_owned());
+        return Err("a guard needs a stack in its region, and a length that is a power of two".to_owned());
     }
     if !board.arena.is_multiple_of(4) || board.arena == 0 || board.arena >= statics {
         return Err(format!(

@@ -2,7 +2,7 @@
 //! them, the desktop tool embeds them, and `xtask` and the tests walk them.
 //!
 //! A chip has a folder `boards/chips/NAME`, an emulated board a folder `boards/qemu/src/bin/NAME`. The folder's name is the board's, its
-//! package's (chips) and its program's. [docs/porting.md](../../../docs/porting.md) explains every key.
+//! package's (chips) and its program's. `docs/porting.md` explains every key.
 mod check;
 mod link;
 mod read;
@@ -10,7 +10,7 @@ mod read;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use read::{CHIPS, MACHINES, all, read};
+pub use read::{CHIPS, MACHINES, all, emulated, read};
 
 /// The file's name.
 pub const FILE: &str = "board.toml";
@@ -53,7 +53,7 @@ pub struct Flash {
     pub origin: u64,
     /// Bytes.
     pub length: u64,
-    /// Bytes before the program that the chip's boot code takes.
+    /// Bytes of the second boot stage, before the program.
     pub boot: u64,
     /// Bytes of each of the two slots for the state of a training, at the end; 0 for none.
     pub slot: u64,
@@ -72,7 +72,7 @@ pub struct Ram {
     pub guard: u64,
     /// Bytes of the stack.
     pub stack: u64,
-    /// Whether statics lie here.
+    /// Whether the linker puts statics here.
     pub statics: bool,
 }
 
@@ -128,7 +128,7 @@ impl Board {
         self.ram.iter().map(stack_alone).sum()
     }
 
-    /// Bytes of all memory, on which no program can have more.
+    /// Bytes of all regions of memory, more than any program can have.
     pub fn most_ram(&self) -> u64 {
         self.ram.iter().map(|ram| ram.length).sum()
     }
@@ -138,7 +138,7 @@ impl Board {
         self.flash.as_ref().filter(|flash| flash.slot > 0).map(|flash| (flash.length - 2 * flash.slot, flash.slot))
     }
 
-    /// Whether an overflow of the stack is a fault: something that must not be accessed lies below it.
+    /// Whether an overflow of the stack is a fault: the memory below it must not be accessed.
     pub fn guards_stack(&self) -> bool {
         self.ram.iter().any(|ram| ram.stack > 0)
     }
@@ -164,7 +164,7 @@ fn has_fpu(target: &str) -> bool {
         || ["riscv32imafc-", "riscv64gc-"].iter().any(|with| target.starts_with(with))
 }
 
-/// What is wrong with a file, in one line.
+/// The reason why a file is refused, in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     file: PathBuf,

@@ -1,4 +1,4 @@
-//! What is made from the facts: linker scripts, constants of the firmware, cargo's configuration.
+//! Makes linker scripts, constants of the firmware and cargo's configuration from the facts.
 use crate::{Board, Kind};
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! The file as it is written.
+//! Reads the file.
 use crate::{Board, Emulator, Error, FILE, Flash, Kind, Ram, check};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
@@ -132,7 +132,7 @@ fn board(file: File, name: String, folder: &Path) -> Result<Board, String> {
         }
         _ => return Err("needs either a table [chip] or a table [qemu]".to_owned()),
     };
-    // Statics lie in the region of the stack, or the only one, unless a region says so.
+    // Statics are in the region of the stack, or the only one, unless a region says so.
     let said = file.ram.iter().any(|ram| ram.statics.is_some());
     let alone = file.ram.len() == 1;
     let ram = |table: RamTable| Ram {
@@ -178,10 +178,10 @@ pub fn features(folder: &Path) -> Result<Vec<String>, Error> {
     Ok(manifest.features.into_keys().filter(|feature| feature != "default").collect())
 }
 
-/// Where the chips' folders lie in `boards/`.
+/// The folder in `boards/` that has the chips' folders.
 pub const CHIPS: &str = "chips";
 
-/// Where the folders of emulated boards lie: cargo finds a program in each.
+/// The folder in `boards/` that has those of emulated boards: cargo finds a program in each.
 pub const MACHINES: &str = "qemu/src/bin";
 
 /// Every board below `boards/`: the emulated ones first, and those with less memory before others.
@@ -189,19 +189,32 @@ pub const MACHINES: &str = "qemu/src/bin";
 /// # Errors
 /// As [`read`]; a name that two boards have.
 pub fn all(boards: &Path) -> Result<Vec<Board>, Error> {
+    let mut all = emulated(boards)?;
+    all.extend(below(boards, CHIPS)?);
+    check::names(&all)?;
+    Ok(all)
+}
+
+/// The emulated boards below `boards/`.
+///
+/// # Errors
+/// As [`all`].
+pub fn emulated(boards: &Path) -> Result<Vec<Board>, Error> {
+    below(boards, MACHINES)
+}
+
+fn below(boards: &Path, parent: &str) -> Result<Vec<Board>, Error> {
     let mut all = Vec::new();
-    for (emulated, parent) in [(false, CHIPS), (true, MACHINES)] {
-        for folder in folders(&boards.join(parent))? {
-            let board = read(&folder)?;
-            if board.emulated() != emulated {
-                let (kind, place) = if emulated { ("chip", CHIPS) } else { ("qemu", MACHINES) };
-                let reason = format!("the folder of a board with a table [{kind}] lies in boards/{place}");
-                return Err(Error::new(&folder.join(FILE), reason));
-            }
-            all.push(board);
+    for folder in folders(&boards.join(parent))? {
+        let board = read(&folder)?;
+        let (kind, place) = if board.emulated() { ("qemu", MACHINES) } else { ("chip", CHIPS) };
+        if place != parent {
+            let reason = format!("the folder of a board with a table [{kind}] belongs in boards/{place}");
+            return Err(Error::new(&folder.join(FILE), reason));
         }
+        all.push(board);
     }
-    all.sort_by_key(|board: &Board| (!board.emulated(), board.ram_bytes(), board.name.clone()));
+    all.sort_by_key(|board: &Board| (board.ram_bytes(), board.name.clone()));
     check::names(&all)?;
     Ok(all)
 }

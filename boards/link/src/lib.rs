@@ -1,10 +1,10 @@
-//! What the build scripts of boards do: linker scripts and constants from `board.toml`. Link arguments are given here and not in a
+//! For the build scripts of boards: makes linker scripts and constants from `board.toml`. Link arguments are given here and not in a
 //! configuration: RUSTFLAGS in the environment would replace those.
 //!
-//! A function that cannot do its work ends the build script with one line, which cargo shows.
+//! A function that fails ends the build script with one line, which cargo shows.
 pub use shatterscope_board_facts::Board;
 
-use shatterscope_board_facts::{FILE, all, read};
+use shatterscope_board_facts::{FILE, read};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -39,7 +39,7 @@ pub fn chip(scripts: &[&str]) {
 
 /// Links the program of each emulated board with its map, and writes its constants, `NAME.rs`.
 pub fn emulated() {
-    for board in boards().iter().filter(|board| board.emulated()) {
+    for board in &boards() {
         write(&format!("{}.rs", board.name), &board.constants());
         link(board, &board.name, 0);
     }
@@ -63,9 +63,7 @@ pub fn chosen_with_stack(program: &str, stack: u64) -> Option<Board> {
         return None;
     }
     let named = env::var("SHATTERSCOPE_BOARD").ok();
-    let fits = |board: &Board| {
-        board.emulated() && board.target == target && named.as_ref().is_none_or(|name| board.name == *name)
-    };
+    let fits = |board: &Board| board.target == target && named.as_ref().is_none_or(|name| board.name == *name);
     let Some(board) = boards().into_iter().find(fits) else {
         fail(&match named {
             Some(name) => {
@@ -86,7 +84,7 @@ pub fn guard() -> u64 {
     let boards = boards();
     let mut guards: Vec<_> = boards
         .iter()
-        .filter(|board| board.emulated() && board.target == target)
+        .filter(|board| board.target == target)
         .flat_map(|board| {
             println!("cargo:rerun-if-changed={}", board.folder.join(FILE).display());
             board.ram.iter().map(|ram| ram.guard).filter(|guard| *guard > 0)
@@ -109,9 +107,10 @@ fn link(board: &Board, program: &str, stack: u64) {
     }
 }
 
+/// The emulated boards.
 fn boards() -> Vec<Board> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
-    all(folder).unwrap_or_else(|error| fail(&error))
+    shatterscope_board_facts::emulated(folder).unwrap_or_else(|error| fail(&error))
 }
 
 /// Writes a file below cargo's folder for this build; the folder that holds it.

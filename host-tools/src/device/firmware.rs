@@ -116,6 +116,7 @@ impl Firmware {
             )));
         }
         let reason = words.lines().find(|line| line.starts_with("error")).unwrap_or("no message");
+        let reason = reason.strip_prefix("error: ").unwrap_or(reason);
         Err(Failure::failed(format!("cannot build {what}: {reason}")))
     }
 }

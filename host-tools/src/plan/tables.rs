@@ -86,7 +86,7 @@ pub fn stack_of(board: &Board, task: Task, image: &Image) -> Result<Option<u64>>
     let bound = stack_bound(board, task)?;
     match bound {
         Some(bound) if bound > image.stack => Err(Failure::failed(format!(
-            "{}: its program has {} B of stack, and {bound} B may be needed: build it with more (its memory map, memory.x)",
+            "{}: its program has {} B of stack, and {bound} B may be needed: build it with more (stack in its board.toml)",
             board.name, image.stack
         ))),
         bound => Ok(bound),

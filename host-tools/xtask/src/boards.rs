@@ -15,10 +15,6 @@ use std::process::{Child, Command, Stdio};
 /// The feature whose image is run.
 const RUN: &str = "emulated";
 
-/// Other images with features are built to see that they compile, pass the lints and link. Their dependencies are those of the default image;
-/// the optimisation at link time, half of the time, is left out. The image is larger, and must fit the chip's flash all the same.
-const FAST_LINK: &str = " -- -Copt-level=0";
-
 /// Specs of the runs in emulators of chips: every family once.
 const SPECS: [&str; 3] = [
     "--depth 6 --width 12 --points 20 --runs 2",
@@ -51,8 +47,7 @@ pub fn firmware(tree: &Tree, report: &mut Report, tools: &Tools) {
         report.step(step, || {
             succeed(&mut tree.firmware(&folder, "build --quiet --release"))?;
             board.features()?.iter().try_for_each(|feature| {
-                let (command, end) = if *feature == RUN { ("build", "") } else { ("rustc", FAST_LINK) };
-                succeed(&mut tree.firmware(&folder, &format!("{command} --quiet --release --features {feature}{end}")))
+                succeed(&mut tree.firmware(&folder, &format!("build --quiet --release --features {feature}")))
             })
         });
     }

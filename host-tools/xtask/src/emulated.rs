@@ -11,10 +11,11 @@ use std::sync::OnceLock;
 fn boards() -> &'static [Board] {
     static BOARDS: OnceLock<Vec<Board>> = OnceLock::new();
     BOARDS.get_or_init(|| {
-        all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../boards")).unwrap_or_else(|error| {
-            eprintln!("xtask: {error}");
-            exit(1)
-        })
+        all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap_or_default().join("boards"))
+            .unwrap_or_else(|error| {
+                eprintln!("xtask: {error}");
+                exit(1)
+            })
     })
 }
 

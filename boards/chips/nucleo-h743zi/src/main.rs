@@ -12,7 +12,10 @@ embassy_stm32::bind_interrupts!(struct Interrupts {
     USART3 => embassy_stm32::usart::BufferedInterruptHandler<embassy_stm32::peripherals::USART3>;
 });
 
-/// The internal oscillator of 64 MHz, through 4, times 50, through 2; buses at half and a quarter of it.
+/// The internal oscillator of 64 MHz, through 4, times 50, through 2.
+const _: () = assert!(facts::BOARD.clock == 64_000_000 / 4 * 50 / 2);
+
+/// Buses at half and a quarter of the core's clock.
 fn clocks() -> Config {
     use embassy_stm32::rcc::{
         AHBPrescaler, APBPrescaler, HSIPrescaler, Pll, PllDiv, PllMul, PllPreDiv, PllSource, Sysclk, VoltageScale,

@@ -16,6 +16,8 @@ embassy_stm32::bind_interrupts!(struct Interrupts {
 });
 
 /// The crystal of 8 MHz, times 168, through 4 and 2.
+const _: () = assert!(facts::BOARD.clock == 8_000_000 / 4 * 168 / 2);
+
 fn clocks() -> Config {
     use embassy_stm32::rcc::{
         AHBPrescaler, APBPrescaler, Hse, HseMode, Pll, PllMul, PllPDiv, PllPreDiv, PllSource, Sysclk,

@@ -219,7 +219,7 @@ fn refused(f: &mut fmt::Formatter<'_>, why: Why, need: u64, have: u64) -> fmt::R
         Why::Flash => f.write_str("the flash of the device failed: the state was not kept, or is worth nothing"),
         Why::Unsaved => f.write_str("no whole state of this training lies in the flash of the device"),
         Why::Stack => f.write_str(
-            "stack overflow on the device: reset it, and give its firmware more stack (memory.x) or a smaller network",
+            "stack overflow on the device: reset it, and give its firmware more stack (in its board.toml) or a smaller network",
         ),
         Why::Node(refusal) => write!(f, "the device refuses node {need} of the graph: {refusal}"),
         Why::Nodes => f.write_str("the graph did not arrive whole"),
