@@ -2,7 +2,10 @@
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use shatterscope::contract::Digest;
-use shatterscope::kernel::{Along, Isa, Matrix, Red16, Tiled, chain, chain_matrix, draw, naive, weight_gradient};
+use shatterscope::contract::Red16;
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::{Along, Matrix, Tiled, chain, chain_matrix, draw, weight_gradient};
+use shatterscope::internals::op::naive;
 use shatterscope::random::{Normal, Purpose, Stream};
 use std::hint::black_box;
 
@@ -27,7 +30,7 @@ fn tiles<const R: usize, const T: usize>(c: &mut Criterion, name: &str, isa: Isa
     let mut panel = vec![0.0; weight.len()];
     for (i, row) in weight.chunks(WIDTH).enumerate() {
         for (k, w) in row.iter().enumerate() {
-            panel[shatterscope::kernel::panel_index::<R>(WIDTH, WIDTH, i, k)] = *w;
+            panel[shatterscope::internals::kernel::panel_index::<R>(WIDTH, WIDTH, i, k)] = *w;
         }
     }
     // [tile][unit][T] from [unit][point].

@@ -2,12 +2,14 @@
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use shatterscope::contract::Digest;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Run, Source};
-use shatterscope::kernel::{Isa, Tiled};
+use shatterscope::internals::kernel::Tiled;
+use shatterscope::internals::weights::Block;
 use shatterscope::plan::{Plan, RunOptions};
 use shatterscope::probe::Grid;
 use shatterscope::spec::{Norm, Spec};
-use shatterscope::weights::{Block, Seeded};
+use shatterscope::weights::Seeded;
 use shatterscope::workers::Serial;
 use std::hint::black_box;
 
@@ -58,7 +60,7 @@ impl Tiled for Bench<'_> {
 }
 
 fn bench<const R: usize, const T: usize>(c: &mut Criterion, name: &str, spec: Spec, isa: Isa) {
-    let options = RunOptions { isa, ..RunOptions::new(POINTS) };
+    let options = RunOptions::new(POINTS).with_isa(isa);
     let plan = Plan::family(&spec, options.want()).expect("the spec can be planned");
     let lengths = plan.run(&options, T as u32).expect("the spec runs");
     let mut memory = Memory {

@@ -3,6 +3,7 @@ use core::fmt;
 /// A buffer of the caller's, by its role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Buffer {
     /// [`Buffers::tape`](crate::exec::Buffers)
     Tape,
@@ -16,8 +17,8 @@ pub enum Buffer {
     Outputs,
     /// The gradient, `[point][input]` (reverse mode) or `[point][output]` (forward mode).
     Gradient,
-    /// The seed of the derivative, one element an output (reverse) or input (forward) of every point.
-    Seed,
+    /// The cotangent of the outputs (reverse mode) or the tangent of the inputs (forward mode).
+    Cotangent,
     /// A weight matrix, `[out][in]`.
     Weight,
     /// A bias vector, `[out]`.
@@ -42,12 +43,14 @@ pub enum Buffer {
     Result,
     /// Labels, one a point.
     Labels,
-    /// Targets, `[class][points]`.
+    /// Targets: `[point][output]` of a session, `[class][lane]` of a loss.
     Targets,
     /// The loss of each point.
     Loss,
     /// What an optimiser keeps of each parameter.
     State,
+    /// One memory for all buffers of a pass or a run.
+    Arena,
 }
 
 impl Buffer {
@@ -62,10 +65,10 @@ impl Buffer {
     }
 }
 
-/// The direction in which a run met a value that is not finite.
+/// Forward or backward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Pass {
     /// Values and, in forward mode, tangents.
     Forward,
@@ -73,22 +76,24 @@ pub enum Pass {
     Backward,
 }
 
-/// Where a value stood that is not finite: the lowest layer forward, the highest layer backward.
+/// The layer where NaN or infinity first occurred: the lowest layer forward, the highest layer backward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Fault {
     /// Forward faults go before backward ones.
     pub pass: Pass,
-    /// Layer as in the paper: the stem is 1, the readout is depth + 1.
+    /// The address of the node: in the paper's networks the layer (the stem is 1, the readout depth + 1), in `Layers` and, by default, in a `Builder`
+    /// the number of the node.
     pub layer: u32,
 }
 
-/// Why a spec or a schedule is refused.
+/// The reason why a spec, a graph, a plan or options are invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
-pub enum Refusal {
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum InvalidSpec {
     /// Depth is at least 1 (the stem) and below 2^24.
     Depth,
     /// Width is at least 1 and at most 2^20.
@@ -142,13 +147,16 @@ pub enum Refusal {
     Plan,
     /// A family has at least one and at most 2^20 inputs.
     Inputs,
+    /// It belongs to a feature of the crate that is not enabled.
+    Feature,
 }
 
 /// A setting of training that is out of its range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
-pub enum Setting {
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum InvalidConfig {
     /// There is at least one class.
     Classes,
     /// A batch, and what is shuffled, has at least one and at most 2^24 points.
@@ -167,17 +175,44 @@ pub enum Setting {
 }
 
 /// Everything that can go wrong in the core.
+///
+/// ```
+/// use shatterscope::exec::{Model, Options, Session};
+/// use shatterscope::{Buffer, Error, Fault, Pass, InvalidSpec, InvalidConfig};
+///
+/// shatterscope::network! {
+///     static NET: Output = input(2).dense(1);
+/// }
+/// let mut arena = [0.0; NET.arena_len(1, 1)];
+/// let mut session = Session::new(&NET, Options::new(1), &mut arena)?;
+/// let mut predict = |parameters: &[f32]| session.predict(Model::new(parameters), &[1.0, 2.0], &mut [0.0]);
+///
+/// let short = predict(&[1.0, 2.0]);
+/// assert_eq!(short, Err(Error::TooShort { buffer: Buffer::Parameters, need: 3, have: 2 }));
+/// let overflow = predict(&[3e38, 3e38, 0.0]);
+/// assert_eq!(overflow, Err(Error::NonFinite(Fault { pass: Pass::Forward, layer: 1 })));
+///
+/// // What is to be done about it, in words.
+/// let help = |error: Error| match error {
+///     Error::InvalidSpec(refusal) | Error::InvalidNode { reason: refusal, .. } => refusal.reason(),
+///     Error::InvalidConfig(InvalidConfig::Rate) => "give another learning rate",
+///     _ => "see the message",
+/// };
+/// assert_eq!(help(Error::InvalidSpec(InvalidSpec::Points)), "points must be between 1 and 16777216");
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Error {
     /// The spec, the options or the schedule cannot be run.
-    Refused(Refusal),
+    InvalidSpec(InvalidSpec),
     /// A node of a graph is refused.
-    Node {
+    InvalidNode {
         /// Its number.
         node: u32,
         /// Why.
-        refusal: Refusal,
+        reason: InvalidSpec,
     },
     /// A forward pass cannot stop at this node, because it does not exist or an earlier call went past it.
     NoNode {
@@ -198,7 +233,7 @@ pub enum Error {
         have: u64,
     },
     /// A stored weight, bias or input is NaN or infinite.
-    NotFinite {
+    InvalidValue {
         /// Which tensor.
         buffer: Buffer,
         /// Layer of the tensor, 0 for inputs and series.
@@ -208,8 +243,27 @@ pub enum Error {
     },
     /// NaN or infinity arose during the run; there is no result.
     NonFinite(Fault),
+    /// Inputs that are not whole points.
+    PartialPoint {
+        /// Number of inputs.
+        inputs: u64,
+        /// Inputs of a point.
+        each: u64,
+    },
+    /// No points, or more than the batch that was planned.
+    Batch {
+        /// Number of points.
+        points: u64,
+        /// The most points of a batch.
+        most: u64,
+    },
+    /// The loss of a point is NaN or infinite; no parameter has changed.
+    Loss {
+        /// The point.
+        point: u64,
+    },
     /// A setting of training is out of its range.
-    Setting(Setting),
+    InvalidConfig(InvalidConfig),
     /// A label that is not the number of a class.
     Label {
         /// The point.
@@ -221,66 +275,96 @@ pub enum Error {
     },
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Refusal::Depth => "depth must be at least 1 and below 2^24: give a depth from 1 to 16777215",
-            Refusal::Width => "width must be between 1 and 1048576",
-            Refusal::Points => "points must be between 1 and 16777216",
-            Refusal::Scale => "a gain, standard deviation or scale is not a finite number of the allowed sign",
-            Refusal::UnitCircle => "carry^2 + transform^2 must be 1: give one of them and leave out the other",
-            Refusal::Eps => "eps must be finite and not negative",
-            Refusal::Grid => "the ends of the grid and their distance must be finite",
-            Refusal::LooksLinear => {
+impl InvalidSpec {
+    /// The requirement that is not met, in words.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            InvalidSpec::Depth => "depth must be at least 1 and below 2^24: give a depth from 1 to 16777215",
+            InvalidSpec::Width => "width must be between 1 and 1048576",
+            InvalidSpec::Points => "points must be between 1 and 16777216",
+            InvalidSpec::Scale => "a gain, standard deviation or scale is not a finite number of the allowed sign",
+            InvalidSpec::UnitCircle => "carry^2 + transform^2 must be 1: give one of them and leave out the other",
+            InvalidSpec::Eps => "eps must be finite and not negative",
+            InvalidSpec::Grid => "the ends of the grid and their distance must be finite",
+            InvalidSpec::LooksLinear => {
                 "looks-linear belongs to the family crelu without norm: use --family crelu --norm none"
             }
-            Refusal::Slice => "the slice of points is empty or reaches past the grid",
-            Refusal::Layers => {
-                "the layers do not fit each other: widths must follow, every fork needs one join, joins do not nest, dense layers are numbered from 1"
+            InvalidSpec::Slice => "the slice of points is empty or reaches past the grid",
+            InvalidSpec::Layers => {
+                "the layers do not fit each other: every layer has at least one unit, widths follow, and every fork has one join"
             }
-            Refusal::Lag => "lags must be below the number of points",
-            Refusal::TooLarge => "the network needs more elements than can be counted",
-            Refusal::Tile => "the tile width must be between 1 and 64, rows at least 1",
-            Refusal::Window => {
-                "the window does not fit the image: it needs taps, a stride, padding below its size, and an image that is not empty"
+            InvalidSpec::Lag => "lags must be below the number of points",
+            InvalidSpec::TooLarge => "the network needs more elements than can be counted",
+            InvalidSpec::Tile => "the tile width must be between 1 and 64, rows at least 1",
+            InvalidSpec::Window => {
+                "the window does not fit the image: it must be no larger than the image with its padding, and needs taps, a stride, and padding below its size"
             }
-            Refusal::Pool => "an average pool takes no padding and at most 2^24 taps, a max pool at most 256 taps",
-            Refusal::Rate => "a dropout rate must be at least 0 and below 1",
-            Refusal::Pairs => "looks-linear with plain rectifiers pairs units: widths and channels must be even",
-            Refusal::Operand => "its operands must be nodes before it, and inputs must come first",
-            Refusal::Shape => "its shape is not what the operation makes of its operands",
-            Refusal::LastUse => "the last use of its value is another node, or nothing uses it",
-            Refusal::Operation => "its operation is unknown to this version, or damaged",
-            Refusal::Slot => "its value overlaps another one that is still needed",
-            Refusal::Inputs => "the number of inputs must be between 1 and 1048576",
-            Refusal::Plan => "the plan is of another graph or other slots: plan this one",
-            Refusal::Ends => "a device trains graphs with one input and one output",
-            Refusal::Want => "the plan keeps nothing for these gradients: plan the graph with what is wanted of it",
+            InvalidSpec::Pool => "an average pool takes no padding and at most 2^24 taps, a max pool at most 256 taps",
+            InvalidSpec::Rate => "a dropout rate must be at least 0 and below 1",
+            InvalidSpec::Pairs => "looks-linear with plain ReLUs pairs units: widths and channels must be even",
+            InvalidSpec::Operand => "its operands must be nodes before it, and inputs must come first",
+            InvalidSpec::Shape => {
+                "its shape is not what the operation makes of its operands: both operands of an addition have the same shape"
+            }
+            InvalidSpec::LastUse => "the last use of its value is another node, or nothing uses it",
+            InvalidSpec::Operation => "its operation is unknown to this version, or damaged",
+            InvalidSpec::Slot => "its value overlaps another one that is still needed",
+            InvalidSpec::Inputs => "the number of inputs must be between 1 and 1048576",
+            InvalidSpec::Plan => "the plan is of another graph or other slots: plan this one",
+            InvalidSpec::Ends => "a device trains graphs with one input and one output",
+            InvalidSpec::Want => "the plan keeps nothing for these gradients: plan the graph with what is wanted of it",
+            InvalidSpec::Feature => {
+                "it is not compiled in: enable the crate's feature conv (convolutions, pools, shortcuts), norm, train or micromath"
+            }
+        }
+    }
+}
+
+impl fmt::Display for InvalidSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())
+    }
+}
+
+impl fmt::Display for InvalidConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            InvalidConfig::Classes => "there must be at least one class",
+            InvalidConfig::Batch => "there must be between 1 and 16777216 examples",
+            InvalidConfig::Optimiser => "momentum and betas must be at least 0 and below 1, eps above 0 and finite",
+            InvalidConfig::Decay => "weight decay must be finite and not negative",
+            InvalidConfig::Rate => "the learning rate must be finite and not negative",
+            InvalidConfig::Decrease => {
+                "steps of the learning rate must ascend from epoch 1, factors be above 0, thresholds not negative"
+            }
+            InvalidConfig::Limit => "the limit of gradients must be finite and above 0",
         })
     }
 }
 
-impl fmt::Display for Setting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Setting::Classes => "there must be at least one class",
-            Setting::Batch => "there must be between 1 and 16777216 examples",
-            Setting::Optimiser => "momentum and betas must be at least 0 and below 1, eps above 0 and finite",
-            Setting::Decay => "weight decay must be finite and not negative",
-            Setting::Rate => "the learning rate must be finite and not negative",
-            Setting::Decrease => {
-                "steps of the learning rate must ascend from epoch 1, factors be above 0, thresholds not negative"
-            }
-            Setting::Limit => "the limit of gradients must be finite and above 0",
-        })
+impl Error {
+    /// What went wrong, without numbers: for messages of the compiler.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Error::InvalidSpec(refusal) | Error::InvalidNode { reason: refusal, .. } => refusal.reason(),
+            Error::NoNode { .. } => "a forward pass cannot stop at this node",
+            Error::TooShort { .. } => "a buffer is too short, or there are more nodes than have room",
+            Error::InvalidValue { .. } => "a stored value is NaN or infinite",
+            Error::NonFinite(_) => "NaN or infinity arose during the run",
+            Error::PartialPoint { .. } => "the inputs are not whole points",
+            Error::Batch { .. } => "a batch has at least one point, and at most as many as were planned",
+            Error::Loss { .. } => "the loss of a point is NaN or infinite",
+            Error::InvalidConfig(_) => "a setting of training is out of its range",
+            Error::Label { .. } => "a label is not the number of a class",
+        }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Refused(refusal) => refusal.fmt(f),
-            Error::Node { node, refusal } => write!(f, "node {node} of the graph is refused: {refusal}"),
+            Error::InvalidSpec(refusal) => refusal.fmt(f),
+            Error::InvalidNode { node, reason: refusal } => write!(f, "node {node} of the graph is refused: {refusal}"),
             Error::NoNode { node, next, nodes } if node < nodes => {
                 write!(f, "node {node} has been computed already: node {next} comes next")
             }
@@ -288,21 +372,36 @@ impl fmt::Display for Error {
                 write!(f, "node {node} does not exist: the graph has {nodes} nodes, counted from 0")
             }
             Error::TooShort { buffer, need, have } => {
-                write!(f, "the buffer {buffer:?} is too short: {need} elements needed, {have} given")
+                write!(f, "the buffer {buffer:?} is too short: {need} elements needed, {have} given")?;
+                f.write_str(match buffer {
+                    Buffer::Arena => "; Plan::arena_len and RunLengths::arena_len are its length",
+                    Buffer::Running => "; give the running statistics of batch norms with Model::with_running",
+                    _ => "",
+                })
             }
-            Error::NotFinite { buffer, layer, index } => write!(
+            Error::InvalidValue { buffer, layer, index } => write!(
                 f,
                 "element {index} of {buffer:?} (layer {layer}) is NaN or infinite: stored values must be finite"
             ),
             Error::NonFinite(Fault { pass, layer }) => write!(
                 f,
-                "NaN or infinity in the {} pass, first at layer {layer}: the numbers leave the range of f32; lower the depth, the gain or beta",
+                "NaN or infinity in the {} pass, first at layer {layer}: the numbers leave the range of f32; lower the depth, the gain, beta or the learning rate",
                 match pass {
                     Pass::Forward => "forward",
                     Pass::Backward => "backward",
                 }
             ),
-            Error::Setting(setting) => setting.fmt(f),
+            Error::PartialPoint { inputs, each } => {
+                write!(f, "{inputs} inputs are not a whole number of points of {each} inputs, at least one")
+            }
+            Error::Batch { points, most } => {
+                write!(
+                    f,
+                    "{points} points do not fit a batch of 1 to {most}: give Options::new a larger batch, or fewer points"
+                )
+            }
+            Error::Loss { point } => write!(f, "the loss of point {point} is NaN or infinite: lower the learning rate"),
+            Error::InvalidConfig(setting) => setting.fmt(f),
             Error::Label { point, label, classes } => {
                 write!(f, "the label {label} of point {point} is none of the {classes} classes: labels count from 0")
             }

@@ -1,79 +1,121 @@
-//! Deep rectifier networks, forward and backward, with the same bits on every core.
+//! Deep ReLU networks, forward, backward and in training, bit-identical on every processor.
 //!
-//! The modules stand in the order in which data flows; each uses only those before it.
+//! Start with [`network!`] or [`graph::Layers`] to write a network, [`exec::Session`] to run and train it, and [`exec::TrainState`] for training. Most
+//! programs need nothing else. [`exec::Run`] with [`weights::Seeded`] and [`probe`] measure how shattered the gradients of a network are.
 //!
-//! 1. [`contract`] names the numeric contract, hashes results, and tests the machine against it.
-//! 2. [`math`] is the only door to square roots, logarithms and exponentials.
-//! 3. [`random`] gives every weight its value from its address: Philox4x32-10 and two normals.
-//! 4. [`kernel`] holds the dense arithmetic and the one reduction.
-//! 5. [`op`] has one file an operation, forward and backward, as plain loops: the definition; and the list of all operations.
-//! 6. [`spec`] describes the paper's networks, [`graph`] lists the operations of any network, [`plan`] places its values and gradients in
-//!    memory, [`weights`] draws parameters where they are needed, and [`exec`] runs the graph, in steps and on [`workers`].
-//! 7. [`probe`] measures how shattered the gradients are.
-//! 8. [`train`] has losses, optimisers, clipping, learning rates and the order of examples.
-//! 9. `wire` (a feature) is what a device and its host say to each other.
+//! The modules, in the order of the data; each uses only those before it:
 //!
-//! The crate allocates nothing and never panics: buffers are the caller's, their lengths are `const fn`s.
+//! 1. `error`, [`math`], `shape` and [`workers`]: errors, square roots and exponentials, shapes of values, and the interface to a thread pool.
+//! 2. [`contract`]: the numeric contract's name, the digest of results, and the order of sums.
+//! 3. [`random`]: each weight is computed from (seed, run, layer, row, column) by Philox4x32-10.
+//! 4. `op`: a reference implementation of each operation, and its facts. `kernel`: the same for the instructions of each processor.
+//! 5. [`spec`]: the paper's networks. [`graph`]: the operations of any network. [`plan`]: memory offsets of values and gradients.
+//! 6. [`weights`]: weights that are drawn where they are needed. [`train`]: losses, optimisers, clipping, learning rates. [`exec`]: runs a graph forward and
+//!    backward.
+//! 7. [`probe`]: how shattered gradients are.
+//! 8. [`self_test`]: known answers that a machine must give. `wire`: the protocol between a device and its host.
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `conv` | yes | convolutions, pools, shortcuts |
+//! | `norm` | yes | batch norm, group norm, normalisation, centring |
+//! | `train` | yes | gradients of parameters, losses, optimisers: `Session::train_step`, `TrainState` |
+//! | `probe` | yes | `exec::Run`, the module `probe` |
+//! | `micromath` | yes | approximate functions, an experiment under a contract of its own |
+//! | `serde` | | serialisable specs, options and settings |
+//! | `flash` | | `train::slots`: a training state in flash |
+//! | `wire` | | the module `wire`, with `serde` |
+//! | `defmt` | | formatting for logs on devices |
+//!
+//! A firmware takes what it needs: `shatterscope = { version = "0.1", default-features = false, features = ["conv", "norm"] }`. A network with an operation
+//! whose feature is missing is refused by name.
+//!
+//! The crate allocates nothing and never panics. The caller provides all buffers; their sizes are computed at compile time.
 //!
 //! ```
-//! use shatterscope::contract::Digest;
-//! use shatterscope::exec::{Buffers, Run, Source};
-//! use shatterscope::plan::RunOptions;
-//! use shatterscope::spec::Spec;
-//! use shatterscope::weights::Seeded;
-//! use shatterscope::workers::Serial;
-//! use shatterscope::plan::{Plan, RunLengths};
-//! use shatterscope::probe::Grid;
+//! use shatterscope::exec::{Options, Session, Targets, TrainState};
+//! use shatterscope::train::{Init, Initializer, Optimiser, Settings};
 //!
-//! const SPEC: Spec = Spec::feedforward(3, 8);
-//! const GRID: Grid = Grid::new(20);
-//! const OPTIONS: RunOptions = RunOptions::new(20);
-//! const PLAN: Plan = match Plan::family(&SPEC, OPTIONS.want()) {
-//!     Ok(plan) => plan,
-//!     Err(_) => panic!("the spec cannot be run"),
-//! };
-//! // In tiles of 4 points.
-//! const LENGTHS: RunLengths = match PLAN.run(&OPTIONS, 4) {
-//!     Ok(lengths) => lengths,
-//!     Err(_) => panic!("the options cannot be run"),
-//! };
-//! let mut values = [0.0; LENGTHS.values_len as usize];
-//! let mut tape = [0; LENGTHS.tape_len as usize];
-//! let mut panel = [0.0; 32];
-//! let (mut outputs, mut gradient) = ([0.0; 20], [0.0; 20]);
-//! let weights = Seeded::new(&SPEC, 7, 0);
-//! let mut run = Run::<_, 2, 4>::new(
-//!     &PLAN,
-//!     Source::Seeded(&weights),
-//!     &Serial,
-//!     GRID.input(),
-//!     OPTIONS,
-//!     Buffers { tape: &mut tape, ..Buffers::of_outputs(&mut values, &mut panel) },
-//!     &mut outputs,
-//!     &mut gradient,
-//! )?;
-//! while !run.step(10_000)?.is_done() { /* feed a watchdog, answer a line */ }
-//! assert_eq!(Digest::of(&gradient).bytes, 80);
+//! shatterscope::network! {
+//!     /// A residual convnet for images of 8 x 8 pixels.
+//!     static NET: Gradients =
+//!         input(1, 8, 8).conv(8, 3).relu().fork().conv(8, 3).relu().conv(8, 3).join().max_pool(2).dense(10);
+//! }
+//! // Training: the state holds parameters and what Adam remembers of them. A firmware uses arrays where this example uses vectors.
+//! let settings = Settings::new(Optimiser::ADAM);
+//! let mut memory = vec![0.0; TrainState::len(&NET, &settings)];
+//! let mut state = TrainState::new(&NET, settings, Init::new(Initializer::He, 1), &mut memory, &mut [])?;
+//! let mut arena = vec![0.0; NET.arena_len(2, 1)];
+//! let mut session = Session::new(&NET, Options::new(2), &mut arena)?;
+//! let images = [[0.25; 64], [0.75; 64]];
+//! let loss = session.train_step(&mut state, 0.01, images.as_flattened(), Targets::Labels(&[3, 7]))?;
+//! assert!(loss.mean.is_finite());
+//!
+//! // Inference and gradients. Stored parameters: `Model::new(&PARAMETERS).with_running(&RUNNING)`.
+//! let (mut classes, mut gradient) = ([0.0; 10], [0.0; 64]);
+//! session.predict(state.model(), &images[0], &mut classes)?;
+//! session.input_gradient(state.model(), &images[0], None, &mut classes, &mut gradient)?;
+//! assert_eq!(shatterscope::contract::Digest::of(&gradient).bytes, 4 * 64);
 //! # Ok::<(), shatterscope::Error>(())
 //! ```
+//!
+//! `examples/` has whole programs: inference, gradients, training, probing, and one without the standard library.
 #![no_std]
 #![deny(unsafe_code, missing_docs)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// Code of operations that are not compiled in, and of checkers, is not used.
+#![cfg_attr(
+    not(all(feature = "conv", feature = "internals", feature = "norm", feature = "probe", feature = "train")),
+    allow(dead_code, unused_imports, clippy::wrong_self_convention)
+)]
+
+#[macro_use]
+mod invariant;
 
 pub mod contract;
 mod error;
 pub mod exec;
 pub mod graph;
-pub mod kernel;
+mod kernel;
 pub mod math;
-pub mod op;
+mod op;
 pub mod plan;
+#[cfg(any(feature = "probe", feature = "wire"))]
 pub mod probe;
+#[cfg(not(any(feature = "probe", feature = "wire")))]
+mod probe;
 pub mod random;
+pub mod self_test;
+mod shape;
 pub mod spec;
+#[cfg(any(feature = "flash", feature = "train", feature = "wire"))]
 pub mod train;
+#[cfg(not(any(feature = "flash", feature = "train", feature = "wire")))]
+mod train;
 pub mod weights;
 #[cfg(feature = "wire")]
 pub mod wire;
 pub mod workers;
 
-pub use error::{Buffer, Error, Fault, Pass, Refusal, Setting};
+pub use error::{Buffer, Error, Fault, InvalidConfig, InvalidSpec, Pass};
+
+/// Kernels, plain loops and other parts that this repository's tests, benchmarks and tools are written with. Not covered by semantic versioning.
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals {
+    pub mod kernel {
+        pub use crate::kernel::*;
+    }
+    pub mod op {
+        pub use crate::op::*;
+    }
+    pub mod plan {
+        pub use crate::plan::cursor::{Cursor, Due, Sweep};
+    }
+    pub mod train {
+        pub use crate::train::optimiser::{Adam, Momentum, Sgd};
+    }
+    pub mod weights {
+        pub use crate::weights::{block::Block, dense::Dense, dense::Role, wanted::Wanted};
+    }
+}

@@ -1,11 +1,21 @@
 //! The networks of the paper, in numbers: family, initialisation, depth, width.
-use crate::error::{Error, Refusal};
+//!
+//! ```
+//! use shatterscope::spec::{Family, Init, Norm, Readout, Spec};
+//!
+//! // 24 layers of 200 units with batch norm, as in figure 1 of the paper.
+//! let spec = Spec::feedforward(24, 200).with_norm(Norm::Batch);
+//! assert_eq!((spec.readout, spec.check()), (Readout::NormRelu, Ok(())));
+//! let resnet = spec.with_family(Family::Resnet { alpha: 1.0, beta: 0.1 }).with_init(Init::Orthogonal);
+//! assert!(resnet.check().is_ok());
+//! ```
+use crate::error::{Error, InvalidSpec};
 use crate::math::{Math, is_finite};
 
 /// The paper's families of networks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Family {
     /// `x_l = W_l relu(x_{l-1})`.
     Feedforward,
@@ -27,10 +37,10 @@ pub enum Family {
     Crelu,
 }
 
-/// What stands before a rectifier.
+/// Normalisation before each activation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Norm {
     /// Nothing.
     #[default]
@@ -44,7 +54,7 @@ pub enum Norm {
 /// How hidden matrices are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Init {
     /// Standard deviation gain * sqrt(2 / fan_in).
     #[default]
@@ -60,14 +70,14 @@ pub enum Init {
 /// What stands between the last preactivation and the readout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Readout {
-    /// The rectifier.
+    /// The ReLU.
     #[default]
     Relu,
     /// Nothing.
     Linear,
-    /// The norm, then the rectifier.
+    /// The norm, then the ReLU.
     NormRelu,
 }
 
@@ -76,11 +86,11 @@ pub enum Readout {
 /// Standard deviations are absolute but for `gain`, which multiplies the initialisation's own.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Spec {
     /// Which family.
     pub family: Family,
-    /// Before each rectifier.
+    /// Before each ReLU.
     pub norm: Norm,
     /// Hidden matrices.
     pub init: Init,
@@ -153,7 +163,7 @@ impl Spec {
         if self.readout_std == 0.0 { Math::Libm.sqrt(1.0 / self.width as f32) } else { self.readout_std }
     }
 
-    /// Features that a rectifier hands on: twice the width under CReLU.
+    /// Features that a ReLU hands on: twice the width under CReLU.
     pub const fn features(&self) -> u32 {
         match self.family {
             // `check` refuses widths above 2^20.
@@ -186,38 +196,40 @@ impl Spec {
     /// Refuses what cannot be run.
     ///
     /// # Errors
-    /// [`Error::Refused`] with the reason.
+    /// [`Error::InvalidSpec`] with the reason.
     pub const fn check(&self) -> Result<(), Error> {
         const fn deviation(x: f32) -> bool {
             is_finite(x) && x >= 0.0
         }
-        let refusal = if self.depth == 0 || self.depth >= 1 << 24 {
-            Refusal::Depth
+        let refusal = if !matches!(self.norm, Norm::None) && !cfg!(feature = "norm") {
+            InvalidSpec::Feature
+        } else if self.depth == 0 || self.depth >= 1 << 24 {
+            InvalidSpec::Depth
         } else if self.width == 0 || self.width > 1 << 20 {
-            Refusal::Width
+            InvalidSpec::Width
         } else if self.inputs == 0 || self.inputs > 1 << 20 {
-            Refusal::Inputs
+            InvalidSpec::Inputs
         } else if !(is_finite(self.gain)
             && deviation(self.bias_std)
             && deviation(self.first_weight_std)
             && deviation(self.first_bias_std)
             && deviation(self.readout_std))
         {
-            Refusal::Scale
+            InvalidSpec::Scale
         } else if !(is_finite(self.eps) && self.eps >= 0.0) {
-            Refusal::Eps
+            InvalidSpec::Eps
         } else if matches!(self.init, Init::LooksLinear)
             && !matches!((self.family, self.norm), (Family::Crelu, Norm::None))
         {
-            Refusal::LooksLinear
+            InvalidSpec::LooksLinear
         } else {
             match self.family {
-                Family::Resnet { alpha, beta } if !(is_finite(alpha) && is_finite(alpha * beta)) => Refusal::Scale,
-                Family::Highway { carry, transform } if !on_unit_circle(carry, transform) => Refusal::UnitCircle,
+                Family::Resnet { alpha, beta } if !(is_finite(alpha) && is_finite(alpha * beta)) => InvalidSpec::Scale,
+                Family::Highway { carry, transform } if !on_unit_circle(carry, transform) => InvalidSpec::UnitCircle,
                 _ => return Ok(()),
             }
         };
-        Err(Error::Refused(refusal))
+        Err(Error::InvalidSpec(refusal))
     }
 }
 

@@ -3,8 +3,8 @@
 //! The draws are fixed. A change that needs less writes the file anew: `cargo test -p shatterscope --test all -- --ignored write_arena`.
 use shatterscope::Error;
 use shatterscope::graph::Node;
-use shatterscope::math::Math;
-use shatterscope::op::{Conv, Image, Pool, Shortcut, Window};
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::op::{Conv, Pool, Shortcut};
 use shatterscope::plan::{Derivative, Plan, RunOptions, Schedule, Statistics, Storage, Want, place};
 use shatterscope::random::philox4x32_10;
 use shatterscope::spec::{Family, Init, Norm, Spec};
@@ -43,12 +43,10 @@ fn run(draw: &mut Draw) -> (String, Option<u64>) {
         .with_init(draw.of([Init::He, Init::Orthogonal]));
     let points = 1 + draw.below(300);
     let resident = 1 + draw.below(20);
-    let options = RunOptions {
-        derivative: draw.of([Derivative::Reverse, Derivative::Reverse, Derivative::Forward]),
-        statistics: draw.of([Statistics::Detached, Statistics::Full]),
-        schedule: draw.of([Schedule::WholeBatch, Schedule::Blocks { resident }]),
-        ..RunOptions::new(points)
-    };
+    let options = RunOptions::new(points)
+        .with_derivative(draw.of([Derivative::Reverse, Derivative::Reverse, Derivative::Forward]))
+        .with_statistics(draw.of([Statistics::Detached, Statistics::Full]))
+        .with_schedule(draw.of([Schedule::WholeBatch, Schedule::Blocks { resident }]));
     let tile = draw.of(TILES);
     let bytes = Plan::family(&spec, options.want())
         .and_then(|plan| plan.run(&options, tile))
@@ -131,7 +129,7 @@ fn training(draw: &mut Draw) -> (String, Option<u64>) {
     layers.push(Layer::Dense { inputs, outputs, bias: true });
     let (batch, tile) = (1 + draw.below(40), draw.of(TILES));
     let optimiser = draw.of([Optimiser::Sgd, Optimiser::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 }]);
-    let (steps, settings) = (draw.below(2) == 0, Settings { optimiser, decay: Decay::None, math: Math::Libm });
+    let (steps, settings) = (draw.below(2) == 0, Settings::new(optimiser));
     let want = if steps { Want::ParameterGradient } else { Want::Gradients };
     let bytes = bytes(&layers, want, (batch, tile), settings).ok();
     let for_what = if steps { format!("steps {optimiser:?}") } else { "gradients".to_owned() };

@@ -2,7 +2,7 @@
 
 use crate::common::{Case, How, goldens, record};
 use shatterscope::contract::Digest;
-use shatterscope::kernel::Isa;
+use shatterscope::exec::Isa;
 use shatterscope::{Error, Fault, Pass};
 
 /// The digest of a record, or where it met NaN or infinity, as the golden files write it.
@@ -21,7 +21,7 @@ pub fn cases() -> Vec<(String, Case, String)> {
 
 #[test]
 fn this_machine_keeps_the_contract() {
-    assert_eq!(shatterscope::contract::self_test(), []);
+    assert_eq!(shatterscope::self_test::self_test(), []);
 }
 
 #[test]

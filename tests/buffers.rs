@@ -10,7 +10,7 @@ use shatterscope::probe::{Autocorrelation, Ensemble, Grid, Series, autocorrelati
 use shatterscope::spec::{Family, Init, Norm, Readout, Spec};
 use shatterscope::weights::Seeded;
 use shatterscope::workers::Serial;
-use shatterscope::{Buffer, Error, Fault, Pass, Refusal};
+use shatterscope::{Buffer, Error, Fault, InvalidSpec, Pass};
 
 const PAD: usize = 5;
 const MARK: f32 = 12345.678;
@@ -63,7 +63,8 @@ fn padded(case: &Case, schedule: Schedule, short: Option<Buffer>) -> Result<Vec<
     Ok(gradient)
 }
 
-fn any_case() -> impl Strategy<Value = (Case, Schedule)> {
+/// Every family with every norm, initialisation and readout.
+pub fn any_network() -> impl Strategy<Value = (Family, Norm, Init, Readout)> {
     let family = prop_oneof![
         Just(Family::Feedforward),
         Just(Family::Resnet { alpha: 0.9, beta: 0.5 }),
@@ -73,10 +74,14 @@ fn any_case() -> impl Strategy<Value = (Case, Schedule)> {
     let norm = prop_oneof![Just(Norm::None), Just(Norm::Centre), Just(Norm::Batch)];
     let init = prop_oneof![Just(Init::He), Just(Init::Glorot), Just(Init::Orthogonal), Just(Init::LooksLinear)];
     let readout = prop_oneof![Just(Readout::Relu), Just(Readout::Linear), Just(Readout::NormRelu)];
+    (family, norm, init, readout)
+}
+
+fn any_case() -> impl Strategy<Value = (Case, Schedule)> {
     let schedule =
         prop_oneof![Just(Schedule::WholeBatch), (0u32..30).prop_map(|resident| Schedule::Blocks { resident })];
-    (family, norm, init, readout, 1u32..6, 1u32..9, 1u32..24, any::<bool>(), any::<bool>(), any::<u64>(), schedule)
-        .prop_map(|(family, norm, init, readout, depth, width, points, full, forward, seed, schedule)| {
+    (any_network(), 1u32..6, 1u32..9, 1u32..24, any::<bool>(), any::<bool>(), any::<u64>(), schedule).prop_map(
+        |((family, norm, init, readout), depth, width, points, full, forward, seed, schedule)| {
             let spec =
                 Spec { readout, ..Spec::feedforward(depth, width).with_family(family).with_norm(norm).with_init(init) };
             let case = Case {
@@ -86,7 +91,8 @@ fn any_case() -> impl Strategy<Value = (Case, Schedule)> {
                 ..Case::new(spec, points)
             };
             (case, schedule)
-        })
+        },
+    )
 }
 
 proptest! {
@@ -108,7 +114,7 @@ proptest! {
                 let error = padded(&case, schedule, Some(Buffer::Panel)).unwrap_err();
                 prop_assert!(matches!(error, Error::TooShort { buffer: Buffer::Panel, .. }), "{error:?}");
             }
-            Err(error) => prop_assert_eq!(error, Error::Refused(Refusal::LooksLinear)),
+            Err(error) => prop_assert_eq!(error, Error::InvalidSpec(InvalidSpec::LooksLinear)),
         }
     }
 }
@@ -132,7 +138,9 @@ proptest! {
         let of = |plan: &Plan| plan.run(&options, 4).map(|lengths| {
             let copies = if options.derivative == Derivative::Forward { 2 } else { 1 };
             assert_eq!(lengths.values_len, copies * plan.units * lengths.resident);
-            RunLengths { values_len: 0, ..lengths }
+            let mut none = lengths;
+            none.values_len = 0;
+            none
         });
         prop_assert_eq!(of(&plan), of(&listed));
         let kinds = |numbers: &mut dyn Iterator<Item = u32>| {
@@ -161,7 +169,7 @@ fn no_depth_takes_long_to_plan() {
         let spec = Spec::feedforward((1 << 24) - 1, 1).with_norm(norm);
         for schedule in [Schedule::WholeBatch, Schedule::Blocks { resident: 4 }] {
             for _ in 0..1000 {
-                std::hint::black_box(lengths(&spec, &RunOptions { schedule, ..RunOptions::new(8) }, 4)).unwrap();
+                std::hint::black_box(lengths(&spec, &RunOptions::new(8).with_schedule(schedule), 4)).unwrap();
             }
         }
         assert!(Graph::family(&spec).unwrap().distinct().count() < 20);
@@ -183,7 +191,7 @@ fn planned(lengths: &RunLengths) -> [(Buffer, u64); 5] {
 #[test]
 fn plans_are_what_was_counted() {
     let plain = Spec::feedforward(50, 200);
-    let four = RunOptions { schedule: Schedule::Blocks { resident: 4 }, ..RunOptions::new(256) };
+    let four = RunOptions::new(256).with_schedule(Schedule::Blocks { resident: 4 });
     let plan = lengths(&plain, &four, 1).unwrap();
     assert_eq!(plan.values_len * 4 + plan.tape_len, 11_400, "2,850 bytes a point");
     assert_eq!(plan.multiply_adds, 2 * 256 * (49 * 40_000 + 400));
@@ -195,7 +203,7 @@ fn plans_are_what_was_counted() {
     let recompute = lengths(&centred, &four, 1).unwrap();
     assert_eq!(recompute.statistics_len * 4, 19_200 + 12_800);
     assert_eq!(recompute.values_len * 4 + recompute.tape_len, 4 * 2_200);
-    let full = RunOptions { statistics: Statistics::Full, ..four };
+    let full = four.with_statistics(Statistics::Full);
     let full = lengths(&centred, &full, 1).unwrap();
     assert_eq!(full.statistics_len * 4, 2 * 19_200 + 12_800);
     let tenths_of_billions = |lengths: RunLengths| (lengths.multiply_adds + 50_000_000) / 100_000_000;
@@ -212,9 +220,9 @@ fn plans_are_what_was_counted() {
     assert_eq!(IN_CONST.unwrap().values_len, 2 * 3 * 4);
 }
 
-fn refusal(spec: Spec, points: u32) -> Refusal {
+fn refusal(spec: Spec, points: u32) -> InvalidSpec {
     match lengths(&spec, &RunOptions::new(points), 1) {
-        Err(Error::Refused(refusal)) => refusal,
+        Err(Error::InvalidSpec(refusal)) => refusal,
         other => panic!("{other:?}"),
     }
 }
@@ -222,32 +230,35 @@ fn refusal(spec: Spec, points: u32) -> Refusal {
 #[test]
 fn what_cannot_run_is_refused_by_name() {
     let spec = Spec::feedforward(3, 4);
-    assert_eq!(refusal(Spec { depth: 0, ..spec }, 4), Refusal::Depth);
-    assert_eq!(refusal(Spec { depth: 1 << 24, ..spec }, 4), Refusal::Depth);
-    assert_eq!(refusal(Spec { width: 0, ..spec }, 4), Refusal::Width);
-    assert_eq!(refusal(spec, 0), Refusal::Points);
+    assert_eq!(refusal(Spec { depth: 0, ..spec }, 4), InvalidSpec::Depth);
+    assert_eq!(refusal(Spec { depth: 1 << 24, ..spec }, 4), InvalidSpec::Depth);
+    assert_eq!(refusal(Spec { width: 0, ..spec }, 4), InvalidSpec::Width);
+    assert_eq!(refusal(spec, 0), InvalidSpec::Points);
     for bad in [f32::NAN, f32::INFINITY] {
-        assert_eq!(refusal(Spec { gain: bad, ..spec }, 4), Refusal::Scale);
-        assert_eq!(refusal(Spec { bias_std: bad, ..spec }, 4), Refusal::Scale);
-        assert_eq!(refusal(Spec { eps: bad, ..spec }, 4), Refusal::Eps);
-        assert_eq!(refusal(spec.with_family(Family::Resnet { alpha: bad, beta: 1.0 }), 4), Refusal::Scale);
+        assert_eq!(refusal(Spec { gain: bad, ..spec }, 4), InvalidSpec::Scale);
+        assert_eq!(refusal(Spec { bias_std: bad, ..spec }, 4), InvalidSpec::Scale);
+        assert_eq!(refusal(Spec { eps: bad, ..spec }, 4), InvalidSpec::Eps);
+        assert_eq!(refusal(spec.with_family(Family::Resnet { alpha: bad, beta: 1.0 }), 4), InvalidSpec::Scale);
     }
-    assert_eq!(refusal(Spec { bias_std: -1.0, ..spec }, 4), Refusal::Scale);
-    assert_eq!(refusal(Spec { eps: -1.0, ..spec }, 4), Refusal::Eps);
-    assert_eq!(refusal(spec.with_family(Family::Highway { carry: 1.0, transform: 1.0 }), 4), Refusal::UnitCircle);
-    assert_eq!(refusal(spec.with_family(Family::Highway { carry: f32::NAN, transform: 1.0 }), 4), Refusal::UnitCircle);
-    assert_eq!(refusal(spec.with_init(Init::LooksLinear), 4), Refusal::LooksLinear);
+    assert_eq!(refusal(Spec { bias_std: -1.0, ..spec }, 4), InvalidSpec::Scale);
+    assert_eq!(refusal(Spec { eps: -1.0, ..spec }, 4), InvalidSpec::Eps);
+    assert_eq!(refusal(spec.with_family(Family::Highway { carry: 1.0, transform: 1.0 }), 4), InvalidSpec::UnitCircle);
+    assert_eq!(
+        refusal(spec.with_family(Family::Highway { carry: f32::NAN, transform: 1.0 }), 4),
+        InvalidSpec::UnitCircle
+    );
+    assert_eq!(refusal(spec.with_init(Init::LooksLinear), 4), InvalidSpec::LooksLinear);
     let crelu = spec.with_family(Family::Crelu).with_init(Init::LooksLinear);
-    assert_eq!(refusal(crelu.with_norm(Norm::Batch), 4), Refusal::LooksLinear);
+    assert_eq!(refusal(crelu.with_norm(Norm::Batch), 4), InvalidSpec::LooksLinear);
     for (first, count) in [(0, 0), (3, 2), (u32::MAX, u32::MAX)] {
-        let options = RunOptions { first, count, ..RunOptions::new(4) };
-        assert_eq!(lengths(&spec, &options, 1), Err(Error::Refused(Refusal::Slice)));
+        let options = RunOptions::new(4).with_slice(first, count);
+        assert_eq!(lengths(&spec, &options, 1), Err(Error::InvalidSpec(InvalidSpec::Slice)));
     }
-    assert_eq!(lengths(&spec, &RunOptions::new(4), 0), Err(Error::Refused(Refusal::Tile)));
-    let full = RunOptions { statistics: Statistics::Full, ..RunOptions::new(4) };
+    assert_eq!(lengths(&spec, &RunOptions::new(4), 0), Err(Error::InvalidSpec(InvalidSpec::Tile)));
+    let full = RunOptions::new(4).with_statistics(Statistics::Full);
     let detached = Plan::family(&spec, RunOptions::new(4).want()).unwrap();
-    assert_eq!(detached.run(&full, 1), Err(Error::Refused(Refusal::Want)));
-    for error in [Error::Refused(Refusal::Depth), Error::NonFinite(Fault { pass: Pass::Backward, layer: 3 })] {
+    assert_eq!(detached.run(&full, 1), Err(Error::InvalidSpec(InvalidSpec::Want)));
+    for error in [Error::InvalidSpec(InvalidSpec::Depth), Error::NonFinite(Fault { pass: Pass::Backward, layer: 3 })] {
         assert!(!error.to_string().contains('\n'));
     }
 }
@@ -286,17 +297,18 @@ proptest! {
     ) {
         let spec = Spec { depth, width, inputs, ..case.spec };
         let schedule = if blocks { Schedule::Blocks { resident } } else { Schedule::WholeBatch };
-        let options = RunOptions { points, first, count, ..case.options(schedule) };
-        let whole = RunOptions { schedule, ..RunOptions::new(1 + points % (1 << 24)) };
-        for (options, tile) in [(options, tile), (RunOptions { derivative: options.derivative, ..whole }, 1 + tile % 64)] {
+        let mut options = case.options(schedule).with_slice(first, count);
+        options.points = points;
+        let whole = RunOptions::new(1 + points % (1 << 24)).with_schedule(schedule);
+        for (options, tile) in [(options, tile), (whole.with_derivative(options.derivative), 1 + tile % 64)] {
             let Ok(plan) = Plan::family(&spec, options.want()) else { continue };
             prop_assert!(spec.check().is_ok());
             let Ok(lengths) = plan.run(&options, tile) else { continue };
             // What was counted is what the spec says, in numbers that cannot overflow.
             let reverse = options.derivative == Derivative::Reverse;
             let tiles = u128::from(lengths.resident / u64::from(tile));
-            let rectifiers = u128::from(depth) - u128::from(spec.readout == Readout::Linear);
-            let tape = rectifiers * (u128::from(width) * u128::from(tile)).div_ceil(8) * tiles;
+            let relus = u128::from(depth) - u128::from(spec.readout == Readout::Linear);
+            let tape = relus * (u128::from(width) * u128::from(tile)).div_ceil(8) * tiles;
             prop_assert_eq!(u128::from(lengths.tape_len), if reverse { tape } else { 0 });
             prop_assert_eq!(u128::from(lengths.outputs_len), u128::from(options.count));
             let each = if reverse { u128::from(inputs) } else { 1 };
@@ -335,7 +347,7 @@ fn stored_values_must_be_there_and_finite() {
         How::default(),
         None,
     );
-    assert_eq!(error.unwrap_err(), Error::NotFinite { buffer: Buffer::Inputs, layer: 0, index: 1 });
+    assert_eq!(error.unwrap_err(), Error::InvalidValue { buffer: Buffer::Inputs, layer: 0, index: 1 });
 }
 
 /// Overflow is named with the layer where it began, the same under every schedule and tile.
@@ -388,7 +400,7 @@ fn a_thousand_layers_run() {
 fn the_widest_network_runs() {
     let case = Case::new(Spec::feedforward(2, 4096), 2);
     let schedule = Schedule::Blocks { resident: 1 };
-    let options = RunOptions { first: 1, count: 1, ..case.options(schedule) };
+    let options = case.options(schedule).with_slice(1, 1);
     assert_eq!(lengths(&case.spec, &options, 1).unwrap().values_len, 2 * 4096);
     let how = How { schedule, panel: 3 * 4096, ..How::default() };
     let (seeded, input) = (case.seeded(0), case.grid.input());
@@ -405,17 +417,17 @@ fn statistics_refuse_what_they_cannot_do() {
     assert_eq!(autocorrelation(&mut constant, Autocorrelation::MeanRemoved, &mut r), Ok(Series::Constant));
     assert_eq!(r, [9.0; 4], "a constant series has no autocorrelation");
     assert_eq!(autocorrelation(&mut [0.0; 8], Autocorrelation::Raw, &mut r), Ok(Series::Constant));
-    let lag = Err(Error::Refused(Refusal::Lag));
+    let lag = Err(Error::InvalidSpec(InvalidSpec::Lag));
     assert_eq!(autocorrelation(&mut [1.0, 2.0, 3.0], Autocorrelation::Raw, &mut [0.0; 4]), lag);
     assert!(autocorrelation(&mut [1.0, 2.0, 3.0], Autocorrelation::Raw, &mut [0.0; 3]).is_ok());
     let error = autocorrelation(&mut [1.0, f32::NAN], Autocorrelation::Raw, &mut r[..1]);
-    assert_eq!(error, Err(Error::NotFinite { buffer: Buffer::Series, layer: 0, index: 1 }));
+    assert_eq!(error, Err(Error::InvalidValue { buffer: Buffer::Series, layer: 0, index: 1 }));
     assert!(matches!(autocorrelation(&mut [], Autocorrelation::Raw, &mut []), Err(Error::TooShort { .. })));
     assert!(matches!(Ensemble::new(&mut [0.0; 5], 2), Err(Error::TooShort { need: 6, have: 5, .. })));
     let mut sums = [0.0; 6];
     let mut ensemble = Ensemble::new(&mut sums, 2).unwrap();
     assert_eq!(ensemble.correlation(0), None);
-    assert_eq!(ensemble.add(&[1.0]), Err(Error::Refused(Refusal::Lag)));
+    assert_eq!(ensemble.add(&[1.0]), Err(Error::InvalidSpec(InvalidSpec::Lag)));
     assert!(ensemble.add(&[1.0, f32::INFINITY]).is_err());
     assert!(covariance_row(&[1.0, -1.0], 2, &mut [0.0; 2]).is_err());
     assert!(covariance_row(&[1.0, -1.0], 0, &mut [0.0; 1]).is_err());

@@ -1,11 +1,11 @@
 //! Gradients against oracles that were not written with the kernel: an f64 network, finite differences inside one
 //! linear region, forward mode against reverse mode.
 
-use crate::common::{Case, How, draw, run, run_with};
+use crate::common::{Case, How, draw, families, run, run_with, wide};
 use shatterscope::exec::Source;
 use shatterscope::graph::{Graph, Op};
+use shatterscope::internals::op::{self, Affine};
 use shatterscope::math::Math;
-use shatterscope::op::{self, Affine};
 use shatterscope::plan::{Derivative, Schedule, Statistics};
 use shatterscope::probe::{Autocorrelation, Ensemble, Series, autocorrelation, covariance_row, normalise};
 use shatterscope::spec::{Family, Init, Norm, Readout, Spec};
@@ -18,10 +18,6 @@ const RELATIVE: f64 = 2e-5;
 
 /// A preactivation this near to 0 may have another sign in f32: then the gate, and the gradient, are another one's.
 const MARGIN: f64 = 3e-6;
-
-fn wide(x: &[f32]) -> Vec<f64> {
-    x.iter().map(|&x| f64::from(x)).collect()
-}
 
 fn matrix(x: &[f32], columns: usize) -> Vec<Vec<f64>> {
     x.chunks(columns).map(wide).collect()
@@ -70,15 +66,6 @@ fn statistics(case: &Case) -> reference::Statistics {
 
 fn inputs(case: &Case) -> Vec<Vec<f64>> {
     (0..case.grid.points).map(|i| vec![case.grid.point(i) as f64]).collect()
-}
-
-fn families() -> [Family; 4] {
-    [
-        Family::Feedforward,
-        Family::Resnet { alpha: 0.9, beta: 0.7 },
-        Family::Highway { carry: 0.8, transform: 0.6 },
-        Family::Crelu,
-    ]
 }
 
 /// Every family, norm, statistics mode, readout and initialisation that belong together.

@@ -1,10 +1,10 @@
 //! Graphs and their memory: slots of values never overlap and take hardly more than the bound; what is no graph is refused by name.
 use shatterscope::Error;
-use shatterscope::Refusal;
+use shatterscope::InvalidSpec;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Executor, Mode, Options};
+use shatterscope::graph::Window;
 use shatterscope::graph::{Builder, Graph, Node, Op, Shape, Value};
-use shatterscope::kernel::Isa;
-use shatterscope::op::Window;
 use shatterscope::plan::{Memory, Plan, Storage, Want, place};
 use shatterscope::random::philox4x32_10;
 use shatterscope::workers::Serial;
@@ -259,7 +259,7 @@ fn two_inputs_and_two_outputs_from_constants() {
     let mut values = vec![f32::NAN; plan.values_len(3, 2).unwrap() as usize];
     let buffers = Buffers::of_outputs(&mut values, &mut []);
     let mut executor =
-        Executor::<_, 1, 2>::new(&plan, &Serial, Options { batch: 3, isa: Isa::Portable }, buffers).unwrap();
+        Executor::<_, 1, 2>::new(&plan, &Serial, Options::new(3).with_isa(Isa::Portable), buffers).unwrap();
     let mut batch = executor.begin(3).unwrap();
     batch.input(0).unwrap().0.copy_from_slice(&[1.0, 2.0, 10.0, 20.0, 3.0, 3.0, 30.0, 30.0]);
     batch.input(1).unwrap().0.fill(0.25);
@@ -280,29 +280,29 @@ fn what_is_no_graph_is_refused_by_its_node() {
         let mut nodes = good;
         change(&mut nodes);
         match Graph::new(&nodes).err() {
-            Some(Error::Node { node, refusal }) => (node, refusal),
+            Some(Error::InvalidNode { node, reason: refusal }) => (node, refusal),
             other => panic!("{other:?}"),
         }
     };
     assert!(Graph::new(&good).is_ok());
-    assert_eq!(Graph::new(&[]).err(), Some(Error::Refused(Refusal::Layers)));
-    assert_eq!(refused(&|n| n[2].x = 2), (2, Refusal::Operand));
-    assert_eq!(refused(&|n| n[2].x = u32::MAX), (2, Refusal::Operand));
-    assert_eq!(refused(&|n| n[2].y = 1), (2, Refusal::Operand));
-    assert_eq!(refused(&|n| n[3].op = Op::Input { shape: Shape::vector(3) }), (1, Refusal::LastUse));
-    assert_eq!(refused(&|n| n[2].shape = Shape::vector(4)), (2, Refusal::Shape));
-    assert_eq!(refused(&|n| n[2].op = Op::Dense { outputs: 0, bias: false }), (2, Refusal::Layers));
+    assert_eq!(Graph::new(&[]).err(), Some(Error::InvalidSpec(InvalidSpec::Layers)));
+    assert_eq!(refused(&|n| n[2].x = 2), (2, InvalidSpec::Operand));
+    assert_eq!(refused(&|n| n[2].x = u32::MAX), (2, InvalidSpec::Operand));
+    assert_eq!(refused(&|n| n[2].y = 1), (2, InvalidSpec::Operand));
+    assert_eq!(refused(&|n| n[3].op = Op::Input { shape: Shape::vector(3) }), (1, InvalidSpec::LastUse));
+    assert_eq!(refused(&|n| n[2].shape = Shape::vector(4)), (2, InvalidSpec::Shape));
+    assert_eq!(refused(&|n| n[2].op = Op::Dense { outputs: 0, bias: false }), (2, InvalidSpec::Layers));
     for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        assert_eq!(refused(&|n| n[3].op = Op::Add { a: wrong, b: 0.0 }), (3, Refusal::Scale));
-        assert_eq!(refused(&|n| n[3].op = Op::Add { a: 0.0, b: wrong }), (3, Refusal::Scale));
-        assert_eq!(refused(&|n| n[2].op = Op::Normalise { eps: wrong }), (2, Refusal::Eps));
+        assert_eq!(refused(&|n| n[3].op = Op::Add { a: wrong, b: 0.0 }), (3, InvalidSpec::Scale));
+        assert_eq!(refused(&|n| n[3].op = Op::Add { a: 0.0, b: wrong }), (3, InvalidSpec::Scale));
+        assert_eq!(refused(&|n| n[2].op = Op::Normalise { eps: wrong }), (2, InvalidSpec::Eps));
     }
     for wrong in [-1.0, -f32::from_bits(1), f32::MIN] {
-        assert_eq!(refused(&|n| n[2].op = Op::Normalise { eps: wrong }), (2, Refusal::Eps));
+        assert_eq!(refused(&|n| n[2].op = Op::Normalise { eps: wrong }), (2, InvalidSpec::Eps));
     }
-    assert_eq!(refused(&|n| n[0].last_use = 3), (0, Refusal::LastUse));
-    assert_eq!(refused(&|n| n[0].last_use = 0), (0, Refusal::LastUse));
-    assert_eq!(refused(&|n| n[2].last_use = 7), (2, Refusal::LastUse));
+    assert_eq!(refused(&|n| n[0].last_use = 3), (0, InvalidSpec::LastUse));
+    assert_eq!(refused(&|n| n[0].last_use = 0), (0, InvalidSpec::LastUse));
+    assert_eq!(refused(&|n| n[2].last_use = 7), (2, InvalidSpec::LastUse));
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn slots_that_overlap_are_refused() {
             slots[i] = slot;
             match Plan::new(&graph, Want::Output, &slots) {
                 Ok(plan) => assert!(plan.units >= 6),
-                Err(Error::Node { refusal: Refusal::Slot, .. }) => refused += 1,
+                Err(Error::InvalidNode { reason: InvalidSpec::Slot, .. }) => refused += 1,
                 Err(error) => panic!("{error}"),
             }
         }
@@ -382,7 +382,10 @@ fn damaged_words_are_refused_or_another_graph() {
                     let mut slots = [0; 6];
                     place(&graph, Want::Output, &mut [Storage::EMPTY; 6], &mut slots).unwrap();
                     let plan = Plan::new(&graph, Want::Output, &slots);
-                    assert!(plan.is_ok() || plan.err() == Some(Error::Refused(Refusal::TooLarge)), "{i} {word} {bit}");
+                    assert!(
+                        plan.is_ok() || plan.err() == Some(Error::InvalidSpec(InvalidSpec::TooLarge)),
+                        "{i} {word} {bit}"
+                    );
                 }
             }
         }

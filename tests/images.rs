@@ -1,9 +1,12 @@
 //! Operations on images against f64 networks, differences inside one linear region, and their own identities.
+use crate::common::{bits, wide};
+use crate::trainer::plane;
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::op::{self, Affine, Conv, Dropout, Pool, Running, Shortcut};
 use shatterscope::math::Math;
-use shatterscope::op::{self, Affine, Conv, Dropout, Image, Pool, Running, Shortcut, Window};
 use shatterscope::random::{Normal, Purpose, Stream};
-use shatterscope::{Buffer, Error, Refusal};
-use shatterscope_reference::{Chosen, Gradients, Layer, Network, Pass, Plane, Statistics, Windows};
+use shatterscope::{Buffer, Error, InvalidSpec};
+use shatterscope_reference::{Chosen, Gradients, Layer, Network, Pass, Statistics, Windows};
 
 /// Sums of some hundred products of numbers about 1.
 const NEAR: f64 = 2e-5;
@@ -11,10 +14,6 @@ const NEAR: f64 = 2e-5;
 fn values(n: usize, salt: u32) -> Vec<f32> {
     let hash = |i: u32| (i.wrapping_mul(2_654_435_761).wrapping_add(salt.wrapping_mul(40_503))) ^ (i >> 3);
     (0..n as u32).map(|i| (hash(i).wrapping_mul(2_246_822_519) >> 8) as f32 / 8_388_608.0 - 1.0).collect()
-}
-
-fn wide(x: &[f32]) -> Vec<f64> {
-    x.iter().map(|&x| f64::from(x)).collect()
 }
 
 /// `[unit][point]` as the oracle's `[point][unit]`.
@@ -49,10 +48,6 @@ fn adjoint(through: &[f32], u: &[f32], v: &[f32], back: &[f32], what: &str) {
     assert!((a - b).abs() < NEAR * (dot(through, through) * dot(u, u)).sqrt().max(1e-3), "{what}: {a} against {b}");
 }
 
-fn bits(x: &[f32]) -> Vec<u32> {
-    x.iter().map(|x| x.to_bits()).collect()
-}
-
 /// Strides 1 to 3, no padding and some, squares and not, 1 x 1, images smaller than their window.
 fn windows() -> Vec<(Image, Window)> {
     let mut all = Vec::new();
@@ -68,16 +63,9 @@ fn windows() -> Vec<(Image, Window)> {
             }
         }
     }
-    all.retain(|(image, window)| window.places(image).is_some());
+    all.retain(|(image, window)| window.positions(image).is_some());
     assert!(all.len() > 150 && all.iter().any(|(image, window)| image.height < window.height));
     all
-}
-
-fn plane(image: &Image, window: &Window) -> Plane {
-    let size = (image.height as usize, image.width as usize);
-    let (stride, padding) = (window.stride as usize, window.padding as usize);
-    let window = (window.height as usize, window.width as usize);
-    Plane { channels: image.channels as usize, size, window, stride, padding }
 }
 
 fn units(image: &Image) -> usize {
@@ -215,7 +203,7 @@ fn convolutions_check_their_slices() {
     let back = |w: &[f32], g: &[f32], n: usize| op::conv_backward_input(&conv, w, 2, g, &mut x.to_vec()[..n]);
     assert_eq!(back(&w, &y, 36), Ok(()));
     assert_eq!(back(&w[1..], &y, 36), short(Buffer::Weight, 48));
-    assert_eq!(back(&w, &y[1..], 36), short(Buffer::Seed, 32));
+    assert_eq!(back(&w, &y[1..], 36), short(Buffer::Cotangent, 32));
     assert_eq!(back(&w, &y, 35), short(Buffer::Gradient, 36));
     let parameters = |x: &[f32], g: &[f32], w: usize, b: usize| {
         op::conv_backward_parameters(&conv, 2, x, g, &mut [1.0; 48][..w], &mut [1.0; 4][..b])
@@ -223,7 +211,7 @@ fn convolutions_check_their_slices() {
     assert_eq!(parameters(&x, &y, 48, 4), Ok(()));
     assert_eq!(parameters(&x, &y, 48, 0), Ok(()));
     assert_eq!(parameters(&x[1..], &y, 48, 4), short(Buffer::Inputs, 36));
-    assert_eq!(parameters(&x, &y[1..], 48, 4), short(Buffer::Seed, 32));
+    assert_eq!(parameters(&x, &y[1..], 48, 4), short(Buffer::Cotangent, 32));
     assert_eq!(parameters(&x, &y, 47, 4), short(Buffer::Weight, 48));
     assert_eq!(parameters(&x, &y, 48, 3), short(Buffer::Bias, 4));
     // What is longer is left alone, without points too.
@@ -246,14 +234,14 @@ fn convolutions_check_their_slices() {
         Window { height: 6, ..window },
         Window { width: 6, padding: 1, ..window },
     ] {
-        assert_eq!(refused(Conv { window, ..conv }), Err(Error::Refused(Refusal::Window)), "{window:?}");
+        assert_eq!(refused(Conv { window, ..conv }), Err(Error::InvalidSpec(InvalidSpec::Window)), "{window:?}");
     }
     for input in [Image { channels: 0, ..input }, Image { height: 0, ..input }, Image { width: 0, ..input }] {
-        assert_eq!(refused(Conv { input, ..conv }), Err(Error::Refused(Refusal::Window)), "{input:?}");
+        assert_eq!(refused(Conv { input, ..conv }), Err(Error::InvalidSpec(InvalidSpec::Window)), "{input:?}");
     }
-    assert_eq!(refused(Conv { channels: 0, ..conv }), Err(Error::Refused(Refusal::Window)));
+    assert_eq!(refused(Conv { channels: 0, ..conv }), Err(Error::InvalidSpec(InvalidSpec::Window)));
     let huge = Image { channels: u32::MAX, height: 3, width: 3 };
-    assert_eq!(refused(Conv { input: huge, ..conv }), Err(Error::Refused(Refusal::TooLarge)));
+    assert_eq!(refused(Conv { input: huge, ..conv }), Err(Error::InvalidSpec(InvalidSpec::TooLarge)));
     let needs = |result| matches!(result, Err(Error::TooShort { need: u64::MAX, .. }));
     assert!(needs(op::conv_forward(&conv, &w, &b, usize::MAX, &x, &mut [0.0; 8])));
 }
@@ -345,7 +333,7 @@ fn pools_check_their_slices() {
     assert_eq!((forward(&x, 24), back(&y, 48)), (Ok(()), Ok(())));
     assert_eq!(forward(&x[1..], 24), short(Buffer::Inputs, 48));
     assert_eq!(forward(&x, 23), short(Buffer::Outputs, 24));
-    assert_eq!(back(&y[1..], 48), short(Buffer::Seed, 24));
+    assert_eq!(back(&y[1..], 48), short(Buffer::Cotangent, 24));
     assert_eq!(back(&y, 47), short(Buffer::Gradient, 48));
     let forward = |x: &[f32], n: usize, bytes: usize| {
         op::max_pool_forward(&pool, 2, x, &mut y.to_vec()[..n], &mut tape.to_vec()[..bytes])
@@ -357,7 +345,7 @@ fn pools_check_their_slices() {
     assert_eq!(forward(&x, 23, 24), short(Buffer::Outputs, 24));
     assert_eq!(forward(&x, 24, 23), short(Buffer::Tape, 24));
     assert_eq!(back(&tape[1..], &y, 48), short(Buffer::Tape, 24));
-    assert_eq!(back(&tape, &y[1..], 48), short(Buffer::Seed, 24));
+    assert_eq!(back(&tape, &y[1..], 48), short(Buffer::Cotangent, 24));
     assert_eq!(back(&tape, &y, 47), short(Buffer::Gradient, 48));
     assert_eq!(along(&tape[1..], &x, 24), short(Buffer::Tape, 24));
     assert_eq!(along(&tape, &x[1..], 24), short(Buffer::Inputs, 48));
@@ -369,16 +357,18 @@ fn pools_check_their_slices() {
     let refused = |pool: Pool| {
         (op::average_pool_forward(&pool, 0, &[], &mut []), op::max_pool_forward(&pool, 0, &[], &mut [], &mut []))
     };
-    let (why, window) =
-        (|refusal| Err(Error::Refused(refusal)), |height, width, padding| Window { height, width, stride: 1, padding });
+    let (why, window) = (
+        |refusal| Err(Error::InvalidSpec(refusal)),
+        |height, width, padding| Window { height, width, stride: 1, padding },
+    );
     let of = |height, width, window| refused(Pool { input: Image { channels: 1, height, width }, window });
-    assert_eq!(of(9, 9, window(2, 2, 1)), (why(Refusal::Pool), Ok(())));
+    assert_eq!(of(9, 9, window(2, 2, 1)), (why(InvalidSpec::Pool), Ok(())));
     assert_eq!(of(16, 16, window(16, 16, 0)), (Ok(()), Ok(())));
-    assert_eq!(of(1, 257, window(1, 257, 0)), (Ok(()), why(Refusal::Pool)));
+    assert_eq!(of(1, 257, window(1, 257, 0)), (Ok(()), why(InvalidSpec::Pool)));
     assert_eq!(of(4096, 4096, window(4096, 4096, 0)).0, Ok(()));
-    assert_eq!(of(4096, 4097, window(4096, 4097, 0)).0, why(Refusal::Pool));
-    assert_eq!(of(2, 2, window(3, 3, 0)), (why(Refusal::Window), why(Refusal::Window)));
-    assert_eq!(of(0, 2, window(1, 1, 0)), (why(Refusal::Window), why(Refusal::Window)));
+    assert_eq!(of(4096, 4097, window(4096, 4097, 0)).0, why(InvalidSpec::Pool));
+    assert_eq!(of(2, 2, window(3, 3, 0)), (why(InvalidSpec::Window), why(InvalidSpec::Window)));
+    assert_eq!(of(0, 2, window(1, 1, 0)), (why(InvalidSpec::Window), why(InvalidSpec::Window)));
 }
 
 /// All 256 taps fit a byte, and the last can be chosen.
@@ -441,7 +431,7 @@ fn prelu_agrees_with_f64() {
 
 #[test]
 fn prelu_hides_nothing_and_adds_every_term() {
-    // Slope 0 is not a rectifier: -0.0 and NaN stay.
+    // Slope 0 is not a ReLU: -0.0 and NaN stay.
     let (odd, mut y) = ([f32::NAN, -1.0, f32::NEG_INFINITY], [7.0; 3]);
     op::prelu_forward(&[0.0], &odd, &mut y);
     assert!(y[0].is_nan() && y[1].to_bits() == (-0.0f32).to_bits() && y[2].is_nan());
@@ -575,7 +565,7 @@ fn dropout_agrees_with_its_mask() {
     }
     assert!(ends > 4);
     for rate in [1.0, -0.1, 2.0, f32::NAN, f32::INFINITY] {
-        assert_eq!(Dropout::new(0, 0, 1, rate).unwrap_err(), Error::Refused(Refusal::Rate), "{rate}");
+        assert_eq!(Dropout::new(0, 0, 1, rate).unwrap_err(), Error::InvalidSpec(InvalidSpec::Rate), "{rate}");
     }
 }
 
@@ -693,7 +683,7 @@ fn shortcuts_check_their_slices() {
     assert_eq!((forward(&x, 24), back(&y, 48)), (Ok(()), Ok(())));
     assert_eq!(forward(&x[1..], 24), short(Buffer::Inputs, 48));
     assert_eq!(forward(&x, 23), short(Buffer::Outputs, 24));
-    assert_eq!(back(&y[1..], 48), short(Buffer::Seed, 24));
+    assert_eq!(back(&y[1..], 48), short(Buffer::Cotangent, 24));
     assert_eq!(back(&y, 47), short(Buffer::Gradient, 48));
     for refused in [
         Shortcut { channels: 1, ..shortcut },
@@ -701,7 +691,7 @@ fn shortcuts_check_their_slices() {
         Shortcut { input: Image { height: 0, ..input }, ..shortcut },
         Shortcut { input: Image { channels: 0, ..input }, ..shortcut },
     ] {
-        let refusal = Err(Error::Refused(Refusal::Window));
+        let refusal = Err(Error::InvalidSpec(InvalidSpec::Window));
         assert_eq!(op::shortcut_forward(&refused, 1, &x, &mut [0.0; 24]), refusal, "{refused:?}");
     }
 }

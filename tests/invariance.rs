@@ -1,20 +1,11 @@
 //! What follows from the contract without any golden: exact identities of networks, batches and slices.
 
-use crate::common::{Case, How, draw, parameters, run, run_with};
+use crate::common::{Case, How, draw, families, parameters, run, run_with};
 use shatterscope::exec::{Input, Source};
 use shatterscope::plan::{Derivative, RunOptions, Schedule, Statistics};
 use shatterscope::probe::Grid;
 use shatterscope::spec::{Family, Init, Norm, Spec};
 use shatterscope::weights::Seeded;
-
-fn families() -> [Family; 4] {
-    [
-        Family::Feedforward,
-        Family::Resnet { alpha: 0.9, beta: 0.7 },
-        Family::Highway { carry: 0.8, transform: 0.6 },
-        Family::Crelu,
-    ]
-}
 
 /// A slice of the points has the bits that it has in the batch, statistics included.
 #[test]
@@ -24,7 +15,7 @@ fn slices_have_the_bits_of_the_batch() {
             let case = Case::new(Spec::feedforward(4, 6).with_family(family).with_norm(norm), 21);
             let whole = run::<2, 4>(&case, 0, How::default()).unwrap();
             for schedule in [Schedule::WholeBatch, Schedule::Blocks { resident: 3 }] {
-                let options = RunOptions { first: 5, count: 9, ..case.options(schedule) };
+                let options = case.options(schedule).with_slice(5, 9);
                 let slice = run_with::<2, 4>(
                     &case.spec,
                     Source::Seeded(&case.seeded(0)),

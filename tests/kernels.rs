@@ -1,12 +1,13 @@
 //! Every instruction set that this machine has, against the plain loops and the plain draws: the same bits.
 use proptest::prelude::*;
-use shatterscope::kernel::{
-    Along, Isa, Matrix, chain, chain_matrix, descend, draw, naive, panel_index, weight_gradient,
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::{
+    Along, Matrix, chain, chain_matrix, descend, draw, panel_index, weight_gradient,
 };
-use shatterscope::math::Math;
-use shatterscope::op::dense_backward_parameters;
+use shatterscope::internals::op::dense_backward_parameters;
+use shatterscope::internals::op::naive;
 use shatterscope::random::{Normal, Purpose, Stream};
-use shatterscope::train::{Decay, Optimiser, Powers, Settings};
+use shatterscope::train::{Optimiser, Powers, Settings};
 
 fn available() -> impl Iterator<Item = Isa> {
     Isa::ALL.into_iter().filter(|isa| isa.is_available())
@@ -108,7 +109,7 @@ proptest! {
         let (x, grad_output, start) = (take(fan_in), take(fan_out), take(fan_out * fan_in));
         let mut gradient = vec![0.0; fan_out * fan_in];
         dense_backward_parameters((fan_out, fan_in, 1), &x, &grad_output, &mut gradient, &mut []).unwrap();
-        let settings = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm };
+        let settings = Settings::new(Optimiser::Sgd);
         let mut expected = start.clone();
         settings.step(rate, &mut Powers::new()).unwrap().apply(&mut expected, &gradient, &mut []).unwrap();
         for isa in available() {

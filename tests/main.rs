@@ -10,8 +10,10 @@ mod graph;
 mod images;
 mod invariance;
 mod kernels;
+mod math;
 mod points;
 mod recompute;
+mod session;
 #[cfg(feature = "flash")]
 mod slots;
 mod soft_float;

@@ -1,15 +1,16 @@
 //! `exec::Run` on the paper's families: the bits of the plain loops of `shatterscope::op`, and the layers of faults as docs/numerics.md,
 //! section 8, defines them, in every schedule.
+use crate::buffers::any_network;
 use crate::common::{Case, How, draw, parameters, run_with};
 use crate::trainer::machine::{Mode, values};
 use crate::trainer::tangents::tangents;
 use crate::trainer::walk::{self, Walk, turned};
 use proptest::prelude::*;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Input, Source};
 use shatterscope::graph::Graph;
-use shatterscope::kernel::Isa;
-use shatterscope::plan::{Derivative, RunOptions, Schedule, Statistics};
-use shatterscope::spec::{Family, Init, Norm, Readout, Spec};
+use shatterscope::plan::{Derivative, Schedule, Statistics};
+use shatterscope::spec::{Family, Spec};
 use shatterscope::{Error, Fault, Pass};
 
 /// Outputs and derivative by the definition, or the layer of a value that is not finite.
@@ -53,25 +54,13 @@ fn defined(case: &Case, stored: &[f32], inputs: &[f32]) -> Result<crate::common:
 }
 
 fn any_case() -> impl Strategy<Value = (Case, Schedule, usize, u64)> {
-    let family = prop_oneof![
-        Just(Family::Feedforward),
-        Just(Family::Resnet { alpha: 0.9, beta: 0.5 }),
-        Just(Family::Highway { carry: 0.6, transform: 0.8 }),
-        Just(Family::Crelu),
-    ];
-    let norm = prop_oneof![Just(Norm::None), Just(Norm::Centre), Just(Norm::Batch)];
-    let init = prop_oneof![Just(Init::He), Just(Init::Glorot), Just(Init::Orthogonal), Just(Init::LooksLinear)];
-    let readout = prop_oneof![Just(Readout::Relu), Just(Readout::Linear), Just(Readout::NormRelu)];
     let schedule =
         prop_oneof![Just(Schedule::WholeBatch), (0u32..50).prop_map(|resident| Schedule::Blocks { resident })];
     let work = (0usize..40, prop_oneof![Just(u64::MAX), 1u64..200]);
     let shape = (1u32..6, 1u32..20, 1u32..40, prop_oneof![3 => Just(1u32), 1 => 2u32..5]);
-    (family, norm, init, readout, shape, any::<(bool, bool)>(), any::<u64>(), schedule, work).prop_map(
+    (any_network(), shape, any::<(bool, bool)>(), any::<u64>(), schedule, work).prop_map(
         |(
-            family,
-            norm,
-            init,
-            readout,
+            (family, norm, init, readout),
             (depth, width, points, inputs),
             (full, forward),
             seed,
@@ -111,7 +100,7 @@ fn compare(case: &Case, how: How) -> Result<(), TestCaseError> {
     let expected = defined(case, &stored, inputs).map(|run| run.bits());
     let all = |isa: Isa| {
         let how = How { isa, ..how };
-        let options = RunOptions { isa, ..case.options(how.schedule) };
+        let options = case.options(how.schedule).with_isa(isa);
         let seeded = case.seeded(0).with_isa(isa);
         let (drawn, stored) = (Source::Seeded(&seeded), Source::Stored(&stored));
         [

@@ -10,7 +10,7 @@ use arena::{Arena, OPTIONS, ROWS, TILE};
 use network::{PLAN, POINTS, WHOLE_BATCH, bytes, lengths, recompute};
 use run::{DIGEST, Memory};
 use shatterscope::exec::Buffers;
-use shatterscope::kernel::Isa;
+use shatterscope::exec::Isa;
 use shatterscope::plan::{RunLengths, RunOptions};
 use shatterscope_digits::SIDE;
 
@@ -44,7 +44,7 @@ fn run<const R: usize, const T: usize>(options: RunOptions) -> (String, u32) {
 fn every_schedule_tile_and_instruction_set_has_the_digest_of_the_board() {
     for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
         for resident in [None, Some(48)] {
-            let options = RunOptions { isa, ..resident.map_or(WHOLE_BATCH, recompute) };
+            let options = resident.map_or(WHOLE_BATCH, recompute).with_isa(isa);
             for (tile, (digest, steps)) in [("4x1", run::<4, 1>(options)), ("5x16", run::<5, 16>(options))] {
                 assert_eq!(digest, DIGEST, "{isa:?}, {tile}, {resident:?} points resident");
                 assert!(steps > 1, "{isa:?}, {tile}, {resident:?} points resident: one step");
@@ -57,7 +57,7 @@ fn every_schedule_tile_and_instruction_set_has_the_digest_of_the_board() {
 #[test]
 fn the_buffers_fit_a_chip_only_by_recompute() {
     let mut arena = Box::new(Arena::new());
-    let digest = run::run::<ROWS, TILE>(RunOptions { isa: Isa::detect(), ..OPTIONS }, arena.memory(), |_| ());
+    let digest = run::run::<ROWS, TILE>(OPTIONS.with_isa(Isa::detect()), arena.memory(), |_| ());
     assert_eq!(digest.unwrap().to_string(), DIGEST);
     assert_eq!(size_of::<Arena>() as u64, bytes(&lengths(&OPTIONS, TILE as u32)));
     assert!(size_of::<Arena>() <= 256 << 10, "{}", size_of::<Arena>());

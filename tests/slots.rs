@@ -1,11 +1,11 @@
 //! Slots of a flash whose power is cut anywhere: training goes on from the old state or the new one, bit for bit.
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash};
 use shatterscope::contract::Digest;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Executor, Mode, Options};
+use shatterscope::graph::Image;
 use shatterscope::graph::{Graph, Node};
-use shatterscope::kernel::Isa;
 use shatterscope::math::Math;
-use shatterscope::op::Image;
 use shatterscope::plan::{Plan, Storage, Want, place};
 use shatterscope::train::slots::{Content, Progress, SlotError, Slots, slot_len};
 use shatterscope::train::*;
@@ -162,11 +162,11 @@ impl Learner {
         let facts = |i: usize| graph.facts(i as u32).unwrap();
         let len = (0..graph.len()).map(|i| facts(i).parameters_len()).sum();
         let mut parameters = vec![0.0; len as usize];
-        Init { start: Start::He, seed: 5, run: 0 }.fill(&graph, &mut parameters, &mut []).unwrap();
+        Init { start: Initializer::He, seed: 5, run: 0 }.fill(&graph, &mut parameters, &mut []).unwrap();
         let rate = Rate { base: 0.05, warm_up: 2, decrease: Decrease::steps(&[2], 0.5).unwrap() };
         Self {
             nodes,
-            settings: Settings { optimiser, decay: Decay::L2(1e-3), math: Math::Libm },
+            settings: Settings::new(optimiser).with_decay(Decay::L2(1e-3)),
             running: vec![0.0, 0.0, 0.0, 1.0, 1.0, 1.0],
             state: vec![0.0; optimiser.state_len(len) as usize],
             parameters,
@@ -198,7 +198,7 @@ impl Learner {
             scratch: &mut scratch,
             gathered: &mut gathered,
         };
-        let options = Options { batch: BATCH, isa: Isa::detect() };
+        let options = Options::new(BATCH).with_isa(Isa::detect());
         let mut executor = Executor::<_, 2, T>::new(&plan, &Serial, options, buffers).unwrap();
         let Progress { step, batch, powers, rate } = &mut self.progress;
         let digit = |p: u32| shatterscope_digits::digit((*step * BATCH + p.min(BATCH - 1)) as usize).unwrap();

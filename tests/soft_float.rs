@@ -1,7 +1,8 @@
 //! The arithmetic on integers against that of this machine: the same bits.
 
 use crate::cases::{Dice, Kind};
-use shatterscope::kernel::{Isa, Matrix, chain, chain_matrix};
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::{Matrix, chain, chain_matrix};
 
 /// Fractions at the ends, at halves, and next to them.
 const FRACTIONS: [u32; 12] =

@@ -2,7 +2,7 @@
 use crate::bits::{answer, cases};
 use crate::common::{How, record, run, run_stored};
 use shatterscope::Error;
-use shatterscope::kernel::Isa;
+use shatterscope::exec::Isa;
 use shatterscope::plan::Schedule;
 
 #[test]

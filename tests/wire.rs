@@ -5,13 +5,13 @@ use shatterscope::math::Math;
 use shatterscope::plan::{Derivative, Schedule, Statistics};
 use shatterscope::random::Normal;
 use shatterscope::spec::{Family, Init, Norm, Readout, Spec};
-use shatterscope::train::{Decay, Optimiser, RateState, Settings, Start};
+use shatterscope::train::{Decay, Initializer, Optimiser, RateState, Settings};
 use shatterscope::wire::{
     Broken, Decoder, Done, Facts, Frame, Get, Hello, Load, Loaded, MAX_FRAME, Message, PUT_BYTES, Part, Predict,
-    Predicted, Put, Ready, Restore, Run, Save, Saved, Stage, Store, Taught, Teach, Trace, Traced, Train, VALUE_BYTES,
-    VERSION, Why, With, encode, examples_digest, training_tag,
+    Predicted, Put, Ready, Restore, Run, Save, Saved, Stage, StepRequest, StepResult, Store, Trace, Traced, Train,
+    TrainConfig, VALUE_BYTES, VERSION, Why, encode, examples_digest, training_tag,
 };
-use shatterscope::{Fault, Pass, Refusal, Setting};
+use shatterscope::{Fault, InvalidConfig, InvalidSpec, Pass};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
@@ -59,8 +59,8 @@ fn facts() -> Facts<'static> {
 }
 
 fn train() -> Train {
-    let settings = Settings { optimiser: Optimiser::Momentum { mu: 0.5 }, decay: Decay::L2(0.25), math: Math::Libm };
-    let with = With { batch: 1, settings, start: Start::He, seed: 1, run: 0, step: 0, ram: 0 };
+    let settings = Settings::new(Optimiser::Momentum { mu: 0.5 }).with_decay(Decay::L2(0.25));
+    let with = TrainConfig { batch: 1, settings, start: Initializer::He, seed: 1, run: 0, step: 0, ram: 0 };
     Train { session: 9, nodes: 4, digest: HASH, tag: 7, with }
 }
 
@@ -88,8 +88,8 @@ fn examples() -> Vec<(&'static str, Frame<'static>)> {
         ("ready", frame(5, 0, Message::Ready(ready()))),
         ("put", frame(6, 0, Message::Put(put(&[0, 0, 0x80, 0x3f, 0, 0, 0, 0x3f])))),
         ("get", frame(7, 0, Message::Get(Get { session: 9, store: Store::Parameters, first: 0, count: 1210 }))),
-        ("teach", frame(6, 0, Message::Teach(teach()))),
-        ("taught", frame(6, 0, Message::Taught(taught()))),
+        ("teach", frame(6, 0, Message::StepRequest(teach()))),
+        ("taught", frame(6, 0, Message::StepResult(taught()))),
         ("trace", frame(6, 0, Message::Trace(Trace { step: teach(), what: TRACED }))),
         ("save", frame(8, 0, Message::Save(Save { session: 9, step: 1, batch: 1, rate: RATE }))),
         ("restore", frame(9, 0, Message::Restore(Restore { session: 9 }))),
@@ -124,12 +124,12 @@ fn put(bytes: &[u8]) -> Put<'_> {
     Put { session: 9, step: 0, store: Store::Inputs, first: 62, bytes }
 }
 
-fn teach() -> Teach {
-    Teach { session: 9, step: 0, rate: 0.5, count: 1, examples: examples_digest([1.0, 0.5], [3]) }
+fn teach() -> StepRequest {
+    StepRequest { session: 9, step: 0, rate: 0.5, count: 1, examples: examples_digest([1.0, 0.5], [3]) }
 }
 
-fn taught() -> Taught {
-    Taught { step: 1, loss: 2.5, correct: 0, digest: ready().digest, stack: Some(2_900), ticks: None }
+fn taught() -> StepResult {
+    StepResult { step: 1, loss: 2.5, correct: 0, digest: ready().digest, stack: Some(2_900), ticks: None }
 }
 
 const RATE: RateState = RateState { epoch: 0, rate: 0.5, best: f32::INFINITY, waited: 0, drops: 0 };
@@ -203,7 +203,7 @@ fn the_page_numbers_the_variants() {
         (
             "Why",
             number(&[
-                Why::Network(Refusal::Depth),
+                Why::Network(InvalidSpec::Depth),
                 Why::Memory,
                 Why::NonFinite(fault),
                 Why::Input,
@@ -212,7 +212,7 @@ fn the_page_numbers_the_variants() {
                 Why::Cancelled,
                 Why::Frame,
                 Why::Operation,
-                Why::Setting(Setting::Classes),
+                Why::Config(InvalidConfig::Classes),
                 Why::Layers,
                 Why::Session,
                 Why::Step,
@@ -224,39 +224,40 @@ fn the_page_numbers_the_variants() {
                 Why::Flash,
                 Why::Unsaved,
                 Why::Stack,
-                Why::Node(Refusal::Depth),
+                Why::Node(InvalidSpec::Depth),
                 Why::Nodes,
             ]),
         ),
         (
-            "Refusal",
+            "InvalidSpec",
             number(&[
-                Refusal::Depth,
-                Refusal::Width,
-                Refusal::Points,
-                Refusal::Scale,
-                Refusal::UnitCircle,
-                Refusal::Eps,
-                Refusal::Grid,
-                Refusal::LooksLinear,
-                Refusal::Slice,
-                Refusal::Layers,
-                Refusal::Lag,
-                Refusal::TooLarge,
-                Refusal::Tile,
-                Refusal::Window,
-                Refusal::Pool,
-                Refusal::Rate,
-                Refusal::Pairs,
-                Refusal::Operand,
-                Refusal::Shape,
-                Refusal::LastUse,
-                Refusal::Operation,
-                Refusal::Slot,
-                Refusal::Want,
-                Refusal::Ends,
-                Refusal::Plan,
-                Refusal::Inputs,
+                InvalidSpec::Depth,
+                InvalidSpec::Width,
+                InvalidSpec::Points,
+                InvalidSpec::Scale,
+                InvalidSpec::UnitCircle,
+                InvalidSpec::Eps,
+                InvalidSpec::Grid,
+                InvalidSpec::LooksLinear,
+                InvalidSpec::Slice,
+                InvalidSpec::Layers,
+                InvalidSpec::Lag,
+                InvalidSpec::TooLarge,
+                InvalidSpec::Tile,
+                InvalidSpec::Window,
+                InvalidSpec::Pool,
+                InvalidSpec::Rate,
+                InvalidSpec::Pairs,
+                InvalidSpec::Operand,
+                InvalidSpec::Shape,
+                InvalidSpec::LastUse,
+                InvalidSpec::Operation,
+                InvalidSpec::Slot,
+                InvalidSpec::Want,
+                InvalidSpec::Ends,
+                InvalidSpec::Plan,
+                InvalidSpec::Inputs,
+                InvalidSpec::Feature,
             ]),
         ),
         ("Traced", number(&[Traced::Digests, TRACED, Traced::Profile])),
@@ -280,15 +281,15 @@ fn the_page_numbers_the_variants() {
         ("Schedule", number(&[Schedule::WholeBatch, Schedule::Blocks { resident: 1 }])),
         ("Pass", number(&[Pass::Forward, Pass::Backward])),
         (
-            "Setting",
+            "InvalidConfig",
             number(&[
-                Setting::Classes,
-                Setting::Batch,
-                Setting::Optimiser,
-                Setting::Decay,
-                Setting::Rate,
-                Setting::Decrease,
-                Setting::Limit,
+                InvalidConfig::Classes,
+                InvalidConfig::Batch,
+                InvalidConfig::Optimiser,
+                InvalidConfig::Decay,
+                InvalidConfig::Rate,
+                InvalidConfig::Decrease,
+                InvalidConfig::Limit,
             ]),
         ),
         (
@@ -301,7 +302,16 @@ fn the_page_numbers_the_variants() {
             ]),
         ),
         ("Decay", number(&[Decay::None, Decay::L2(0.1), Decay::Decoupled(0.1)])),
-        ("Start", number(&[Start::He, Start::Glorot, Start::Orthogonal, Start::LooksLinear, Start::LooksLinearPairs])),
+        (
+            "Start",
+            number(&[
+                Initializer::He,
+                Initializer::Glorot,
+                Initializer::Orthogonal,
+                Initializer::LooksLinear,
+                Initializer::LooksLinearPairs,
+            ]),
+        ),
         (
             "Store",
             number(&[
@@ -342,8 +352,8 @@ fn the_tag_of_a_training_is_a_hash_of_its_operations() {
     assert_eq!(training_tag(&[(3u32, true), (4, false)], &with), hashed([&[3, 1, 4, 0], rest]));
     // Where it stands and how much memory there is do not matter; all else does.
     let tag = |with| training_tag(&[1u32], &with);
-    assert_eq!(tag(With { step: 7, ram: 9, ..with }), tag(with));
-    assert_ne!(tag(With { seed: 2, ..with }), tag(with));
+    assert_eq!(tag(TrainConfig { step: 7, ram: 9, ..with }), tag(with));
+    assert_ne!(tag(TrainConfig { seed: 2, ..with }), tag(with));
     assert_ne!(training_tag(&[2u32], &with), tag(with));
     assert_eq!(examples_digest([1.0, 0.5], [3]), 0xe567_e3bf_8456_5756);
 }
@@ -447,14 +457,12 @@ fn the_largest_of_everything_fits() {
             nodes: u32::MAX,
             digest: u64::MAX,
             tag: u64::MAX,
-            with: With {
+            with: TrainConfig {
                 batch: u32::MAX,
-                settings: Settings {
-                    optimiser: Optimiser::Adam { beta1: 0.3, beta2: 0.3, eps: 0.3 },
-                    decay: Decay::Decoupled(0.3),
-                    math: Math::Micromath,
-                },
-                start: Start::LooksLinearPairs,
+                settings: Settings::new(Optimiser::Adam { beta1: 0.3, beta2: 0.3, eps: 0.3 })
+                    .with_decay(Decay::Decoupled(0.3))
+                    .with_math(Math::Micromath),
+                start: Initializer::LooksLinearPairs,
                 seed: u64::MAX,
                 run: u32::MAX,
                 step: u32::MAX,
@@ -471,7 +479,7 @@ fn the_largest_of_everything_fits() {
             digest,
         }),
         Message::Trace(Trace {
-            step: Teach { session: u32::MAX, step: u32::MAX, rate: 0.3, count: u32::MAX, examples: u64::MAX },
+            step: StepRequest { session: u32::MAX, step: u32::MAX, rate: 0.3, count: u32::MAX, examples: u64::MAX },
             what: Traced::Values { stage: Stage::Parameters, node: u32::MAX },
         }),
         Message::Put(Put {
@@ -482,8 +490,14 @@ fn the_largest_of_everything_fits() {
             bytes: &values[..PUT_BYTES],
         }),
         Message::Get(Get { session: u32::MAX, store: Store::Powers, first: u32::MAX, count: u32::MAX }),
-        Message::Teach(Teach { session: u32::MAX, step: u32::MAX, rate: 0.3, count: u32::MAX, examples: u64::MAX }),
-        Message::Taught(Taught {
+        Message::StepRequest(StepRequest {
+            session: u32::MAX,
+            step: u32::MAX,
+            rate: 0.3,
+            count: u32::MAX,
+            examples: u64::MAX,
+        }),
+        Message::StepResult(StepResult {
             step: u32::MAX,
             loss: 0.3,
             correct: u32::MAX,

@@ -1,5 +1,5 @@
 use crate::refused::refused;
-use shatterscope::kernel::Isa;
+use shatterscope::exec::Isa;
 use shatterscope_host::data::{self, Dataset, Examples};
 use shatterscope_host::tensors::Bundle;
 use shatterscope_host::train::{Checkpoint, Run, Spec};

@@ -3,8 +3,8 @@ use crate::serve::greeting;
 use shatterscope::Pass;
 use shatterscope::graph::Graph;
 use shatterscope::spec::Spec;
-use shatterscope::train::{RateState, Settings, Start};
-use shatterscope::wire::{Facts, Frame, Hello, Message, Part, Run, Save, Store, Teach, Train, With};
+use shatterscope::train::{Initializer, RateState, Settings};
+use shatterscope::wire::{Facts, Frame, Hello, Message, Part, Run, Save, StepRequest, Store, Train, TrainConfig};
 use shatterscope_host::device::channel::{Channel, Received};
 use shatterscope_host::device::link::{Link, Watched, Words};
 use std::collections::VecDeque;
@@ -79,7 +79,7 @@ fn ask(link: &mut Link, asked: u8) {
 
 fn train(link: &mut Link, asked: u8) {
     let settings = Settings::default();
-    let with = With { batch: 1, settings, start: Start::He, seed: 1, run: 0, step: 0, ram: 0 };
+    let with = TrainConfig { batch: 1, settings, start: Initializer::He, seed: 1, run: 0, step: 0, ram: 0 };
     match asked {
         5 => {
             if let Ok(ready) = link.ready(
@@ -95,7 +95,7 @@ fn train(link: &mut Link, asked: u8) {
             }
         }
         6 => {
-            let teach = Teach { session: 1, step: 4, rate: 0.5, count: 1, examples: 0 };
+            let teach = StepRequest { session: 1, step: 4, rate: 0.5, count: 1, examples: 0 };
             let inputs = Words { store: Store::Inputs, words: &[0; 8] };
             let watched = Watched { multiply_adds: 1 << 16, every: 1 << 10, progress: &mut |done, of| done <= of };
             let labels = Words { store: Store::Labels, words: &[1] };

@@ -1,10 +1,10 @@
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Executor, Mode, Options, Outputs};
+use shatterscope::graph::Window;
 use shatterscope::graph::{Builder, Graph, NODE_WORDS, Node, NodeWords, Shape};
-use shatterscope::kernel::Isa;
-use shatterscope::op::Window;
 use shatterscope::plan::{Plan, Storage, Want, place};
 use shatterscope::workers::Serial;
-use shatterscope::{Error, Refusal};
+use shatterscope::{Error, InvalidSpec};
 
 /// Nodes that are looked at, and elements and multiply-adds of what is run.
 const NODES: usize = 64;
@@ -36,7 +36,7 @@ fn planned(graph: &Graph, want: Want) {
     let (mut slots, mut storages) = (vec![0; len], vec![Storage::EMPTY; len]);
     // More units or parameters than can be counted are refused; slots that overlap never come from the planner.
     let memory = match place(graph, want, &mut storages, &mut slots) {
-        Err(error) => return assert_eq!(error, Error::Refused(Refusal::TooLarge)),
+        Err(error) => return assert_eq!(error, Error::InvalidSpec(InvalidSpec::TooLarge)),
         Ok(memory) => memory,
     };
     assert!(memory.units >= memory.bound && memory.bound > 0 && memory.units <= u32::MAX.into());
@@ -72,7 +72,7 @@ fn run<const T: usize>(plan: &Plan) -> Result<Vec<u32>, Error> {
         scratch: &mut scratch,
         gathered: &mut gathered,
     };
-    let options = Options { batch: 3, isa: Isa::Portable };
+    let options = Options::new(3).with_isa(Isa::Portable);
     let mut executor = Executor::<_, 2, T>::new(plan, &Serial, options, buffers)?;
     let mut batch = executor.begin(3)?;
     for input in plan.graph().inputs() {

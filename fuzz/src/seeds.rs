@@ -4,10 +4,10 @@ use crate::serve::greeting;
 use shatterscope::Pass;
 use shatterscope::contract::Digest;
 use shatterscope::plan::{Schedule, Want};
-use shatterscope::train::{Settings, Start};
+use shatterscope::train::{Initializer, Settings};
 use shatterscope::wire::{
-    Broken, Done, Frame, Get, Load, Message, Part, Predict, Put, Ready, Run, Stage, Store, Taught, Teach, Trace,
-    Traced, Train, Why, With, examples_digest, words_digest,
+    Broken, Done, Frame, Get, Load, Message, Part, Predict, Put, Ready, Run, Stage, StepRequest, StepResult, Store,
+    Trace, Traced, Train, TrainConfig, Why, examples_digest, words_digest,
 };
 use shatterscope_host::compare::suite;
 use shatterscope_host::device::fit::request;
@@ -100,7 +100,7 @@ fn answers() -> Vec<Vec<u8>> {
     let value = Message::Value { first: 0, bytes: &bytes };
     let digest = Digest { hash: 1, bytes: 72 };
     let ready = Ready { step: 0, parameters: 18, running: 0, state: 0, arena: 512, least: 256, digest };
-    let taught = Taught { step: 5, loss: 0.5, correct: 1, digest, stack: None, ticks: Some(3) };
+    let taught = StepResult { step: 5, loss: 0.5, correct: 1, digest, stack: None, ticks: Some(3) };
     let good = said(0, &[Message::Progress { done: 1, of: 504 }, value, done(&values)]);
     vec![
         [&[8][..], &piece(&hello()), &good[1..]].concat(),
@@ -110,7 +110,7 @@ fn answers() -> Vec<Vec<u8>> {
         said(2, &[Message::Value { first: u32::MAX, bytes: &bytes[..32] }]),
         said(3, &[Message::Refused { why: Why::Cancelled, need: 0, have: 0 }]),
         said(5, &[Message::Ready(ready)]),
-        said(6, &[Message::Taught(taught)]),
+        said(6, &[Message::StepResult(taught)]),
         said(7, &[Message::Value { first: 17, bytes: &bytes[..8] }, done(&values)]),
     ]
 }
@@ -169,25 +169,33 @@ fn bodies() -> Vec<Vec<u8>> {
         .chain([load, Message::Put(Put { session: 3, step: 0, store: Store::Inputs, first: 0, bytes: &[0; 32] })])
         .chain([Message::Predict(Predict { session: 3, count: 1, inputs })])
         .chain([Message::Get(Get { session: 3, store: Store::Outputs, first: 0, count: 15 })]);
-    let with = With { batch: 2, settings: Settings::default(), start: Start::He, seed: 1, run: 0, step: 0, ram: 0 };
+    let with = TrainConfig {
+        batch: 2,
+        settings: Settings::default(),
+        start: Initializer::He,
+        seed: 1,
+        run: 0,
+        step: 0,
+        ram: 0,
+    };
     let digest = words_digest(placed.words());
     let train = Message::Train(Train { session: 4, nodes: placed.nodes.len() as u32, digest, tag: 5, with });
     let of_training = |step, store, first, bytes| Message::Put(Put { session: 4, step, store, first, bytes });
     let put = |(i, bytes): (u32, _)| of_training(0, Store::Nodes, 54 * i, bytes);
-    let step = |step| Teach { session: 4, step, rate: 0.5, count: 1, examples: examples_digest([0.0; 4], [1]) };
+    let step = |step| StepRequest { session: 4, step, rate: 0.5, count: 1, examples: examples_digest([0.0; 4], [1]) };
     let what = Traced::Values { stage: Stage::Backward, node: 2 };
     let training = [train]
         .into_iter()
         .chain((0..).zip(placed_words.chunks(216)).map(put))
         .chain([train, of_training(0, Store::Inputs, 0, &[0; 16]), of_training(0, Store::Labels, 0, &[1, 0, 0, 0])])
-        .chain([Message::Teach(step(0)), of_training(1, Store::Inputs, 0, &[0; 16])])
+        .chain([Message::StepRequest(step(0)), of_training(1, Store::Inputs, 0, &[0; 16])])
         .chain([Message::Trace(Trace { step: step(1), what: Traced::Digests })])
         .chain([of_training(2, Store::Inputs, 0, &[0; 16]), Message::Trace(Trace { step: step(2), what })])
         .chain([Message::Get(Get { session: 4, store: Store::Parameters, first: 0, count: 23 })])
         .chain([of_training(3, Store::Inputs, 0, &[0; 16])])
         .chain([Message::Trace(Trace { step: step(3), what: Traced::Profile })])
         .chain([of_training(4, Store::Inputs, 0, &[0; 16]), of_training(4, Store::Report, 0, &[1, 0, 0, 0])])
-        .chain([Message::Teach(step(4))]);
+        .chain([Message::StepRequest(step(4))]);
     let messages = others.into_iter().chain(runs().into_iter().map(Message::Run)).chain(inference).chain(training);
     messages.zip(1..).map(|(message, request)| written(&Frame { request, sequence: 0, message })).collect()
 }

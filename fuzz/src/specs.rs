@@ -1,10 +1,10 @@
+use shatterscope::exec::Isa;
 use shatterscope::exec::{self, Buffers, Input, Source};
-use shatterscope::kernel::Isa;
 use shatterscope::plan::{Plan, RunLengths, RunOptions, Schedule};
 use shatterscope::weights::Seeded;
 use shatterscope::wire::Run;
 use shatterscope::workers::Serial;
-use shatterscope::{Error, Refusal};
+use shatterscope::{Error, InvalidSpec};
 
 /// Runs of more work or memory than this are planned and not run.
 const WORK: u64 = 1 << 16;
@@ -12,7 +12,7 @@ const WORK: u64 = 1 << 16;
 /// A plan visits every layer: a network of millions of them is no fault, but it takes a while.
 pub const DEPTH: u32 = 256;
 
-const TOO_LARGE: Error = Error::Refused(Refusal::TooLarge);
+const TOO_LARGE: Error = Error::InvalidSpec(InvalidSpec::TooLarge);
 
 /// The input is the postcard form of a [`Run`]. Its plan is made or refused at every tile width; where it is small, it runs
 /// with buffers of exactly the planned lengths, full of NaN, and has the same bits as the naive loop: one row, one point,
@@ -22,10 +22,10 @@ pub fn specs(data: &[u8]) {
     if !affordable(&run) {
         return;
     }
-    let naive = execute::<1, 1>(&run, RunOptions { schedule: Schedule::WholeBatch, ..run.options() }, u64::MAX, 0);
+    let naive = execute::<1, 1>(&run, run.options().with_schedule(Schedule::WholeBatch), u64::MAX, 0);
     let budget = run.report_every.max(1) as u64;
     let panel = run.ram as usize % 256;
-    let options = RunOptions { isa: Isa::detect(), ..run.options() };
+    let options = run.options().with_isa(Isa::detect());
     let others = [
         execute::<2, 4>(&run, run.options(), budget, panel),
         execute::<1, 8>(&run, run.options(), u64::MAX, 0),
@@ -52,7 +52,7 @@ pub fn affordable(run: &Run) -> bool {
     }
     [1, 4, 8, 16, 64].iter().all(|&tile| {
         [Schedule::WholeBatch, run.schedule].iter().all(|&schedule| {
-            let options = RunOptions { schedule, ..run.options() };
+            let options = run.options().with_schedule(schedule);
             let lengths = Plan::family(&run.spec, options.want()).and_then(|plan| plan.run(&options, tile));
             lengths.map_or(true, |lengths| small(run, &lengths))
         })

@@ -5,7 +5,7 @@ use shatterscope_host::{ending, output};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let failed = shatterscope::contract::self_test();
+    let failed = shatterscope::self_test::self_test();
     if !failed.is_empty() {
         output::say(&format!(
             "error: this machine does not compute as the contract asks ({failed:?}): no result can be trusted"

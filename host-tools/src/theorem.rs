@@ -1,4 +1,4 @@
-//! The paper's theorems 1, 2 and 4 at finite width, where they hold exactly: gradients through masks instead of rectifiers.
+//! The paper's theorems 1, 2 and 4 at finite width, where they hold exactly: gradients through masks instead of ReLUs.
 //!
 //! The theorems take a unit to be active for half of the inputs and for a quarter of the pairs, whatever its weights. With masks
 //! that are drawn so, independently of the weights, the expectations hold at every width. Given the gradients, a product with

@@ -7,7 +7,7 @@ use shatterscope::exec::{Observer, Seen};
 use shatterscope::graph::{Graph, Op};
 use shatterscope_engine::theory::pairs;
 
-/// The units of one rectifier, and the points they are active for (their preactivation is above zero).
+/// The units of one ReLU, and the points they are active for (their preactivation is above zero).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Raster {
     /// Grid points.
@@ -42,7 +42,7 @@ impl Raster {
     }
 }
 
-/// The rasters of a run, one a rectifier, in the order of the layers; or where NaN or infinity arose.
+/// The rasters of a run, one a ReLU, in the order of the layers; or where NaN or infinity arose.
 ///
 /// # Errors
 /// Wrong use as the core refuses it.
@@ -53,21 +53,21 @@ pub fn rasters(
 ) -> Result<std::result::Result<(Run, Vec<Raster>), shatterscope::Fault>> {
     let network = spec.network();
     let graph = Graph::family(&network)?;
-    let mut watch = Watch { rectifiers: Vec::new() };
+    let mut watch = Watch { relus: Vec::new() };
     for (i, node) in (0..).map_while(|i| Some((i, graph.node(i)?))) {
         if let Op::Relu | Op::Crelu = node.op {
             let active = vec![false; spec.width as usize * spec.points as usize];
             let raster = Raster { points: spec.points as usize, active };
-            watch.rectifiers.push((i, node.op == Op::Crelu, raster));
+            watch.relus.push((i, node.op == Op::Crelu, raster));
         }
     }
     let run = engine.observed(spec, run, &mut watch)?;
-    Ok(run.map(|run| (run, watch.rectifiers.into_iter().map(|(_, _, raster)| raster).collect())))
+    Ok(run.map(|run| (run, watch.relus.into_iter().map(|(_, _, raster)| raster).collect())))
 }
 
 struct Watch {
     /// Node, whether it doubles, what was seen.
-    rectifiers: Vec<(u32, bool, Raster)>,
+    relus: Vec<(u32, bool, Raster)>,
 }
 
 impl Observer for Watch {
@@ -75,9 +75,9 @@ impl Observer for Watch {
         if seen.pass != Pass::Forward {
             return;
         }
-        let Ok(at) = self.rectifiers.binary_search_by_key(&seen.node, |rectifier| rectifier.0) else { return };
-        let (_, doubled, raster) = &mut self.rectifiers[at];
-        // A doubling rectifier hands on relu(z), relu(-z) of each unit: the first says whether the unit is active.
+        let Ok(at) = self.relus.binary_search_by_key(&seen.node, |relu| relu.0) else { return };
+        let (_, doubled, raster) = &mut self.relus[at];
+        // A doubling ReLU hands on relu(z), relu(-z) of each unit: the first says whether the unit is active.
         let step = if *doubled { 2 } else { 1 };
         for point in 0..seen.count {
             let place = (seen.first + point) as usize;

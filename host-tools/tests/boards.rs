@@ -3,6 +3,7 @@
 mod browser;
 #[cfg(feature = "probe")]
 mod chips;
+mod common;
 mod emulated;
 mod flash;
 mod images;

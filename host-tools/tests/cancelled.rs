@@ -1,28 +1,22 @@
 //! A step of training that is cancelled, and a forward pass: wherever the cancel comes, the state is that of before or after the step, and both go
 //! on from there. Nothing in between is ever seen.
-use clap::Parser;
+use crate::common::train_spec;
 use shatterscope::Pass;
 use shatterscope::contract::canonical_bits;
+use shatterscope::exec::Isa;
 use shatterscope::graph::{Graph, Op};
-use shatterscope::kernel::Isa;
 use shatterscope::plan::Want;
 use shatterscope::wire::{
-    Load, Predict, Predicted, Ready, Store, Taught, Teach, Train, Why, examples_digest, words_digest,
+    Load, Predict, Predicted, Ready, StepRequest, StepResult, Store, Train, Why, examples_digest, words_digest,
 };
 use shatterscope_firmware::Work;
+use shatterscope_host::data;
 use shatterscope_host::device::link::{Link, LinkError, Standing, Watched, Words};
 use shatterscope_host::predict::Placed;
 use shatterscope_host::train::{Lesson, Model, Pupil, Run, request};
-use shatterscope_host::{cli, data};
 use shatterscope_simulated::{Fate, Looks, Made, Simulated};
 use std::ops::Range;
 use std::time::Duration;
-
-#[derive(Parser)]
-struct Asked {
-    #[command(flatten)]
-    train: cli::Train,
-}
 
 /// Plain descent by single examples, which changes parameters where their gradients arise; and every way to store gradients of some parameters
 /// first. Dense, convolution, batch norm, joins, dropout.
@@ -50,8 +44,7 @@ struct Course {
 
 impl Course {
     fn new(words: &str) -> Self {
-        let asked = Asked::parse_from(["train"].into_iter().chain(words.split_whitespace()));
-        let spec = asked.train.spec().unwrap();
+        let spec = train_spec(words);
         let digits = data::open(None).unwrap();
         let mut run = Run::new(spec.clone(), &digits, Isa::Portable, None).unwrap();
         let (placed, asked) = request(&spec, &run.model().layers, 0, 0).unwrap();
@@ -75,12 +68,12 @@ impl Course {
     }
 
     /// The step; it is cancelled with the first report, or not.
-    fn teach(&mut self, session: u32, step: usize, cancel: bool) -> Result<Taught, LinkError> {
+    fn teach(&mut self, session: u32, step: usize, cancel: bool) -> Result<StepResult, LinkError> {
         let Lesson { rate, examples, .. } = &self.lessons[step];
         let inputs: Vec<u32> = examples.inputs.iter().copied().map(canonical_bits).collect();
         let digest = examples_digest(examples.inputs.iter().copied(), examples.labels.iter().copied());
         let count = examples.count as u32;
-        let teach = Teach { session, step: step as u32, rate: *rate, count, examples: digest };
+        let teach = StepRequest { session, step: step as u32, rate: *rate, count, examples: digest };
         let (inputs, labels) =
             (Words { store: Store::Inputs, words: &inputs }, Words { store: Store::Labels, words: &examples.labels });
         let progress = &mut |_, _| !cancel;
@@ -201,7 +194,7 @@ fn a_step_reports_as_often_as_asked() {
         let Lesson { rate, examples, .. } = &course.lessons[0];
         let inputs: Vec<u32> = examples.inputs.iter().copied().map(canonical_bits).collect();
         let digest = examples_digest(examples.inputs.iter().copied(), examples.labels.iter().copied());
-        let teach = Teach { session, step: 0, rate: *rate, count: examples.count as u32, examples: digest };
+        let teach = StepRequest { session, step: 0, rate: *rate, count: examples.count as u32, examples: digest };
         let (inputs, labels) =
             (Words { store: Store::Inputs, words: &inputs }, Words { store: Store::Labels, words: &examples.labels });
         let mut told = vec![0];
@@ -224,8 +217,7 @@ fn a_step_reports_as_often_as_asked() {
 
 #[test]
 fn a_cancelled_forward_pass_leaves_the_graph_usable() {
-    let asked = Asked::parse_from("train --net lenet --width 2 --batch-norm".split_whitespace());
-    let spec = asked.train.spec().unwrap();
+    let spec = train_spec("--net lenet --width 2 --batch-norm");
     let digits = data::open(None).unwrap();
     let layers = spec.layers(&digits).unwrap();
     let placed = Placed::of_layers(&layers, Want::Output).unwrap();
@@ -270,8 +262,7 @@ fn a_cancelled_forward_pass_leaves_the_graph_usable() {
 #[test]
 fn a_profile_of_a_step_has_every_node() {
     for words in COURSES {
-        let asked = Asked::parse_from(["train"].into_iter().chain(words.split_whitespace()));
-        let spec = asked.train.spec().unwrap();
+        let spec = train_spec(words);
         let digits = data::open(None).unwrap();
         let mut run = Run::new(spec.clone(), &digits, Isa::Portable, None).unwrap();
         let link = Link::open(Simulated::new(Made::default(), Box::new(|_, _| Fate::Pass)), Duration::from_secs(10));

@@ -1,6 +1,6 @@
 //! Checkpoints that were damaged or forged: resumed with the same bits, or refused in one line.
 use serde_json::{Value, json};
-use shatterscope::kernel::Isa;
+use shatterscope::exec::Isa;
 use shatterscope_host::data::{self, Dataset, Examples};
 use shatterscope_host::tensors::Bundle;
 use shatterscope_host::train::{Checkpoint, Run, Spec};

@@ -6,7 +6,7 @@ use shatterscope_host::compare::{Entry, suite};
 use shatterscope_host::device::Target;
 use shatterscope_host::device::board::{Board, emulated};
 use shatterscope_host::device::firmware::Firmware;
-use shatterscope_host::device::place::{Counting, Place, Remote, Settings, emulated_place, open};
+use shatterscope_host::device::place::{Counting, OpenTarget, Remote, Settings, emulated_place, open};
 use shatterscope_host::device::profile::{Spent, grouped};
 use shatterscope_host::engine::{Engine, Isa};
 use shatterscope_host::plan::{

@@ -1,7 +1,7 @@
 //! What the engine may choose for itself (kernel, register tile, threads, what they share) changes neither bits nor faults.
 use shatterscope::Pass;
 use shatterscope::contract::Digest;
-use shatterscope::kernel::Isa;
+use shatterscope::exec::Isa;
 use shatterscope::plan::Schedule;
 use shatterscope_host::engine::{self, Engine, Outcome, RunFault};
 use shatterscope_host::spec::Overrides;

@@ -230,7 +230,7 @@ fn tried(boards: &[Board]) -> String {
             board.name, board.title, board.core
         );
     }
-    text + "| `wasm` | node | WebAssembly | | pipes | node | |\n"
+    text + "| `wasm` | node | WebAssembly, with SIMD128 and without | | pipes | node | |\n"
 }
 
 /// Every file that repeats facts: its path, and its text as it has to be.

@@ -1,26 +1,20 @@
 //! A device that trains loses its power while it saves, anywhere: it goes on from its flash, and ends with the same bits.
 
-use clap::Parser;
+use crate::common::train_spec;
 use rayon::prelude::*;
 use shatterscope::contract::{Digest, canonical_bits};
-use shatterscope::kernel::Isa;
-use shatterscope::wire::{Save, Saved, Store, Teach, Train, Why, examples_digest};
+use shatterscope::exec::Isa;
+use shatterscope::wire::{Save, Saved, StepRequest, Store, Train, Why, examples_digest};
+use shatterscope_host::data;
 use shatterscope_host::device::board::emulated;
 use shatterscope_host::device::link::{Link, LinkError, Watched, Words};
 use shatterscope_host::device::place::open_link;
 use shatterscope_host::device::{Counting, Settings, Target};
-use shatterscope_host::train::{Lesson, Run, Spec, request};
-use shatterscope_host::{cli, data};
+use shatterscope_host::train::{Lesson, Run, request};
 use shatterscope_simulated::{Fate, Flash, Made, Simulated};
 use std::time::Duration;
 
 const STEPS: u32 = 5;
-
-#[derive(Parser)]
-struct Asked {
-    #[command(flatten)]
-    train: cli::Train,
-}
 
 /// What a host says and expects, step by step.
 struct Course {
@@ -34,8 +28,7 @@ struct Course {
 
 impl Course {
     fn new(words: &str) -> Self {
-        let asked = Asked::parse_from(["train"].into_iter().chain(words.split_whitespace()));
-        let spec: Spec = asked.train.spec().unwrap();
+        let spec = train_spec(words);
         let digits = data::open(None).unwrap();
         let mut run = Run::new(spec.clone(), &digits, Isa::Portable, None).unwrap();
         let (placed, asked) = request(&spec, &run.model().layers, 0, 0).unwrap();
@@ -64,7 +57,7 @@ impl Course {
             let inputs: Vec<u32> = lesson.examples.inputs.iter().copied().map(canonical_bits).collect();
             let labels = &lesson.examples.labels;
             let examples = examples_digest(lesson.examples.inputs.iter().copied(), labels.iter().copied());
-            let teach = Teach { session, step, rate: lesson.rate, count: labels.len() as u32, examples };
+            let teach = StepRequest { session, step, rate: lesson.rate, count: labels.len() as u32, examples };
             let inputs = Words { store: Store::Inputs, words: &inputs };
             let watched = Watched { multiply_adds: 0, every: 0, progress: &mut |_, _| true };
             let labels = Words { store: Store::Labels, words: labels };

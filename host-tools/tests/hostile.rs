@@ -1,18 +1,17 @@
 //! Devices that lie, flood and drip in whole frames: each exchange ends in time with one line that says what is wrong, none gives a
 //! result, and none makes the host take memory. The firmware refuses a hostile host as fast.
+use crate::common;
 use rayon::prelude::*;
 use shatterscope::contract::Digest;
 use shatterscope::plan::{Plan, Want};
-use shatterscope::train::{RateState, Settings, Start};
+use shatterscope::train::{Initializer, RateState, Settings};
 use shatterscope::wire::{
-    Done, Facts, Load, Message, Part, Predict, Predicted, Ready, Run, Save, Saved, Stage, Store, Taught, Teach, Trace,
-    Traced, Train, Why, With, words_digest,
+    Done, Facts, Load, Message, Part, Predict, Predicted, Ready, Run, Save, Saved, Stage, StepRequest, StepResult,
+    Store, Trace, Traced, Train, TrainConfig, Why, words_digest,
 };
 use shatterscope::{Fault, Pass};
-use shatterscope_host::device::fit::request;
 use shatterscope_host::device::link::{Link, LinkError, Standing, Watched, Words};
 use shatterscope_host::predict::Placed;
-use shatterscope_host::spec::Overrides;
 use shatterscope_layers::Layer;
 use shatterscope_simulated::hostile::{Answer, FACTS, Peer, Say, frame, hello};
 use shatterscope_simulated::{Fate, Made, Simulated};
@@ -27,8 +26,7 @@ const NONE: Duration = Duration::ZERO;
 
 /// 130 points.
 fn run(part: Part) -> Run {
-    let spec = Overrides { depth: Some(3), width: Some(5), points: Some(130), ..Overrides::default() };
-    Run { part, report_every: 1 << 10, ..request(&spec.resolve().unwrap(), 0, 0).unwrap() }
+    Run { report_every: 1 << 10, ..common::run(part) }
 }
 
 fn total(run: &Run) -> u64 {
@@ -320,18 +318,18 @@ const READY: Ready = Ready {
 
 const RATE: RateState = RateState { epoch: 0, rate: 0.5, best: f32::MAX, waited: 0, drops: 0 };
 
-const TAUGHT: Taught =
-    Taught { step: 5, loss: 0.5, correct: 1, digest: Digest { hash: 1, bytes: 72 }, stack: None, ticks: None };
+const TAUGHT: StepResult =
+    StepResult { step: 5, loss: 0.5, correct: 1, digest: Digest { hash: 1, bytes: 72 }, stack: None, ticks: None };
 
 fn ready(link: &mut Link) -> Result<(), LinkError> {
     let settings = Settings::default();
-    let with = With { batch: 1, settings, start: Start::He, seed: 1, run: 0, step: 0, ram: 0 };
+    let with = TrainConfig { batch: 1, settings, start: Initializer::He, seed: 1, run: 0, step: 0, ram: 0 };
     let nodes = Words { store: Store::Nodes, words: &[7; 30] };
     link.ready(&Train { session: 1, nodes: 2, digest: 5, tag: 6, with }, nodes).map(|_| ())
 }
 
 fn teach(link: &mut Link) -> Result<(), LinkError> {
-    let teach = Teach { session: 1, step: 4, rate: 0.5, count: 1, examples: 0 };
+    let teach = StepRequest { session: 1, step: 4, rate: 0.5, count: 1, examples: 0 };
     let inputs = Words { store: Store::Inputs, words: &[0; 8] };
     link.teach(&teach, inputs, Words { store: Store::Labels, words: &[1] }, watched(&mut |_, _| true)).map(|_| ())
 }
@@ -350,7 +348,7 @@ fn predict(link: &mut Link) -> Result<(), LinkError> {
 }
 
 fn profile(link: &mut Link) -> Result<(), LinkError> {
-    let step = Teach { session: 1, step: 4, rate: 0.5, count: 1, examples: 0 };
+    let step = StepRequest { session: 1, step: 4, rate: 0.5, count: 1, examples: 0 };
     let inputs = Words { store: Store::Inputs, words: &[0; 8] };
     let trace = Trace { step, what: Traced::Profile };
     let labels = Words { store: Store::Labels, words: &[1] };
@@ -358,7 +356,7 @@ fn profile(link: &mut Link) -> Result<(), LinkError> {
 }
 
 fn trace(link: &mut Link) -> Result<(), LinkError> {
-    let step = Teach { session: 1, step: 4, rate: 0.5, count: 1, examples: 0 };
+    let step = StepRequest { session: 1, step: 4, rate: 0.5, count: 1, examples: 0 };
     let inputs = Words { store: Store::Inputs, words: &[0; 8] };
     let what = Traced::Values { stage: Stage::Backward, node: 1 };
     link.trace(&Trace { step, what }, inputs, Words { store: Store::Labels, words: &[1] }, 18, None).map(|_| ())
@@ -376,7 +374,7 @@ type Ask = fn(&mut Link) -> Result<(), LinkError>;
 
 #[test]
 fn a_training_ends_in_time_and_without_a_result() {
-    let taught = |taught| once(move |n| frame(n, 0, Message::Taught(taught)));
+    let taught = |taught| once(move |n| frame(n, 0, Message::StepResult(taught)));
     let says = |ready| once(move |n| frame(n, 0, Message::Ready(ready)));
     let value = |first, len| once(move |n| frame(n, 0, Message::Value { first, bytes: &vec![0; len] }));
     let saved = Saved { sequence: 1, step: 4, batch: 0, rate: RATE, digest: Digest { hash: 1, bytes: 72 } };
@@ -387,12 +385,12 @@ fn a_training_ends_in_time_and_without_a_result() {
         ("600 B would do", ready, says(Ready { least: 600, ..READY })),
         ("of another kind (Done)", ready, once(|n| frame(n, 0, Message::Done(done(&[]))))),
         ("of another kind (Taught)", ready, taught(TAUGHT)),
-        ("4294967295 steps done", teach, taught(Taught { step: u32::MAX, ..TAUGHT })),
-        ("4 steps done", teach, taught(Taught { step: 4, ..TAUGHT })),
-        ("2 right answers for 1 examples", teach, taught(Taught { correct: 2, ..TAUGHT })),
-        ("NaN (bits 7fc00000) as the loss of step 5", teach, taught(Taught { loss: f32::NAN, ..TAUGHT })),
-        ("infinity (bits 7f800000) as the loss", teach, taught(Taught { loss: f32::INFINITY, ..TAUGHT })),
-        ("a time of", teach, taught(Taught { ticks: Some(u64::MAX), ..TAUGHT })),
+        ("4294967295 steps done", teach, taught(StepResult { step: u32::MAX, ..TAUGHT })),
+        ("4 steps done", teach, taught(StepResult { step: 4, ..TAUGHT })),
+        ("2 right answers for 1 examples", teach, taught(StepResult { correct: 2, ..TAUGHT })),
+        ("NaN (bits 7fc00000) as the loss of step 5", teach, taught(StepResult { loss: f32::NAN, ..TAUGHT })),
+        ("infinity (bits 7f800000) as the loss", teach, taught(StepResult { loss: f32::INFINITY, ..TAUGHT })),
+        ("a time of", teach, taught(StepResult { ticks: Some(u64::MAX), ..TAUGHT })),
         ("of another kind (Ready)", teach, says(READY)),
         (
             "no whole answer to 6 requests",
@@ -400,7 +398,7 @@ fn a_training_ends_in_time_and_without_a_result() {
             once(|n| frame(n, 0, Message::Refused { why: Why::Examples, need: 0, have: 0 })),
         ),
         ("no whole answer", teach, once(|_| frame(0, 0, Message::Refused { why: Why::Frame, need: 0, have: 0 }))),
-        ("that answer something else", teach, forever(|n, _| frame(n ^ 8, 0, Message::Taught(TAUGHT)), NONE)),
+        ("that answer something else", teach, forever(|n, _| frame(n ^ 8, 0, Message::StepResult(TAUGHT)), NONE)),
         (
             "no whole answer",
             teach,
@@ -496,13 +494,13 @@ fn a_lying_progress_of_a_step_ends_in_time() {
 fn honest_progress_extends_the_time_of_a_step() {
     let steps = 6;
     let answer: Answer = Box::new(move |number, message| {
-        let Message::Teach(_) = message else { return None };
+        let Message::StepRequest(_) = message else { return None };
         let said = move |i: u32| match i {
             i if i < steps => {
                 let done = WORK * u64::from(i + 1) / u64::from(steps + 1);
                 frame(number, i, Message::Progress { done, of: WORK })
             }
-            i if i == steps => frame(number, steps, Message::Taught(TAUGHT)),
+            i if i == steps => frame(number, steps, Message::StepResult(TAUGHT)),
             _ => Vec::new(),
         };
         Some(Say::Forever(Box::new(said), Duration::from_millis(450)))
@@ -514,7 +512,7 @@ fn honest_progress_extends_the_time_of_a_step() {
     assert!(start.elapsed() > 2 * limit, "longer than the limit: {:?}", start.elapsed());
     // Cancelled again with every report, and completed: the result is that of the step.
     let mut told = 0;
-    let step = Teach { session: 1, step: 4, rate: 0.5, count: 1, examples: 0 };
+    let step = StepRequest { session: 1, step: 4, rate: 0.5, count: 1, examples: 0 };
     let inputs = Words { store: Store::Inputs, words: &[0; 8] };
     let mut stop = |_, _| {
         told += 1;
@@ -530,14 +528,22 @@ fn a_hostile_training_is_refused() {
     let placed =
         Placed::of_layers(&[Layer::Dense { inputs: 8, outputs: 2, bias: true }], Want::ParameterGradient).unwrap();
     let words = placed.words();
-    let with = With { batch: 3, settings: Settings::default(), start: Start::He, seed: 1, run: 0, step: 0, ram: 0 };
+    let with = TrainConfig {
+        batch: 3,
+        settings: Settings::default(),
+        start: Initializer::He,
+        seed: 1,
+        run: 0,
+        step: 0,
+        ram: 0,
+    };
     let (nodes, digest) = (placed.nodes.len() as u32, words_digest(words.iter().copied()));
     let train = Train { session: 1, nodes, digest, tag: 0, with };
     let nodes = Words { store: Store::Nodes, words: &words };
     let mut link = Link::open(Simulated::new(Made::default(), Box::new(|_, _| Fate::Pass)), LIMIT).unwrap();
     link.ready(&train, nodes).unwrap();
     let mut teach = |count: u32| {
-        let step = Teach { session: 1, step: 0, rate: 0.5, count, examples: 0 };
+        let step = StepRequest { session: 1, step: 0, rate: 0.5, count, examples: 0 };
         let inputs = Words { store: Store::Inputs, words: &[0; 24] };
         let labels = Words { store: Store::Labels, words: &[0; 3] };
         link.teach(&step, inputs, labels, watched(&mut |_, _| true))

@@ -85,7 +85,7 @@ impl<'ast> Visit<'ast> for Told<'_> {
 
 /// The variants, as the table has them.
 fn sets() -> Vec<&'static str> {
-    shatterscope::kernel::Isa::ALL.map(|isa| &*format!("{isa:?}").leak()).to_vec()
+    shatterscope::exec::Isa::ALL.map(|isa| &*format!("{isa:?}").leak()).to_vec()
 }
 
 fn told(text: &str, sets: &[&'static str]) -> Vec<String> {
@@ -137,7 +137,7 @@ fn patterns_and_comparisons_that_hide_are_found() {
         "match isa { Isa::Sse2 | Isa::Portable => {} _ => {} }",
         "match isa { Avx512 => {} _ => {} }",
         "let wide = isa == Isa::Avx512;",
-        "let other = list.iter().filter(|isa| **isa != shatterscope::kernel::Isa::SoftFloat);",
+        "let other = list.iter().filter(|isa| **isa != shatterscope::exec::Isa::SoftFloat);",
         "let simd = matches!(isa, Isa::Simd128 if true);",
         "assert!(isa == Isa::Vfp);",
         "assert_eq!(isa, Isa::Vfp);",

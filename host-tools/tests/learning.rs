@@ -1,6 +1,6 @@
 //! Figures of networks that learn, and what is seen of them between steps, on small parts of the digits that are built in.
-use assert_cmd::Command;
-use shatterscope::kernel;
+use crate::common::shatterscope;
+use shatterscope::internals::kernel;
 use shatterscope_host::cli::{self, Cli};
 use shatterscope_host::data::{self, Dataset, Examples};
 use shatterscope_host::engine::{Engine, Isa};
@@ -297,12 +297,6 @@ fn agree(goldens: Vec<Golden>) {
             }
         }
     }
-}
-
-fn shatterscope(line: &str) -> (Option<i32>, String, String) {
-    let output = Command::cargo_bin("shatterscope").unwrap().args(line.split_whitespace()).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Faults of the line, each one detected and named, and never a wrong number.
 
+use crate::common::run;
 use proptest::prelude::*;
 use rayon::prelude::*;
 use shatterscope::Pass;
@@ -21,11 +22,6 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_millis(800);
 
 /// 130 points: three frames of values.
-fn run(part: Part) -> Run {
-    let spec = Overrides { depth: Some(3), width: Some(5), points: Some(130), ..Overrides::default() };
-    Run { part, ..request(&spec.resolve().unwrap(), 0, 0).unwrap() }
-}
-
 const PARTS: [Part; 5] = [
     Part::Gradient,
     Part::Outputs,

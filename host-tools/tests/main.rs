@@ -3,6 +3,7 @@ mod cancelled;
 mod checkpoints;
 mod claims;
 mod cli;
+mod common;
 mod devices;
 mod engine;
 mod facts;

@@ -1,9 +1,10 @@
 //! Nodes have names on the desktop: in errors of the core and of devices, and to choose the part of a network that is computed.
 use shatterscope::graph::{Builder, Graph, Node, Shape};
-use shatterscope::op::{Conv, Image, Pool, Shortcut, Window};
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::op::{Conv, Pool, Shortcut};
 use shatterscope::plan::Want;
 use shatterscope::wire::Why;
-use shatterscope::{Error, Fault, Pass, Refusal};
+use shatterscope::{Error, Fault, InvalidSpec, Pass};
 use shatterscope_engine::{Names, Placed};
 use shatterscope_host::device::link::LinkError;
 use shatterscope_layers::Layer;
@@ -44,7 +45,8 @@ fn several_inputs_and_outputs_have_names() {
     let mut nodes = vec![Node::EMPTY; 9];
     let mut g = Builder::new(&mut nodes);
     let (x, y) = (g.input(Shape::vector(3)), g.input(Shape::vector(3)));
-    // No layer has been named, and then two nodes of one layer have the same operation.
+    // Nodes of no layer, and then two nodes of one layer that have the same operation.
+    g.layer(0);
     let (a, b) = (g.dense(x, 4, true), g.dense(y, 4, true));
     g.layer(3);
     let (c, d) = (g.relu(a), g.relu(b));
@@ -85,20 +87,23 @@ fn given_names_are_checked_and_shown_safely() {
     let error = placed.failure(Error::NonFinite(Fault { pass: Pass::Forward, layer: 2 }), "ADVICE");
     assert!(error.non_finite);
     assert_eq!(error.message, "NaN or infinity in the forward pass, first at node /conv1/Conv\\n: ADVICE");
-    let error = placed.failure(Error::Node { node: 6, refusal: Refusal::Shape }, "");
-    assert_eq!(error.message, "node \\u{202e}v is refused: its shape is not what the operation makes of its operands");
+    let error = placed.failure(Error::InvalidNode { node: 6, reason: InvalidSpec::Shape }, "");
+    assert_eq!(
+        error.message,
+        "node \\u{202e}v is refused: its shape is not what the operation makes of its operands: both operands of an addition have the same shape"
+    );
 }
 
 #[test]
 fn a_refusal_of_a_device_has_the_name_for_its_index() {
     let placed = Placed::of_layers(&layers(), Want::Output).unwrap();
     let refused = |why, need| LinkError::Refused { why, need, have: 0 };
-    let slot = refused(Why::Node(Refusal::Slot), 5);
+    let slot = refused(Why::Node(InvalidSpec::Slot), 5);
     assert!(slot.to_string().starts_with("the device refuses node 5 of the graph: "), "{slot}");
     let said = slot.about(&placed);
     assert!(said.starts_with("the device refuses node 4.max-pool of the graph: "), "{said}");
     // A device can say any index.
-    let said = refused(Why::Node(Refusal::Slot), u64::MAX).about(&placed);
+    let said = refused(Why::Node(InvalidSpec::Slot), u64::MAX).about(&placed);
     assert!(said.starts_with("the device refuses node number 4294967295 (counted from 0) of the graph: "), "{said}");
     let said = refused(Why::NonFinite(Fault { pass: Pass::Forward, layer: 4 }), 0).about(&placed);
     assert!(said.starts_with("NaN or infinity in the forward pass, first at node 3.add: the numbers leave"), "{said}");

@@ -1,17 +1,9 @@
 //! Every option on every kind of network changes what is printed, or is refused with the reason; sizes past all bounds end in one line.
-use assert_cmd::Command;
+use crate::common::shatterscope;
 use clap::CommandFactory;
 use rayon::prelude::*;
 use serde_json::Value;
 use shatterscope_host::cli::Cli;
-
-/// Exit code, standard output, standard error.
-fn shatterscope(line: &str) -> (Option<i32>, String, String) {
-    let mut command = Command::cargo_bin("shatterscope").unwrap();
-    let output = command.args(line.split_whitespace()).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
-}
 
 fn document(line: &str) -> Value {
     let (code, text, error) = shatterscope(line);

@@ -1,5 +1,5 @@
 //! Networks on images that are not square: they are built, and their gradients are those of an f64 network.
-use shatterscope::op::{Image, Window};
+use shatterscope::graph::{Image, Window};
 use shatterscope_host::data::{Dataset, Inputs, Scaling, read_idx};
 use shatterscope_host::engine::{Engine, Isa};
 use shatterscope_host::train::{Activation, Batch, Init, Kind, Net, Skips, Spec, machine};

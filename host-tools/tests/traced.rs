@@ -1,17 +1,11 @@
 //! A step that both do again: every value, gradient and parameter of every node comes over the line, and is the same.
-use clap::Parser;
-use shatterscope::kernel::Isa;
+use crate::common::train_spec;
+use shatterscope::exec::Isa;
+use shatterscope_host::data;
 use shatterscope_host::device::link::Link;
 use shatterscope_host::train::{Pupil, Run};
-use shatterscope_host::{cli, data};
 use shatterscope_simulated::{Fate, Made, Simulated};
 use std::time::Duration;
-
-#[derive(Parser)]
-struct Asked {
-    #[command(flatten)]
-    train: cli::Train,
-}
 
 const COURSES: [&str; 4] = [
     "--depth 1 --width 2 --batch 1",
@@ -23,8 +17,7 @@ const COURSES: [&str; 4] = [
 #[test]
 fn a_step_done_again_has_the_same_nodes_here_and_there() {
     for words in COURSES {
-        let asked = Asked::parse_from(["train"].into_iter().chain(words.split_whitespace()));
-        let spec = asked.train.spec().unwrap();
+        let spec = train_spec(words);
         let digits = data::open(None).unwrap();
         let mut run = Run::new(spec.clone(), &digits, Isa::detect(), None).unwrap();
         let link = Link::open(Simulated::new(Made::default(), Box::new(|_, _| Fate::Pass)), Duration::from_secs(10));

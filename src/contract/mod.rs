@@ -1,9 +1,23 @@
-//! The numeric contract: its name, the hash that results are compared by, and the self-test of a target.
+//! The numeric contract: its name, the hash that results are compared by, and the order of sums over points.
+//!
+//! ```
+//! use shatterscope::contract::{CONTRACT, Digest, Red16, canonical_bits, contract_id};
+//! use shatterscope::math::Math;
+//!
+//! assert_eq!(contract_id(Math::Libm), CONTRACT);
+//! // All NaNs are one.
+//! assert_eq!(canonical_bits(-f32::NAN), 0x7fc0_0000);
+//! // Two results are equal if their digests are.
+//! let digest = Digest::of(&[1.0, 2.0]);
+//! assert_eq!(digest.text(), "fnv1a64:097a69ee2da301d8:8");
+//! // Point p is added to lane p mod 16.
+//! assert_eq!(Red16::sum([1.0, 2.0, 3.0]), 6.0);
+//! ```
 mod digest;
-mod self_test;
+mod red16;
 
 pub use digest::Digest;
-pub use self_test::{Check, float_mode_is_default, self_test};
+pub use red16::Red16;
 
 use crate::math::Math;
 

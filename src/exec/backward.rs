@@ -102,7 +102,7 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
 
     /// The current parameters of the node that was processed last; none while rows of a node are left.
     pub fn parameters(&self) -> &[f32] {
-        self.sink.parameters().get(self.at.parameters..self.last).unwrap_or_default()
+        invariant!(self.sink.parameters().get(self.at.parameters..self.last))
     }
 
     /// Multiply-adds of the next node that are done.
@@ -112,7 +112,7 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
         let operand = match node.op.conv() {
             _ if !self.wants(node.x) => 0,
             Some(_) => x.channels,
-            None => x.units().unwrap_or(0),
+            None => invariant!(x.units()),
         };
         let (rows, before) = (self.rows.done() as u64, operand as u64);
         let of = |rows, all: u64| self.memory.multiply_adds(self.left.saturating_sub(1), rows, all);
@@ -317,7 +317,12 @@ pub struct Gradients<'e, 'a, K, const T: usize> {
 }
 
 impl<K: Workers, const T: usize> Gradients<'_, '_, K, T> {
-    /// The gradient of an input's node, `[tile][unit][T]`, and how many elements a tile has. None where the node is no input, and under a
+    /// Number of inputs, which are the first nodes.
+    pub(super) fn inputs(&self) -> u32 {
+        self.memory.plan.inputs()
+    }
+
+    /// The gradient of an input's node, `[tile][unit][T]`, and how many elements a tile has. `None` if the node is not an input, and under a
     /// plan without these gradients.
     pub fn input(&self, node: u32) -> Option<(&[f32], usize)> {
         let is_input = self.memory.plan.graph().is_input(node as usize);

@@ -16,7 +16,7 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
             return self.dense_part(node, bias);
         }
         let (i, shape) = self.at_hand(node);
-        let (inputs, outputs) = (shape.units().unwrap_or(0) as usize, node.shape.channels as usize);
+        let (inputs, outputs) = (invariant!(shape.units()) as usize, node.shape.channels as usize);
         let weights = self.take(inputs.wrapping_mul(outputs));
         let biases = self.take_biases(if bias { outputs } else { 0 });
         let (isa, tiles) = (self.room.isa, self.memory.tiles);
@@ -36,12 +36,13 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     #[inline(never)]
     fn dense_part(&mut self, node: &Node, bias: bool) -> bool {
         let (i, shape) = self.at_hand(node);
-        let (inputs, outputs) = (shape.units().unwrap_or(0) as usize, node.shape.channels as usize);
+        let (inputs, outputs) = (invariant!(shape.units()) as usize, node.shape.channels as usize);
         let rows = self.rows.take(0, outputs, inputs.wrapping_mul(self.memory.count));
         let (len, own) = (inputs.wrapping_mul(outputs), if bias { outputs } else { 0 });
         let (weights, biases) = self.affine(len, own);
-        let biases = biases.get(rows.start..).unwrap_or_default();
-        let data = weights.get(rows.start.wrapping_mul(inputs)..).unwrap_or_default();
+        // Tangents have none.
+        let biases = biases.get(rows.start..).map_or(&[][..], |biases| biases);
+        let data = invariant!(weights.get(rows.start.wrapping_mul(inputs)..));
         let matrix = Matrix { data, stride: inputs, transposed: false };
         let (isa, from, to) = (self.room.isa, self.memory.span(node.x), self.memory.span(i));
         if rows.end == outputs {
@@ -49,7 +50,7 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
         }
         self.take_if_done(len.wrapping_add(own));
         self.memory.across(from, to, |_, x, y| {
-            let own = y.as_chunks_mut::<T>().0.get_mut(rows.clone()).unwrap_or_default();
+            let own = invariant!(y.as_chunks_mut::<T>().0.get_mut(rows.clone()));
             begin(biases, own);
             chain_matrix_ahead::<R, T>(isa, matrix, x.as_chunks().0, own, &[]);
             all_finite(isa, own.as_flattened())
@@ -61,18 +62,23 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
 /// by chance, on processors that are told what to fetch. Steps of training have few tiles: fetching takes longer there than it saves.
 fn next<'p>(probing: bool, len: usize, find: impl FnOnce(usize) -> Option<&'p [f32]>) -> &'p [f32] {
     const LARGE: usize = 1 << 14;
-    if cfg!(registers = "x86") && probing && len >= LARGE { find(len).unwrap_or_default() } else { &[] }
+    match cfg!(registers = "x86") && probing && len >= LARGE {
+        // Nothing is behind the last product.
+        true => find(len).map_or(&[], |next| next),
+        false => &[],
+    }
 }
 
 /// Those that are fetched with one of `tiles` tiles.
 fn piece(ahead: &[f32], tile: usize, tiles: usize) -> &[f32] {
     let each = ahead.len().div_ceil(tiles.max(1)).max(1);
-    ahead.chunks(each).nth(tile).unwrap_or_default()
+    // The last tiles have nothing left to fetch.
+    ahead.chunks(each).nth(tile).map_or(&[], |piece| piece)
 }
 
 /// Chains start from their biases, or from +0.0 where there are none.
 fn begin<const T: usize>(biases: &[f32], y: &mut [[f32; T]]) {
-    let (from_biases, from_zero) = y.split_at_mut_checked(biases.len().min(y.len())).unwrap_or_default();
+    let (from_biases, from_zero) = invariant!(y.split_at_mut_checked(biases.len().min(y.len())));
     from_zero.as_flattened_mut().fill(0.0);
     for (y, bias) in from_biases.iter_mut().zip(biases) {
         *y = [bias + 0.0; T];
@@ -131,10 +137,10 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
     ) -> bool {
         let (isa, to) = (self.room.isa, self.target(node));
         let end = at.wrapping_add(inputs.wrapping_mul(node.shape.channels as usize));
-        let data = self.sink.parameters().get(at.wrapping_add(rows.start)..end).unwrap_or_default();
+        let data = invariant!(self.sink.parameters().get(at.wrapping_add(rows.start)..end));
         let matrix = Matrix { data, stride: inputs, transposed: true };
         self.memory.across(from, to, |_, g, to| {
-            let to = to.as_chunks_mut().0.get_mut(rows.clone()).unwrap_or_default();
+            let to = invariant!(to.as_chunks_mut().0.get_mut(rows.clone()));
             to.as_flattened_mut().fill(0.0);
             chain_matrix_ahead::<R, T>(isa, matrix, g.as_chunks().0, to, &[]);
             all_finite(isa, to.as_flattened())
@@ -146,9 +152,9 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
         let to = self.target(node);
         let (isa, tiles) = (self.room.isa, self.memory.tiles);
         let parameters = self.sink.parameters();
-        let weights = parameters.get(at..).unwrap_or_default();
+        let weights = invariant!(parameters.get(at..));
         let len = inputs.wrapping_mul(node.shape.channels as usize);
-        let data = weights.get(..len).unwrap_or_default();
+        let data = invariant!(weights.get(..len));
         let matrix = Matrix { data, stride: inputs, transposed: true };
         let ahead = next(!self.sink.wanted(), len, |len| parameters.get(at.checked_sub(len)?..at));
         let finite = self.memory.across(from, to, |tile, g, to| {
@@ -169,8 +175,8 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
             && let Some((parameters, rate)) = self.sink.descent()
         {
             // One point: a gradient is one product, and no sum.
-            let own = parameters.get_mut(at..).unwrap_or_default();
-            let (own, biases) = own.split_at_mut_checked(weights).unwrap_or_default();
+            let own = invariant!(parameters.get_mut(at..));
+            let (own, biases) = invariant!(own.split_at_mut_checked(weights));
             if x.len() == from.tile_len {
                 descend(isa, (outputs, inputs), rate, x, g, own);
                 if bias {
@@ -192,7 +198,7 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
                     // Not a zip of two: where it is not inlined, the compiler forgets that no chunk is empty.
                     for (tile, x) in x.chunks_exact(from.tile_len.max(1)).enumerate() {
                         let g = g.get(tile.wrapping_mul(of.tile_len).wrapping_add(first.wrapping_mul(T))..);
-                        weight_gradient(isa, shape, x, g.unwrap_or_default(), gradient);
+                        weight_gradient(isa, shape, x, invariant!(g), gradient);
                     }
                     false
                 });
@@ -203,7 +209,7 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
             for rows in fitting(outputs, 1, scratch.len(), 1) {
                 self.sink.with(at.wrapping_add(rows.start)..at.wrapping_add(rows.end), scratch, |gradient| {
                     for g in g.chunks_exact(of.tile_len.max(1)) {
-                        let g = g.as_chunks::<T>().0.get(rows.clone()).unwrap_or_default();
+                        let g = invariant!(g.as_chunks::<T>().0.get(rows.clone()));
                         for (bias, g) in gradient.iter_mut().zip(g) {
                             g.iter().for_each(|g| *bias += g);
                         }

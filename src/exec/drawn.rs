@@ -94,7 +94,7 @@ impl Drawing {
             return Some(false);
         };
         seeded.fill_wanted::<R>(dense, &block, panel, &self.wanted);
-        let panel = panel.get(..block.len()).unwrap_or_default();
+        let panel = invariant!(panel.get(..block.len()));
         let ends = block.columns.end >= columns;
         let first = block.columns.start == 0;
         let part = Part { isa: room.isa, panel, block: &block, ends, from, to };
@@ -149,10 +149,14 @@ impl Product {
     ) -> Wanted {
         let Span { start, len, tile_len } = self.from;
         let values = memory.get(self.from);
-        let tangents = tangents.get(start..).and_then(|t| t.get(..len)).unwrap_or_default();
-        let all_zero = |x: &[f32], unit: u32| {
-            let mut lanes = x.get(unit as usize * T..).unwrap_or_default().chunks(tile_len.max(1));
-            lanes.all(|lanes| lanes.iter().take(T).all(|x| x.to_bits() << 1 == 0))
+        let tangents = match tangents.get(start..).and_then(|t| t.get(..len)) {
+            Some(tangents) => tangents,
+            // Reverse mode has none.
+            None => &[],
+        };
+        let all_zero = |x: &[f32], unit: u32| match x.get(unit as usize * T..) {
+            Some(x) => x.chunks(tile_len.max(1)).all(|lanes| lanes.iter().take(T).all(|x| x.to_bits() << 1 == 0)),
+            None => true,
         };
         Wanted::unless(inputs, |unit| all_zero(values, unit) && all_zero(tangents, unit))
     }
@@ -174,8 +178,8 @@ impl Part<'_> {
     fn run<K: Workers, const R: usize, const T: usize>(&self, memory: &mut Memory<'_, K, T>, from_zero: bool) -> bool {
         let (columns, rows) = (&self.block.columns, &self.block.rows);
         !memory.across(self.from, self.to, |_, x, y| {
-            let x = x.as_chunks::<T>().0.get(columns.start as usize..columns.end as usize).unwrap_or_default();
-            let y = y.as_chunks_mut::<T>().0.get_mut(rows.start as usize..rows.end as usize).unwrap_or_default();
+            let x = invariant!(x.as_chunks::<T>().0.get(columns.start as usize..columns.end as usize));
+            let y = invariant!(y.as_chunks_mut::<T>().0.get_mut(rows.start as usize..rows.end as usize));
             if from_zero {
                 y.as_flattened_mut().fill(0.0);
             }

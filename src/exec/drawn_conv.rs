@@ -37,7 +37,7 @@ impl DrawnConv<'_> {
         };
         let (total, each) = (total as usize, each as usize);
         let biases = if dense.bias && !transposed { outputs as usize } else { 0 };
-        let (biases, scratch) = room.scratch.split_at_mut_checked(biases).unwrap_or_default();
+        let (biases, scratch) = invariant!(room.scratch.split_at_mut_checked(biases));
         let behind = seeded.behind(&dense);
         // `Run::new` has checked that a row fits, and all rows of an orthogonal matrix.
         let capacity = scratch.len().saturating_sub(behind) / 2;
@@ -51,7 +51,7 @@ impl DrawnConv<'_> {
             false => Block { transposed: false, rows: of(&rows, 1), columns: 0..dense.fan_in },
             true => Block { transposed: false, rows: 0..outputs, columns: of(&rows, taps) },
         };
-        let (drawn, packed) = scratch.split_at_mut_checked(block.len().wrapping_add(behind)).unwrap_or_default();
+        let (drawn, packed) = invariant!(scratch.split_at_mut_checked(block.len().wrapping_add(behind)));
         seeded.fill::<1>(&dense, &block, drawn);
         for (row, bias) in biases.iter_mut().enumerate().take(rows.end).skip(rows.start) {
             *bias = seeded.bias(&dense, row as u32);
@@ -61,7 +61,7 @@ impl DrawnConv<'_> {
             false => Conv { channels: own, ..conv },
             true => Conv { input: Image { channels: own, ..conv.input }, ..conv },
         };
-        let packed = packed.get_mut(..block.len()).unwrap_or_default();
+        let packed = invariant!(packed.get_mut(..block.len()));
         conv_pack::<T>(isa, &part, transposed, 0..rows.len(), drawn, packed);
         let (packed, biases) = (&*packed, &*biases);
         let last = rows.end == total;

@@ -44,7 +44,7 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
         self.memory.spread(from, to);
         match tape {
             Some(at) => self.memory.over_taped(to, at, |y, tape| {
-                crelu_forward::<T>(isa, plane, y.as_chunks_mut::<T>().0, tape.get_mut(..bytes).unwrap_or_default());
+                crelu_forward::<T>(isa, plane, y.as_chunks_mut::<T>().0, invariant!(tape.get_mut(..bytes)));
                 true
             }),
             None => self.memory.over(to, |_, y| {
@@ -107,7 +107,7 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
         // In place in the gradient of the value, of which the first half of each tile stays.
         let (from, operand) = (self.memory.gradient(i), self.memory.span(node.x));
         self.memory.over_taped(from, at, |g, tape| {
-            let tape = tape.get_mut(..bytes).unwrap_or_default();
+            let tape = invariant!(tape.get_mut(..bytes));
             crelu_backward::<T>(isa, plane, g.as_chunks_mut::<T>().0, tape);
             true
         });

@@ -191,7 +191,7 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
 
     /// The next so many parameters.
     pub(super) fn take(&mut self, len: usize) -> &'p [f32] {
-        let (own, rest) = self.parameters.split_at_checked(len).unwrap_or_default();
+        let (own, rest) = invariant!(self.parameters.split_at_checked(len));
         self.parameters = rest;
         self.at.parameters = self.at.parameters.wrapping_add(len);
         own
@@ -199,8 +199,8 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
 
     /// Weights and biases of the node at hand. Tangents have no biases.
     pub(super) fn affine(&self, weights: usize, biases: usize) -> (&'p [f32], &'p [f32]) {
-        let (weights, rest) = self.parameters.split_at_checked(weights).unwrap_or_default();
-        (weights, if self.linear { &[] } else { rest.get(..biases).unwrap_or_default() })
+        let (weights, rest) = invariant!(self.parameters.split_at_checked(weights));
+        (weights, if self.linear { &[] } else { invariant!(rest.get(..biases)) })
     }
 
     /// Takes so many parameters if no row of the node at hand is left.

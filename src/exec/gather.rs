@@ -1,9 +1,10 @@
 use super::backward::Backward;
 use crate::graph::Node;
-use crate::kernel::{COLUMNS, Isa, Steps, chain_rows, interleave};
+use crate::kernel::{Isa, Steps, chain_rows, interleave};
+use crate::shape::COLUMNS;
 use crate::workers::Workers;
 
-/// Tiles of operands turned for chains through points and their places.
+/// Tiles of operands turned for chains through points and their positions.
 #[derive(Clone, Copy)]
 pub(super) struct Gathered<'b> {
     data: &'b [f32],
@@ -27,7 +28,7 @@ impl<'b> Gathered<'b> {
 /// Lets `chains` see all tiles of N operands `[channel][place][T]` as `[point][place][channel]`, as many at a time as fit.
 ///
 /// # Shapes
-/// An operand is its tiles and how many elements one has; `shape` is (channels, places, points).
+/// An operand is its tiles and how many elements one has; `shape` is (channels, positions, points).
 pub(super) fn gather<K: Workers, const N: usize, const T: usize>(
     (isa, workers): (Isa, &K),
     (channels, plane, count): (usize, usize, usize),
@@ -38,7 +39,7 @@ pub(super) fn gather<K: Workers, const N: usize, const T: usize>(
     let (each, tiles) = (channels * plane * T, count.div_ceil(T));
     let of_tile = N * each + COLUMNS;
     let at_once = (gathered.len() / of_tile.max(1)).max(1).min(tiles);
-    let gathered = gathered.get_mut(..at_once * of_tile).unwrap_or_default();
+    let gathered = invariant!(gathered.get_mut(..at_once * of_tile));
     let from = Steps { first: 0, outer: plane * T, place: T };
     let into = Steps { first: 0, outer: plane * channels, place: channels };
     for first in (0..tiles).step_by(at_once.max(1)) {
@@ -46,7 +47,7 @@ pub(super) fn gather<K: Workers, const N: usize, const T: usize>(
             let tile = first + i;
             if tile < tiles {
                 for ((x, tile_len), to) in operands.iter().zip(gathered.chunks_exact_mut(each.max(1))) {
-                    let x = x.get(tile * tile_len..).unwrap_or_default();
+                    let x = invariant!(x.get(tile * tile_len..));
                     interleave(isa, (channels, T, plane), (x, from), (to, into));
                 }
             }
@@ -57,7 +58,7 @@ pub(super) fn gather<K: Workers, const N: usize, const T: usize>(
 }
 
 impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
-    /// Adds the gradient of the value at hand, points and then places ascending, to the gradients of the parameters from `at` on, one a channel.
+    /// Adds the gradient of the value at hand, points and then positions ascending, to the gradients of the parameters from `at` on, one a channel.
     pub(super) fn chain_channels(&mut self, node: &Node, at: usize) {
         let (isa, workers, count) = (self.room.isa, self.memory.workers, self.memory.count);
         let (channels, plane) = (node.shape.channels as usize, node.shape.plane() as usize);
@@ -69,7 +70,7 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
             gather::<K, 1, T>((isa, workers), shape, [(terms, of.tile_len)], gathered, |gathered| {
                 workers.any(gradient, COLUMNS, |part, sums| {
                     for (rows, terms) in gathered.tiles() {
-                        let terms = terms.get(part.wrapping_mul(COLUMNS)..).unwrap_or_default();
+                        let terms = invariant!(terms.get(part.wrapping_mul(COLUMNS)..));
                         chain_rows::<false>(isa, (rows, channels), (terms, &[]), sums, &mut []);
                     }
                     false

@@ -37,7 +37,7 @@ fn mean<const T: usize>(units: usize, term: impl Fn(usize, usize) -> f32) -> [f3
 
 #[inline(always)]
 fn at<const T: usize>(x: &[[f32; T]], unit: usize, lane: usize) -> f32 {
-    x.get(unit).and_then(|x| x.get(lane)).copied().unwrap_or(0.0)
+    invariant!(x.get(unit).and_then(|x| x.get(lane)).copied())
 }
 
 impl<const T: usize> Kept<T> {
@@ -45,7 +45,7 @@ impl<const T: usize> Kept<T> {
     #[inline(always)]
     fn of(x: &[[f32; T]], eps: f32) -> Option<Self> {
         let means = mean::<T>(x.len(), |k, lane| at(x, k, lane));
-        let middle = |lane: usize| means.get(lane).copied().unwrap_or(0.0);
+        let middle = |lane: usize| invariant!(means.get(lane).copied());
         let variance = mean::<T>(x.len(), |k, lane| {
             let d = at(x, k, lane) - middle(lane);
             d * d
@@ -58,7 +58,7 @@ impl<const T: usize> Kept<T> {
 
     #[inline(always)]
     fn xhat(&self, x: f32, lane: usize) -> f32 {
-        let of = |all: &[f32; T]| all.get(lane).copied().unwrap_or(0.0);
+        let of = |all: &[f32; T]| invariant!(all.get(lane).copied());
         (x - of(&self.mean)) * of(&self.inv)
     }
 
@@ -106,7 +106,7 @@ impl<const T: usize> Kept<T> {
         };
         for (x, g) in x.iter().zip(&mut *g) {
             for (lane, (x, g)) in x.iter().zip(g).enumerate() {
-                let of = |all: &[f32; T]| all.get(lane).copied().unwrap_or(0.0);
+                let of = |all: &[f32; T]| invariant!(all.get(lane).copied());
                 *g = through_batch(*g, self.xhat(*x, lane), of(&c1), of(&c2), of(&self.inv));
             }
         }
@@ -134,6 +134,10 @@ impl Groups {
 impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     #[inline(never)]
     pub(super) fn group_norm(&mut self, node: &Node, groups: u32, eps: f32) -> bool {
+        // The plan has refused the graph: the code is left out.
+        if !cfg!(feature = "norm") {
+            return false;
+        }
         let (isa, from, to) = (self.room.isa, self.memory.span(node.x), self.memory.span(self.node()));
         let norm = GroupNorm { input: node.shape.image(), groups, eps };
         let (channels, of) = (node.shape.channels as usize, Groups::of::<T>(&norm));
@@ -142,7 +146,7 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
         let group = |y: &mut [[f32; T]], tape: &mut [u8], i: usize| {
             let of_group = |all: &'_ [f32]| i.wrapping_mul(of.channels)..all.len();
             let (gamma, beta) = (gamma.get(of_group(gamma)), beta.get(of_group(beta)));
-            let by = (gamma.unwrap_or_default(), beta.unwrap_or_default());
+            let by = (invariant!(gamma), invariant!(beta));
             let kept = isa.compiled(Kept::<T>::of, &*y, eps);
             kept.is_some_and(|kept| {
                 kept.write(tape);
@@ -153,7 +157,8 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
         let each = |y: &mut [f32], tape: &mut [u8]| {
             let mut tapes = tape.chunks_exact_mut(of.tape.max(1));
             let all = y.as_chunks_mut::<T>().0.chunks_exact_mut(of.units.max(1)).enumerate();
-            all.fold(true, |finite, (i, y)| group(y, tapes.next().unwrap_or_default(), i) && finite)
+            // Without a backward pass there is no tape.
+            all.fold(true, |finite, (i, y)| group(y, tapes.next().map_or(&mut [], |tape| tape), i) && finite)
         };
         match self.take_tape(group_norm_tape(groups, T as u32) as usize) {
             Some(at) => self.memory.over_taped(to, at, each),
@@ -165,6 +170,10 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
 impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
     #[inline(never)]
     pub(super) fn group_norm(&mut self, node: &Node, groups: u32, eps: f32) -> bool {
+        // The plan has refused the graph: the code is left out.
+        if !cfg!(feature = "norm") {
+            return false;
+        }
         let norm = GroupNorm { input: node.shape.image(), groups, eps };
         let channels = node.shape.channels as usize;
         let at = self.take(channels.wrapping_mul(2));
@@ -184,7 +193,7 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
         let (isa, of) = (self.room.isa, Groups::of::<T>(norm));
         let (x, g, to) = (self.memory.span(node.x), self.memory.gradient(self.at_hand(node).0), self.target(node));
         self.memory.copy(g, to);
-        let gamma = self.sink.parameters().get(at..).unwrap_or_default();
+        let gamma = invariant!(self.sink.parameters().get(at..));
         let finite = self.memory.across_taped((x, to), tape, |x, g, tape| {
             let (x, g) = (
                 x.as_chunks::<T>().0.chunks_exact(of.units.max(1)),

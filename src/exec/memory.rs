@@ -13,7 +13,7 @@ pub(super) struct Span {
 impl Span {
     /// The elements of one tile.
     pub fn of_tile(self, x: &[f32], tile: usize) -> &[f32] {
-        x.get(tile.wrapping_mul(self.tile_len)..).and_then(|x| x.get(..self.tile_len)).unwrap_or_default()
+        invariant!(x.get(tile.wrapping_mul(self.tile_len)..).and_then(|x| x.get(..self.tile_len)))
     }
 }
 
@@ -23,7 +23,7 @@ pub(super) struct Memory<'a, K, const T: usize> {
     pub plan: &'a Plan<'a>,
     pub workers: &'a K,
     pub values: &'a mut [f32],
-    /// `[tile][node]`: bits of rectifiers, bytes of maxima.
+    /// `[tile][node]`: bits of ReLUs, bytes of maxima.
     pub tape: &'a mut [u8],
     pub tape_tile_len: usize,
     /// Points that the slots have room for; points and tiles of the batch at hand; the number of its first point.
@@ -43,14 +43,15 @@ pub(super) struct Rest<'v> {
 }
 
 impl<'v> Rest<'v> {
-    /// The elements of a span; none where it overlaps what is written.
+    /// The elements of a span; none where it overlaps what is written, or where the plan has no room for it.
     pub fn get(self, span: Span) -> &'v [f32] {
         let of = |values: &'v [f32], start: usize| values.get(start..).and_then(|values| values.get(..span.len));
         match span.start.checked_sub(self.end) {
             Some(start) => of(self.after, start),
             None => of(self.before, span.start),
         }
-        .unwrap_or_default()
+        // An operation reads only what is wanted of it.
+        .map_or(&[], |values| values)
     }
 }
 
@@ -62,7 +63,9 @@ impl<K: Workers, const T: usize> Memory<'_, K, T> {
 
     /// Multiply-adds of so many rows of node i, of all that it has.
     pub fn multiply_adds(&self, i: u32, rows: u64, all: u64) -> u64 {
-        let each = self.plan.graph().facts(i).map_or(0, |facts| facts.multiply_adds.checked_div(all).unwrap_or(0));
+        // There are no rows of an operand whose gradient is not wanted.
+        let each = self.plan.graph().facts(i).and_then(|facts| facts.multiply_adds.checked_div(all));
+        let each = each.map_or(0, |each| each);
         each.saturating_mul(rows).saturating_mul(self.count as u64)
     }
 
@@ -112,20 +115,21 @@ impl<K: Workers, const T: usize> Memory<'_, K, T> {
         self.plan.want().backward() && self.plan.lifetimes.wanted(i as usize)
     }
 
-    /// The elements of a span.
+    /// The elements of a span; none where the plan has no room for it.
     pub fn get(&self, Span { start, len, .. }: Span) -> &[f32] {
-        self.values.get(start..).and_then(|values| values.get(..len)).unwrap_or_default()
+        // An operation reads only what is wanted of it.
+        self.values.get(start..).and_then(|values| values.get(..len)).map_or(&[], |values| values)
     }
 
     /// The same to write to.
     pub fn get_mut(&mut self, Span { start, len, .. }: Span) -> &mut [f32] {
-        self.values.get_mut(start..).and_then(|values| values.get_mut(..len)).unwrap_or_default()
+        invariant!(self.values.get_mut(start..).and_then(|values| values.get_mut(..len)))
     }
 
     /// The elements of a span to write to, and all others to read.
     pub fn writing(&mut self, to: Span) -> (Rest<'_>, &mut [f32]) {
-        let (before, rest) = self.values.split_at_mut_checked(to.start).unwrap_or_default();
-        let (to, after) = rest.split_at_mut_checked(to.len).unwrap_or_default();
+        let (before, rest) = invariant!(self.values.split_at_mut_checked(to.start));
+        let (to, after) = invariant!(rest.split_at_mut_checked(to.len));
         let end = before.len().wrapping_add(to.len());
         (Rest { before, after, end }, to)
     }
@@ -133,9 +137,9 @@ impl<K: Workers, const T: usize> Memory<'_, K, T> {
     /// The elements of two spans that do not overlap, to write to.
     pub fn two(&mut self, a: Span, b: Span) -> (&mut [f32], &mut [f32]) {
         fn two(values: &mut [f32], first: Span, second: Span) -> (&mut [f32], &mut [f32]) {
-            let (before, after) = values.split_at_mut_checked(second.start).unwrap_or_default();
-            let first = before.get_mut(first.start..).and_then(|x| x.get_mut(..first.len)).unwrap_or_default();
-            (first, after.get_mut(..second.len).unwrap_or_default())
+            let (before, after) = invariant!(values.split_at_mut_checked(second.start));
+            let first = invariant!(before.get_mut(first.start..).and_then(|x| x.get_mut(..first.len)));
+            (first, invariant!(after.get_mut(..second.len)))
         }
         if a.start < b.start {
             two(self.values, a, b)
@@ -165,7 +169,7 @@ impl<K: Workers, const T: usize> Memory<'_, K, T> {
         let (rest, y) = self.writing(to);
         let x = rest.get(from);
         let any = workers.any2(y, to.tile_len, tape, tape_tile_len, |tile, y, tape| {
-            !f(from.of_tile(x, tile), y, tape.get_mut(at..).unwrap_or_default())
+            !f(from.of_tile(x, tile), y, invariant!(tape.get_mut(at..)))
         });
         self.tape = tape;
         !any
@@ -182,7 +186,7 @@ impl<K: Workers, const T: usize> Memory<'_, K, T> {
         let (workers, tape_tile_len) = (self.workers, self.tape_tile_len);
         let tape = core::mem::take(&mut self.tape);
         let any = workers.any2(self.get_mut(span), span.tile_len, tape, tape_tile_len, |_, y, tape| {
-            !f(y, tape.get_mut(at..).unwrap_or_default())
+            !f(y, invariant!(tape.get_mut(at..)))
         });
         self.tape = tape;
         !any

@@ -1,6 +1,6 @@
 use crate::error::Pass;
 
-/// Is shown the results of the nodes while a run goes on.
+/// Receives the result of each node during a run.
 pub trait Observer {
     /// Called once for each node, direction and block of resident points, in the order of the work. Sweeps that only
     /// find statistics are not shown.
@@ -16,7 +16,7 @@ pub trait Observer {
     fn worked(&mut self, _pass: Pass, _node: u32) {}
 }
 
-/// Looks away.
+/// Ignores all results.
 impl Observer for () {
     fn see(&mut self, _: &Seen<'_>) {}
 
@@ -25,7 +25,7 @@ impl Observer for () {
     }
 }
 
-/// Whoever is lent: of many observers, one type.
+/// Forwards to the borrowed observer.
 impl<O: Observer + ?Sized> Observer for &mut O {
     fn see(&mut self, seen: &Seen<'_>) {
         (**self).see(seen);
@@ -64,10 +64,10 @@ impl Seen<'_> {
     /// The units of point `first + point`, in order; none past `count`.
     pub fn point(&self, point: u32) -> impl Iterator<Item = f32> {
         let point = point as usize;
-        let tile = point.checked_div(self.tile).unwrap_or(0).saturating_mul(self.tile_len);
-        let lane = point.checked_rem(self.tile).unwrap_or(0);
+        let tile = invariant!(point.checked_div(self.tile)).saturating_mul(self.tile_len);
+        let lane = invariant!(point.checked_rem(self.tile));
         let units = if point < self.count as usize { self.units as usize } else { 0 };
-        let lanes = self.data.get(tile.saturating_add(lane)..).unwrap_or_default();
+        let lanes = invariant!(self.data.get(tile.saturating_add(lane)..));
         lanes.iter().step_by(self.tile.max(1)).take(units).copied()
     }
 }

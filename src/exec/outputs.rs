@@ -3,7 +3,7 @@ use super::forward::Passed;
 use super::memory::Memory;
 use super::run::{Room, least};
 use super::sink::{Sink, Update, Way};
-use crate::error::{Buffer, Error, Refusal};
+use crate::error::{Buffer, Error, InvalidSpec};
 use crate::train::Step;
 use crate::workers::Workers;
 
@@ -17,6 +17,19 @@ pub struct Outputs<'e, 'a, K, const R: usize, const T: usize> {
 impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T> {
     pub(super) const fn new(memory: &'e mut Memory<'a, K, T>, room: &'e mut Room<'a>, passed: Passed) -> Self {
         Self { memory, room, passed }
+    }
+
+    /// The nodes of the outputs, ascending.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = u32> + use<'a, K, R, T> {
+        let plan = self.memory.plan;
+        let last = plan.graph().len() as u32 - 1;
+        let first = if plan.lifetimes.outputs == 1 { last } else { 0 };
+        (first..=last).filter(move |i| plan.graph().last_use(*i as usize) > last)
+    }
+
+    /// Points of the batch.
+    pub(super) fn count(&self) -> usize {
+        self.memory.count
     }
 
     fn is_output(&self, node: u32) -> bool {
@@ -46,7 +59,7 @@ impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T
     /// batch left, never -0.0.
     ///
     /// # Errors
-    /// [`Error::TooShort`]; [`Refusal::Want`] under a plan without these gradients.
+    /// [`Error::TooShort`]; [`InvalidSpec::Want`] under a plan without these gradients.
     pub fn backward<'p>(
         self,
         parameters: &'p [f32],
@@ -101,7 +114,7 @@ impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T
     ) -> Result<Backward<'e, 'a, 'p, K, R, T>, Error> {
         let plan = self.memory.plan;
         if !plan.want().backward() || (of_parameters && !plan.want().parameters()) {
-            return Err(Error::Refused(Refusal::Want));
+            return Err(Error::InvalidSpec(InvalidSpec::Want));
         }
         least(Buffer::Parameters, sink.parameters().len(), plan.parameters_len)?;
         if stored {
@@ -121,9 +134,9 @@ impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T
         for node in 0..self.memory.plan.graph().len() as u32 {
             if self.is_output(node) && self.memory.is_trained(node) {
                 let span = self.memory.gradient(node);
-                let tile = self.memory.get_mut(span).get_mut(last.wrapping_mul(span.tile_len)..).unwrap_or_default();
+                let tile = invariant!(self.memory.get_mut(span).get_mut(last.wrapping_mul(span.tile_len)..));
                 for lanes in tile.as_chunks_mut::<T>().0 {
-                    lanes.get_mut(valid..).unwrap_or_default().fill(0.0);
+                    invariant!(lanes.get_mut(valid..)).fill(0.0);
                 }
             }
         }

@@ -52,8 +52,8 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
         if !self.wants(node.x) {
             return true;
         }
-        let slopes = self.sink.parameters().get(at..).unwrap_or_default();
-        let slopes = slopes.get(..node.shape.channels as usize).unwrap_or_default();
+        let slopes = invariant!(self.sink.parameters().get(at..));
+        let slopes = invariant!(slopes.get(..node.shape.channels as usize));
         let finite = self.memory.over_taped(span, tape, |g, tape| {
             isa.compiled(gated, (slopes, &*tape), &mut *g);
             all_finite(isa, g)
@@ -65,8 +65,8 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
     fn prelu_operand(&mut self, node: &Node, at: usize) -> bool {
         let isa = self.room.isa;
         let (x, of, to) = (self.memory.span(node.x), self.memory.gradient(self.at_hand(node).0), self.target(node));
-        let slopes = self.sink.parameters().get(at..).unwrap_or_default();
-        let slopes = slopes.get(..node.shape.channels as usize).unwrap_or_default();
+        let slopes = invariant!(self.sink.parameters().get(at..));
+        let slopes = invariant!(slopes.get(..node.shape.channels as usize));
         let workers = self.memory.workers;
         let (rest, gradient) = self.memory.writing(to);
         let (values, g) = (rest.get(x), rest.get(of));

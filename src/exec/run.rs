@@ -1,14 +1,15 @@
 use super::forward::{Forward, Mode};
 use super::memory::Memory;
-use crate::error::{Buffer, Error, Refusal};
+use crate::error::{Buffer, Error, InvalidSpec};
 use crate::kernel::{Isa, all_finite};
 use crate::math::Math;
-use crate::plan::{Plan, Sums, Want};
+use crate::plan::{Plan, Sums};
 use crate::workers::Workers;
 
-/// How a graph is run.
+/// Batch size and instruction set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Options {
     /// The most points of a batch.
     pub batch: u32,
@@ -16,7 +17,19 @@ pub struct Options {
     pub isa: Isa,
 }
 
-/// The caller's buffers. What is past the planned length is never touched.
+impl Options {
+    /// Batches of at most this many points, with the instructions that every processor of the target has.
+    pub const fn new(batch: u32) -> Self {
+        Self { batch, isa: Isa::BASE }
+    }
+
+    /// Sets the instructions: see [`Isa::detect`].
+    pub const fn with_isa(self, isa: Isa) -> Self {
+        Self { isa, ..self }
+    }
+}
+
+/// Buffers provided by the caller. Elements past the planned length are not used.
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Buffers<'a> {
@@ -54,20 +67,17 @@ impl<'a, K: Workers, const R: usize, const T: usize> Executor<'a, K, R, T> {
     /// Checks every length once.
     ///
     /// # Errors
-    /// [`Error::Refused`] for a batch without points or with more than 2^24, and a tile of none or more than 64 points; [`Error::TooShort`].
+    /// [`Error::InvalidSpec`] for a batch without points or with more than 2^24, and a tile of none or more than 64 points; [`Error::TooShort`].
     pub fn new(plan: &'a Plan<'a>, workers: &'a K, options: Options, buffers: Buffers<'a>) -> Result<Self, Error> {
         if options.batch == 0 || options.batch > 1 << 24 {
-            return Err(Error::Refused(Refusal::Points));
+            return Err(Error::InvalidSpec(InvalidSpec::Points));
         }
         if T == 0 || T > 64 {
-            return Err(Error::Refused(Refusal::Tile));
+            return Err(Error::InvalidSpec(InvalidSpec::Tile));
         }
-        const TOO_LARGE: Error = Error::Refused(Refusal::TooLarge);
+        const TOO_LARGE: Error = Error::InvalidSpec(InvalidSpec::TooLarge);
         let tile = T as u32;
-        // SGD with batch size 1 needs the least; other updates check their scratch when they begin.
-        let alone = options.batch == 1 && T == 1 && plan.want() == Want::ParameterGradient;
-        let scratch = if alone { plan.descent_scratch[0] } else { plan.scratch_len };
-        least(Buffer::Scratch, buffers.scratch.len(), scratch)?;
+        least(Buffer::Scratch, buffers.scratch.len(), plan.scratch(options.batch, tile))?;
         least(Buffer::Gathered, buffers.gathered.len(), plan.gathered_len(tile))?;
         let values = plan.values_len(options.batch, tile).ok_or(TOO_LARGE)?;
         let tape = plan.tape_len(options.batch, tile).ok_or(TOO_LARGE)?;
@@ -83,7 +93,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Executor<'a, K, R, T> {
             plan,
             workers,
             values,
-            tape_tile_len: tape.len().checked_div(planned).unwrap_or(0),
+            tape_tile_len: invariant!(tape.len().checked_div(planned)),
             tape,
             points: planned.wrapping_mul(T),
             count: 0,
@@ -96,10 +106,20 @@ impl<'a, K: Workers, const R: usize, const T: usize> Executor<'a, K, R, T> {
         Ok(Self { batch: options.batch, memory, room })
     }
 
+    /// The plan.
+    pub fn plan(&self) -> &'a Plan<'a> {
+        self.memory.plan
+    }
+
+    /// The most points of a batch.
+    pub fn batch(&self) -> u32 {
+        self.batch
+    }
+
     /// Begins a batch of `count` points, at most as many as were planned.
     ///
     /// # Errors
-    /// [`Error::TooShort`] for no points, or more.
+    /// [`Error::Batch`] for no points, or more.
     pub fn begin(&mut self, count: u32) -> Result<Batch<'_, 'a, K, R, T>, Error> {
         self.begin_at(0, count)
     }
@@ -110,8 +130,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Executor<'a, K, R, T> {
     /// As [`Executor::begin`].
     pub fn begin_at(&mut self, first: u32, count: u32) -> Result<Batch<'_, 'a, K, R, T>, Error> {
         if count == 0 || count > self.batch {
-            let (need, have) = (count.max(1) as u64, self.batch as u64);
-            return Err(Error::TooShort { buffer: Buffer::Inputs, need, have });
+            return Err(Error::Batch { points: count as u64, most: self.batch as u64 });
         }
         let Self { memory, room, .. } = self;
         (memory.count, memory.tiles, memory.first) = (count as usize, (count as usize).div_ceil(T), first);
@@ -157,7 +176,7 @@ impl<'e, 'a, K: Workers, const R: usize, const T: usize> Batch<'e, 'a, K, R, T> 
     ///
     /// # Errors
     /// [`Error::TooShort`], also with [`Buffer::Statistics`] for batch norms that are to take their statistics from the batch under a plan
-    /// of outputs alone; [`Error::NotFinite`] with the element of an input that is NaN or infinite.
+    /// of outputs alone; [`Error::InvalidValue`] with the element of an input that is NaN or infinite.
     pub fn forward<'p>(mut self, parameters: &'p [f32], mode: Mode<'p>) -> Result<Forward<'e, 'a, 'p, K, R, T>, Error> {
         let plan = self.memory.plan;
         least(Buffer::Parameters, parameters.len(), plan.parameters_len)?;
@@ -184,7 +203,7 @@ impl<'e, 'a, K: Workers, const R: usize, const T: usize> Batch<'e, 'a, K, R, T> 
             return Ok(());
         }
         let index = self.memory.get(span).iter().position(|x| !x.is_finite()).map_or(0, |index| index as u64);
-        Err(Error::NotFinite { buffer: Buffer::Inputs, layer: 0, index })
+        Err(Error::InvalidValue { buffer: Buffer::Inputs, layer: 0, index })
     }
 }
 

@@ -51,7 +51,9 @@ impl<'p> Sink<'p> {
 
     /// Whether any are wanted.
     pub fn wanted(&self) -> bool {
-        !matches!(&self.way, Way::Buffer(_, gradient) if gradient.is_empty()) && !self.live.is_empty()
+        cfg!(feature = "train")
+            && !matches!(&self.way, Way::Buffer(_, gradient) if gradient.is_empty())
+            && !self.live.is_empty()
     }
 
     /// Whether a parameter of the node at hand is frozen.
@@ -61,11 +63,14 @@ impl<'p> Sink<'p> {
 
     /// Whether parameters are changed.
     pub fn updates(&self) -> bool {
-        !matches!(self.way, Way::Buffer(..))
+        cfg!(feature = "train") && !matches!(self.way, Way::Buffer(..))
     }
 
     /// Parameters and rate of plain descent, which needs no gradients of them.
     pub fn descent(&mut self) -> Option<(&mut [f32], f32)> {
+        if !cfg!(feature = "train") {
+            return None;
+        }
         match &mut self.way {
             Way::Step(parameters, _, step) if self.live.end == Self::ALL.end => Some((parameters, step.plain()?)),
             _ => None,
@@ -91,10 +96,11 @@ impl<'p> Sink<'p> {
     #[inline(never)]
     fn begin<'s>(&'s mut self, at: Range<usize>, scratch: &'s mut [f32]) -> &'s mut [f32] {
         let (len, whole) = (at.len(), !self.freezes() || self.live(&at) == at);
-        let own = scratch.get_mut(..len).unwrap_or_default();
+        // Short where gradients are added to a buffer of the caller's.
+        let own = scratch.get_mut(..len).map_or(&mut [][..], |own| own);
         match &mut self.way {
             Way::Buffer(_, gradient) => {
-                let gradient = gradient.get_mut(at).unwrap_or_default();
+                let gradient = invariant!(gradient.get_mut(at));
                 if whole {
                     return gradient;
                 }
@@ -112,23 +118,25 @@ impl<'p> Sink<'p> {
     #[inline(never)]
     fn end(&mut self, at: Range<usize>, scratch: &[f32]) {
         let live = self.live(&at);
+        if live == at && matches!(&self.way, Way::Buffer(..)) {
+            return;
+        }
         // Nothing wraps: a part of what was asked for.
         let part = live.start.wrapping_sub(at.start)..live.end.wrapping_sub(at.start);
-        let gradient = scratch.get(part).unwrap_or_default();
+        let gradient = invariant!(scratch.get(part));
         match &mut self.way {
-            Way::Buffer(..) if live == at => {}
             Way::Buffer(_, all) => {
-                all.get_mut(live).unwrap_or_default().iter_mut().zip(gradient).for_each(|(g, own)| *g = *own);
+                invariant!(all.get_mut(live)).iter_mut().zip(gradient).for_each(|(g, own)| *g = *own);
             }
             Way::Update(parameters, update) => {
-                update(live.start, parameters.get_mut(live).unwrap_or_default(), gradient);
+                update(live.start, invariant!(parameters.get_mut(live)), gradient);
             }
             Way::Step(parameters, state, step) => {
                 // Nothing wraps: the state is that long.
                 let each = step.kept();
-                let own = state.get_mut(live.start.wrapping_mul(each)..live.end.wrapping_mul(each)).unwrap_or_default();
+                let own = invariant!(state.get_mut(live.start.wrapping_mul(each)..live.end.wrapping_mul(each)));
                 // Cannot fail: all lengths were checked.
-                let _ = step.apply(parameters.get_mut(live).unwrap_or_default(), gradient, own);
+                let _ = step.apply(invariant!(parameters.get_mut(live)), gradient, own);
             }
         }
     }

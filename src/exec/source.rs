@@ -1,4 +1,4 @@
-use crate::error::{Error, Refusal};
+use crate::error::{Error, InvalidSpec};
 use crate::graph::{Facts, Graph};
 use crate::plan::Plan;
 use crate::weights::Seeded;
@@ -18,7 +18,7 @@ impl Source<'_> {
     /// The least f32 elements of a panel of weights, in [`Buffers::scratch`](super::Buffers), with the parameters that are not drawn.
     ///
     /// # Errors
-    /// [`Error::Node`] with [`Refusal::LooksLinear`] if looks-linear weights are to be drawn for a window of several taps or for an
+    /// [`Error::InvalidNode`] with [`InvalidSpec::LooksLinear`] if looks-linear weights are to be drawn for a window of several taps or for an
     /// operand of several places a channel: the columns of a pair are not adjacent there.
     pub fn panel_len(&self, plan: &Plan) -> Result<u64, Error> {
         let Source::Seeded(seeded) = self else { return Ok(plan.scratch_len) };
@@ -27,7 +27,7 @@ impl Source<'_> {
         for i in graph.distinct() {
             let Some(dense) = seeded.dense_of(graph, i) else { continue };
             if seeded.parts_pairs(graph, i, &dense) {
-                return Err(Error::Node { node: i, refusal: Refusal::LooksLinear });
+                return Err(Error::InvalidNode { node: i, reason: InvalidSpec::LooksLinear });
             }
             let window = graph.node(i).is_some_and(|node| node.op.conv().is_some());
             need = need.max(if window { seeded.conv_panel_len(&dense) } else { seeded.panel_len(&dense) });
@@ -42,12 +42,12 @@ impl Source<'_> {
         let (Source::Seeded(seeded), None) = (self, graph.spec()) else { return (&[], scratch) };
         for (facts, _) in constants(graph, seeded) {
             let [starting, zeros] = facts.parameters.map(|len| len as usize);
-            let rest = scratch.get_mut(len..).unwrap_or_default();
-            rest.get_mut(..starting).unwrap_or_default().fill(facts.start);
-            rest.get_mut(starting..starting.wrapping_add(zeros)).unwrap_or_default().fill(0.0);
+            let rest = invariant!(scratch.get_mut(len..));
+            invariant!(rest.get_mut(..starting)).fill(facts.start);
+            invariant!(rest.get_mut(starting..starting.wrapping_add(zeros))).fill(0.0);
             len = len.wrapping_add(starting).wrapping_add(zeros);
         }
-        let (constants, rest) = scratch.split_at_mut_checked(len).unwrap_or_default();
+        let (constants, rest) = invariant!(scratch.split_at_mut_checked(len));
         (constants, rest)
     }
 }

@@ -1,5 +1,5 @@
 use super::{Graph, Node, Op, Shape};
-use crate::error::{Buffer, Error, Refusal};
+use crate::error::{Buffer, Error, InvalidSpec};
 use crate::op::{Window, operations};
 
 /// A value that a [`Builder`] has handed out.
@@ -7,9 +7,19 @@ use crate::op::{Window, operations};
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Value(u32);
 
-/// Writes the nodes of a graph, one after the other, in memory that is the caller's; `const`, so that a graph can be a constant.
+impl Value {
+    /// The value of the first node.
+    pub(super) const FIRST: Self = Self(0);
+
+    /// The number of its node.
+    pub(super) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Writes the nodes of a graph into a slice of the caller's; `const`, so that a graph can be a constant.
 ///
-/// The first error stays, and [`Builder::finish`] returns it.
+/// The first error is kept, and [`Builder::finish`] returns it.
 ///
 /// ```
 /// use shatterscope::graph::{Builder, Graph, Node, Shape};
@@ -33,8 +43,8 @@ pub struct Value(u32);
 pub struct Builder<'a> {
     nodes: &'a mut [Node],
     len: usize,
-    /// The layer at hand.
-    address: u32,
+    /// The address of the following nodes; None: their numbers.
+    address: Option<u32>,
     /// Whether its parameters are frozen.
     frozen: [bool; 2],
     error: Option<Error>,
@@ -43,12 +53,23 @@ pub struct Builder<'a> {
 impl<'a> Builder<'a> {
     /// A graph without nodes.
     pub const fn new(nodes: &'a mut [Node]) -> Self {
-        Self { nodes, len: 0, address: 0, frozen: [false; 2], error: None }
+        Self { nodes, len: 0, address: None, frozen: [false; 2], error: None }
     }
 
-    /// Sets the number of the layer that the following nodes belong to.
+    /// Continues after the first `len` nodes.
+    pub(super) const fn resume(nodes: &'a mut [Node], len: usize, frozen: [bool; 2], error: Option<Error>) -> Self {
+        Self { nodes, len, address: None, frozen, error }
+    }
+
+    /// Number of nodes, and the first error.
+    pub(super) const fn state(self) -> (usize, Option<Error>) {
+        (self.len, self.error)
+    }
+
+    /// Sets the address of the following nodes: the number by which messages name them, and which determines the random draws of weights and dropout.
+    /// By default it is the number of the node.
     pub const fn layer(&mut self, address: u32) {
-        self.address = address;
+        self.address = Some(address);
     }
 
     /// Sets whether weights, gamma or slopes, and biases or beta, of the following nodes are frozen.
@@ -83,11 +104,15 @@ impl<'a> Builder<'a> {
             Ok(facts) => {
                 let [weights, others] = facts.parameters;
                 let frozen = [self.frozen[0] && weights > 0, self.frozen[1] && others > 0];
-                let (shape, address) = (facts.shape, self.address);
+                let address = match self.address {
+                    Some(address) => address,
+                    None => value.0,
+                };
+                let shape = facts.shape;
                 Node { op, x: x.0, y: y.0, shape, address, last_use: u32::MAX, frozen }
             }
-            Err(Error::Refused(refusal)) => {
-                self.error = Some(Error::Node { node: value.0, refusal });
+            Err(Error::InvalidSpec(refusal)) => {
+                self.error = Some(Error::InvalidNode { node: value.0, reason: refusal });
                 return value;
             }
             Err(error) => {
@@ -134,14 +159,14 @@ impl<'a> Builder<'a> {
     /// Ends the graph with its outputs.
     ///
     /// # Errors
-    /// The first that arose; [`Error::Node`] for a node that nothing uses; [`Error::Refused`] for a graph without nodes.
+    /// The first that arose; [`Error::InvalidNode`] for a node that nothing uses; [`Error::InvalidSpec`] for a graph without nodes.
     pub const fn finish(self, outputs: &[Value]) -> Result<Graph<'a>, Error> {
         if let Some(error) = self.error {
             return Err(error);
         }
         let len = self.len as u32;
         let Some((nodes, _)) = self.nodes.split_at_mut_checked(self.len) else {
-            return Err(Error::Refused(Refusal::Layers));
+            return Err(Error::InvalidSpec(InvalidSpec::Layers));
         };
         let mut i = 0;
         while i < outputs.len() {

@@ -8,7 +8,7 @@ enum Kind {
     Input,
     Dense,
     Norm,
-    Rectifier,
+    Relu,
     Add,
 }
 
@@ -32,7 +32,7 @@ impl Spec {
         matches!(self.family, Family::Resnet { .. } | Family::Highway { .. })
     }
 
-    /// The hidden blocks: `[norm], rectifier, dense, [add]` each.
+    /// The hidden blocks: `[norm], ReLU, dense, [add]` each.
     const fn blocks_of_nodes(&self) -> Blocks {
         let len = 2 + self.is_normed() as usize + self.is_joined() as usize;
         Blocks { first: HEAD, len, count: self.depth.saturating_sub(1) as usize }
@@ -71,7 +71,7 @@ impl Spec {
             let layer = block as u32 + 1;
             return match (at, self.is_normed()) {
                 (0, true) => (Kind::Norm, layer),
-                (0, false) | (1, true) => (Kind::Rectifier, layer),
+                (0, false) | (1, true) => (Kind::Relu, layer),
                 (1, false) | (2, true) => (Kind::Dense, layer + 1),
                 _ => (Kind::Add, layer + 1),
             };
@@ -79,7 +79,7 @@ impl Spec {
         // Does not wrap: block >= count, so count times the length is at most j.
         match (self.tail_nodes(), j.wrapping_sub(blocks.count.wrapping_mul(blocks.len))) {
             (2, 0) => (Kind::Norm, self.depth),
-            (1, 0) | (2, 1) => (Kind::Rectifier, self.depth),
+            (1, 0) | (2, 1) => (Kind::Relu, self.depth),
             _ => (Kind::Dense, self.depth.saturating_add(1)),
         }
     }
@@ -112,7 +112,7 @@ impl Spec {
                 Norm::Batch => Op::Normalise { eps: self.eps },
                 _ => Op::Centre,
             },
-            Kind::Rectifier => match self.family {
+            Kind::Relu => match self.family {
                 Family::Crelu => Op::Crelu,
                 _ => Op::Relu,
             },
@@ -139,7 +139,7 @@ impl Spec {
         match kind {
             Kind::Input => self.inputs,
             Kind::Dense if layer > self.depth => 1,
-            Kind::Rectifier => self.features(),
+            Kind::Relu => self.features(),
             _ => self.width,
         }
     }
@@ -228,7 +228,7 @@ impl Spec {
         }
         match kind {
             Kind::Add => 0,
-            Kind::Norm | Kind::Rectifier if layer == self.depth => 0,
+            Kind::Norm | Kind::Relu if layer == self.depth => 0,
             Kind::Dense if layer == 1 => 0,
             Kind::Dense if layer > 1 => behind.wrapping_add(self.behind()),
             _ => behind,

@@ -1,15 +1,52 @@
 //! Networks as lists of nodes: each computes one value from values before it.
 //!
-//! Node i computes value i. A [`Graph`] is written by a [`Builder`], which is `const`. It knows nothing about memory: that is the business
-//! of [`plan`](crate::plan).
+//! Node i computes value i. [`Layers`] and the macro [`network!`](crate::network!) write chains and residual networks, a [`Builder`] any
+//! [`Graph`]; both are `const`. A graph has no memory: a [`Plan`](crate::plan::Plan) assigns offsets to its values.
+//!
+//! ```
+//! use shatterscope::graph::{
+//!     BackwardFacts, Builder, Elements, Entry, Facts, Graph, Image, NODE_WORDS, Node, NodeWords, Norm, Op, Saved, Shape, Value, Window,
+//! };
+//!
+//! // Two inputs, each through a layer of its own.
+//! let mut nodes = [Node::EMPTY; 8];
+//! let mut builder = Builder::new(&mut nodes);
+//! let image: Value = builder.input(Shape { channels: 1, height: 8, width: 8 });
+//! let vector = builder.input(Shape::vector(4));
+//! builder.layer(1);
+//! let x = builder.conv(image, 2, Window::half_padded(3, 2), false);
+//! builder.layer(2);
+//! let y = builder.dense(vector, 32, true);
+//! let x = builder.reshape(x, Shape::vector(32));
+//! let z = builder.add((x, 1.0), (y, 1.0));
+//! let graph: Graph = builder.finish(&[z])?;
+//!
+//! assert_eq!(graph.node(5).unwrap().shape.image(), Image { channels: 32, height: 1, width: 1 });
+//!
+//! // What an operation makes of its operands, and what it costs.
+//! let facts: Facts = graph.facts(2).unwrap();
+//! assert_eq!((facts.shape.units(), facts.multiply_adds), (Some(32), 16 * 9 * 2));
+//! let backward: BackwardFacts = Op::Relu.backward(Shape::vector(9), 1, false);
+//! assert_eq!((backward.saved, backward.tape), (Saved::Nothing, 2));
+//! // All operations, with an example of each.
+//! let entry: &Entry = Op::LIST.iter().find(|entry| entry.tag == 17).unwrap();
+//! let elements: Elements = entry.op.elements().unwrap();
+//! assert_eq!((entry.op.name(), entry.op.norm()), ("sigmoid", None::<Norm>));
+//! # let _ = elements;
+//!
+//! // The same graph as words, for flash or for a line to a device.
+//! let words: Vec<NodeWords> = (0..6).map(|i| graph.node(i).unwrap().to_words()).collect();
+//! assert_eq!((Graph::from_words(&words)?.len(), words[0].len()), (6, NODE_WORDS));
+//! # Ok::<(), shatterscope::Error>(())
+//! ```
 mod builder;
 mod family;
+mod layers;
 mod node;
-mod shape;
 mod words;
 
-pub use crate::op::{BackwardFacts, Facts, Norm, Op, Saved};
+pub use crate::op::{BackwardFacts, Elements, Entry, Facts, NODE_WORDS, NodeWords, Norm, Op, Saved};
+pub use crate::shape::{Image, Shape, Window};
 pub use builder::{Builder, Value};
+pub use layers::Layers;
 pub use node::{Graph, Node};
-pub use shape::Shape;
-pub use words::{NODE_WORDS, NodeWords};

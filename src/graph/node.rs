@@ -1,5 +1,5 @@
 use super::{Facts, NodeWords, Op, Shape, words};
-use crate::error::{Error, Refusal};
+use crate::error::{Error, InvalidSpec};
 use crate::spec::Spec;
 use core::ops::Range;
 
@@ -15,7 +15,7 @@ pub struct Node {
     pub y: u32,
     /// The shape of its value.
     pub shape: Shape,
-    /// The number of its layer, for messages and random draws. It does not depend on where the node stands in the list.
+    /// The number of its layer, for messages and random draws. It is independent of the node's index.
     pub address: u32,
     /// The last node that has its value as an operand; the number of nodes for an output of the network.
     pub last_use: u32,
@@ -27,7 +27,7 @@ pub struct Node {
 const _: () = assert!(size_of::<Node>() <= 52);
 
 impl Node {
-    /// A node of no graph, to fill memory with.
+    /// A placeholder, to initialise memory with.
     pub const EMPTY: Self =
         Self { op: Op::Relu, x: 0, y: 0, shape: Shape::vector(0), address: 0, last_use: 0, frozen: [false; 2] };
 
@@ -155,9 +155,9 @@ impl<'a> Graph<'a> {
     /// Checks every node.
     ///
     /// # Errors
-    /// [`Error::Refused`] with [`Refusal::Layers`] for a list without nodes or with too many; [`Error::Node`] with the first node that is
-    /// refused, and why: [`Refusal::Operand`] for an operand that does not come before it and for an input after another operation,
-    /// [`Refusal::Shape`] for a shape that is not what the operation makes of its operands, [`Refusal::LastUse`] for a value whose last use
+    /// [`Error::InvalidSpec`] with [`InvalidSpec::Layers`] for a list without nodes or with too many; [`Error::InvalidNode`] with the first node that is
+    /// refused, and why: [`InvalidSpec::Operand`] for an operand that does not come before it and for an input after another operation,
+    /// [`InvalidSpec::Shape`] for a shape that is not what the operation makes of its operands, [`InvalidSpec::LastUse`] for a value whose last use
     /// is not what it says, or which nothing uses; and the refusals of [`Op::facts`].
     pub const fn new(nodes: &'a [Node]) -> Result<Self, Error> {
         Self::checked(Nodes::List(nodes))
@@ -166,7 +166,7 @@ impl<'a> Graph<'a> {
     /// The same of encoded nodes, which are decoded one at a time.
     ///
     /// # Errors
-    /// As [`Graph::new`], and [`Refusal::Operation`] for words that are no node.
+    /// As [`Graph::new`], and [`InvalidSpec::Operation`] for words that are no node.
     pub const fn from_words(words: &'a [NodeWords]) -> Result<Self, Error> {
         Self::checked(Nodes::Words(words))
     }
@@ -203,13 +203,13 @@ impl<'a> Graph<'a> {
     const fn checked(nodes: Nodes<'a>) -> Result<Self, Error> {
         let graph = Self { nodes };
         if graph.is_empty() || graph.len() > Self::MAX_NODES {
-            return Err(Error::Refused(Refusal::Layers));
+            return Err(Error::InvalidSpec(InvalidSpec::Layers));
         }
         let mut i = 0;
         while i < graph.len() {
             if let Err(error) = graph.check(i) {
                 return Err(match error {
-                    Error::Refused(refusal) => Error::Node { node: i as u32, refusal },
+                    Error::InvalidSpec(refusal) => Error::InvalidNode { node: i as u32, reason: refusal },
                     error => error,
                 });
             }
@@ -327,7 +327,7 @@ impl<'a> Graph<'a> {
 
     /// Checks node i; those before it have been.
     const fn check(&self, i: usize) -> Result<(), Error> {
-        let Some(node) = self.nodes.checked(i) else { return Err(Error::Refused(Refusal::Operation)) };
+        let Some(node) = self.nodes.checked(i) else { return Err(Error::InvalidSpec(InvalidSpec::Operation)) };
         let (x, y) = (node.x as usize, node.y as usize);
         if node.is_input() {
             let first = match i.checked_sub(1) {
@@ -335,25 +335,25 @@ impl<'a> Graph<'a> {
                 None => true,
             };
             if !first || x != 0 || y != 0 {
-                return Err(Error::Refused(Refusal::Operand));
+                return Err(Error::InvalidSpec(InvalidSpec::Operand));
             }
         } else {
             if x >= i || y >= i || (x != y && !node.op.is_binary()) {
-                return Err(Error::Refused(Refusal::Operand));
+                return Err(Error::InvalidSpec(InvalidSpec::Operand));
             }
             // Together with what is checked of `last_use` below: the last use is the greatest of all uses.
             if (self.last_use(x) as usize) < i || (self.last_use(y) as usize) < i {
-                return Err(Error::Refused(Refusal::LastUse));
+                return Err(Error::InvalidSpec(InvalidSpec::LastUse));
             }
         }
         match node.op.facts(self.shape(x), self.shape(y)) {
             Ok(facts) if facts.shape.same(node.shape) => {
                 let [weights, others] = facts.parameters;
                 if (weights == 0 && node.frozen[0]) || (others == 0 && node.frozen[1]) {
-                    return Err(Error::Refused(Refusal::Operation));
+                    return Err(Error::InvalidSpec(InvalidSpec::Operation));
                 }
             }
-            Ok(_) => return Err(Error::Refused(Refusal::Shape)),
+            Ok(_) => return Err(Error::InvalidSpec(InvalidSpec::Shape)),
             Err(error) => return Err(error),
         }
         let last = node.last_use as usize;
@@ -363,6 +363,6 @@ impl<'a> Graph<'a> {
         } else {
             last == self.len()
         };
-        if used { Ok(()) } else { Err(Error::Refused(Refusal::LastUse)) }
+        if used { Ok(()) } else { Err(Error::InvalidSpec(InvalidSpec::LastUse)) }
     }
 }

@@ -1,12 +1,5 @@
 use super::{Node, Op, Shape};
-use crate::op::OP_WORDS;
-
-/// Words of an encoded node.
-pub const NODE_WORDS: usize = 12;
-
-/// An encoded node: its operation's tag, in bit 8 its flag, in bits 9 and 10 which parameters are frozen, and at most five numbers of the operation;
-/// its operands, its shape in two words, its address and its last use. What an operation has no number for is 0.
-pub type NodeWords = [u32; NODE_WORDS];
+use crate::op::{NODE_WORDS, NodeWords, OP_WORDS};
 
 impl Node {
     /// The node in words that are the same on every core.

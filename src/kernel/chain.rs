@@ -19,7 +19,7 @@ impl Matrix<'_> {
     #[inline(always)]
     pub fn at(&self, row: usize, column: usize) -> f32 {
         let (i, k) = if self.transposed { (column, row) } else { (row, column) };
-        self.data.get(i * self.stride + k).copied().unwrap_or(0.0)
+        invariant!(self.data.get(i * self.stride + k).copied())
     }
 }
 
@@ -30,7 +30,7 @@ impl Matrix<'_> {
 /// left over one by one, `[row][column]`: the order in which the kernel reads them.
 ///
 /// # Numerics
-/// Equal to [`naive::dense`](super::naive::dense) for any R, T and instruction set: k ascends, each operation is rounded.
+/// Equal to [`naive::dense`](crate::op::naive::dense) for any R, T and instruction set: k ascends, each operation is rounded.
 #[inline]
 pub fn chain<const R: usize, const T: usize>(isa: Isa, panel: &[f32], x: &[[f32; T]], y: &mut [[f32; T]]) {
     if !dispatch!(isa, Set => Set::chain::<R, T>(panel, x, y), otherwise: false) {

@@ -1,9 +1,7 @@
 //! Chains down the columns of a matrix: gradients of biases and norms, where points and places are rows and channels are columns.
 use super::Isa;
 use super::lanes::{Job, Lanes};
-
-/// Columns beside each other.
-pub(crate) const COLUMNS: usize = 16;
+use crate::shape::COLUMNS;
 
 /// `sums[c] = chain(sums[c]; g[row * stride + c])`, and with PRODUCT `products[c] = chain(products[c]; g[..] * x[..])`, rows ascending.
 ///
@@ -17,11 +15,17 @@ pub(crate) fn chain_rows<const PRODUCT: bool>(
     products: &mut [f32],
 ) {
     for (i, sums) in sums.chunks_mut(COLUMNS).enumerate() {
-        let from = |values| <[f32]>::get(values, i * COLUMNS..).unwrap_or_default();
-        let (g, x) = (from(g), from(x));
-        let products = products.get_mut(i * COLUMNS..).unwrap_or_default();
+        // What a slice lacks is left out; without products there are no x and no products.
+        let (g, x) = (from(g, i * COLUMNS), from(x, i * COLUMNS));
+        let products = products.get_mut(i * COLUMNS..).map_or(&mut [][..], |products| products);
         isa.run(Rows::<PRODUCT> { rows, stride, g, x, sums, products });
     }
+}
+
+/// The elements from one on; none past the end.
+#[inline(always)]
+fn from(values: &[f32], first: usize) -> &[f32] {
+    values.get(first..).map_or(&[], |values| values)
 }
 
 struct Rows<'a, const PRODUCT: bool> {
@@ -37,8 +41,7 @@ impl<const PRODUCT: bool> Rows<'_, PRODUCT> {
     #[inline(always)]
     fn rest(self, first: usize) {
         for row in first..self.rows {
-            let (g, x) = (self.g.get(row * self.stride..), self.x.get(row * self.stride..));
-            let (g, x) = (g.unwrap_or_default(), x.unwrap_or_default());
+            let (g, x) = (from(self.g, row * self.stride), from(self.x, row * self.stride));
             for (sum, g) in self.sums.iter_mut().zip(g) {
                 *sum += g;
             }
@@ -91,7 +94,7 @@ impl<const PRODUCT: bool> Job for Rows<'_, PRODUCT> {
             lanes.store(of_g[v], &mut sums, v);
             lanes.store(of_products[v], &mut products, v);
         }
-        self.sums.copy_from_slice(sums.get(..columns).unwrap_or_default());
+        self.sums.copy_from_slice(invariant!(sums.get(..columns)));
         self.products.iter_mut().take(columns).zip(products).for_each(|(to, from)| *to = from);
         self.rest(whole);
     }

@@ -1,5 +1,6 @@
 //! Sums over the places of a channel, for the norms of images.
-use super::{Isa, Red16};
+use super::Isa;
+use crate::contract::Red16;
 
 /// What is summed of an element.
 pub(crate) mod term {
@@ -86,8 +87,9 @@ fn add<const TERM: u8, const T: usize>(
     for lane in 0..valid.min(T) {
         for (i, x) in x.iter().enumerate() {
             let other = if TERM == term::PRODUCT { other.get(i).and_then(|x| x.get(lane)) } else { None };
-            let x = x.get(lane).copied().unwrap_or(0.0);
-            sums.add(first + lane, of::<TERM>(x, other.copied().unwrap_or(0.0), by));
+            let x = invariant!(x.get(lane).copied());
+            // Only products have another factor.
+            sums.add(first + lane, of::<TERM>(x, other.map_or(0.0, |other| *other), by));
         }
     }
 }

@@ -8,7 +8,7 @@ use super::set::InstructionSet;
 /// `x` `[in]`, `grad_output` `[out]`, `weight` `[out][in]`; slices that are too short change nothing.
 ///
 /// # Numerics
-/// Three roundings: equal to [`weight_gradient`](super::weight_gradient) from +0.0 and then [`Sgd`](crate::train::Sgd) without decay, for
+/// Three roundings: equal to [`weight_gradient`](super::weight_gradient) from +0.0 and then [`Sgd`](crate::train::optimiser::Sgd) without decay, for
 /// weights that are not -0.0 (none is drawn, and no update makes one).
 #[inline]
 pub fn descend(

@@ -49,7 +49,7 @@ impl Interleave<'_> {
                 let at = at.wrapping_add(place.wrapping_mul(self.into.place));
                 let from = self.from.first.wrapping_add(place.wrapping_mul(self.from.place)).wrapping_add(point);
                 let Some(to) = self.to.get_mut(at..at.wrapping_add(self.rows)) else { return };
-                let rows = self.x.get(from..).unwrap_or_default().iter().step_by(self.from.outer.max(1));
+                let rows = invariant!(self.x.get(from..)).iter().step_by(self.from.outer.max(1));
                 to.iter_mut().zip(rows).for_each(|(to, x)| *to = *x);
             }
         }

@@ -1,9 +1,11 @@
-//! The dense arithmetic and the one reduction, on tiles `[unit][T]` of T independent points.
+//! The dense arithmetic on tiles `[unit][T]` of T independent points.
 //!
-//! [`naive`] is the definition. The faster kernels must equal it bit for bit, which they do because speed comes only
+//! [`naive`](crate::op::naive) is the definition. The faster kernels must equal it bit for bit, which they do because speed comes only
 //! from lanes that are independent outputs: no chain is ever split. [`portable`] is safe Rust for every target; where a
 //! processor has registers of lanes, `tile` is written once for all of them, and an [`Isa`] chooses at run time. The file of an instruction
 //! set has its facts and its kernels (`set::InstructionSet`); a line of the table in `isa.rs` adds the set.
+// Documented under `internals`, which is hidden.
+#![allow(rustdoc::broken_intra_doc_links)]
 // Where no registers of lanes are known, what is written on them is compiled all the same, and not used.
 #![cfg_attr(not(lanes), allow(dead_code))]
 
@@ -20,13 +22,11 @@ mod finite;
 mod interleave;
 mod isa;
 mod lanes;
-pub mod naive;
 #[cfg(registers = "neon")]
 mod neon;
 mod nest;
 pub mod portable;
-mod rectify;
-mod red16;
+mod relu;
 mod set;
 mod soft_float;
 mod tile;
@@ -41,10 +41,9 @@ mod x86;
 pub(crate) use adam::{Adam, STEP as ADAM_STEP, adam};
 pub(crate) use chain::chain_matrix_ahead;
 pub use chain::{Matrix, chain, chain_matrix};
-pub(crate) use chain_rows::{COLUMNS, chain_rows};
+pub(crate) use chain_rows::chain_rows;
 pub(crate) use channel::{add_channel, add_unit, term};
-pub(crate) use conv::conv_read_past;
-pub use conv::{conv_backward_input, conv_forward, conv_gather, conv_gathered_len, conv_pack, conv_weight_gradient};
+pub use conv::{conv_backward_input, conv_forward, conv_gather, conv_pack, conv_weight_gradient};
 pub use descend::descend;
 pub(crate) use draw::Series;
 pub use draw::{Along, Scale, draw};
@@ -52,9 +51,8 @@ pub use finite::all_finite;
 pub(crate) use interleave::{Steps, interleave};
 pub use isa::{Isa, Tiled};
 pub use nest::{Nest, nest, nest_rows};
-pub(crate) use rectify::{crelu_backward, crelu_forward};
-pub use rectify::{relu_backward, relu_forward};
-pub use red16::Red16;
+pub(crate) use relu::{crelu_backward, crelu_forward};
+pub use relu::{relu_backward, relu_forward};
 pub use set::Tile;
 pub(crate) use units::{ABREAST, red16_abreast, shift_and_scale};
 pub use weight_gradient::weight_gradient;

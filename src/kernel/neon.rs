@@ -123,7 +123,7 @@ impl Words for Neon {
     }
 
     #[inline(always)]
-    fn places(self) -> uint32x4_t {
+    fn positions(self) -> uint32x4_t {
         // SAFETY: as above; four words stand behind the pointer.
         unsafe { vld1q_u32(PLACES.as_ptr()) }
     }

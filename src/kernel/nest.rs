@@ -207,9 +207,9 @@ impl<const T: usize> Job for Loops<'_, T> {
         let Self { nest, w, x, start, biases, rows, apart, y } = self;
         // More than four where the rows were grouped for instructions that this processor lacks.
         for first in (0..rows).step_by(4) {
-            let w = w.get(first..).unwrap_or_default();
-            let biases = biases.map(|biases| biases.get(first..).unwrap_or_default());
-            let y = y.get_mut(first * apart..).unwrap_or_default();
+            let w = invariant!(w.get(first..));
+            let biases = biases.map(|biases| invariant!(biases.get(first..)));
+            let y = invariant!(y.get_mut(first * apart..));
             let loops = Loops { nest, w, x, start, biases, rows: rows - first, apart, y };
             match loops.rows {
                 1 => loops.few::<1>(),

@@ -54,7 +54,7 @@ fn rows_of<const R: usize, const T: usize>(w: Matrix, row: usize, x: &[[f32; T]]
     let mut sums = *y;
     if w.transposed {
         // The weights of a column are neighbours.
-        let columns = w.data.get(row..).unwrap_or_default().chunks(w.stride.max(1));
+        let columns = invariant!(w.data.get(row..)).chunks(w.stride.max(1));
         for (weights, x) in columns.map_while(|column| column.first_chunk::<R>()).zip(x) {
             for (sums, &weight) in sums.iter_mut().zip(weights) {
                 for (sum, &x) in sums.iter_mut().zip(x) {

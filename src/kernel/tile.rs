@@ -42,7 +42,8 @@ pub(super) fn chain_matrix<L: Lanes, const R: usize, const T: usize>(
         }
         group::<L, R, T>(lanes, w, i * R, x, y);
     }
-    let data = w.data.get(if w.transposed { done } else { done * w.stride }..).unwrap_or_default();
+    // Nothing is left where the groups have all rows, or the matrix ends before them.
+    let data = w.data.get(if w.transposed { done } else { done * w.stride }..).map_or(&[][..], |data| data);
     rows_of(lanes, Matrix { data, ..w }, x, rest);
 }
 
@@ -69,7 +70,7 @@ fn group<L: Lanes, const R: usize, const T: usize>(
     y: &mut [[f32; T]; R],
 ) {
     if w.transposed {
-        let columns = w.data.get(row..).unwrap_or_default().chunks(w.stride.max(1));
+        let columns = invariant!(w.data.get(row..)).chunks(w.stride.max(1));
         return rows::<L, _, R, T>(lanes, columns.map_while(|column| column.first_chunk::<R>()), x, y);
     }
     let mut rows_of_w = [<&[f32]>::default(); R];

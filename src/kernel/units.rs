@@ -1,6 +1,7 @@
 //! What norms do to units, on registers: left to itself, a compiler gathers the lanes of one point from many units.
+use super::Isa;
 use super::lanes::{Job, Lanes};
-use super::{Isa, Red16};
+use crate::contract::Red16;
 
 /// Units whose sums are made beside each other: what they have in a tile is one run of memory.
 pub(crate) const ABREAST: usize = 8;

@@ -122,7 +122,7 @@ impl Words for Simd128 {
     }
 
     #[inline(always)]
-    fn places(self) -> v128 {
+    fn positions(self) -> v128 {
         // SAFETY: four words stand behind the pointer.
         unsafe { v128_load(PLACES.as_ptr().cast()) }
     }

@@ -55,18 +55,18 @@ fn tiles<const R: usize, const T: usize>(
             let from = Steps { first: k * points + p, outer: points, place: 0 };
             let into = Steps { first: 0, outer: T, place: 0 };
             interleave(isa, (rows, count, 1), (x, from), (inputs.as_flattened_mut(), into));
-            let block = inputs.get(..count).unwrap_or_default();
+            let block = invariant!(inputs.get(..count));
             for i in (0..fan_out).step_by(R) {
                 let mut sums = [[0.0; T]; R];
                 let Some(sums) = sums.get_mut(..R.min(fan_out - i)) else { return };
                 for (row, sums) in (i..).zip(sums.iter_mut()) {
-                    let weights = grad_weight.get(row * fan_in + k..(row + 1) * fan_in).unwrap_or_default();
+                    let weights = invariant!(grad_weight.get(row * fan_in + k..(row + 1) * fan_in));
                     sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum = *weight);
                 }
-                let data = grad_output.get(i * points + p..).unwrap_or_default();
+                let data = invariant!(grad_output.get(i * points + p..));
                 chain_matrix::<R, T>(isa, Matrix { data, stride: points, transposed: false }, block, sums);
                 for (row, sums) in (i..).zip(sums) {
-                    let weights = grad_weight.get_mut(row * fan_in + k..(row + 1) * fan_in).unwrap_or_default();
+                    let weights = invariant!(grad_weight.get_mut(row * fan_in + k..(row + 1) * fan_in));
                     weights.iter_mut().zip(sums).for_each(|(weight, sum)| *weight = *sum);
                 }
             }

@@ -10,7 +10,7 @@ pub(super) trait Words: Copy {
     /// The same word everywhere.
     fn words(self, x: u32) -> Self::Word;
     /// 0, 1, ..
-    fn places(self) -> Self::Word;
+    fn positions(self) -> Self::Word;
     /// x + y, modulo 2^32.
     fn plus(self, x: Self::Word, y: Self::Word) -> Self::Word;
     /// x and y.

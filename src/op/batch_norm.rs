@@ -1,4 +1,4 @@
-use crate::kernel::Red16;
+use crate::contract::Red16;
 use crate::math::Math;
 
 /// What batch norm knows of one unit.

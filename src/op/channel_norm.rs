@@ -1,10 +1,12 @@
 //! Batch norm of images: a channel's statistics go over its units as well as over the points.
 use super::batch_norm::{Affine, Moments, inverse_deviation, through_batch};
+use super::facts::compiled;
 use super::{BackwardFacts, Facts, Saved};
-use crate::error::{Error, Refusal};
-use crate::graph::Shape;
-use crate::kernel::{COLUMNS, Red16};
+use crate::contract::Red16;
+use crate::error::{Error, InvalidSpec};
 use crate::math::Math;
+use crate::shape::COLUMNS;
+use crate::shape::Shape;
 
 /// The elements of a channel `[plane][points]` with their points, points and then positions ascending.
 pub(super) fn by_points(channel: &[f32], points: usize) -> impl Iterator<Item = (usize, &f32)> {
@@ -121,15 +123,18 @@ pub fn batch_norm_inference(z: &mut [f32], moments: Moments, affine: Option<Affi
 
 /// A batch norm of a graph. The scratch holds the inverse deviations.
 pub(crate) const fn facts(x: Shape, eps: f32, momentum: f32) -> Result<Facts, Error> {
+    if let Err(error) = compiled(cfg!(feature = "norm")) {
+        return Err(error);
+    }
     let facts = match Facts::in_place(x) {
         Ok(facts) => facts,
         Err(error) => return Err(error),
     };
     if !(0.0 <= eps && eps < f32::INFINITY) {
-        return Err(Error::Refused(Refusal::Eps));
+        return Err(Error::InvalidSpec(InvalidSpec::Eps));
     }
     if !(0.0 <= momentum && momentum <= 1.0) {
-        return Err(Error::Refused(Refusal::Scale));
+        return Err(Error::InvalidSpec(InvalidSpec::Scale));
     }
     let channels = x.channels as u64;
     let facts = facts.with_parameters(channels, channels).starting_at(1.0);
@@ -138,7 +143,18 @@ pub(crate) const fn facts(x: Shape, eps: f32, momentum: f32) -> Result<Facts, Er
 
 /// The facts of a batch norm without parameters.
 pub(crate) const fn normalise_facts(x: Shape, eps: f32) -> Result<Facts, Error> {
-    if 0.0 <= eps && eps < f32::INFINITY { Facts::in_place(x) } else { Err(Error::Refused(Refusal::Eps)) }
+    if let Err(error) = compiled(cfg!(feature = "norm")) {
+        return Err(error);
+    }
+    if 0.0 <= eps && eps < f32::INFINITY { Facts::in_place(x) } else { Err(Error::InvalidSpec(InvalidSpec::Eps)) }
+}
+
+/// Centring in a graph.
+pub(crate) const fn centre_facts(x: Shape) -> Result<Facts, Error> {
+    match compiled(cfg!(feature = "norm")) {
+        Ok(()) => Facts::in_place(x),
+        Err(error) => Err(error),
+    }
 }
 
 /// The backward pass of a batch norm without parameters.

@@ -1,13 +1,14 @@
-use super::places::{Places, at, part, part_mut};
+use super::facts::of_image;
+use super::positions::{Places, at, part, part_mut};
 use super::{BackwardFacts, Facts, Saved};
-use super::{Conv, Image, Window, image, long_enough};
-use crate::error::{Buffer, Error, Refusal};
-use crate::graph::Shape;
-use crate::kernel::conv_gathered_len;
+use super::{Conv, Image, Window, long_enough};
+use crate::error::{Buffer, Error, InvalidSpec};
+use crate::shape::Shape;
+use crate::shape::conv_gathered_len;
 
 /// The lengths of a convolution at so many points.
 struct Lengths {
-    places: Places,
+    positions: Places,
     /// Elements of a channel, in and out.
     planes: (usize, usize),
     taps: usize,
@@ -21,16 +22,16 @@ struct Lengths {
 
 impl Lengths {
     fn of(conv: &Conv, points: usize) -> Result<Self, Error> {
-        let places = Places::new(&conv.window, &conv.input)?;
+        let positions = Places::new(&conv.window, &conv.input)?;
         let output = conv.output().filter(|image| image.channels > 0 && conv.input.channels > 0);
-        let output = output.ok_or(Error::Refused(Refusal::Window))?;
-        let too_large = Error::Refused(Refusal::TooLarge);
+        let output = output.ok_or(Error::InvalidSpec(InvalidSpec::Window))?;
+        let too_large = Error::InvalidSpec(InvalidSpec::TooLarge);
         let (units, units_out) = conv.input.units().zip(output.units()).ok_or(too_large)?;
         let weight = conv.weights().ok_or(too_large)?;
         let (taps, elements) = (conv.window.taps() as usize, |image: &Image| image.plane() as usize);
         // What saturates is refused by its length.
         Ok(Self {
-            places,
+            positions,
             planes: (elements(&conv.input).saturating_mul(points), elements(&output).saturating_mul(points)),
             taps,
             fan_in: conv.input.channels as usize,
@@ -54,7 +55,7 @@ impl Lengths {
 /// `[c_out][rows][columns][points]` of [`Conv::output`].
 ///
 /// # Errors
-/// [`Refusal::Window`] where the window does not fit or there are no channels, [`Refusal::TooLarge`] past 2^32 - 1 units,
+/// [`InvalidSpec::Window`] where the window does not fit or there are no channels, [`InvalidSpec::TooLarge`] past 2^32 - 1 units,
 /// [`Error::TooShort`] where a slice does not hold its shape; what is longer is left alone.
 pub fn conv_forward(
     conv: &Conv,
@@ -74,8 +75,8 @@ pub fn conv_forward(
         y.fill(bias.get(i).map_or(0.0, |b| b + 0.0));
         for c in 0..shape.fan_in {
             let x = part(x, c, shape.planes.0);
-            for (tap, w) in shape.places.taps().zip(part(weight, at(i, shape.fan_in, c), shape.taps)) {
-                for (place, seen) in shape.places.seen_by(tap) {
+            for (tap, w) in shape.positions.taps().zip(part(weight, at(i, shape.fan_in, c), shape.taps)) {
+                for (place, seen) in shape.positions.seen_by(tap) {
                     for (y, x) in part_mut(y, place, points).iter_mut().zip(part(x, seen, points)) {
                         *y += w * x;
                     }
@@ -103,16 +104,16 @@ pub fn conv_backward_input(
 ) -> Result<(), Error> {
     let shape = Lengths::of(conv, points)?;
     long_enough(Buffer::Weight, weight.len(), shape.weight)?;
-    long_enough(Buffer::Seed, grad_output.len(), shape.output)?;
+    long_enough(Buffer::Cotangent, grad_output.len(), shape.output)?;
     long_enough(Buffer::Gradient, grad_input.len(), shape.input)?;
     for c in 0..shape.fan_in {
         let grad_input = part_mut(grad_input, c, shape.planes.0);
         grad_input.fill(0.0);
         for i in 0..shape.fan_out {
             let g = part(grad_output, i, shape.planes.1);
-            for (tap, w) in shape.places.taps().zip(part(weight, at(i, shape.fan_in, c), shape.taps)) {
+            for (tap, w) in shape.positions.taps().zip(part(weight, at(i, shape.fan_in, c), shape.taps)) {
                 // A tap sees a position from one place at most.
-                for (place, seen) in shape.places.seen_by(tap) {
+                for (place, seen) in shape.positions.seen_by(tap) {
                     for (grad, g) in part_mut(grad_input, seen, points).iter_mut().zip(part(g, place, points)) {
                         *grad += w * g;
                     }
@@ -124,7 +125,7 @@ pub fn conv_backward_input(
 }
 
 /// `grad_weight[i][c][ky][kx] = chain(grad_weight[i][c][ky][kx]; grad_output[i][row][column][p] * x[c][..][p])` over points p,
-/// then rows, then columns ascending, places where the tap is in the padding left out; `grad_bias[i] = chain(grad_bias[i];
+/// then rows, then columns ascending, positions where the tap is in the padding left out; `grad_bias[i] = chain(grad_bias[i];
 /// grad_output[i][row][column][p])` in the same order: accumulates.
 ///
 /// # Shapes
@@ -143,16 +144,16 @@ pub fn conv_backward_parameters(
 ) -> Result<(), Error> {
     let shape = Lengths::of(conv, points)?;
     long_enough(Buffer::Inputs, x.len(), shape.input)?;
-    long_enough(Buffer::Seed, grad_output.len(), shape.output)?;
+    long_enough(Buffer::Cotangent, grad_output.len(), shape.output)?;
     long_enough(Buffer::Weight, grad_weight.len(), shape.weight)?;
     long_enough(Buffer::Bias, grad_bias.len(), shape.bias(grad_bias))?;
     for i in 0..shape.fan_out {
         let g = part(grad_output, i, shape.planes.1);
         for c in 0..shape.fan_in {
             let (x, kernel) = (part(x, c, shape.planes.0), part_mut(grad_weight, at(i, shape.fan_in, c), shape.taps));
-            for (tap, weight) in shape.places.taps().zip(kernel) {
+            for (tap, weight) in shape.positions.taps().zip(kernel) {
                 for p in 0..points {
-                    for (place, seen) in shape.places.seen_by(tap) {
+                    for (place, seen) in shape.positions.seen_by(tap) {
                         if let (Some(g), Some(x)) = (g.get(at(place, points, p)), x.get(at(seen, points, p))) {
                             *weight += g * x;
                         }
@@ -162,8 +163,8 @@ pub fn conv_backward_parameters(
         }
         if let Some(bias) = grad_bias.get_mut(i) {
             for p in 0..points {
-                for place in shape.places.all() {
-                    if let Some(g) = g.get(at(shape.places.index(place), points, p)) {
+                for place in shape.positions.all() {
+                    if let Some(g) = g.get(at(shape.positions.index(place), points, p)) {
                         *bias += g;
                     }
                 }
@@ -176,20 +177,20 @@ pub fn conv_backward_parameters(
 /// A convolution of a graph. The scratch holds the packed weights of one output channel, or of all.
 pub(crate) const fn facts(x: Shape, channels: u32, window: Window, bias: bool) -> Result<Facts, Error> {
     let conv = Conv { input: x.image(), channels, window };
-    let facts = match image::facts(conv.output()) {
+    let facts = match of_image(conv.output()) {
         Ok(facts) => facts,
         Err(error) => return Err(error),
     };
     let each = match window.taps().checked_mul(x.channels as u64) {
         Some(each) => each,
-        None => return Err(Error::Refused(Refusal::TooLarge)),
+        None => return Err(Error::InvalidSpec(InvalidSpec::TooLarge)),
     };
     match (each.checked_mul(channels as u64), conv.multiply_adds()) {
         (Some(weights), Some(multiply_adds)) => {
             let facts = facts.with_parameters(weights, if bias { channels as u64 } else { 0 });
             Ok(Facts { multiply_adds, scratch: [each, weights], ..facts })
         }
-        _ => Err(Error::Refused(Refusal::TooLarge)),
+        _ => Err(Error::InvalidSpec(InvalidSpec::TooLarge)),
     }
 }
 

@@ -1,8 +1,8 @@
 use super::Facts;
 use super::relu;
-use crate::error::{Error, Refusal};
-use crate::graph::Shape;
+use crate::error::{Error, InvalidSpec};
 use crate::math::negate;
+use crate::shape::Shape;
 
 /// Channel c becomes the channels 2c = relu(x) and 2c+1 = relu(-x), unit by unit, in place; one bit a unit and point, x > 0.
 ///
@@ -17,7 +17,7 @@ use crate::math::negate;
 pub fn crelu_forward<const T: usize>(plane: usize, x: &mut [[f32; T]], tape: &mut [u8]) {
     let channels = channels(plane, x.len());
     tape.fill(0);
-    for (at, values) in x.get(..channels * plane).unwrap_or_default().as_flattened().chunks(8).enumerate() {
+    for (at, values) in invariant!(x.get(..channels * plane)).as_flattened().chunks(8).enumerate() {
         let Some(byte) = tape.get_mut(at) else { break };
         let mut bits = 0;
         for (bit, value) in values.iter().enumerate() {
@@ -49,7 +49,7 @@ pub fn crelu_backward<const T: usize>(plane: usize, g: &mut [[f32; T]], tape: &[
             let Some((&mut even, &mut odd)) = pair(g, k + c * plane, plane) else { return };
             let Some(unit) = g.get_mut(k) else { return };
             for ((unit, even), odd) in unit.iter_mut().zip(even).zip(odd) {
-                bits = if bit.is_multiple_of(8) { tape.get(bit / 8).copied().unwrap_or(0) } else { bits >> 1 };
+                bits = if bit.is_multiple_of(8) { invariant!(tape.get(bit / 8).copied()) } else { bits >> 1 };
                 bit = bit.wrapping_add(1);
                 *unit = if bits & 1 == 1 { even } else { negate(odd) };
             }
@@ -79,7 +79,8 @@ pub fn crelu_tangent<const T: usize>(plane: usize, x: &mut [[f32; T]], t: &mut [
 /// Channels that come in, of so many units that go out.
 #[inline(always)]
 fn channels(plane: usize, units: usize) -> usize {
-    (units / 2).checked_div(plane).unwrap_or(0)
+    // Without a plane there is nothing to divide.
+    (units / 2) / plane.max(1)
 }
 
 /// Unit `at` and the same one a channel further.
@@ -95,7 +96,7 @@ fn pair<const T: usize>(x: &mut [[f32; T]], at: usize, plane: usize) -> Option<(
 pub(crate) const fn facts(x: Shape) -> Result<Facts, Error> {
     match x.channels.checked_mul(2) {
         Some(channels) => Facts::of(Shape { channels, ..x }),
-        None => Err(Error::Refused(Refusal::TooLarge)),
+        None => Err(Error::InvalidSpec(InvalidSpec::TooLarge)),
     }
 }
 
@@ -107,7 +108,7 @@ pub(crate) const fn facts(x: Shape) -> Result<Facts, Error> {
 pub(crate) fn crelu_values(plane: usize, x: &[f32], y: &mut [f32]) {
     // Not a zip of two: where it is not inlined, the compiler forgets that no chunk is empty.
     for (c, y) in y.chunks_exact_mut(plane.saturating_mul(2).max(1)).enumerate() {
-        let x = x.get(c.saturating_mul(plane)..).unwrap_or_default();
+        let x = invariant!(x.get(c.saturating_mul(plane)..));
         let Some((even, odd)) = y.split_at_mut_checked(plane) else { return };
         for ((even, odd), x) in even.iter_mut().zip(odd).zip(x) {
             (*even, *odd) = (relu(*x), relu(negate(*x)));

@@ -1,6 +1,6 @@
 //! What is made from the list of operations in `mod.rs`.
 use super::Op;
-use crate::graph::Shape;
+use crate::shape::Shape;
 
 /// An entry of the list of operations.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,17 +43,17 @@ macro_rules! define {
                 operand: $operand,
             },)*];
 
-            /// What it is called.
+            /// The name.
             pub const fn name(&self) -> &'static str {
                 match self {
                     $(Op::$variant { .. } => $name,)*
                 }
             }
 
-            /// What the operation makes of operands of these shapes, and what it needs for that. An operation with one operand gets it twice.
+            /// Output shape and cost for operands of these shapes. An operation with one operand gets it twice.
             ///
             /// # Errors
-            /// [`Error::Refused`] where the shapes do not fit the operation, or one of its numbers is out of range.
+            /// [`Error::InvalidSpec`] where the shapes do not fit the operation, or one of its numbers is out of range.
             #[allow(unused_variables, reason = "not every operation uses all of its numbers, or both operands")]
             pub const fn facts(&self, $x: Shape, $y: Shape) -> Result<Facts, Error> {
                 match *self {

@@ -1,8 +1,8 @@
 use super::long_enough;
+use super::naive;
 use super::{BackwardFacts, Facts, Saved};
 use crate::error::{Buffer, Error};
-use crate::graph::Shape;
-use crate::kernel::naive;
+use crate::shape::Shape;
 
 /// `y[i][p] = chain(bias[i]; weight[i][k] * x[k][p], k ascending)`.
 ///
@@ -42,7 +42,7 @@ pub fn dense_backward_input(
     grad_input: &mut [f32],
 ) -> Result<(), Error> {
     long_enough(Buffer::Weight, weight.len(), fan_out.checked_mul(fan_in))?;
-    long_enough(Buffer::Seed, grad_output.len(), fan_out.checked_mul(points))?;
+    long_enough(Buffer::Cotangent, grad_output.len(), fan_out.checked_mul(points))?;
     long_enough(Buffer::Gradient, grad_input.len(), fan_in.checked_mul(points))?;
     if let Some(grad_input) = grad_input.get_mut(..fan_in * points) {
         naive::dense_transposed(weight, fan_in, fan_out, points, grad_output, grad_input);
@@ -66,12 +66,17 @@ pub fn dense_backward_parameters(
     grad_bias: &mut [f32],
 ) -> Result<(), Error> {
     long_enough(Buffer::Inputs, x.len(), fan_in.checked_mul(points))?;
-    long_enough(Buffer::Seed, grad_output.len(), fan_out.checked_mul(points))?;
+    long_enough(Buffer::Cotangent, grad_output.len(), fan_out.checked_mul(points))?;
     long_enough(Buffer::Weight, grad_weight.len(), fan_out.checked_mul(fan_in))?;
     long_enough(Buffer::Bias, grad_bias.len(), Some(if grad_bias.is_empty() { 0 } else { fan_out }))?;
     let points = points.max(1);
-    for (g, row) in grad_output.chunks_exact(points).zip(grad_weight.chunks_exact_mut(fan_in.max(1))).take(fan_out) {
-        for (x, weight) in x.chunks_exact(points).zip(row) {
+    // Not zipped: the number of chunks is a division, which the compiler may put where it no longer knows that points is not 0.
+    let mut rows = grad_weight.chunks_exact_mut(fan_in.max(1));
+    for g in grad_output.chunks_exact(points).take(fan_out) {
+        let Some(row) = rows.next() else { break };
+        let mut weights = row.iter_mut();
+        for x in x.chunks_exact(points) {
+            let Some(weight) = weights.next() else { break };
             for (g, x) in g.iter().zip(x) {
                 *weight += g * x;
             }

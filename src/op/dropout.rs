@@ -1,7 +1,7 @@
 use super::Facts;
-use crate::error::{Error, Refusal};
-use crate::graph::Shape;
+use crate::error::{Error, InvalidSpec};
 use crate::random::{Normal, Purpose, Stream};
+use crate::shape::Shape;
 
 /// The mask of one layer in one step, a pure function of where a value stands: word 0 of the Philox block at (row = point, column =
 /// unit, layer, purpose dropout, run = step) keeps the value iff it is at least `rate * 2^32`, rounded to nearest, ties up.
@@ -20,10 +20,10 @@ impl Dropout {
     /// The mask that drops a share `rate` of the values; `layer` is below 2^24.
     ///
     /// # Errors
-    /// [`Refusal::Rate`] where the rate is not at least 0 and below 1.
+    /// [`InvalidSpec::Rate`] where the rate is not at least 0 and below 1.
     pub fn new(seed: u64, step: u32, layer: u32, rate: f32) -> Result<Self, Error> {
         if !(0.0..1.0).contains(&rate) {
-            return Err(Error::Refused(Refusal::Rate));
+            return Err(Error::InvalidSpec(InvalidSpec::Rate));
         }
         // Exact: a power of two, and 2^32 times the largest f32 below 1 is 2^32 - 2^8.
         let share = rate * 4_294_967_296.0;
@@ -73,5 +73,5 @@ pub fn dropout_backward(dropout: &Dropout, first: u32, points: usize, g: &mut [f
 
 /// A dropout of a graph.
 pub(crate) const fn facts(x: Shape, rate: f32) -> Result<Facts, Error> {
-    if 0.0 <= rate && rate < 1.0 { Facts::in_place(x) } else { Err(Error::Refused(Refusal::Rate)) }
+    if 0.0 <= rate && rate < 1.0 { Facts::in_place(x) } else { Err(Error::InvalidSpec(InvalidSpec::Rate)) }
 }

@@ -1,7 +1,7 @@
 use super::{Elements, Facts};
-use crate::error::{Error, Refusal};
-use crate::graph::Shape;
+use crate::error::{Error, InvalidSpec};
 use crate::math::Math;
+use crate::shape::Shape;
 
 /// `y = x > 0 ? x : alpha * (exp(x) - 1)`, `grad_input = y > 0 ? g : g * (y + alpha)`.
 ///
@@ -23,5 +23,5 @@ fn slope(alpha: f32, y: &[f32], g: &mut [f32]) {
 
 /// Below 0, alpha would give one value to two operands.
 pub(super) const fn facts(x: Shape, alpha: f32) -> Result<Facts, Error> {
-    if 0.0 <= alpha && alpha < f32::INFINITY { Facts::in_place(x) } else { Err(Error::Refused(Refusal::Scale)) }
+    if 0.0 <= alpha && alpha < f32::INFINITY { Facts::in_place(x) } else { Err(Error::InvalidSpec(InvalidSpec::Scale)) }
 }

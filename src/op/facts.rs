@@ -1,6 +1,6 @@
-use crate::error::{Error, Refusal};
-use crate::graph::Shape;
+use crate::error::{Error, InvalidSpec};
 use crate::math::is_finite;
+use crate::shape::{Image, Shape};
 
 /// What an operation makes of its operands, and what it needs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,13 +26,13 @@ impl Facts {
     /// An operation without parameters, multiply-adds and scratch that does not work in place.
     ///
     /// # Errors
-    /// [`Refusal::TooLarge`] past 2^32 - 1 units, [`Refusal::Layers`] without any.
+    /// [`InvalidSpec::TooLarge`] past 2^32 - 1 units, [`InvalidSpec::Layers`] without any.
     pub(crate) const fn of(shape: Shape) -> Result<Self, Error> {
         if shape.channels == 0 || shape.plane() == 0 {
-            return Err(Error::Refused(Refusal::Layers));
+            return Err(Error::InvalidSpec(InvalidSpec::Layers));
         }
         if shape.units().is_none() {
-            return Err(Error::Refused(Refusal::TooLarge));
+            return Err(Error::InvalidSpec(InvalidSpec::TooLarge));
         }
         Ok(Self {
             shape,
@@ -97,7 +97,7 @@ pub struct BackwardFacts {
     pub grows: bool,
     /// Whether plain descent on one point needs no gradient of its parameters.
     pub descends: bool,
-    /// Bytes of tape for each tile: a bit for each element of a rectifier, a byte for each maximum.
+    /// Bytes of tape for each tile: a bit for each element of a ReLU, a byte for each maximum.
     pub tape: u64,
     /// f32 elements of scratch: the least for the gradient of operands, the least for that of parameters, and the most that make both
     /// faster.
@@ -126,7 +126,7 @@ impl BackwardFacts {
     pub(crate) const OF_VALUE: Self = Self { saved: Saved::Value, ..Self::IN_PLACE };
 
     /// One with a bit of tape for each unit of `x`.
-    pub(crate) const fn rectifier(x: Shape, tile: u32, grows: bool) -> Self {
+    pub(crate) const fn relu(x: Shape, tile: u32, grows: bool) -> Self {
         // Nothing saturates: fewer than 2^32 units, tiles of at most 64.
         let units = match x.units() {
             Some(units) => units as u64,
@@ -138,5 +138,24 @@ impl BackwardFacts {
 
 /// Refuses a number that is not finite.
 pub(crate) const fn finite(x: f32) -> Result<(), Error> {
-    if is_finite(x) { Ok(()) } else { Err(Error::Refused(Refusal::Scale)) }
+    if is_finite(x) { Ok(()) } else { Err(Error::InvalidSpec(InvalidSpec::Scale)) }
+}
+
+/// Refuses an operation whose feature is not compiled in.
+pub(super) const fn compiled(feature: bool) -> Result<(), Error> {
+    if feature { Ok(()) } else { Err(Error::InvalidSpec(InvalidSpec::Feature)) }
+}
+
+/// An operation of a graph that makes this image, where its window fits.
+pub(super) const fn of_image(output: Option<Image>) -> Result<Facts, Error> {
+    if let Err(error) = compiled(cfg!(feature = "conv")) {
+        return Err(error);
+    }
+    match output {
+        Some(image) => match Shape::of(image) {
+            Some(shape) => Facts::of(shape),
+            None => Err(Error::InvalidSpec(InvalidSpec::TooLarge)),
+        },
+        None => Err(Error::InvalidSpec(InvalidSpec::Window)),
+    }
 }

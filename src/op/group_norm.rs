@@ -1,10 +1,11 @@
 use super::batch_norm::{inverse_deviation, through_batch};
 use super::channel_norm::gathered_len;
+use super::facts::compiled;
 use super::{BackwardFacts, Facts, Image, Moments, Saved};
-use crate::error::{Error, Refusal};
-use crate::graph::Shape;
-use crate::kernel::Red16;
+use crate::contract::Red16;
+use crate::error::{Error, InvalidSpec};
 use crate::math::Math;
+use crate::shape::Shape;
 use core::ops::Range;
 
 /// Normalises each point over groups of neighbouring channels: one group is a layer norm over the image, as many as channels an
@@ -49,7 +50,7 @@ impl GroupNorm {
 }
 
 fn at(x: &[f32], element: usize) -> f32 {
-    x.get(element).copied().unwrap_or(0.0)
+    invariant!(x.get(element).copied())
 }
 
 fn put(y: &mut [f32], element: usize, value: f32) {
@@ -109,7 +110,7 @@ pub fn group_norm_backward_input(
     }
 }
 
-/// `grad_gamma = chain(grad_gamma; g * xhat)`, `grad_beta = chain(grad_beta; g)`, points and then places ascending: accumulates.
+/// `grad_gamma = chain(grad_gamma; g * xhat)`, `grad_beta = chain(grad_beta; g)`, points and then positions ascending: accumulates.
 ///
 /// # Shapes
 /// As [`group_norm_forward`].
@@ -137,15 +138,18 @@ pub fn group_norm_backward_parameters(
 
 /// A group norm of a graph.
 pub(crate) const fn facts(x: Shape, groups: u32, eps: f32) -> Result<Facts, Error> {
+    if let Err(error) = compiled(cfg!(feature = "norm")) {
+        return Err(error);
+    }
     let facts = match Facts::in_place(x) {
         Ok(facts) => facts,
         Err(error) => return Err(error),
     };
     if !(0.0 <= eps && eps < f32::INFINITY) {
-        return Err(Error::Refused(Refusal::Eps));
+        return Err(Error::InvalidSpec(InvalidSpec::Eps));
     }
     if groups == 0 || !x.channels.is_multiple_of(groups) {
-        return Err(Error::Refused(Refusal::Operation));
+        return Err(Error::InvalidSpec(InvalidSpec::Operation));
     }
     Ok(facts.with_parameters(x.channels as u64, x.channels as u64).starting_at(1.0))
 }

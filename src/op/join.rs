@@ -1,6 +1,6 @@
 use super::{Facts, finite};
-use crate::error::{Error, Refusal};
-use crate::graph::Shape;
+use crate::error::{Error, InvalidSpec};
+use crate::shape::Shape;
 /// `branch[e] = (a * x[e]) + (b * branch[e])`, three roundings: the residual join.
 ///
 /// A resnet has a = alpha and b = alpha * beta, a highway a = carry and b = transform.
@@ -31,7 +31,7 @@ pub fn join_backward_input(a: f32, g: &[f32], through_branch: &mut [f32]) {
 pub(crate) const fn facts(x: Shape, y: Shape, a: f32, b: f32) -> Result<Facts, Error> {
     match (finite(a), finite(b)) {
         (Ok(()), Ok(())) if x.same(y) => Facts::in_place(x),
-        (Ok(()), Ok(())) => Err(Error::Refused(Refusal::Shape)),
+        (Ok(()), Ok(())) => Err(Error::InvalidSpec(InvalidSpec::Shape)),
         (Err(error), _) | (_, Err(error)) => Err(error),
     }
 }

@@ -4,6 +4,8 @@
 //! Tiles are `[unit][T]`, T points beside each other; T = 1 with `[point]` series is the plain case. Input gradients
 //! overwrite, parameter gradients accumulate, point by point and then call by call, so that any division of the points gives
 //! the same bits.
+// Documented under `internals`, which is hidden.
+#![allow(rustdoc::broken_intra_doc_links)]
 #[macro_use]
 mod define;
 mod batch_norm;
@@ -17,10 +19,10 @@ mod elements;
 mod elu;
 mod facts;
 mod group_norm;
-mod image;
 pub(crate) mod join;
-mod places;
+pub mod naive;
 pub(crate) mod pool;
+mod positions;
 pub(crate) mod prelu;
 mod relu;
 mod reshape;
@@ -29,8 +31,10 @@ mod sigmoid;
 mod words;
 
 use crate::error::{Buffer, Error};
-use crate::graph::{NodeWords, Shape};
+use crate::shape::Shape;
 
+pub use crate::shape::conv_gathered_len;
+pub use crate::shape::{Conv, Image, Pool, Shortcut, Window};
 pub use batch_norm::{
     Affine, Moments, batch_norm_backward_detached, batch_norm_backward_full, batch_norm_backward_parameters,
     batch_norm_forward, batch_norm_moments,
@@ -52,7 +56,6 @@ pub(crate) use group_norm::tape as group_norm_tape;
 pub use group_norm::{
     GroupNorm, group_norm_backward_input, group_norm_backward_parameters, group_norm_forward, group_norm_moments,
 };
-pub use image::{Conv, Image, Pool, Shortcut, Window};
 pub use join::{join_backward_branch, join_backward_input, join_forward};
 pub use pool::{average_pool_backward, average_pool_forward, max_pool_backward, max_pool_forward, max_pool_tangent};
 pub(crate) use pool::{max_pool_tangents, max_pool_values};
@@ -62,6 +65,7 @@ pub(crate) use relu::relu_values;
 pub use relu::{relu, relu_backward, relu_forward, relu_tangent};
 pub use shortcut::{shortcut_backward, shortcut_forward};
 pub(crate) use words::OP_WORDS;
+pub use words::{NODE_WORDS, NodeWords};
 use words::{Reader, Writer};
 
 /// The list of operations: the tag in encoded nodes (which never changes), the name, the method of the graph's builder, the variant of
@@ -117,7 +121,7 @@ macro_rules! operations {
             /// `y = x > 0 ? x : 0`.
             5 "relu" fn relu: Relu,
             Facts::in_place(x),
-            BackwardFacts::rectifier(x, tile, false),
+            BackwardFacts::relu(x, tile, false),
             (Op::Relu, Shape::vector(9));
 
             /// `y = x > 0 ? x : slope x`; parameters one slope per channel.
@@ -132,7 +136,7 @@ macro_rules! operations {
             /// Channel c becomes 2c = relu(x) and 2c + 1 = relu(-x).
             7 "crelu" fn crelu: Crelu,
             crelu::facts(x),
-            BackwardFacts::rectifier(x, tile, true),
+            BackwardFacts::relu(x, tile, true),
             (Op::Crelu, Shape { channels: 2, height: 3, width: 1 });
 
             /// Batch norm per channel, over points and positions; parameters gamma, then beta.
@@ -206,13 +210,13 @@ macro_rules! operations {
 
             /// Subtracts the mean of each channel over points and positions.
             15 "centre" fn centre: Centre,
-            Facts::in_place(x),
+            channel_norm::centre_facts(x),
             BackwardFacts::IN_PLACE,
             (Op::Centre, Shape { channels: 3, height: 2, width: 2 });
 
             /// `y = x > 0 ? x : alpha (exp(x) - 1)`.
             16 "elu" fn elu: Elu {
-                /// Minus the limit of y for small x; at least 0.
+                /// y tends to -alpha as x tends to minus infinity; at least 0.
                 alpha: f32,
             },
             elu::facts(x, alpha),
@@ -302,11 +306,13 @@ impl Op {
 fn long_enough(buffer: Buffer, have: usize, need: Option<usize>) -> Result<(), Error> {
     match need {
         Some(need) if have >= need => Ok(()),
-        need => Err(Error::TooShort { buffer, need: need.unwrap_or(usize::MAX) as u64, have: have as u64 }),
+        Some(need) => Err(Error::TooShort { buffer, need: need as u64, have: have as u64 }),
+        // More than can be counted.
+        None => Err(Error::TooShort { buffer, need: u64::MAX, have: have as u64 }),
     }
 }
 
-/// Bytes of tape that a rectifier of this many units keeps for a tile of T points: one bit a unit and point.
+/// Bytes of tape that a ReLU of this many units keeps for a tile of T points: one bit a unit and point.
 pub const fn tape_bytes(units: u64, tile: u64) -> Option<u64> {
     match units.checked_mul(tile) {
         Some(bits) => Some(bits.div_ceil(8)),

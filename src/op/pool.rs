@@ -1,11 +1,13 @@
-use super::places::{Places, at as index, part, part_mut};
-use super::{Image, Pool, Window, image, long_enough};
-use crate::error::{Buffer, Error, Refusal};
-use crate::graph::{BackwardFacts, Facts, Shape};
+use super::facts::of_image;
+use super::positions::{Places, at as index, part, part_mut};
+use super::{BackwardFacts, Facts};
+use super::{Image, Pool, Window, long_enough};
+use crate::error::{Buffer, Error, InvalidSpec};
+use crate::shape::Shape;
 
 /// The lengths of a pool at so many points.
 struct Lengths {
-    places: Places,
+    positions: Places,
     channels: usize,
     /// Elements of a channel, in and out.
     planes: (usize, usize),
@@ -15,16 +17,16 @@ struct Lengths {
 
 impl Lengths {
     fn of(pool: &Pool, points: usize, allowed: bool) -> Result<Self, Error> {
-        let places = Places::new(&pool.window, &pool.input)?;
-        let output = pool.output().filter(|image| image.channels > 0).ok_or(Error::Refused(Refusal::Window))?;
+        let positions = Places::new(&pool.window, &pool.input)?;
+        let output = pool.output().filter(|image| image.channels > 0).ok_or(Error::InvalidSpec(InvalidSpec::Window))?;
         if !allowed {
-            return Err(Error::Refused(Refusal::Pool));
+            return Err(Error::InvalidSpec(InvalidSpec::Pool));
         }
         let units = pool.input.units().zip(output.units());
-        let (units, units_out) = units.ok_or(Error::Refused(Refusal::TooLarge))?;
+        let (units, units_out) = units.ok_or(Error::InvalidSpec(InvalidSpec::TooLarge))?;
         let plane = |plane: u64| (plane as usize).saturating_mul(points);
         Ok(Self {
-            places,
+            positions,
             channels: pool.input.channels as usize,
             planes: (plane(pool.input.plane()), plane(output.plane())),
             input: (units as usize).checked_mul(points),
@@ -34,7 +36,7 @@ impl Lengths {
 
     /// The position in a plane that a byte of tape means at a place.
     fn chosen(&self, place: (u32, u32), tap: u8) -> Option<usize> {
-        self.places.sees(place, self.places.tap(tap.into())?)
+        self.positions.sees(place, self.positions.tap(tap.into())?)
     }
 }
 
@@ -56,8 +58,8 @@ const fn can_choose(pool: &Pool) -> bool {
 /// `x` `[channels][height][width][points]`, `y` `[channels][rows][columns][points]` of [`Pool::output`].
 ///
 /// # Errors
-/// [`Refusal::Window`] where the window does not fit, [`Refusal::Pool`] where it has padding or more than 2^24 taps,
-/// [`Refusal::TooLarge`] past 2^32 - 1 units, [`Error::TooShort`] where a slice does not hold its shape; what is longer is left alone.
+/// [`InvalidSpec::Window`] where the window does not fit, [`InvalidSpec::Pool`] where it has padding or more than 2^24 taps,
+/// [`InvalidSpec::TooLarge`] past 2^32 - 1 units, [`Error::TooShort`] where a slice does not hold its shape; what is longer is left alone.
 pub fn average_pool_forward(pool: &Pool, points: usize, x: &[f32], y: &mut [f32]) -> Result<(), Error> {
     let shape = Lengths::of(pool, points, can_average(pool))?;
     long_enough(Buffer::Inputs, x.len(), shape.input)?;
@@ -65,10 +67,10 @@ pub fn average_pool_forward(pool: &Pool, points: usize, x: &[f32], y: &mut [f32]
     let taps = pool.window.taps() as f32;
     for c in 0..shape.channels {
         let (x, y) = (part(x, c, shape.planes.0), part_mut(y, c, shape.planes.1));
-        for place in shape.places.all() {
-            let y = part_mut(y, shape.places.index(place), points);
+        for place in shape.positions.all() {
+            let y = part_mut(y, shape.positions.index(place), points);
             y.fill(0.0);
-            for position in shape.places.taps().filter_map(|tap| shape.places.sees(place, tap)) {
+            for position in shape.positions.taps().filter_map(|tap| shape.positions.sees(place, tap)) {
                 for (y, x) in y.iter_mut().zip(part(x, position, points)) {
                     *y += x;
                 }
@@ -81,7 +83,7 @@ pub fn average_pool_forward(pool: &Pool, points: usize, x: &[f32], y: &mut [f32]
     Ok(())
 }
 
-/// `grad_input[c][y][x] = chain(+0.0; grad_output[c][row][column] / taps)` over the places that see (y, x), rows and then columns
+/// `grad_input[c][y][x] = chain(+0.0; grad_output[c][row][column] / taps)` over the positions that see (y, x), rows and then columns
 /// ascending: overwrites.
 ///
 /// # Shapes
@@ -96,15 +98,15 @@ pub fn average_pool_backward(
     grad_input: &mut [f32],
 ) -> Result<(), Error> {
     let shape = Lengths::of(pool, points, can_average(pool))?;
-    long_enough(Buffer::Seed, grad_output.len(), shape.output)?;
+    long_enough(Buffer::Cotangent, grad_output.len(), shape.output)?;
     long_enough(Buffer::Gradient, grad_input.len(), shape.input)?;
     let taps = pool.window.taps() as f32;
     for c in 0..shape.channels {
         let (g, grad_input) = (part(grad_output, c, shape.planes.1), part_mut(grad_input, c, shape.planes.0));
         grad_input.fill(0.0);
-        for place in shape.places.all() {
-            let g = part(g, shape.places.index(place), points);
-            for position in shape.places.taps().filter_map(|tap| shape.places.sees(place, tap)) {
+        for place in shape.positions.all() {
+            let g = part(g, shape.positions.index(place), points);
+            for position in shape.positions.taps().filter_map(|tap| shape.positions.sees(place, tap)) {
                 for (grad, g) in part_mut(grad_input, position, points).iter_mut().zip(g) {
                     *grad += g / taps;
                 }
@@ -121,8 +123,8 @@ pub fn average_pool_backward(
 /// `x` `[channels][height][width][points]`, `y` and `tape` `[channels][rows][columns][points]` of [`Pool::output`].
 ///
 /// # Errors
-/// [`Refusal::Window`] where the window does not fit, [`Refusal::Pool`] where it has more than 256 taps,
-/// [`Refusal::TooLarge`] past 2^32 - 1 units, [`Error::TooShort`] where a slice does not hold its shape; what is longer is left
+/// [`InvalidSpec::Window`] where the window does not fit, [`InvalidSpec::Pool`] where it has more than 256 taps,
+/// [`InvalidSpec::TooLarge`] past 2^32 - 1 units, [`Error::TooShort`] where a slice does not hold its shape; what is longer is left
 /// alone.
 ///
 /// # Numerics
@@ -135,11 +137,11 @@ pub fn max_pool_forward(pool: &Pool, points: usize, x: &[f32], y: &mut [f32], ta
     for c in 0..shape.channels {
         let (x, y) = (part(x, c, shape.planes.0), part_mut(y, c, shape.planes.1));
         let tape = part_mut(tape, c, shape.planes.1);
-        for place in shape.places.all() {
-            let at = shape.places.index(place);
+        for place in shape.positions.all() {
+            let at = shape.positions.index(place);
             let (y, tape) = (part_mut(y, at, points), part_mut(tape, at, points));
-            let taps = (0..=u8::MAX).zip(shape.places.taps());
-            let mut seen = taps.filter_map(|(i, tap)| Some((i, shape.places.sees(place, tap)?)));
+            let taps = (0..=u8::MAX).zip(shape.positions.taps());
+            let mut seen = taps.filter_map(|(i, tap)| Some((i, shape.positions.sees(place, tap)?)));
             // No place sees padding alone.
             if let Some((first, position)) = seen.next() {
                 tape.fill(first);
@@ -157,7 +159,7 @@ pub fn max_pool_forward(pool: &Pool, points: usize, x: &[f32], y: &mut [f32], ta
     Ok(())
 }
 
-/// `grad_input[c][y][x] = chain(+0.0; grad_output[c][row][column])` over the places that chose (y, x), rows and then columns
+/// `grad_input[c][y][x] = chain(+0.0; grad_output[c][row][column])` over the positions that chose (y, x), rows and then columns
 /// ascending: overwrites.
 ///
 /// # Shapes
@@ -174,14 +176,14 @@ pub fn max_pool_backward(
 ) -> Result<(), Error> {
     let shape = Lengths::of(pool, points, can_choose(pool))?;
     long_enough(Buffer::Tape, tape.len(), shape.output)?;
-    long_enough(Buffer::Seed, grad_output.len(), shape.output)?;
+    long_enough(Buffer::Cotangent, grad_output.len(), shape.output)?;
     long_enough(Buffer::Gradient, grad_input.len(), shape.input)?;
     for c in 0..shape.channels {
         let (g, tape) = (part(grad_output, c, shape.planes.1), part(tape, c, shape.planes.1));
         let grad_input = part_mut(grad_input, c, shape.planes.0);
         grad_input.fill(0.0);
-        for place in shape.places.all() {
-            let at = shape.places.index(place);
+        for place in shape.positions.all() {
+            let at = shape.positions.index(place);
             for (p, (g, chosen)) in part(g, at, points).iter().zip(part(tape, at, points)).enumerate() {
                 let position = shape.chosen(place, *chosen);
                 if let Some(grad) = position.and_then(|position| grad_input.get_mut(index(position, points, p))) {
@@ -208,11 +210,11 @@ pub fn max_pool_tangent(pool: &Pool, points: usize, tape: &[u8], t: &[f32], y: &
     for c in 0..shape.channels {
         let (t, tape) = (part(t, c, shape.planes.0), part(tape, c, shape.planes.1));
         let y = part_mut(y, c, shape.planes.1);
-        for place in shape.places.all() {
-            let at = shape.places.index(place);
+        for place in shape.positions.all() {
+            let at = shape.positions.index(place);
             for (p, (y, chosen)) in part_mut(y, at, points).iter_mut().zip(part(tape, at, points)).enumerate() {
                 let position = shape.chosen(place, *chosen);
-                *y = position.and_then(|position| t.get(index(position, points, p))).copied().unwrap_or(0.0);
+                *y = invariant!(position.and_then(|position| t.get(index(position, points, p))).copied());
             }
         }
     }
@@ -222,8 +224,8 @@ pub fn max_pool_tangent(pool: &Pool, points: usize, tape: &[u8], t: &[f32], y: &
 /// An average pool of a graph.
 pub(crate) const fn average_facts(x: Shape, window: Window) -> Result<Facts, Error> {
     let pool = Pool { input: x.image(), window };
-    match image::facts(pool.output()) {
-        Ok(_) if !can_average(&pool) => Err(Error::Refused(Refusal::Pool)),
+    match of_image(pool.output()) {
+        Ok(_) if !can_average(&pool) => Err(Error::InvalidSpec(InvalidSpec::Pool)),
         facts => facts,
     }
 }
@@ -231,8 +233,8 @@ pub(crate) const fn average_facts(x: Shape, window: Window) -> Result<Facts, Err
 /// A max pool of a graph.
 pub(crate) const fn max_facts(x: Shape, window: Window) -> Result<Facts, Error> {
     let pool = Pool { input: x.image(), window };
-    match image::facts(pool.output()) {
-        Ok(_) if !can_choose(&pool) => Err(Error::Refused(Refusal::Pool)),
+    match of_image(pool.output()) {
+        Ok(_) if !can_choose(&pool) => Err(Error::InvalidSpec(InvalidSpec::Pool)),
         facts => facts,
     }
 }
@@ -247,9 +249,9 @@ pub(crate) fn max_pool_values(pool: &Pool, points: usize, x: &[f32], y: &mut [f3
     long_enough(Buffer::Outputs, y.len(), shape.output)?;
     for c in 0..shape.channels {
         let (x, y) = (part(x, c, shape.planes.0), part_mut(y, c, shape.planes.1));
-        for place in shape.places.all() {
-            let y = part_mut(y, shape.places.index(place), points);
-            let mut seen = shape.places.taps().filter_map(|tap| shape.places.sees(place, tap));
+        for place in shape.positions.all() {
+            let y = part_mut(y, shape.positions.index(place), points);
+            let mut seen = shape.positions.taps().filter_map(|tap| shape.positions.sees(place, tap));
             // No position sees padding alone.
             if let Some(position) = seen.next() {
                 for (y, x) in y.iter_mut().zip(part(x, position, points)) {
@@ -282,10 +284,10 @@ pub(crate) fn max_pool_tangents(
     for c in 0..shape.channels {
         let (x, t) = (part(x, c, shape.planes.0), part(t, c, shape.planes.0));
         let y = part_mut(y, c, shape.planes.1);
-        for place in shape.places.all() {
-            for (p, y) in part_mut(y, shape.places.index(place), points).iter_mut().enumerate() {
+        for place in shape.positions.all() {
+            for (p, y) in part_mut(y, shape.positions.index(place), points).iter_mut().enumerate() {
                 let mut largest = None;
-                for position in shape.places.taps().filter_map(|tap| shape.places.sees(place, tap)) {
+                for position in shape.positions.taps().filter_map(|tap| shape.positions.sees(place, tap)) {
                     let at = index(position, points, p);
                     let (Some(x), Some(t)) = (x.get(at), t.get(at)) else { continue };
                     if largest.is_none_or(|largest| *x > largest) {

@@ -1,12 +1,13 @@
 use super::channel_norm::{by_points, gathered_len};
 use super::{BackwardFacts, Facts, Saved, finite};
 use crate::error::Error;
-use crate::graph::Shape;
+use crate::shape::Shape;
 use core::ops::Range;
 
 /// Where each of so many channels stands in x.
 fn ranges(channels: usize, x: &[f32]) -> impl Iterator<Item = Range<usize>> {
-    let each = x.len().checked_div(channels).unwrap_or(0);
+    // Without channels there is nothing to divide.
+    let each = x.len() / channels.max(1);
     // Nothing wraps: `channels` times `each` is at most the length of a slice.
     (0..channels).map(move |c| c.wrapping_mul(each)..c.wrapping_add(1).wrapping_mul(each))
 }
@@ -45,7 +46,7 @@ pub fn prelu_backward_input(slope: &[f32], x: &[f32], grad_output: &[f32], grad_
     }
 }
 
-/// `grad_slope = chain(grad_slope; x > 0 ? +0.0 : grad_output * x)`, points and then places ascending: accumulates.
+/// `grad_slope = chain(grad_slope; x > 0 ? +0.0 : grad_output * x)`, points and then positions ascending: accumulates.
 ///
 /// # Shapes
 /// `grad_slope` `[c]`, `x` and `grad_output` `[c][plane][points]`. What a slice lacks is left out.
@@ -54,7 +55,7 @@ pub fn prelu_backward_input(slope: &[f32], x: &[f32], grad_output: &[f32], grad_
 /// No term is left out, +0.0 neither.
 ///
 /// # References
-/// He et al., equations 9 and 10: of a slope that a channel shares, the sum over all places.
+/// He et al., equations 9 and 10: of a slope that a channel shares, the sum over all positions.
 pub fn prelu_backward_parameters(points: usize, x: &[f32], grad_output: &[f32], grad_slope: &mut [f32]) {
     let channels = grad_slope.len();
     for (slope, at) in grad_slope.iter_mut().zip(ranges(channels, x)) {
@@ -82,7 +83,7 @@ pub(crate) const fn facts(x: Shape, slope: f32) -> Result<Facts, Error> {
 /// [`prelu_forward`] in place.
 #[inline(always)]
 pub(crate) fn prelu_in_place(slope: &[f32], x: &mut [f32]) {
-    let each = x.len().checked_div(slope.len()).unwrap_or(0);
+    let each = invariant!(x.len().checked_div(slope.len()));
     for (slope, x) in slope.iter().zip(x.chunks_exact_mut(each.max(1))) {
         for x in x {
             *x = if *x > 0.0 { *x } else { slope * *x };
@@ -90,7 +91,7 @@ pub(crate) fn prelu_in_place(slope: &[f32], x: &mut [f32]) {
     }
 }
 
-/// One bit an element: `x > 0`, as a rectifier keeps it.
+/// One bit an element: `x > 0`, as a ReLU keeps it.
 #[inline(always)]
 pub(crate) fn prelu_gates(x: &[f32], tape: &mut [u8]) {
     for (byte, x) in tape.iter_mut().zip(x.chunks(8)) {
@@ -101,10 +102,10 @@ pub(crate) fn prelu_gates(x: &[f32], tape: &mut [u8]) {
 /// [`prelu_backward_input`] in place, from the bits of [`prelu_gates`].
 #[inline(always)]
 pub(crate) fn prelu_backward_gated(slope: &[f32], tape: &[u8], g: &mut [f32]) {
-    let each = g.len().checked_div(slope.len()).unwrap_or(0).max(1);
+    let each = invariant!(g.len().checked_div(slope.len())).max(1);
     for (c, (slope, g)) in slope.iter().zip(g.chunks_exact_mut(each)).enumerate() {
         for (at, g) in (c.wrapping_mul(each)..).zip(g) {
-            let byte = tape.get(at / 8).copied().unwrap_or(0);
+            let byte = invariant!(tape.get(at / 8).copied());
             *g = if byte >> (at % 8) & 1 == 1 { *g } else { slope * *g };
         }
     }
@@ -114,7 +115,7 @@ pub(crate) fn prelu_backward_gated(slope: &[f32], tape: &[u8], g: &mut [f32]) {
 /// themselves.
 pub(crate) const fn backward(x: Shape, tile: u32, learns: bool) -> BackwardFacts {
     if !learns {
-        return BackwardFacts::rectifier(x, tile, false);
+        return BackwardFacts::relu(x, tile, false);
     }
     let slopes = x.channels as u64;
     BackwardFacts {

@@ -1,7 +1,14 @@
 //! The numbers of an operation as words that are the same on every core. Methods have the names of the types.
 #![allow(non_snake_case, reason = "the list of operations calls them by the types of its fields")]
 use super::Window;
-use crate::graph::{NodeWords, Shape};
+use crate::shape::Shape;
+
+/// Words of an encoded node.
+pub const NODE_WORDS: usize = 12;
+
+/// An encoded node: its operation's tag, in bit 8 its flag, in bits 9 and 10 which parameters are frozen, and at most five numbers of the operation;
+/// its operands, its shape in two words, its address and its last use. What an operation has no number for is 0.
+pub type NodeWords = [u32; NODE_WORDS];
 
 /// Words of an encoded operation: the tag, with a flag in bit 8, and at most five numbers. What it has no number for is 0.
 pub(crate) const OP_WORDS: usize = 6;

@@ -5,7 +5,7 @@ use crate::math::Math;
 /// What the statistics of a norm are in the derivative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Statistics {
     /// Held constant.
     #[default]
@@ -17,21 +17,21 @@ pub enum Statistics {
 /// How the derivative is taken; each has its own digest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Derivative {
-    /// Backward through the tape: the gradient of sum_p u_p f(x_p).
+    /// Reverse mode: the gradient of sum_p u_p f(x_p), through a tape.
     #[default]
     Reverse,
-    /// A tangent travels with the value: no tape.
+    /// Forward mode: the tangent is computed with the value, without a tape.
     Forward,
 }
 
-/// The order of work. It changes time and memory, never bits.
+/// The order of work. It affects speed and memory only: results are bit-identical.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Schedule {
-    /// Every point resident through all layers; norms find their batch in place.
+    /// All points are in memory at the same time.
     #[default]
     WholeBatch,
     /// A few points resident at a time. Networks without norm run through once; the statistics of norms are found layer
@@ -45,6 +45,7 @@ pub enum Schedule {
 /// How a graph is run over a set of points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct RunOptions {
     /// Points of the batch, M.
     pub points: u32,
@@ -58,9 +59,9 @@ pub struct RunOptions {
     pub statistics: Statistics,
     /// Whole batch or blocks.
     pub schedule: Schedule,
-    /// Behind the square root of batch norm.
+    /// The square root of batch norm.
     pub math: Math,
-    /// Instructions of the dense kernel.
+    /// The instruction set.
     pub isa: Isa,
 }
 
@@ -78,9 +79,37 @@ impl RunOptions {
             isa: Isa::Portable,
         }
     }
-}
 
-impl RunOptions {
+    /// Restricts the results to `count` points from `first` on.
+    pub const fn with_slice(self, first: u32, count: u32) -> Self {
+        Self { first, count, ..self }
+    }
+
+    /// Sets how the derivative is taken.
+    pub const fn with_derivative(self, derivative: Derivative) -> Self {
+        Self { derivative, ..self }
+    }
+
+    /// Sets what the statistics of norms are in the derivative.
+    pub const fn with_statistics(self, statistics: Statistics) -> Self {
+        Self { statistics, ..self }
+    }
+
+    /// Sets the order of work.
+    pub const fn with_schedule(self, schedule: Schedule) -> Self {
+        Self { schedule, ..self }
+    }
+
+    /// Sets the functions behind the square root of batch norm.
+    pub const fn with_math(self, math: Math) -> Self {
+        Self { math, ..self }
+    }
+
+    /// Sets the instructions: see [`Isa::detect`].
+    pub const fn with_isa(self, isa: Isa) -> Self {
+        Self { isa, ..self }
+    }
+
     /// The [`Want`] that a plan for these options needs.
     pub const fn want(&self) -> Want {
         match (self.derivative, self.statistics) {

@@ -1,6 +1,6 @@
 use super::Want;
 use super::lifetimes::{Lifetime, Lifetimes};
-use crate::error::{Buffer, Error, Refusal};
+use crate::error::{Buffer, Error, InvalidSpec};
 use crate::graph::Graph;
 
 /// Memory of a graph per point, in units.
@@ -13,7 +13,7 @@ pub struct Memory {
     pub bound: u64,
 }
 
-/// Everything that uses the same memory one after the other: scratch of [`place`], one element per slot.
+/// Scratch of [`place`], one element per slot: values that use the same memory one after the other.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Storage {
@@ -67,7 +67,7 @@ const STEPS: u64 = 16;
 /// `slots` and `storages` have `want.slots()` elements for each node; `storages` is scratch.
 ///
 /// # Errors
-/// [`Error::TooShort`] with fewer slots or storages; [`Error::Refused`] with [`Refusal::TooLarge`] past 2^32 - 1 units.
+/// [`Error::TooShort`] with fewer slots or storages; [`Error::InvalidSpec`] with [`InvalidSpec::TooLarge`] past 2^32 - 1 units.
 pub const fn place(graph: &Graph, want: Want, storages: &mut [Storage], slots: &mut [u32]) -> Result<Memory, Error> {
     let lifetimes = Lifetimes::new(graph, want);
     let have = if slots.len() < storages.len() { slots.len() } else { storages.len() };
@@ -103,7 +103,7 @@ pub const fn place(graph: &Graph, want: Want, storages: &mut [Storage], slots: &
     }
     let units = used(storages);
     if !fits || units > u32::MAX as u64 {
-        return Err(Error::Refused(Refusal::TooLarge));
+        return Err(Error::InvalidSpec(InvalidSpec::TooLarge));
     }
     write(&lifetimes, storages, slots);
     Ok(Memory { units, bound })

@@ -1,9 +1,10 @@
 use super::{Plan, RunOptions, Schedule, Statistics};
-use crate::error::{Error, Refusal};
+use crate::error::{Error, InvalidSpec};
 
 /// The buffer lengths and the work of a run over a set of points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct RunLengths {
     /// Resident points: a multiple of the tile.
     pub resident: u64,
@@ -25,7 +26,7 @@ macro_rules! checked {
     ($x:expr) => {
         match $x {
             Some(x) => x,
-            None => return Err(Error::Refused(Refusal::TooLarge)),
+            None => return Err(Error::InvalidSpec(InvalidSpec::TooLarge)),
         }
     };
 }
@@ -34,20 +35,23 @@ impl Plan<'_> {
     /// The buffer lengths and the work of a run in tiles of `tile` points.
     ///
     /// # Errors
-    /// [`Error::Refused`] with [`Refusal::Points`], [`Refusal::Tile`] or [`Refusal::Slice`] for options out of range, [`Refusal::Want`] if the
-    /// plan was made for another [`Want`](super::Want) than [`RunOptions::want`], and [`Refusal::TooLarge`].
+    /// [`Error::InvalidSpec`] with [`InvalidSpec::Points`], [`InvalidSpec::Tile`] or [`InvalidSpec::Slice`] for options out of range, [`InvalidSpec::Want`] if the
+    /// plan was made for another [`Want`](super::Want) than [`RunOptions::want`], and [`InvalidSpec::TooLarge`].
     pub const fn run(&self, options: &RunOptions, tile: u32) -> Result<RunLengths, Error> {
         if options.points == 0 || options.points > 1 << 24 {
-            return Err(Error::Refused(Refusal::Points));
+            return Err(Error::InvalidSpec(InvalidSpec::Points));
+        }
+        if !options.math.is_available() {
+            return Err(Error::InvalidSpec(InvalidSpec::Feature));
         }
         if tile == 0 || tile > 64 {
-            return Err(Error::Refused(Refusal::Tile));
+            return Err(Error::InvalidSpec(InvalidSpec::Tile));
         }
         if options.count == 0 || options.first as u64 + options.count as u64 > options.points as u64 {
-            return Err(Error::Refused(Refusal::Slice));
+            return Err(Error::InvalidSpec(InvalidSpec::Slice));
         }
         if options.want() as u8 != self.want() as u8 {
-            return Err(Error::Refused(Refusal::Want));
+            return Err(Error::InvalidSpec(InvalidSpec::Want));
         }
         let resident = match options.schedule {
             Schedule::Blocks { resident } if resident < options.points => resident,

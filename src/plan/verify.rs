@@ -1,13 +1,14 @@
 use super::lifetimes::{EXTRA, GRADIENT, Lifetime, Lifetimes, VALUE};
 use super::sums::Sums;
 use super::{Memory, Storage, Want, place};
-use crate::error::{Buffer, Error, Refusal};
+use crate::error::{Buffer, Error, InvalidSpec};
 use crate::graph::{BackwardFacts, Facts, Graph};
 use crate::spec::Spec;
 
 /// A graph with verified slots, and the lengths of what its passes need.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Plan<'a> {
     pub(crate) lifetimes: Lifetimes<'a>,
     slots: Slots<'a>,
@@ -60,8 +61,8 @@ impl<'a> Plan<'a> {
     /// `slots` as of [`place`](super::place): `want.slots()` for each node.
     ///
     /// # Errors
-    /// [`Error::TooShort`] with fewer slots; [`Error::Node`] with [`Refusal::Slot`] for a node with a slot that overlaps another one;
-    /// [`Error::Refused`] with [`Refusal::TooLarge`] past 2^32 - 1 parameters or units.
+    /// [`Error::TooShort`] with fewer slots; [`Error::InvalidNode`] with [`InvalidSpec::Slot`] for a node with a slot that overlaps another one;
+    /// [`Error::InvalidSpec`] with [`InvalidSpec::TooLarge`] past 2^32 - 1 parameters or units.
     pub const fn new(graph: &Graph<'a>, want: Want, slots: &'a [u32]) -> Result<Self, Error> {
         let mut plan = Self::empty(graph, want, slots);
         if let Err(error) = plan.add_lengths() {
@@ -71,7 +72,7 @@ impl<'a> Plan<'a> {
             Ok(units) => plan.units = units,
             Err(error) => return Err(error),
         }
-        if plan.is_too_large() { Err(Error::Refused(Refusal::TooLarge)) } else { Ok(plan) }
+        if plan.is_too_large() { Err(Error::InvalidSpec(InvalidSpec::TooLarge)) } else { Ok(plan) }
     }
 
     /// Places all slots with [`place`](super::place); they need no verification.
@@ -93,20 +94,20 @@ impl<'a> Plan<'a> {
             return Err(error);
         }
         plan.units = memory.units;
-        if plan.is_too_large() { Err(Error::Refused(Refusal::TooLarge)) } else { Ok((plan, memory)) }
+        if plan.is_too_large() { Err(Error::InvalidSpec(InvalidSpec::TooLarge)) } else { Ok((plan, memory)) }
     }
 
-    /// The plan of one of the paper's networks in closed form, for outputs and gradients of the input.
+    /// The plan of one of the paper's networks, computed from its formula, for outputs and gradients of the input.
     ///
     /// # Errors
-    /// As [`Spec::check`]; [`Refusal::Want`] for gradients of parameters; [`Refusal::TooLarge`] past 2^32 - 1 units.
+    /// As [`Spec::check`]; [`InvalidSpec::Want`] for gradients of parameters; [`InvalidSpec::TooLarge`] past 2^32 - 1 units.
     pub const fn family(spec: &'a Spec, want: Want) -> Result<Self, Error> {
         let graph = match Graph::family(spec) {
             Ok(graph) => graph,
             Err(error) => return Err(error),
         };
         if want.parameters() {
-            return Err(Error::Refused(Refusal::Want));
+            return Err(Error::InvalidSpec(InvalidSpec::Want));
         }
         let mut plan = Self { slots: Slots::Family(spec), ..Self::empty(&graph, want, &[]) };
         if let Err(error) = plan.add_lengths() {
@@ -114,7 +115,7 @@ impl<'a> Plan<'a> {
         }
         plan.units = spec.slots_len(want.backward() && !want.detached());
         // Parameters are drawn where they are needed: there may be any number.
-        if plan.units > u32::MAX as u64 { Err(Error::Refused(Refusal::TooLarge)) } else { Ok(plan) }
+        if plan.units > u32::MAX as u64 { Err(Error::InvalidSpec(InvalidSpec::TooLarge)) } else { Ok(plan) }
     }
 
     const fn empty(graph: &Graph<'a>, want: Want, slots: &'a [u32]) -> Self {
@@ -145,18 +146,21 @@ impl<'a> Plan<'a> {
             let (need, have) = (self.lifetimes.len() as u64, slots.len() as u64);
             return Err(Error::TooShort { buffer: Buffer::Slots, need, have });
         }
+        if self.lifetimes.want.parameters() && !cfg!(feature = "train") {
+            return Err(Error::InvalidSpec(InvalidSpec::Feature));
+        }
         let mut i = 0;
         while i < self.lifetimes.graph.len() {
             // A checked graph has facts for each node.
             let Some(facts) = self.lifetimes.graph.facts(i as u32) else {
-                return Err(Error::Refused(Refusal::Operation));
+                return Err(Error::InvalidSpec(InvalidSpec::Operation));
             };
             let (next, times) = self.lifetimes.graph.next_kind(i);
             let (Some(parameters), Some(multiply_adds)) = (
                 sum_of(self.parameters_len, facts.parameters_len(), times),
                 sum_of(self.multiply_adds, facts.multiply_adds, times),
             ) else {
-                return Err(Error::Refused(Refusal::TooLarge));
+                return Err(Error::InvalidSpec(InvalidSpec::TooLarge));
             };
             (self.parameters_len, self.multiply_adds) = (parameters, multiply_adds);
             // Nothing saturates: at most 2^24 nodes of fewer than 2^32 channels.
@@ -166,7 +170,7 @@ impl<'a> Plan<'a> {
         }
         let (shared, all) = self.rows(Sums::Batch);
         if all > u32::MAX as u64 {
-            return Err(Error::Refused(Refusal::TooLarge));
+            return Err(Error::InvalidSpec(InvalidSpec::TooLarge));
         }
         self.statistics = [shared as u32, all as u32];
         Ok(())
@@ -222,7 +226,7 @@ impl<'a> Plan<'a> {
                     let together = life.from <= earlier.to && earlier.from <= life.to;
                     if shared && together && !(other == begin && takes_place(&life, s, &earlier, t)) {
                         let node = lifetimes.node_of(s) as u32;
-                        return Err(Error::Node { node, refusal: Refusal::Slot });
+                        return Err(Error::InvalidNode { node, reason: InvalidSpec::Slot });
                     }
                 }
                 t = t.wrapping_add(1);
@@ -270,7 +274,7 @@ impl<'a> Plan<'a> {
     /// The plan of a graph and slots that were verified before, in time linear in the number of nodes.
     ///
     /// # Errors
-    /// [`Error::TooShort`] with fewer slots; [`Refusal::Plan`] where the graph, what is wanted or the slots are not those.
+    /// [`Error::TooShort`] with fewer slots; [`InvalidSpec::Plan`] where the graph, what is wanted or the slots are not those.
     pub const fn again(graph: &Graph<'a>, want: Want, slots: &'a [u32], verified: &Verified) -> Result<Self, Error> {
         let lifetimes = Lifetimes::new(graph, want);
         if slots.len() < lifetimes.len() {
@@ -290,7 +294,7 @@ impl<'a> Plan<'a> {
         } = *verified;
         let [c, d] = hash(&lifetimes, slots);
         if a != c || b != d {
-            return Err(Error::Refused(Refusal::Plan));
+            return Err(Error::InvalidSpec(InvalidSpec::Plan));
         }
         Ok(Self {
             lifetimes,
@@ -319,7 +323,7 @@ impl<'a> Plan<'a> {
         (0..).take_while(|i| self.lifetimes.graph.is_input(*i)).count() as u32
     }
 
-    /// What is wanted of it.
+    /// The computation that it was planned for.
     pub const fn want(&self) -> Want {
         self.lifetimes.want
     }
@@ -383,7 +387,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Bytes of tape for each tile: a bit for each element of a rectifier, a byte for each maximum.
+    /// Bytes of tape for each tile: a bit for each element of a ReLU, a byte for each maximum.
     pub const fn tape_tile_len(&self, tile: u32) -> u64 {
         let (mut len, mut i) = (0u64, self.lifetimes.bottom);
         while let (true, Some(facts)) = (i < self.lifetimes.graph.len(), self.backward_facts(i, tile)) {

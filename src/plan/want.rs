@@ -1,4 +1,4 @@
-/// What a graph is planned for; it decides what the forward pass saves.
+/// The computation that a plan supports; it decides what the forward pass saves.
 // The order makes most of the questions below a single comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

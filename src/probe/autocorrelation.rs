@@ -1,6 +1,6 @@
 use super::{Series, normalise};
-use crate::error::{Buffer, Error, Refusal};
-use crate::kernel::Red16;
+use crate::contract::Red16;
+use crate::error::{Buffer, Error, InvalidSpec};
 
 /// Which autocorrelation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Autocorrelation {
 /// `series` `[point]` is scaled and centred in place; `r` `[lag]`, lag 0 first.
 ///
 /// # Errors
-/// [`Error::Refused`] for a lag that is not below the number of points, [`Error::NotFinite`] for a NaN or infinity.
+/// [`Error::InvalidSpec`] for a lag that is not below the number of points, [`Error::InvalidValue`] for a NaN or infinity.
 ///
 /// # Numerics
 /// Contract, section 7: RED16 sums over i, scaled by a power of two before.
@@ -28,7 +28,7 @@ pub fn autocorrelation(series: &mut [f32], mode: Autocorrelation, r: &mut [f32])
         return Err(Error::TooShort { buffer: Buffer::Series, need: 1, have: 0 });
     }
     if r.len() > series.len() {
-        return Err(Error::Refused(Refusal::Lag));
+        return Err(Error::InvalidSpec(InvalidSpec::Lag));
     }
     let kind = normalise(series)?;
     if kind == Series::Constant {
@@ -40,7 +40,7 @@ pub fn autocorrelation(series: &mut [f32], mode: Autocorrelation, r: &mut [f32])
     let series = &*series;
     let at_zero = Red16::sum(series.iter().map(|d| d * d));
     for (lag, r) in r.iter_mut().enumerate() {
-        let later = series.get(lag..).unwrap_or_default();
+        let later = invariant!(series.get(lag..));
         *r = Red16::sum(series.iter().zip(later).map(|(d, later)| d * later)) / at_zero;
     }
     Ok(kind)

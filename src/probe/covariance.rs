@@ -1,5 +1,5 @@
+use crate::contract::Red16;
 use crate::error::{Buffer, Error};
-use crate::kernel::Red16;
 
 /// Row i of the covariance image `|(g_i - m)(g_j - m)| / var(g)`, var being biased.
 ///

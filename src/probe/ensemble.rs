@@ -1,4 +1,4 @@
-use crate::error::{Buffer, Error, Refusal};
+use crate::error::{Buffer, Error, InvalidSpec};
 use crate::math::is_finite;
 
 /// The ensemble correlation `mean_i <g_i g_{i+k}> / mean_i <g_i^2>`, accumulated run by run; < > is over runs.
@@ -40,20 +40,20 @@ impl<'a> Ensemble<'a> {
     /// Adds the series of one run; runs in their order give the same bits each time.
     ///
     /// # Errors
-    /// [`Error::Refused`] for a lag that is not below the number of points, [`Error::NotFinite`] for a NaN or infinity.
+    /// [`Error::InvalidSpec`] for a lag that is not below the number of points, [`Error::InvalidValue`] for a NaN or infinity.
     ///
     /// # Numerics
     /// Binary64; products of f32 are exact in it and cannot overflow.
     pub fn add(&mut self, series: &[f32]) -> Result<(), Error> {
         if self.lags > series.len() {
-            return Err(Error::Refused(Refusal::Lag));
+            return Err(Error::InvalidSpec(InvalidSpec::Lag));
         }
         if let Some(index) = series.iter().position(|&g| !is_finite(g)) {
-            return Err(Error::NotFinite { buffer: Buffer::Series, layer: 0, index: index as u64 });
+            return Err(Error::InvalidValue { buffer: Buffer::Series, layer: 0, index: index as u64 });
         }
         let at_zero = mean_product(series, 0);
-        let (products, rest) = self.sums.split_at_mut_checked(self.lags).unwrap_or_default();
-        let (squares, crosses) = rest.split_at_mut_checked(self.lags).unwrap_or_default();
+        let (products, rest) = invariant!(self.sums.split_at_mut_checked(self.lags));
+        let (squares, crosses) = invariant!(rest.split_at_mut_checked(self.lags));
         for (lag, ((product, square), cross)) in products.iter_mut().zip(squares).zip(crosses).enumerate() {
             let at_lag = mean_product(series, lag);
             *product += at_lag;
@@ -94,7 +94,7 @@ impl<'a> Ensemble<'a> {
 
 /// (1 / (M - lag)) sum_i g_i g_{i+lag}
 fn mean_product(series: &[f32], lag: usize) -> f64 {
-    let later = series.get(lag..).unwrap_or_default();
+    let later = invariant!(series.get(lag..));
     let mut sum = 0.0;
     for (g, later) in series.iter().zip(later) {
         sum += *g as f64 * *later as f64;

@@ -1,4 +1,4 @@
-use crate::error::{Error, Refusal};
+use crate::error::{Error, InvalidSpec};
 use crate::exec::Input;
 use crate::math::is_finite;
 
@@ -55,12 +55,12 @@ impl Grid {
     /// Refuses grids with ends or a length that are not finite, or without points.
     ///
     /// # Errors
-    /// [`Error::Refused`].
+    /// [`Error::InvalidSpec`].
     pub const fn check(&self) -> Result<(), Error> {
         if self.points == 0 || self.points > 1 << 24 {
-            Err(Error::Refused(Refusal::Points))
+            Err(Error::InvalidSpec(InvalidSpec::Points))
         } else if !is_finite(self.from) || !is_finite(self.to) || !is_finite(self.to - self.from) {
-            Err(Error::Refused(Refusal::Grid))
+            Err(Error::InvalidSpec(InvalidSpec::Grid))
         } else {
             Ok(())
         }

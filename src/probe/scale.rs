@@ -1,5 +1,5 @@
 use crate::error::{Buffer, Error};
-use crate::math::{is_finite, magnitude};
+use crate::math::{floor_log2, is_finite, magnitude, power_of_two};
 
 /// What [`normalise`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +19,12 @@ pub enum Series {
 /// Gradients of deep networks run from 1e-30 to 1e30; their squares would not fit f32.
 ///
 /// # Errors
-/// [`Error::NotFinite`] for NaN or infinity.
+/// [`Error::InvalidValue`] for NaN or infinity.
 pub fn normalise(series: &mut [f32]) -> Result<Series, Error> {
     let mut largest = 0.0;
     for (index, &g) in series.iter().enumerate() {
         if !is_finite(g) {
-            return Err(Error::NotFinite { buffer: Buffer::Series, layer: 0, index: index as u64 });
+            return Err(Error::InvalidValue { buffer: Buffer::Series, layer: 0, index: index as u64 });
         }
         if magnitude(g) > largest {
             largest = magnitude(g);
@@ -45,15 +45,4 @@ pub fn normalise(series: &mut [f32]) -> Result<Series, Error> {
     }
     let bound = (largest * first) * second * (1.0 / 1_048_576.0);
     Ok(if high - low <= bound { Series::Constant } else { Series::Varying { exponent } })
-}
-
-/// floor(log2(x)) of a positive finite x.
-pub(crate) fn floor_log2(x: f32) -> i32 {
-    let bits = x.to_bits();
-    if bits >> 23 == 0 { 31 - bits.leading_zeros() as i32 - 149 } else { (bits >> 23) as i32 - 127 }
-}
-
-/// 2^exponent for normal exponents.
-pub(crate) fn power_of_two(exponent: i32) -> f32 {
-    f32::from_bits((exponent.wrapping_add(127) as u32) << 23)
 }

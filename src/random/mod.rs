@@ -1,4 +1,14 @@
-//! Random numbers addressed by position: a value is a pure function of where it stands.
+//! Random numbers addressed by position: each value depends only on its index.
+//!
+//! ```
+//! use shatterscope::random::{Normal, Purpose, Stream, philox4x32_10};
+//!
+//! // Weight (row 5, column 7) of layer 3: no other value has to be drawn before it.
+//! let stream = Stream::new(1, 0, Purpose::Weight, 3, Normal::IrwinHall);
+//! assert_eq!(stream.value(5, 7).to_bits(), stream.value(5, 7).to_bits());
+//! // The generator behind it, with a published answer.
+//! assert_eq!(philox4x32_10([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
+//! ```
 mod normal;
 mod philox;
 

@@ -3,7 +3,7 @@ use crate::math::Math;
 /// How a normal is made from one Philox block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Normal {
     /// The sum of twelve 10-bit uniforms, its gaps filled by 8 bits: exact integers, cut at 6 sigma,
     /// excess kurtosis -0.1.

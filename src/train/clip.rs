@@ -1,8 +1,8 @@
 use super::is_positive;
-use crate::error::{Buffer, Error, Setting};
-use crate::kernel::Red16;
+use crate::contract::Red16;
+use crate::error::{Buffer, Error, InvalidConfig};
 use crate::math::{Math, is_finite, magnitude, negate};
-use crate::probe::{floor_log2, power_of_two};
+use crate::math::{floor_log2, power_of_two};
 
 /// The largest magnitude of a gradient, the first of two passes to its norm.
 ///
@@ -15,7 +15,7 @@ pub struct Largest {
 }
 
 impl Largest {
-    /// Of nothing.
+    /// An empty accumulator.
     pub const fn new() -> Self {
         Self { magnitude: 0.0, seen: 0 }
     }
@@ -23,11 +23,11 @@ impl Largest {
     /// Looks at the parameters that come next.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] with the index among all parameters: there is no norm then.
+    /// [`Error::InvalidValue`] with the index among all parameters: there is no norm then.
     pub fn add(&mut self, gradient: &[f32]) -> Result<(), Error> {
         for &g in gradient {
             if !is_finite(g) {
-                return Err(Error::NotFinite { buffer: Buffer::Gradient, layer: 0, index: self.seen });
+                return Err(Error::InvalidValue { buffer: Buffer::Gradient, layer: 0, index: self.seen });
             }
             self.seen = self.seen.wrapping_add(1);
             if magnitude(g) > self.magnitude {
@@ -67,7 +67,7 @@ pub struct GradientNorm {
 }
 
 impl GradientNorm {
-    /// Adds the parameters that come next; the lanes live on from slice to slice.
+    /// Adds the parameters that come next; partial sums carry over from slice to slice.
     pub fn add(&mut self, gradient: &[f32]) {
         for g in gradient {
             let t = (g * self.down[0]) * self.down[1];
@@ -85,13 +85,13 @@ impl GradientNorm {
         (self.scaled(math) * self.up[0]) * self.up[1]
     }
 
-    /// What brings the norm down to `limit`; none if it is not above.
+    /// The scaling that reduces the norm to `limit`; `None` if the norm is not larger.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a limit that is not positive and finite.
+    /// [`Error::InvalidConfig`] for a limit that is not positive and finite.
     pub fn clip(&self, limit: f32, math: Math) -> Result<Option<Clip>, Error> {
         if !is_positive(limit) {
-            return Err(Error::Setting(Setting::Limit));
+            return Err(Error::InvalidConfig(InvalidConfig::Limit));
         }
         Ok((self.value(math) > limit).then(|| Clip { down: self.down, factor: limit / self.scaled(math) }))
     }
@@ -123,7 +123,7 @@ impl Clip {
 /// Clips a gradient that is one slice by its norm; returns the norm that it had.
 ///
 /// # Errors
-/// [`Error::NotFinite`] for a gradient that is not; [`Error::Setting`] for a limit that is not positive and finite.
+/// [`Error::InvalidValue`] for a gradient that is not; [`Error::InvalidConfig`] for a limit that is not positive and finite.
 /// Nothing is written then.
 pub fn clip_by_norm(gradient: &mut [f32], limit: f32, math: Math) -> Result<f32, Error> {
     let mut largest = Largest::new();
@@ -151,10 +151,10 @@ pub fn clip_value(g: f32, limit: f32) -> f32 {
 /// [`clip_value`] of every element.
 ///
 /// # Errors
-/// [`Error::Setting`] for a limit that is not positive and finite.
+/// [`Error::InvalidConfig`] for a limit that is not positive and finite.
 pub fn clip_by_value(gradient: &mut [f32], limit: f32) -> Result<(), Error> {
     if !is_positive(limit) {
-        return Err(Error::Setting(Setting::Limit));
+        return Err(Error::InvalidConfig(InvalidConfig::Limit));
     }
     for g in gradient {
         *g = clip_value(*g, limit);

@@ -1,15 +1,15 @@
-use crate::error::{Buffer, Error, Refusal};
+use crate::error::{Buffer, Error, InvalidSpec};
 use crate::graph::{Graph, Op};
 use crate::math::{Math, negate};
 use crate::op::Window;
 use crate::random::{Normal, Purpose, Stream};
 use crate::weights::{Block, Dense, Orthogonal, Role};
 
-/// How weights are drawn. Biases begin at zero, scales of batch norms at one, slopes of PReLU where the node says.
+/// How weights are initialised. Biases begin at zero, scales of batch norms at one, slopes of PReLU where the node says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
-pub enum Start {
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Initializer {
     /// Deviation sqrt(2 / fan-in).
     #[default]
     He,
@@ -17,9 +17,9 @@ pub enum Start {
     Glorot,
     /// Orthogonal matrices; of convolutions, at one tap.
     Orthogonal,
-    /// The same, mirrored over the pairs of channels that a doubling rectifier makes, so that the network begins as its linear product.
+    /// The same, mirrored over the pairs of channels that a doubling ReLU makes, so that the network begins as its linear product.
     LooksLinear,
-    /// The same with plain rectifiers, whose channels come in mirrored pairs: `[[W, -W], [-W, W]]`, rows and columns interleaved. At a
+    /// The same with plain ReLUs, whose channels come in mirrored pairs: `[[W, -W], [-W, W]]`, rows and columns interleaved. At a
     /// preactivation of exactly zero neither of a pair passes a gradient on.
     LooksLinearPairs,
 }
@@ -41,11 +41,11 @@ const STRIDED: f32 = 0.28;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Init {
-    /// How.
-    pub start: Start,
-    /// Key.
+    /// Initialisation method.
+    pub start: Initializer,
+    /// Random seed.
     pub seed: u64,
-    /// Of the seed.
+    /// Run number of the seed.
     pub run: u32,
 }
 
@@ -66,10 +66,15 @@ struct Kernels {
 }
 
 impl Init {
+    /// Run 0 of a seed.
+    pub const fn new(start: Initializer, seed: u64) -> Self {
+        Self { start, seed, run: 0 }
+    }
+
     /// f32 elements of scratch that [`Init::fill`] needs.
     pub fn scratch_len(&self, graph: &Graph) -> u64 {
         let of = |kernels: Kernels| match self.start {
-            Start::He | Start::Glorot => 0,
+            Initializer::He | Initializer::Glorot => 0,
             _ => {
                 let (rows, columns) = kernels.matrix();
                 rows as u64 * columns as u64 + if rows > columns { rows } else { columns } as u64
@@ -84,14 +89,14 @@ impl Init {
     /// `parameters` as in [`Plan`](crate::plan::Plan); what is longer is left alone.
     ///
     /// # Errors
-    /// [`Refusal::Pairs`] for mirrored pairs of an odd number of units; [`Error::TooShort`] where the parameters or the scratch are. Nothing is
+    /// [`InvalidSpec::Pairs`] for mirrored pairs of an odd number of units; [`Error::TooShort`] where the parameters or the scratch are. Nothing is
     /// written then.
     pub fn fill(&self, graph: &Graph, parameters: &mut [f32], scratch: &mut [f32]) -> Result<(), Error> {
         let all = (0..graph.len() as u32).filter_map(|i| graph.facts(i));
         let len = all.fold(0u64, |sum, facts| sum.saturating_add(facts.parameters_len()));
         let mut rest = Buffer::Parameters.first(parameters, len)?;
         if kernels(graph, self.start).any(|(_, kernels)| kernels.is_odd()) {
-            return Err(Error::Refused(Refusal::Pairs));
+            return Err(Error::InvalidSpec(InvalidSpec::Pairs));
         }
         let scratch = Buffer::Scratch.first(scratch, self.scratch_len(graph))?;
         let mut all = kernels(graph, self.start);
@@ -99,8 +104,8 @@ impl Init {
         for i in 0..graph.len() as u32 {
             let Some(facts) = graph.facts(i) else { break };
             let [weights, others] = facts.parameters;
-            let (own, after) = rest.split_at_mut_checked(weights.saturating_add(others) as usize).unwrap_or_default();
-            let (weights, others) = own.split_at_mut_checked(weights as usize).unwrap_or_default();
+            let (own, after) = invariant!(rest.split_at_mut_checked(weights.saturating_add(others) as usize));
+            let (weights, others) = invariant!(own.split_at_mut_checked(weights as usize));
             others.fill(0.0);
             weights.fill(facts.start);
             if let Some((at, kernels)) = next
@@ -118,8 +123,8 @@ impl Init {
         let stream = Stream::new(self.seed, self.run, Purpose::Weight, kernels.number, Normal::IrwinHall);
         let (fan_in, fan_out) = (kernels.fan(kernels.inputs), kernels.fan(kernels.outputs));
         let deviation = match self.start {
-            Start::He => Math::Libm.sqrt(2.0 / fan_in as f32),
-            Start::Glorot => Math::Libm.sqrt(2.0 / fan_in.saturating_add(fan_out) as f32),
+            Initializer::He => Math::Libm.sqrt(2.0 / fan_in as f32),
+            Initializer::Glorot => Math::Libm.sqrt(2.0 / fan_in.saturating_add(fan_out) as f32),
             _ => return self.orthogonal(kernels, stream, weights, scratch),
         };
         for (row, weights) in (0..).zip(weights.chunks_exact_mut((fan_in as usize).max(1))) {
@@ -144,8 +149,7 @@ impl Init {
                 Some(plane) => half(input, plane as usize),
                 None => (input, false),
             };
-            let entry =
-                scratch.get(row.saturating_mul(columns as usize).saturating_add(column)).copied().unwrap_or(0.0);
+            let entry = invariant!(scratch.get(row.saturating_mul(columns as usize).saturating_add(column)).copied());
             let value = if down != across { negate(entry) } else { entry };
             weights.fill(0.0);
             for tap in kernels.centre.into_iter().flatten() {
@@ -184,13 +188,13 @@ impl Kernels {
 }
 
 /// (node, weights) of nodes that have some.
-fn kernels<'a>(graph: &Graph<'a>, start: Start) -> impl Iterator<Item = (u32, Kernels)> + use<'a> {
+fn kernels<'a>(graph: &Graph<'a>, start: Initializer) -> impl Iterator<Item = (u32, Kernels)> + use<'a> {
     // Channels that come in mirrored pairs, of what reaches the node at hand.
     let (graph, mut number, mut pairs) = (*graph, 0, None);
     (0..graph.len() as u32).filter_map(move |i| {
         let node = graph.node(i)?;
         let x = graph.node(node.x)?.shape;
-        if let (Op::Crelu, Start::LooksLinear) = (node.op, start) {
+        if let (Op::Crelu, Initializer::LooksLinear) = (node.op, start) {
             pairs = x.channels.checked_mul(2);
         }
         let (outputs, inputs, taps, centre) = match node.op {
@@ -202,16 +206,16 @@ fn kernels<'a>(graph: &Graph<'a>, start: Start) -> impl Iterator<Item = (u32, Ke
         // Pools change the places of a channel, never the channels; a convolution takes each place for itself.
         let plane = |channels: u32| match node.op {
             Op::Conv { .. } => 1,
-            _ => inputs.checked_div(channels).unwrap_or(1),
+            _ => invariant!(inputs.checked_div(channels)),
         };
         let mirrored = pairs.map(plane);
-        let mirrors = start == Start::LooksLinearPairs && is_rectified(&graph, i);
+        let mirrors = start == Initializer::LooksLinearPairs && is_rectified(&graph, i);
         pairs = mirrors.then_some(outputs);
         Some((i, Kernels { number, outputs, inputs, taps, centre, mirrored, mirrors }))
     })
 }
 
-/// Whether a plain rectifier stands between node i and the next weights, and there are such.
+/// Whether a plain ReLU stands between node i and the next weights, and there are such.
 fn is_rectified(graph: &Graph, i: u32) -> bool {
     let mut rectified = false;
     for node in (i.saturating_add(1)..graph.len() as u32).filter_map(|i| graph.node(i)) {

@@ -1,17 +1,19 @@
 use super::batch_size;
-use crate::error::{Buffer, Error, Setting};
-use crate::kernel::Red16;
+use crate::contract::Red16;
+use crate::error::{Buffer, Error, InvalidConfig};
 use crate::math::Math;
 
 /// Refuses outputs, targets or labels that do not hold their points.
 fn holds(buffer: Buffer, have: usize, (classes, lanes): (usize, usize), points: usize) -> Result<(), Error> {
     if classes == 0 {
-        return Err(Error::Setting(Setting::Classes));
+        return Err(Error::InvalidConfig(InvalidConfig::Classes));
     }
     let have = if points > lanes { classes.saturating_mul(lanes) } else { have };
     match classes.checked_mul(if points > lanes { points } else { lanes }) {
         Some(need) if have >= need => Ok(()),
-        need => Err(Error::TooShort { buffer, need: need.unwrap_or(usize::MAX) as u64, have: have as u64 }),
+        Some(need) => Err(Error::TooShort { buffer, need: need as u64, have: have as u64 }),
+        // More than can be counted.
+        None => Err(Error::TooShort { buffer, need: u64::MAX, have: have as u64 }),
     }
 }
 
@@ -28,17 +30,17 @@ fn named(labels: &[u32], classes: usize, points: usize) -> Result<&[u32], Error>
 
 /// The values of point p, classes ascending.
 fn column(z: &[f32], (classes, lanes): (usize, usize), p: usize) -> impl Iterator<Item = f32> {
-    z.get(p..).unwrap_or_default().iter().step_by(lanes.max(1)).take(classes).copied()
+    invariant!(z.get(p..)).iter().step_by(lanes.max(1)).take(classes).copied()
 }
 
 fn column_mut(z: &mut [f32], (classes, lanes): (usize, usize), p: usize) -> impl Iterator<Item = &mut f32> {
-    z.get_mut(p..).unwrap_or_default().iter_mut().step_by(lanes.max(1)).take(classes)
+    invariant!(z.get_mut(p..)).iter_mut().step_by(lanes.max(1)).take(classes)
 }
 
 /// Lanes past the last point have no gradient.
 fn clear_idle(z: &mut [f32], (classes, lanes): (usize, usize), points: usize) {
     for row in z.chunks_exact_mut(lanes.max(1)).take(classes) {
-        row.get_mut(points..).unwrap_or_default().fill(0.0);
+        invariant!(row.get_mut(points..)).fill(0.0);
     }
 }
 
@@ -57,7 +59,7 @@ fn clear_idle(z: &mut [f32], (classes, lanes): (usize, usize), points: usize) {
 /// most `lanes`; `labels` `[points]`. Lanes past the points get the gradient +0.0.
 ///
 /// # Errors
-/// [`Error::TooShort`], [`Error::Label`]; [`Error::Setting`] for no class, or a batch of none or more than 2^24.
+/// [`Error::TooShort`], [`Error::Label`]; [`Error::InvalidConfig`] for no class, or a batch of none or more than 2^24.
 /// Nothing is written then.
 ///
 /// # Numerics
@@ -109,7 +111,7 @@ pub fn cross_entropy(
 /// `y` and `targets` `[classes][lanes]`, `loss` `[points]`, at most `lanes`; other lanes get the gradient +0.0.
 ///
 /// # Errors
-/// [`Error::TooShort`]; [`Error::Setting`] for no class, or a batch of none or more than 2^24. Nothing is written then.
+/// [`Error::TooShort`]; [`Error::InvalidConfig`] for no class, or a batch of none or more than 2^24. Nothing is written then.
 pub fn squared_error(
     y: &mut [f32],
     shape: (usize, usize),
@@ -117,13 +119,26 @@ pub fn squared_error(
     batch: u32,
     loss: &mut [f32],
 ) -> Result<(), Error> {
+    holds(Buffer::Outputs, y.len(), shape, loss.len())?;
+    holds(Buffer::Targets, targets.len(), shape, loss.len())?;
+    let target = |k: usize, p: usize| invariant!(targets.get(k.wrapping_mul(shape.1).wrapping_add(p)).copied());
+    squared_error_by(y, shape, target, batch, loss)
+}
+
+/// The same with `target(class, point)`.
+pub(crate) fn squared_error_by(
+    y: &mut [f32],
+    shape: (usize, usize),
+    target: impl Fn(usize, usize) -> f32,
+    batch: u32,
+    loss: &mut [f32],
+) -> Result<(), Error> {
     let (n, points) = (batch_size(batch)?, loss.len());
     holds(Buffer::Outputs, y.len(), shape, points)?;
-    holds(Buffer::Targets, targets.len(), shape, points)?;
     for (p, loss) in loss.iter_mut().enumerate() {
         let mut s = 0.0;
-        for (y, target) in column_mut(y, shape, p).zip(column(targets, shape, p)) {
-            let d = *y - target;
+        for (k, y) in column_mut(y, shape, p).enumerate() {
+            let d = *y - target(k, p);
             s += d * d;
             *y = d / n;
         }
@@ -135,7 +150,7 @@ pub fn squared_error(
 
 /// The first of the largest: a scan from class 0 by `z > largest`. NaN is larger than nothing, and nothing than NaN.
 fn largest(mut logits: impl Iterator<Item = f32>) -> u32 {
-    let (mut best, mut largest) = (0, logits.next().unwrap_or_default());
+    let (mut best, mut largest) = (0, invariant!(logits.next()));
     for (k, z) in logits.enumerate() {
         if z > largest {
             (best, largest) = (k + 1, z);
@@ -144,14 +159,15 @@ fn largest(mut logits: impl Iterator<Item = f32>) -> u32 {
     best as u32
 }
 
-/// The class with the largest logit, the first of equals, of each point.
+/// The class with the largest logit of each point, the first of equals, for values of an executor.
+/// [`Session::classify`](crate::exec::Session::classify) works on rows of points.
 ///
 /// # Shapes
 /// `z` `[classes][lanes]`, `classes_of` `[points]`, at most `lanes`.
 ///
 /// # Errors
-/// [`Error::TooShort`], and [`Error::Setting`] for no class.
-pub fn predict(z: &[f32], shape: (usize, usize), classes_of: &mut [u32]) -> Result<(), Error> {
+/// [`Error::TooShort`], and [`Error::InvalidConfig`] for no class.
+pub fn argmax(z: &[f32], shape: (usize, usize), classes_of: &mut [u32]) -> Result<(), Error> {
     holds(Buffer::Outputs, z.len(), shape, classes_of.len())?;
     for (p, class) in classes_of.iter_mut().enumerate() {
         *class = largest(column(z, shape, p));
@@ -159,13 +175,13 @@ pub fn predict(z: &[f32], shape: (usize, usize), classes_of: &mut [u32]) -> Resu
     Ok(())
 }
 
-/// How many points [`predict`] gives their label; to be asked before the loss overwrites the logits.
+/// The number of points whose [`argmax`] is their label. Call it before the loss, which overwrites the logits.
 ///
 /// # Shapes
 /// `z` `[classes][lanes]`, `labels` `[points]`, at most `lanes`.
 ///
 /// # Errors
-/// [`Error::TooShort`], [`Error::Label`], and [`Error::Setting`] for no class.
+/// [`Error::TooShort`], [`Error::Label`], and [`Error::InvalidConfig`] for no class.
 pub fn correct_count(z: &[f32], shape: (usize, usize), labels: &[u32]) -> Result<u32, Error> {
     holds(Buffer::Outputs, z.len(), shape, labels.len())?;
     let labels = named(labels, shape.0, labels.len())?;
@@ -185,7 +201,7 @@ pub struct MeanLoss {
 }
 
 impl MeanLoss {
-    /// Of no point.
+    /// An empty accumulator.
     pub const fn new() -> Self {
         Self { lanes: Red16::new(), points: 0 }
     }

@@ -1,35 +1,101 @@
-//! Training: how parameters begin, losses, optimisers, clipping, learning rates, and the order of examples.
+//! Training: initialisation, losses, optimisers, clipping, learning-rate schedules, and the order of examples.
 //!
-//! An [`Init`] draws the parameters of a graph, and an [`Executor`](crate::exec::Executor) runs batches forward and backward. All here is
-//! elementwise, a chain or RED16, so that it gives the same bits on every core and under every cut of a batch or of the
-//! parameters. State that outlives a step is a plain struct, little-endian as bytes: a run that is taken up again goes on
-//! bit for bit. Nothing looks for NaN or infinity but where it says so: the caller's sticky check of logits and losses
-//! finds them.
+//! Most programs need [`Init`], [`Settings`] and [`Optimiser`], and call [`Session::train_step`](crate::exec::Session::train_step). The functions for losses
+//! and clipping serve programs that run an [`Executor`](crate::exec::Executor) themselves.
+//!
+//! Results are bit-identical on every processor, and however a batch or the parameters are divided: every function works element by element, or
+//! sums in an order that the contract fixes. State can be stored as bytes, and a training that is resumed is bit-identical. Functions do not check
+//! for NaN or infinity unless their documentation says so.
+//!
+//! The learning rate of an epoch, and the order of its examples:
+//!
+//! ```
+//! use shatterscope::train::{Decrease, MAX_STEPS, Rate, RateState, partner, shuffle};
+//!
+//! let rate = Rate { warm_up: 2, decrease: Decrease::steps(&[3], 0.1)?, ..Rate::constant(0.5) };
+//! let mut state: RateState = rate.start();
+//! let mut rates = [0.0; 4];
+//! for epoch in &mut rates {
+//!     *epoch = rate.current(&state);
+//!     rate.advance(&mut state, 1.0);
+//! }
+//! assert_eq!(rates, [0.25, 0.5, 0.5, 0.05]);
+//! assert!(Decrease::steps(&[1; MAX_STEPS + 1], 0.1).is_err());
+//!
+//! let mut order = [0; 100];
+//! shuffle(1, 0, &mut order)?;
+//! assert_eq!(order.iter().sum::<u32>(), 4950);
+//! assert!(partner(1, 0, 9) <= 9);
+//! # Ok::<(), shatterscope::Error>(())
+//! ```
+//!
+//! Losses, clipping and a step, for two outputs at one point. Values are those of an executor, `[class][lane]`, a lane being a point of a tile:
+//!
+//! ```
+//! use shatterscope::math::Math;
+//! use shatterscope::train::{
+//!     Clip, Decay, GradientNorm, Largest, MeanLoss, Optimiser, Powers, Settings, Step, argmax, clip_by_norm, clip_by_value, clip_value,
+//!     correct_count, cross_entropy, squared_error,
+//! };
+//!
+//! let (mut scores, mut class, mut loss) = ([1.0, 3.0], [0], [0.0]);
+//! argmax(&scores, (2, 1), &mut class)?;
+//! assert_eq!((class, correct_count(&scores, (2, 1), &[0])?), ([1], 0));
+//! // The gradient takes the place of the outputs.
+//! let mut errors = scores;
+//! squared_error(&mut errors, (2, 1), &[1.0, 1.0], 1, &mut loss)?;
+//! assert_eq!((errors, loss), ([0.0, 2.0], [2.0]));
+//! cross_entropy(&mut scores, (2, 1), &[0], 1, &mut loss, Math::Libm)?;
+//! let mut mean = MeanLoss::new();
+//! mean.add(&loss);
+//! assert_eq!(mean.mean(), Some(loss[0]));
+//!
+//! // By value, by norm, or by a norm in two passes where the gradient comes in parts.
+//! let mut gradient = [3.0, -4.0];
+//! clip_by_value(&mut gradient, 3.5)?;
+//! assert_eq!(gradient[1], clip_value(-4.0, 3.5));
+//! assert!(clip_by_norm(&mut gradient, 1.0, Math::Libm)? > 4.0);
+//! let mut largest = Largest::new();
+//! largest.add(&gradient)?;
+//! let mut norm: GradientNorm = largest.norm();
+//! norm.add(&gradient);
+//! let clip: Option<Clip> = norm.clip(2.0, Math::Libm)?;
+//! assert!(clip.is_none());
+//!
+//! let settings = Settings::new(Optimiser::Momentum { mu: 0.9 }).with_decay(Decay::L2(0.01));
+//! let mut powers = Powers::new();
+//! let step: Step = settings.step(0.1, &mut powers)?;
+//! let (mut weights, mut state) = ([1.0, 1.0], [0.0; 2]);
+//! step.apply(&mut weights, &gradient, &mut state)?;
+//! assert!(weights[0] < 1.0 && weights[1] > 1.0);
+//! # Ok::<(), shatterscope::Error>(())
+//! ```
 mod clip;
 mod init;
 mod loss;
-mod optimiser;
+pub(crate) mod optimiser;
 mod order;
 mod rate;
 #[cfg(feature = "flash")]
 pub mod slots;
 
 pub use clip::{Clip, GradientNorm, Largest, clip_by_norm, clip_by_value, clip_value};
-pub use init::{Init, Start};
-pub use loss::{MeanLoss, correct_count, cross_entropy, predict, squared_error};
-pub use optimiser::{Adam, Decay, Momentum, Optimiser, Powers, Settings, Sgd, Step};
+pub use init::{Init, Initializer};
+pub(crate) use loss::squared_error_by;
+pub use loss::{MeanLoss, argmax, correct_count, cross_entropy, squared_error};
+pub use optimiser::{Decay, Optimiser, Powers, Settings, Step};
 pub use order::{partner, shuffle};
 pub use rate::{Decrease, MAX_STEPS, Rate, RateState};
 
 use crate::contract::canonical_bits;
-use crate::error::{Error, Setting};
+use crate::error::{Error, InvalidConfig};
 
 /// The most examples of a batch or an epoch.
 const MAX_EXAMPLES: u32 = 1 << 24;
 
 /// A batch's size as the n of the formulas, exact.
 fn batch_size(batch: u32) -> Result<f32, Error> {
-    if batch == 0 || batch > MAX_EXAMPLES { Err(Error::Setting(Setting::Batch)) } else { Ok(batch as f32) }
+    if batch == 0 || batch > MAX_EXAMPLES { Err(Error::InvalidConfig(InvalidConfig::Batch)) } else { Ok(batch as f32) }
 }
 
 fn is_positive(x: f32) -> bool {

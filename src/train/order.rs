@@ -1,9 +1,9 @@
 use super::MAX_EXAMPLES;
-use crate::error::{Error, Setting};
+use crate::error::{Error, InvalidConfig};
 use crate::random::{Normal, Purpose, Stream};
 use core::num::NonZeroU32;
 
-/// The step of a shuffle at position i: a number of 0..=i, all alike likely, at the address (seed, epoch, i).
+/// The step of a shuffle at position i: a number of 0..=i, uniformly distributed, at the address (seed, epoch, i).
 ///
 /// The words of the blocks at column i, row epoch, layers 0, 1, .. are tried in turn: the high word of `w * (i + 1)`,
 /// unless the low word is below `2^32 mod (i + 1)`.
@@ -29,7 +29,7 @@ pub fn partner(seed: u64, epoch: u32, i: u32) -> u32 {
     }
 }
 
-/// The order of the examples of an epoch, every permutation alike likely: a function of seed, epoch and their number.
+/// The order of the examples of an epoch, all permutations equally likely: a function of seed, epoch and their number.
 ///
 /// For i ascending: `j = partner(seed, epoch, i)`, `order[i] <- order[j]`, `order[j] <- i`.
 ///
@@ -37,18 +37,18 @@ pub fn partner(seed: u64, epoch: u32, i: u32) -> u32 {
 /// `order` `[examples]`, overwritten.
 ///
 /// # Errors
-/// [`Error::Setting`] for none or more than 2^24 examples.
+/// [`Error::InvalidConfig`] for none or more than 2^24 examples.
 ///
 /// # References
 /// Fisher and Yates; from the inside out in Knuth, "The art of computer programming", volume 2, section 3.4.2.
 pub fn shuffle(seed: u64, epoch: u32, order: &mut [u32]) -> Result<(), Error> {
     let examples = match u32::try_from(order.len()) {
         Ok(examples) if examples > 0 && examples <= MAX_EXAMPLES => examples,
-        _ => return Err(Error::Setting(Setting::Batch)),
+        _ => return Err(Error::InvalidConfig(InvalidConfig::Batch)),
     };
     for i in 0..examples {
         let j = partner(seed, epoch, i);
-        let moved = order.get(j as usize).copied().unwrap_or_default();
+        let moved = invariant!(order.get(j as usize).copied());
         for (at, value) in [(i, moved), (j, i)] {
             if let Some(place) = order.get_mut(at as usize) {
                 *place = value;

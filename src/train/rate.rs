@@ -1,5 +1,5 @@
 use super::{is_not_negative, is_positive, restored, stored, word};
-use crate::error::{Error, Setting};
+use crate::error::{Error, InvalidConfig};
 
 /// The most steps of a rate.
 pub const MAX_STEPS: usize = 16;
@@ -22,7 +22,7 @@ pub enum Decrease {
     Plateau {
         /// What the rate is multiplied by.
         factor: f32,
-        /// Epochs without improvement that are borne.
+        /// Epochs without improvement before the rate drops.
         patience: u32,
         /// By how much the metric must be below its best, absolutely.
         threshold: f32,
@@ -35,16 +35,16 @@ impl Decrease {
     /// Steps at these epochs.
     ///
     /// # Errors
-    /// [`Error::Setting`] for more than [`MAX_STEPS`].
+    /// [`Error::InvalidConfig`] for more than [`MAX_STEPS`].
     pub fn steps(epochs: &[u32], factor: f32) -> Result<Self, Error> {
         match heapless::Vec::from_slice(epochs) {
             Ok(epochs) => Ok(Decrease::Steps { epochs, factor }),
-            Err(_) => Err(Error::Setting(Setting::Decrease)),
+            Err(_) => Err(Error::InvalidConfig(InvalidConfig::Decrease)),
         }
     }
 }
 
-/// A learning rate over the epochs.
+/// A learning-rate schedule.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Rate {
@@ -56,10 +56,10 @@ pub struct Rate {
     pub decrease: Decrease,
 }
 
-/// Where a learning rate stands.
+/// The state of a learning-rate schedule.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RateState {
     /// The epoch that runs, from 0.
     pub epoch: u32,
@@ -95,10 +95,10 @@ impl Rate {
     /// Whether all settings are in their ranges.
     ///
     /// # Errors
-    /// [`Error::Setting`].
+    /// [`Error::InvalidConfig`].
     pub fn check(&self) -> Result<(), Error> {
         if !is_not_negative(self.base) {
-            return Err(Error::Setting(Setting::Rate));
+            return Err(Error::InvalidConfig(InvalidConfig::Rate));
         }
         let good = match &self.decrease {
             Decrease::Never => true,
@@ -108,7 +108,7 @@ impl Rate {
             }
             Decrease::Plateau { factor, threshold, .. } => is_positive(*factor) && is_not_negative(*threshold),
         };
-        if good { Ok(()) } else { Err(Error::Setting(Setting::Decrease)) }
+        if good { Ok(()) } else { Err(Error::InvalidConfig(InvalidConfig::Decrease)) }
     }
 
     /// The state of epoch 0.

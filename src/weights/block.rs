@@ -51,7 +51,7 @@ impl Block {
 }
 
 impl Block {
-    /// The same by series along the rows of the product. Columns that are not wanted get [`Wanted::INSTEAD`].
+    /// The same by series along the rows of the product. Columns that are not wanted get [`Wanted::PLACEHOLDER`].
     #[inline(always)]
     pub(super) fn fill_series<const R: usize>(&self, panel: &mut [f32], series: &mut Series, wanted: &Wanted) {
         let columns = self.columns.len();
@@ -64,7 +64,7 @@ impl Block {
                 let mut zeros = wanted.zeros_from(column);
                 let end = (column | 31).saturating_add(1).min(self.columns.end);
                 for column in column..end {
-                    let weight = if zeros & 1 == 0 { series.draw(column) } else { Wanted::INSTEAD };
+                    let weight = if zeros & 1 == 0 { series.draw(column) } else { Wanted::PLACEHOLDER };
                     if let Some(to) = panel.get_mut(at) {
                         *to = weight;
                     }
@@ -96,7 +96,7 @@ impl Block {
                     self.columns.clone().step_by(LEN).zip(panel.as_chunks_mut::<R>().0.chunks_mut(LEN))
                 {
                     let mut drawn = [0.0; LEN];
-                    let drawn = drawn.get_mut(..panel.len()).unwrap_or_default();
+                    let drawn = invariant!(drawn.get_mut(..panel.len()));
                     at(row, first, drawn);
                     for (to, weight) in panel.iter_mut().zip(drawn) {
                         if let Some(to) = to.get_mut(lane) {
@@ -126,13 +126,13 @@ pub(super) fn rows_first(
     group: u32,
 ) -> Result<Block, Error> {
     let (rows, columns) = product_shape(dense, transposed);
-    let capacity = u32::try_from(capacity).unwrap_or(u32::MAX);
+    let capacity = capacity.min(u32::MAX as usize) as u32;
     if capacity == 0 {
         return Err(Error::TooShort { buffer: crate::Buffer::Panel, need: 1, have: 0 });
     }
-    let fit = capacity.checked_div(columns).unwrap_or(0);
+    let fit = invariant!(capacity.checked_div(columns));
     if column == 0 && fit > 0 {
-        let grouped = if fit > group { fit - fit.checked_rem(group).unwrap_or(0) } else { fit };
+        let grouped = if fit > group { fit - invariant!(fit.checked_rem(group)) } else { fit };
         let end = row.saturating_add(grouped).min(rows);
         return Ok(Block { transposed, rows: row..end, columns: 0..columns });
     }

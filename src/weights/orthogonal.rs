@@ -13,7 +13,7 @@ use crate::random::Stream;
 /// Stewart, "The efficient generation of random orthogonal matrices", SIAM J. Numer. Anal. 17 (1980), section 3.
 pub(crate) struct Orthogonal {
     dense: Dense,
-    /// Each column stands for two features of a doubling rectifier, w and -w.
+    /// Each column stands for two features of a doubling ReLU, w and -w.
     mirrored: bool,
     /// Order of Q.
     order: u32,
@@ -50,7 +50,7 @@ impl Orthogonal {
 
     /// As many whole columns of Q as fit before the reflector.
     pub(crate) fn block(&self, transposed: bool, from: (u32, u32), capacity: usize) -> Result<Block, Error> {
-        let capacity = u64::try_from(capacity).unwrap_or(u64::MAX);
+        let capacity = capacity as u64;
         let order = self.order.max(1) as u64;
         let fit = (capacity / order).saturating_sub(1).min(u32::MAX as u64) as u32;
         let fit = fit - fit % self.copies();
@@ -113,7 +113,7 @@ impl Orthogonal {
 
     /// v and v.v of reflector k.
     fn reflector<'r>(&self, k: u32, v: &'r mut [f32]) -> (&'r [f32], f32) {
-        let v = v.get_mut(..self.order.saturating_sub(k) as usize).unwrap_or_default();
+        let v = invariant!(v.get_mut(..self.order.saturating_sub(k) as usize));
         let mut square = 0.0;
         for (column, v) in (k..).zip(v.iter_mut()) {
             *v = self.stream.value(k, column);
@@ -144,7 +144,7 @@ fn reflect(panel: &mut [f32], v: &[f32], vv: f32, at: impl Fn(usize) -> usize) {
 }
 
 fn get(panel: &[f32], at: usize) -> f32 {
-    panel.get(at).copied().unwrap_or(0.0)
+    invariant!(panel.get(at).copied())
 }
 
 fn set(panel: &mut [f32], at: usize, value: f32) {

@@ -204,7 +204,7 @@ impl Seeded {
     }
 
     /// The same, where only some inputs of the product are wanted: the factors of all others are zero at every point, so that
-    /// [`Wanted::INSTEAD`] stands for their weights where the true ones are finite.
+    /// [`Wanted::PLACEHOLDER`] stands for their weights where the true ones are finite.
     pub fn fill_wanted<const R: usize>(&self, dense: &Dense, block: &Block, panel: &mut [f32], wanted: &Wanted) {
         if !self.fill_orthogonal::<R>(dense, block, panel) {
             self.fill_independent::<R>(dense, block, panel, wanted);

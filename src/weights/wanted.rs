@@ -10,7 +10,7 @@ pub struct Wanted {
 impl Wanted {
     /// What stands in a panel in place of a weight that is left out: finite, so that zero times it is zero, and no zero itself, which
     /// sums on integers take for a special case.
-    pub const INSTEAD: f32 = 1.0;
+    pub const PLACEHOLDER: f32 = 1.0;
 
     /// All of them.
     pub const ALL: Self = Self { zero: [0; 16] };

@@ -70,7 +70,7 @@ impl Decoder {
             }
             Ok(DecodeResult::DataComplete) => {
                 let len = core::mem::take(&mut self.len);
-                Some(read(self.bytes.get(..len).unwrap_or_default()))
+                Some(read(invariant!(self.bytes.get(..len))))
             }
             Err(_) => {
                 self.restart();

@@ -1,8 +1,8 @@
 use super::{
-    Get, Load, Loaded, Predict, Predicted, Put, Ready, Restore, Run, Save, Saved, Taught, Teach, Trace, Train,
+    Get, Load, Loaded, Predict, Predicted, Put, Ready, Restore, Run, Save, Saved, StepRequest, StepResult, Trace, Train,
 };
 use crate::contract::Digest;
-use crate::error::{Fault, Refusal, Setting};
+use crate::error::{Fault, InvalidConfig, InvalidSpec};
 use serde::{Deserialize, Serialize};
 
 /// All that is ever said. Variants are only ever appended.
@@ -51,9 +51,9 @@ pub enum Message<'a> {
     /// Words of a training are asked for.
     Get(Get),
     /// Do a step.
-    Teach(Teach),
+    StepRequest(StepRequest),
     /// A step is done.
-    Taught(Taught),
+    StepResult(StepResult),
     /// Keep the state in flash.
     Save(Save),
     /// Take up the state that lies in flash.
@@ -111,7 +111,7 @@ pub struct Facts<'a> {
     pub rows: u32,
     /// Points of the register tile, T.
     pub tile: u32,
-    /// Failed checks of the self-test, bit i for the i-th of [`Check`](crate::contract::Check); 0 is good.
+    /// Failed checks of the self-test, bit i for the i-th of [`Check`](crate::self_test::Check); 0 is good.
     pub failed_checks: u32,
 }
 
@@ -138,7 +138,7 @@ pub struct Done {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Why {
     /// The spec, the schedule or the slice cannot be run.
-    Network(Refusal),
+    Network(InvalidSpec),
     /// The memory does not hold it: `need` and `have` in bytes.
     Memory,
     /// NaN or infinity arose in the run.
@@ -156,7 +156,7 @@ pub enum Why {
     /// Operations `first` and on are not all in the network: `need` is the one past the last asked for.
     Operation,
     /// A setting of training is out of its range.
-    Setting(Setting),
+    Config(InvalidConfig),
     /// The graph has more nodes than a device takes: `need` is their number, `have` the most.
     Layers,
     /// No training of this number is going on.
@@ -180,7 +180,7 @@ pub enum Why {
     /// The stack has run out of its memory: nothing that the device computes until its next reset is worth anything.
     Stack,
     /// A node of the graph is refused: `need` is its number.
-    Node(Refusal),
+    Node(InvalidSpec),
     /// The nodes are not those that the request names: they are to be put again.
     Nodes,
 }

@@ -1,5 +1,5 @@
 use crate::contract::Digest;
-use crate::train::{RateState, Settings, Start};
+use crate::train::{Initializer, RateState, Settings};
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
@@ -20,22 +20,22 @@ pub struct Train {
     /// [`training_tag`]: a state in flash belongs to trainings of this tag.
     pub tag: u64,
     /// All else.
-    pub with: With,
+    pub with: TrainConfig,
 }
 
 /// What training depends on, besides its graph and examples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct With {
+pub struct TrainConfig {
     /// The most examples of a step.
     pub batch: u32,
     /// What becomes of gradients.
     pub settings: Settings,
     /// How weights are drawn.
-    pub start: Start,
+    pub start: Initializer,
     /// Key of weights and dropout.
     pub seed: u64,
-    /// Of the seed.
+    /// Run number of the seed.
     pub run: u32,
     /// Steps done before.
     pub step: u32,
@@ -127,7 +127,7 @@ pub struct Get {
 /// One step, on the examples that were put.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Teach {
+pub struct StepRequest {
     /// Number of the training.
     pub session: u32,
     /// Steps done before. The step before the next one is not done again: what it came to is said again.
@@ -140,13 +140,13 @@ pub struct Teach {
     pub examples: u64,
 }
 
-/// A step as [`Teach`] asks for it, on the examples that were put, of which the answer says what came of every node. The training goes on from it
+/// A step as [`StepRequest`] asks for it, on the examples that were put, of which the answer says what came of every node. The training goes on from it
 /// as from any step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Trace {
     /// The step.
-    pub step: Teach,
+    pub step: StepRequest,
     /// What is asked for.
     pub what: Traced,
 }
@@ -186,7 +186,7 @@ pub enum Stage {
 /// What a step came to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Taught {
+pub struct StepResult {
     /// Steps done, this one included.
     pub step: u32,
     /// Mean loss.
@@ -241,14 +241,17 @@ pub struct Saved {
 
 /// Which training a saved state belongs to: a hash of its layers, as postcard writes them, and of all that it depends on, but for where it
 /// stands and how much memory there is.
-pub fn training_tag<L: Serialize>(layers: &[L], with: &With) -> u64 {
+pub fn training_tag<L: Serialize>(layers: &[L], with: &TrainConfig) -> u64 {
     let digest = layers.iter().fold(Digest::new(), |digest, layer| hashed(digest, layer));
-    hashed(digest, &With { step: 0, ram: 0, ..*with }).hash
+    hashed(digest, &TrainConfig { step: 0, ram: 0, ..*with }).hash
 }
 
 fn hashed(digest: Digest, value: &impl Serialize) -> Digest {
-    // Cannot fail: a hash is never full.
-    postcard::serialize_with_flavor(value, Hash(digest)).unwrap_or(digest)
+    match postcard::serialize_with_flavor(value, Hash(digest)) {
+        Ok(digest) => digest,
+        // Does not happen: a hash is never full.
+        Err(_) => digest,
+    }
 }
 
 /// A hash of bytes.

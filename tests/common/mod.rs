@@ -6,16 +6,35 @@ pub use golden::{case_of, goldens};
 
 use shatterscope::Error;
 use shatterscope::contract::Digest;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{self, Buffers, Input, Source};
 use shatterscope::graph::Graph;
-use shatterscope::kernel::Isa;
+use shatterscope::internals::weights::Block;
 use shatterscope::math::Math;
 use shatterscope::plan::{Derivative, Plan, RunOptions, Schedule, Statistics};
 use shatterscope::probe::Grid;
 use shatterscope::random::Normal;
-use shatterscope::spec::Spec;
-use shatterscope::weights::{Block, Seeded};
+use shatterscope::spec::{Family, Spec};
+use shatterscope::weights::Seeded;
 use shatterscope::workers::Serial;
+
+pub fn bits(x: &[f32]) -> Vec<u32> {
+    x.iter().map(|x| x.to_bits()).collect()
+}
+
+pub fn wide(x: &[f32]) -> Vec<f64> {
+    x.iter().map(|&x| f64::from(x)).collect()
+}
+
+/// One of each family, with factors that differ from the defaults.
+pub fn families() -> [Family; 4] {
+    [
+        Family::Feedforward,
+        Family::Resnet { alpha: 0.9, beta: 0.7 },
+        Family::Highway { carry: 0.8, transform: 0.6 },
+        Family::Crelu,
+    ]
+}
 
 /// Everything that fixes the bits of a record.
 #[derive(Clone, Copy, Debug)]
@@ -49,13 +68,11 @@ impl Case {
     }
 
     pub fn options(&self, schedule: Schedule) -> RunOptions {
-        RunOptions {
-            statistics: self.statistics,
-            derivative: self.derivative,
-            math: self.math,
-            schedule,
-            ..RunOptions::new(self.grid.points)
-        }
+        RunOptions::new(self.grid.points)
+            .with_statistics(self.statistics)
+            .with_derivative(self.derivative)
+            .with_math(self.math)
+            .with_schedule(schedule)
     }
 }
 
@@ -84,13 +101,12 @@ pub struct Run {
 
 impl Run {
     pub fn bits(&self) -> (Vec<u32>, Vec<u32>) {
-        let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect();
         (bits(&self.outputs), bits(&self.gradient))
     }
 }
 
 pub fn run<const R: usize, const T: usize>(case: &Case, run: u32, how: How) -> Result<Run, Error> {
-    let options = RunOptions { isa: how.isa, ..case.options(how.schedule) };
+    let options = case.options(how.schedule).with_isa(how.isa);
     let seeded = case.seeded(run).with_isa(how.isa);
     run_with::<R, T>(&case.spec, Source::Seeded(&seeded), case.grid.input(), options, how, None)
 }
@@ -160,6 +176,6 @@ pub fn parameters(drawn: &[(Vec<f32>, Vec<f32>)]) -> Vec<f32> {
 
 pub fn run_stored<const R: usize, const T: usize>(case: &Case, r: u32, how: How) -> Result<Run, Error> {
     let stored = parameters(&draw(&case.spec, &case.seeded(r)));
-    let options = RunOptions { isa: how.isa, ..case.options(how.schedule) };
+    let options = case.options(how.schedule).with_isa(how.isa);
     run_with::<R, T>(&case.spec, Source::Stored(&stored), case.grid.input(), options, how, None)
 }

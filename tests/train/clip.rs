@@ -1,8 +1,8 @@
 use super::{bits, near, sample};
-use shatterscope::kernel::Red16;
+use shatterscope::contract::Red16;
 use shatterscope::math::Math;
 use shatterscope::train::{Largest, clip_by_norm, clip_by_value};
-use shatterscope::{Buffer, Error, Setting};
+use shatterscope::{Buffer, Error, InvalidConfig};
 
 fn norm_of(gradient: &[f32]) -> f64 {
     gradient.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>().sqrt()
@@ -96,14 +96,14 @@ fn values_are_clipped() {
 fn what_cannot_be_clipped_is_named() {
     for limit in [0.0, -1.0, f32::INFINITY, f32::NAN] {
         let mut g = [1.0, 2.0];
-        assert_eq!(clip_by_norm(&mut g, limit, Math::Libm), Err(Error::Setting(Setting::Limit)));
-        assert_eq!(clip_by_value(&mut g, limit), Err(Error::Setting(Setting::Limit)));
+        assert_eq!(clip_by_norm(&mut g, limit, Math::Libm), Err(Error::InvalidConfig(InvalidConfig::Limit)));
+        assert_eq!(clip_by_value(&mut g, limit), Err(Error::InvalidConfig(InvalidConfig::Limit)));
         assert_eq!(g, [1.0, 2.0]);
     }
     for odd in [f32::NAN, f32::NEG_INFINITY] {
         let mut largest = Largest::new();
         largest.add(&[1.0; 5]).unwrap();
-        let error = Error::NotFinite { buffer: Buffer::Gradient, layer: 0, index: 7 };
+        let error = Error::InvalidValue { buffer: Buffer::Gradient, layer: 0, index: 7 };
         assert_eq!(largest.add(&[1.0, 2.0, odd, odd]), Err(error));
     }
 }

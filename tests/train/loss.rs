@@ -1,8 +1,8 @@
 use super::{bits, near, sample};
-use shatterscope::kernel::Red16;
+use shatterscope::contract::Red16;
 use shatterscope::math::Math;
-use shatterscope::train::{MeanLoss, correct_count, cross_entropy, predict, squared_error};
-use shatterscope::{Buffer, Error, Setting};
+use shatterscope::train::{MeanLoss, argmax, correct_count, cross_entropy, squared_error};
+use shatterscope::{Buffer, Error, InvalidConfig};
 
 const CLASSES: usize = 7;
 const POINTS: usize = 37;
@@ -148,7 +148,7 @@ fn predictions_are_the_first_of_the_largest() {
     // Point by point: a tie, the last, NaN before and after, and both zeros, which are equal.
     let z = [[1.0, 0.0, f32::NAN, 2.0, -0.0], [2.0, 1.0, 9.0, f32::NAN, 0.0], [2.0, 5.0, 3.0, 1.0, -1.0]];
     let mut predicted = [u32::MAX; 5];
-    predict(z.as_flattened(), (3, 5), &mut predicted).unwrap();
+    argmax(z.as_flattened(), (3, 5), &mut predicted).unwrap();
     assert_eq!(predicted, [1, 2, 0, 0, 0]);
     assert_eq!(correct_count(z.as_flattened(), (3, 5), &[1, 2, 0, 0, 0]), Ok(5));
     assert_eq!(correct_count(z.as_flattened(), (3, 5), &[2, 2, 1, 0]), Ok(2));
@@ -164,11 +164,11 @@ fn what_does_not_fit_is_named_and_nothing_is_written() {
         assert!(z == [0.5; 6] && loss == [0.25; 3] || other.is_none());
         (error, other)
     };
-    let setting = |setting| (Error::Setting(setting), Some(Error::Setting(setting)));
+    let setting = |setting| (Error::InvalidConfig(setting), Some(Error::InvalidConfig(setting)));
     let short = |buffer, need, have| Error::TooShort { buffer, need, have };
-    assert_eq!(refused(6, (0, 3), &[0; 3], 3, 3), setting(Setting::Classes));
-    assert_eq!(refused(6, (2, 3), &[0; 3], 0, 3), setting(Setting::Batch));
-    assert_eq!(refused(6, (2, 3), &[0; 3], (1 << 24) + 1, 3), setting(Setting::Batch));
+    assert_eq!(refused(6, (0, 3), &[0; 3], 3, 3), setting(InvalidConfig::Classes));
+    assert_eq!(refused(6, (2, 3), &[0; 3], 0, 3), setting(InvalidConfig::Batch));
+    assert_eq!(refused(6, (2, 3), &[0; 3], (1 << 24) + 1, 3), setting(InvalidConfig::Batch));
     let outputs = short(Buffer::Outputs, 6, 5);
     assert_eq!(refused(5, (2, 3), &[0; 3], 3, 3), (outputs, Some(outputs)));
     let lanes = short(Buffer::Outputs, 6, 4);
@@ -179,7 +179,7 @@ fn what_does_not_fit_is_named_and_nothing_is_written() {
     let label = Error::Label { point: 1, label: 2, classes: 2 };
     assert_eq!(refused(6, (2, 3), &[0, 2, 5], 3, 3).0, label);
     assert_eq!(correct_count(&[0.5; 6], (2, 3), &[0, 2, 5]), Err(label));
-    assert_eq!(correct_count(&[0.5; 6], (0, 3), &[]), Err(Error::Setting(Setting::Classes)));
-    assert_eq!(predict(&[0.5; 5], (2, 3), &mut [0; 3]), Err(outputs));
+    assert_eq!(correct_count(&[0.5; 6], (0, 3), &[]), Err(Error::InvalidConfig(InvalidConfig::Classes)));
+    assert_eq!(argmax(&[0.5; 5], (2, 3), &mut [0; 3]), Err(outputs));
     assert_eq!(label.to_string(), "the label 2 of point 1 is none of the 2 classes: labels count from 0");
 }

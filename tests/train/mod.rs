@@ -6,16 +6,13 @@ mod optimiser;
 mod order;
 mod rate;
 
+use crate::common::bits;
 use shatterscope::random::{Normal, Purpose, Stream};
 
 /// Ordinary numbers.
 fn sample(seed: u64, len: usize) -> Vec<f32> {
     let stream = Stream::new(seed, 0, Purpose::Noise, 0, Normal::IrwinHall);
     (0..len).map(|i| stream.value(0, i as u32)).collect()
-}
-
-fn bits(x: &[f32]) -> Vec<u32> {
-    x.iter().map(|x| x.to_bits()).collect()
 }
 
 #[track_caller]

@@ -1,15 +1,15 @@
 use super::{bits, near, sample};
-use shatterscope::kernel::Isa;
+use shatterscope::exec::Isa;
 use shatterscope::math::Math;
 use shatterscope::train::{Decay, Optimiser, Powers, Settings, Step};
-use shatterscope::{Buffer, Error, Setting};
+use shatterscope::{Buffer, Error, InvalidConfig};
 
 const ADAM: Optimiser = Optimiser::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
 const ALL: [Optimiser; 4] = [Optimiser::Sgd, Optimiser::Momentum { mu: 0.9 }, Optimiser::Nesterov { mu: 0.75 }, ADAM];
 const DECAYS: [Decay; 3] = [Decay::None, Decay::L2(0.01), Decay::Decoupled(0.02)];
 
 fn settings(optimiser: Optimiser, decay: Decay) -> Settings {
-    Settings { optimiser, decay, math: Math::Libm }
+    Settings::new(optimiser).with_decay(decay)
 }
 
 /// A run of steps over 23 parameters, whose gradient is a noisy pull towards 1.
@@ -217,17 +217,24 @@ fn what_does_not_fit_is_named() {
     let adam = |beta1, beta2, eps| Optimiser::Adam { beta1, beta2, eps };
     for mu in [-0.1, 1.0, f32::NAN] {
         for rule in [Optimiser::Momentum { mu }, Optimiser::Nesterov { mu }, adam(mu, 0.9, 1e-8), adam(0.9, mu, 1e-8)] {
-            assert_eq!(refused(rule, Decay::None, 0.1), Some(Error::Setting(Setting::Optimiser)), "{rule:?}");
+            assert_eq!(
+                refused(rule, Decay::None, 0.1),
+                Some(Error::InvalidConfig(InvalidConfig::Optimiser)),
+                "{rule:?}"
+            );
         }
     }
     for eps in [0.0, -1.0, f32::INFINITY, f32::NAN] {
-        assert_eq!(refused(adam(0.9, 0.9, eps), Decay::None, 0.1), Some(Error::Setting(Setting::Optimiser)));
+        assert_eq!(
+            refused(adam(0.9, 0.9, eps), Decay::None, 0.1),
+            Some(Error::InvalidConfig(InvalidConfig::Optimiser))
+        );
     }
     for odd in [-1e-9, f32::INFINITY, f32::NAN] {
-        assert_eq!(refused(ADAM, Decay::L2(odd), 0.1), Some(Error::Setting(Setting::Decay)));
-        assert_eq!(refused(ADAM, Decay::Decoupled(odd), 0.1), Some(Error::Setting(Setting::Decay)));
+        assert_eq!(refused(ADAM, Decay::L2(odd), 0.1), Some(Error::InvalidConfig(InvalidConfig::Decay)));
+        assert_eq!(refused(ADAM, Decay::Decoupled(odd), 0.1), Some(Error::InvalidConfig(InvalidConfig::Decay)));
         let mut powers = Powers::new();
-        assert_eq!(settings(ADAM, Decay::None).step(odd, &mut powers), Err(Error::Setting(Setting::Rate)));
+        assert_eq!(settings(ADAM, Decay::None).step(odd, &mut powers), Err(Error::InvalidConfig(InvalidConfig::Rate)));
         assert_eq!(powers, Powers::new());
     }
     assert_eq!(refused(adam(0.0, 0.0, 1e-8), Decay::L2(0.0), 0.0), None);
@@ -236,7 +243,7 @@ fn what_does_not_fit_is_named() {
 #[test]
 fn no_bit_depends_on_the_instructions() {
     let cases = ALL.into_iter().flat_map(|rule| DECAYS.map(|decay| settings(rule, decay)));
-    for settings in cases.chain([Settings { math: Math::Micromath, ..settings(ADAM, Decay::None) }]) {
+    for settings in cases.chain([settings(ADAM, Decay::None).with_math(Math::Micromath)]) {
         let (weight, state) = (sample(3, 53), sample(5, 106));
         let mut gradient = sample(4, 53);
         // Far from one: squares that leave the normal numbers, and zeros.

@@ -1,6 +1,6 @@
 use shatterscope::random::{Normal, Purpose, Stream};
 use shatterscope::train::{partner, shuffle};
-use shatterscope::{Error, Setting};
+use shatterscope::{Error, InvalidConfig};
 
 fn order(seed: u64, epoch: u32, examples: usize) -> Vec<u32> {
     let mut order = vec![u32::MAX; examples];
@@ -84,8 +84,8 @@ fn bounded_numbers_are_even_where_most_words_are_refused() {
 
 #[test]
 fn what_cannot_be_shuffled_is_named() {
-    assert_eq!(shuffle(1, 1, &mut []), Err(Error::Setting(Setting::Batch)));
+    assert_eq!(shuffle(1, 1, &mut []), Err(Error::InvalidConfig(InvalidConfig::Batch)));
     let mut many = vec![9; (1 << 24) + 1];
-    assert_eq!(shuffle(1, 1, &mut many), Err(Error::Setting(Setting::Batch)));
+    assert_eq!(shuffle(1, 1, &mut many), Err(Error::InvalidConfig(InvalidConfig::Batch)));
     assert!(many.iter().all(|x| *x == 9));
 }

@@ -1,6 +1,6 @@
 use super::bits;
 use shatterscope::train::{Decrease, MAX_STEPS, Rate, RateState};
-use shatterscope::{Error, Setting};
+use shatterscope::{Error, InvalidConfig};
 
 /// The rates of as many epochs as there are metrics, by a state that goes through bytes each time.
 fn rates(rate: &Rate, metrics: &[f32]) -> Vec<f32> {
@@ -74,7 +74,7 @@ fn a_state_is_little_endian() {
 #[test]
 fn what_is_out_of_range_is_named() {
     for base in [-0.1, f32::NAN, f32::INFINITY] {
-        assert_eq!(Rate::constant(base).check(), Err(Error::Setting(Setting::Rate)));
+        assert_eq!(Rate::constant(base).check(), Err(Error::InvalidConfig(InvalidConfig::Rate)));
     }
     let plateau = |factor, threshold| Decrease::Plateau { factor, patience: 1, threshold, drops: 1 };
     for decrease in [
@@ -88,9 +88,9 @@ fn what_is_out_of_range_is_named() {
         plateau(0.5, f32::INFINITY),
     ] {
         let rate = Rate { base: 0.1, warm_up: 0, decrease };
-        assert_eq!(rate.check(), Err(Error::Setting(Setting::Decrease)), "{rate:?}");
+        assert_eq!(rate.check(), Err(Error::InvalidConfig(InvalidConfig::Decrease)), "{rate:?}");
     }
     let many: Vec<u32> = (1..=MAX_STEPS as u32 + 1).collect();
-    assert_eq!(Decrease::steps(&many, 0.5), Err(Error::Setting(Setting::Decrease)));
+    assert_eq!(Decrease::steps(&many, 0.5), Err(Error::InvalidConfig(InvalidConfig::Decrease)));
     assert_eq!(Rate { base: 0.1, warm_up: 9, decrease: steps(&many[1..], 0.5) }.check(), Ok(()));
 }

@@ -2,10 +2,11 @@
 use super::examples::all;
 use super::machine::{Planned, Room, load, values};
 use super::workers::Order;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Executor, Mode, Options};
+use shatterscope::graph::Image;
 use shatterscope::graph::{Builder, Node, Op, Shape};
-use shatterscope::kernel::Isa;
-use shatterscope::op::{GroupNorm, Image, group_norm_forward};
+use shatterscope::internals::op::{GroupNorm, group_norm_forward};
 use shatterscope::plan::Want;
 use shatterscope::{Error, Fault, Pass};
 
@@ -82,7 +83,7 @@ fn a_variance_that_overflows_is_a_fault_of_the_group_norm() {
         let planned = Planned::of(nodes.to_vec(), want).unwrap();
         let plan = planned.plan();
         let mut room = Room::new::<4>(&plan, 3, 0, 1);
-        let options = Options { batch: 3, isa: Isa::detect() };
+        let options = Options::new(3).with_isa(Isa::detect());
         let mut executor = Executor::<_, 4, 4>::new(&plan, &Order::InTurn, options, room.buffers()).unwrap();
         let mut begun = executor.begin(3).unwrap();
         let mut inputs = vec![1.0; 12];

@@ -2,7 +2,7 @@
 use super::machine::{How, Mode, Outcome, Planned, Task, run};
 use super::workers::Order;
 use super::{naive, networks};
-use shatterscope::kernel::Isa;
+use shatterscope::exec::Isa;
 use shatterscope::plan::Want;
 use shatterscope_layers::Layer;
 
@@ -118,7 +118,7 @@ fn each_parameter_is_updated_once_by_the_same_gradient() {
 
 #[test]
 fn any_length_of_scratch_updates_all() {
-    let half = shatterscope::op::Window::half_padded;
+    let half = shatterscope::graph::Window::half_padded;
     for outputs in [5, 11, 12, 13, 24] {
         let layers = networks::List::new(networks::image(2, 3, 3)).conv(outputs, half(3, 2), true).layers;
         let task = Task::new(&layers, 5, Mode::Probing);

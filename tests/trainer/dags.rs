@@ -3,13 +3,13 @@
 use super::machine::{Mode, Planned, Room, bits, by_point, load, seed, values};
 use super::walk::{Case, Outcome, Walk};
 use super::workers::Order;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{self, Executor, Options};
+use shatterscope::graph::Window;
 use shatterscope::graph::{Builder, Graph, Node, Op, Shape, Value};
-use shatterscope::kernel::Isa;
-use shatterscope::op::Window;
 use shatterscope::plan::{Plan, Storage, Want};
 use shatterscope::random::philox4x32_10;
-use shatterscope::{Error, Refusal};
+use shatterscope::{Error, InvalidSpec};
 
 const WANTS: [Want; 4] = [Want::InputGradient, Want::DetachedGradient, Want::Gradients, Want::ParameterGradient];
 
@@ -141,7 +141,7 @@ pub(super) struct How<'h> {
 pub(super) fn run<const R: usize, const T: usize>(case: &Case, plan: &Plan, order: &Order, how: How) -> Outcome {
     let batch = *how.cuts.iter().max().unwrap();
     let mut room = Room::new::<T>(plan, batch, how.more.0, how.more.1);
-    let options = Options { batch: batch as u32, isa: how.isa };
+    let options = Options::new(batch as u32).with_isa(how.isa);
     let mut executor = Executor::<_, R, T>::new(plan, order, options, room.buffers()).unwrap();
     let (mut parameters, mut running) = (case.parameters.clone(), case.running.clone());
     let wanted = plan.want().parameters();
@@ -570,7 +570,11 @@ fn nothing_that_is_needed_is_overwritten() {
                 slots[at] = draw.below(plan.units as u32 + 8);
                 if slots[at] != plan.slots()[at] {
                     let again = Plan::again(plan.graph(), want, &slots, &plan.verified());
-                    assert_eq!(again.err(), Some(Error::Refused(Refusal::Plan)), "graph {number}, {want:?}, slot {at}");
+                    assert_eq!(
+                        again.err(),
+                        Some(Error::InvalidSpec(InvalidSpec::Plan)),
+                        "graph {number}, {want:?}, slot {at}"
+                    );
                 }
                 match Plan::new(plan.graph(), want, &slots) {
                     Ok(_) => {

@@ -1,12 +1,13 @@
 //! Steps without a gradient: parameters go down where a product arises, with the same bits.
 use super::machine::{Planned, Room, value};
 use super::workers::Order;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Executor, Mode, Options};
-use shatterscope::kernel::Isa;
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::op::Conv;
 use shatterscope::math::Math;
-use shatterscope::op::{Conv, Image, Window};
 use shatterscope::plan::Want;
-use shatterscope::train::{Decay, Init, Optimiser, Powers, Settings, Start, cross_entropy};
+use shatterscope::train::{Decay, Init, Initializer, Optimiser, Powers, Settings, cross_entropy};
 use shatterscope_layers::Layer;
 
 fn convolutions() -> Vec<Layer> {
@@ -30,10 +31,10 @@ fn learn<const R: usize, const T: usize>(layers: &[Layer], settings: Settings, b
     let (plan, (inputs, classes)) = (planned.plan(), planned.ends());
     let zeros = |len: u64| vec![0.0; len as usize];
     let mut room = Room::new::<T>(&plan, batch as usize, 0, 1);
-    let options = Options { batch, isa: Isa::detect() };
+    let options = Options::new(batch).with_isa(Isa::detect());
     let mut executor = Executor::<_, R, T>::new(&plan, &Order::InTurn, options, room.buffers()).unwrap();
     let mut parameters = zeros(plan.parameters_len);
-    Init { start: Start::He, seed: 3, run: 0 }.fill(plan.graph(), &mut parameters, &mut []).unwrap();
+    Init { start: Initializer::He, seed: 3, run: 0 }.fill(plan.graph(), &mut parameters, &mut []).unwrap();
     let mut state = zeros(settings.optimiser.state_len(plan.parameters_len));
     let (mut powers, mut seen) = (Powers::new(), Vec::new());
     for step in 0..4 {
@@ -86,7 +87,7 @@ fn descending_without_a_gradient_is_the_same() {
         Layer::Dense { inputs: 7, outputs: 4, bias: true },
     ];
     let adam = Optimiser::Adam { beta1: 0.9, beta2: 0.99, eps: 1e-8 };
-    let of = |optimiser, decay| Settings { optimiser, decay, math: Math::Libm };
+    let of = |optimiser, decay| Settings::new(optimiser).with_decay(decay);
     for settings in [
         of(Optimiser::Sgd, Decay::None),
         of(Optimiser::Sgd, Decay::L2(0.01)),

@@ -4,8 +4,8 @@ use super::machine::{Mode, Planned, values};
 use super::runs::{compare, compare_drawn};
 use super::tangents::tangents;
 use super::walk::{Case, Walk, turned};
+use shatterscope::graph::Entry;
 use shatterscope::graph::{Builder, Node, Op, Value};
-use shatterscope::op::Entry;
 use shatterscope::plan::Want;
 
 /// The operation behind an input for each operand.
@@ -36,7 +36,7 @@ fn case_with(nodes: Vec<Node>, points: usize) -> Case {
     let plan = planned.plan();
     let units = |i: usize| nodes[i].shape.units().unwrap() as usize;
     let (last, inputs) = (nodes.len() - 1, nodes.iter().filter(|node| node.is_input()).count());
-    // No operand is near the bend of a rectifier.
+    // No operand is near the bend of a ReLU.
     let away = |x: f32| if x < 0.0 { x - 0.1 } else { x + 0.1 };
     Case {
         points,

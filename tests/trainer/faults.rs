@@ -2,15 +2,15 @@
 use super::machine::{How, Mode, Planned, Room, Task, forward as passed, run, seeded, values};
 use super::networks::{self, List, image, window};
 use super::workers::Order;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{self, Buffers, Executor, Options};
-use shatterscope::kernel::Isa;
-use shatterscope::op::{Image, Window};
+use shatterscope::graph::{Image, Window};
 use shatterscope::plan::{Plan, Want};
 use shatterscope::{Buffer, Error, Fault, Pass};
 use shatterscope_layers::Layer;
 
 const POINTS: usize = 6;
-const OPTIONS: Options = Options { batch: POINTS as u32, isa: Isa::Portable };
+const OPTIONS: Options = Options::new(POINTS as u32).with_isa(Isa::Portable);
 
 fn planned(layers: &[Layer]) -> Planned {
     Planned::new(layers, Want::Gradients).unwrap()
@@ -23,7 +23,7 @@ fn fault(task: &Task) -> Error {
     assert_eq!(
         run::<5, 16>(task, &Order::Reverse, How { isa: Isa::Portable, ..how }).map(|_| ()).unwrap_err(),
         match told {
-            Error::NotFinite { .. } => run::<5, 16>(task, &Order::InTurn, how).unwrap_err(),
+            Error::InvalidValue { .. } => run::<5, 16>(task, &Order::InTurn, how).unwrap_err(),
             told => told,
         }
     );
@@ -91,7 +91,7 @@ fn inputs_that_are_not_finite_are_named() {
             let mut executor = Executor::<_, 4, 4>::new(&plan, &Order::InTurn, OPTIONS, room.buffers()).unwrap();
             let tile_len = executor.begin(1).unwrap().input(0).unwrap().1;
             let index = (tile_len + (units - 1) * 4) as u64;
-            assert_eq!(fault(&task), Error::NotFinite { buffer: Buffer::Inputs, layer: 0, index }, "{name}");
+            assert_eq!(fault(&task), Error::InvalidValue { buffer: Buffer::Inputs, layer: 0, index }, "{name}");
         }
     }
 }
@@ -288,9 +288,9 @@ fn lengths_are_checked_by_name() {
     let (parameters, running) = (task.parameters.len(), task.running.len());
     let mut executor = Executor::<_, 4, 4>::new(&plan, &Order::InTurn, OPTIONS, room.buffers()).unwrap();
     let mut moved = task.clone();
-    let none = |have| Error::TooShort { buffer: Buffer::Inputs, need: 1, have };
+    let none = |most| Error::Batch { points: 0, most };
     assert_eq!(executor.begin(0).err(), Some(none(6)));
-    assert_eq!(executor.begin(7).err(), Some(Error::TooShort { buffer: Buffer::Inputs, need: 7, have: 6 }));
+    assert_eq!(executor.begin(7).err(), Some(Error::Batch { points: 7, most: 6 }));
     let mut told =
         |parameters: &[f32], mode: exec::Mode<'_>| executor.begin(6).unwrap().forward(parameters, mode).err();
     let [first, all] = [1, 0].map(|cut| &task.parameters[cut..]);

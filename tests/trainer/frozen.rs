@@ -3,13 +3,12 @@ use super::dags::Draw;
 use super::machine::{Planned, Room, bits, load, seed};
 use super::walk::Case;
 use super::workers::Order;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Executor, Options};
 use shatterscope::graph::{Builder, Graph, Node, Op, Shape};
-use shatterscope::kernel::Isa;
-use shatterscope::math::Math;
 use shatterscope::plan::Want;
 use shatterscope::train::{Decay, Optimiser, Powers, Settings};
-use shatterscope::{Error, Refusal};
+use shatterscope::{Error, InvalidSpec};
 
 /// Parameters and state after a step: by the gradients of all parameters, applied to those that are not frozen; or as they arise.
 fn step<const R: usize, const T: usize>(case: &Case, settings: &Settings, arising: bool) -> [Vec<u32>; 2] {
@@ -20,7 +19,7 @@ fn step<const R: usize, const T: usize>(case: &Case, settings: &Settings, arisin
     let mut state = vec![0.25; each * parameters.len()];
     let mut running = case.running.clone();
     let mut room = Room::new::<T>(&plan, case.points, 5, 1);
-    let options = Options { batch: case.points as u32, isa: Isa::detect() };
+    let options = Options::new(case.points as u32).with_isa(Isa::detect());
     let mut executor = Executor::<_, R, T>::new(&plan, &Order::InTurn, options, room.buffers()).unwrap();
     let mut begun = executor.begin(case.points as u32).unwrap();
     for (i, inputs) in (0..).zip(&case.inputs) {
@@ -72,9 +71,9 @@ fn steps_leave_frozen_parameters_alone() {
             Optimiser::Momentum { mu: 0.9 },
             Optimiser::Adam { beta1: 0.9, beta2: 0.99, eps: 1e-8 },
         ]);
-        let settings = Settings { decay: draw.of([Decay::None, Decay::Decoupled(0.01)]), optimiser, math: Math::Libm };
+        let settings = Settings::new(optimiser).with_decay(draw.of([Decay::None, Decay::Decoupled(0.01)]));
         // At one point the scratch may be that of plain descent alone.
-        let plain = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, ..settings };
+        let plain = Settings::new(Optimiser::Sgd).with_math(settings.math);
         let settings = if case.points == 1 { plain } else { settings };
         for of in [step::<1, 1>, step::<4, 4>, step::<5, 16>] {
             let [theirs, ours] = [false, true].map(|arising| of(&case, &settings, arising));
@@ -123,8 +122,8 @@ fn frozen_layers_shorten_the_backward_pass() {
     // What does not exist cannot be frozen.
     let mut nodes = nodes([false; 2]);
     nodes[2].frozen = [true, false];
-    assert_eq!(Graph::new(&nodes).err(), Some(Error::Node { node: 2, refusal: Refusal::Operation }));
+    assert_eq!(Graph::new(&nodes).err(), Some(Error::InvalidNode { node: 2, reason: InvalidSpec::Operation }));
     nodes[2].op = Op::Relu;
     let words: Vec<_> = nodes.iter().map(Node::to_words).collect();
-    assert_eq!(Graph::from_words(&words).err(), Some(Error::Node { node: 2, refusal: Refusal::Operation }));
+    assert_eq!(Graph::from_words(&words).err(), Some(Error::InvalidNode { node: 2, reason: InvalidSpec::Operation }));
 }

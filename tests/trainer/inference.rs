@@ -5,8 +5,8 @@ use super::walk::{Case, Walk, turned};
 use super::workers::Order;
 use super::{naive, networks};
 use shatterscope::Error;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{self, Buffers, Executor, Options};
-use shatterscope::kernel::Isa;
 use shatterscope::plan::Want;
 use shatterscope::workers::Serial;
 
@@ -17,7 +17,7 @@ fn run<const R: usize, const T: usize>(task: &Task, order: &Order, how: How) -> 
     let batch = *how.cuts.iter().max().unwrap();
     let mut room = Room::new::<T>(&plan, batch, how.scratch, 0);
     let Room { values, scratch, .. } = &mut room;
-    let options = Options { batch: batch as u32, isa: how.isa };
+    let options = Options::new(batch as u32).with_isa(how.isa);
     let mut executor = Executor::<_, R, T>::new(&plan, order, options, Buffers::of_outputs(values, scratch))?;
     let (width, of) = (planned.ends().1, planned.output());
     let (mut out, mut first) = (Vec::new(), 0);
@@ -64,7 +64,7 @@ fn a_fault_names_the_layer_and_ends_the_pass() {
     let mut values = vec![0.0; plan.values_len(1, 1).unwrap() as usize];
     let mut scratch = vec![0.0; plan.scratch_len as usize];
     let buffers = Buffers::of_outputs(&mut values, &mut scratch);
-    let options = Options { batch: 1, isa: Isa::Portable };
+    let options = Options::new(1).with_isa(Isa::Portable);
     let mut executor = Executor::<_, 1, 1>::new(&plan, &Serial, options, buffers).unwrap();
     let mut batch = executor.begin(1).unwrap();
     batch.input(0).unwrap().0.fill(1.0);
@@ -89,7 +89,7 @@ fn a_fault_names_the_layer_and_ends_the_pass() {
     // The input is looked at as well.
     let mut batch = executor.begin(1).unwrap();
     batch.input(0).unwrap().0.fill(f32::NAN);
-    assert!(matches!(batch.forward(&task.parameters, mode()).err(), Some(Error::NotFinite { index: 0, .. })));
+    assert!(matches!(batch.forward(&task.parameters, mode()).err(), Some(Error::InvalidValue { index: 0, .. })));
     // And lengths.
     let batch = executor.begin(1).unwrap();
     assert!(matches!(batch.forward(&task.parameters[1..], mode()).err(), Some(Error::TooShort { .. })));
@@ -106,7 +106,7 @@ fn a_pass_that_was_begun_in_steps_is_run_to_its_end() {
         let planned = Planned::new(&layers, Want::Output).unwrap();
         let plan = planned.plan();
         let mut room = Room::new::<4>(&plan, points, 0, 0);
-        let options = Options { batch: points as u32, isa: Isa::Portable };
+        let options = Options::new(points as u32).with_isa(Isa::Portable);
         let mut executor = Executor::<_, 4, 4>::new(&plan, &Order::InTurn, options, room.buffers()).unwrap();
         // Rows of weights, a step each: after so many of them, all that is left at once.
         for steps in 0.. {
@@ -130,7 +130,7 @@ fn stopped<const R: usize, const T: usize>(case: &Case, walk: &Walk, isa: Isa) {
     let planned = Planned::of(case.nodes.clone(), Want::Output).unwrap();
     let plan = planned.plan();
     let mut room = Room::new::<T>(&plan, case.points, 0, 1);
-    let options = Options { batch: case.points as u32, isa };
+    let options = Options::new(case.points as u32).with_isa(isa);
     let mut executor = Executor::<_, R, T>::new(&plan, &Order::InTurn, options, room.buffers()).unwrap();
     let (nodes, first) = (case.nodes.len() as u32, case.inputs.len() as u32);
     let same = |node: u32, found: (&[f32], usize)| {

@@ -2,14 +2,15 @@
 use super::machine::{Planned, bits, refusal};
 use super::networks::{List, image, window};
 use shatterscope::graph::Node;
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::weights::{Block, Dense, Role};
 use shatterscope::math::Math;
-use shatterscope::op::{Image, Window};
 use shatterscope::plan::Want;
 use shatterscope::random::{Normal, Purpose, Stream};
 use shatterscope::spec::{Family, Spec};
-use shatterscope::train::{Init, Start};
-use shatterscope::weights::{Block, Dense, Role, Seeded};
-use shatterscope::{Buffer, Error, Refusal};
+use shatterscope::train::{Init, Initializer};
+use shatterscope::weights::Seeded;
+use shatterscope::{Buffer, Error, InvalidSpec};
 use shatterscope_layers::{Layer, to_graph};
 
 fn drawn(layers: &[Layer], init: Init) -> Vec<f32> {
@@ -24,17 +25,23 @@ fn drawn(layers: &[Layer], init: Init) -> Vec<f32> {
     parameters
 }
 
-fn init(start: Start) -> Init {
+fn init(start: Initializer) -> Init {
     Init { start, seed: 0x1_0000_0005, run: 3 }
 }
 
-const STARTS: [Start; 5] = [Start::He, Start::Glorot, Start::Orthogonal, Start::LooksLinear, Start::LooksLinearPairs];
+const STARTS: [Initializer; 5] = [
+    Initializer::He,
+    Initializer::Glorot,
+    Initializer::Orthogonal,
+    Initializer::LooksLinear,
+    Initializer::LooksLinearPairs,
+];
 
 #[test]
 fn independent_weights_stand_at_their_addresses() {
     let list = List::new(image(3, 4, 4)).norm().conv(5, window(3, 2, 1, 1), true).prelu(0.25).norm();
     let layers = list.dense(4, true).layers;
-    for (start, glorot) in [(Start::He, 0.0), (Start::Glorot, 1.0)] {
+    for (start, glorot) in [(Initializer::He, 0.0), (Initializer::Glorot, 1.0)] {
         let ours = drawn(&layers, init(start));
         let (norm, rest) = ours.split_at(6);
         assert_eq!(norm, [1.0, 1.0, 1.0, 0.0, 0.0, 0.0]);
@@ -57,7 +64,7 @@ fn independent_weights_stand_at_their_addresses() {
 #[test]
 fn deviations_are_right() {
     let layers = List::new(image(20, 3, 3)).conv(60, Window::half_padded(3, 1), false).layers;
-    for (start, expected) in [(Start::He, 2.0 / 180.0), (Start::Glorot, 2.0 / 720.0)] {
+    for (start, expected) in [(Initializer::He, 2.0 / 180.0), (Initializer::Glorot, 2.0 / 720.0)] {
         let weights = drawn(&layers, init(start));
         let n = weights.len() as f64;
         let mean = weights.iter().map(|&w| f64::from(w)).sum::<f64>() / n;
@@ -103,7 +110,7 @@ fn matrices_are_orthogonal_at_the_right_taps() {
         ] {
             let what = format!("{outputs}x{inputs} {window:?}");
             let layers = List::new(image(inputs, 6, 7)).conv(outputs, window, false).layers;
-            let weights = drawn(&layers, init(Start::Orthogonal));
+            let weights = drawn(&layers, init(Initializer::Orthogonal));
             let all = window.taps() as usize;
             let largest = f64::from(outputs.max(inputs));
             let scale = if taps.len() > 1 { 0.28 } else { 1.0 };
@@ -124,7 +131,7 @@ fn matrices_are_orthogonal_at_the_right_taps() {
 #[test]
 fn doubled_inputs_are_mirrored_channel_by_channel() {
     let layers = List::new(image(3, 2, 2)).crelu().dense(5, true).crelu().dense(5, false).layers;
-    let weights = drawn(&layers, init(Start::LooksLinear));
+    let weights = drawn(&layers, init(Initializer::LooksLinear));
     let (first, second) = (&weights[..5 * 24], &weights[5 * 24 + 5..]);
     let mut matrix = Vec::new();
     for row in first.chunks(24) {
@@ -139,13 +146,13 @@ fn doubled_inputs_are_mirrored_channel_by_channel() {
     orthogonal(&second.chunks(10).map(pairs).collect::<Vec<_>>(), 1.0, "dense on a vector");
     assert!(second.chunks(2).all(|pair| pair[0] == -pair[1]));
     // He does not mirror.
-    assert!(drawn(&layers, init(Start::He)).chunks(2).any(|pair| pair.len() < 2 || pair[0] != -pair[1]));
+    assert!(drawn(&layers, init(Initializer::He)).chunks(2).any(|pair| pair.len() < 2 || pair[0] != -pair[1]));
 }
 
 #[test]
 fn pairs_are_blocks() {
     let layers = List::new(Image::vector(3)).dense(6, true).relu().dense(8, true).relu().dense(2, true).layers;
-    let weights = drawn(&layers, init(Start::LooksLinearPairs));
+    let weights = drawn(&layers, init(Initializer::LooksLinearPairs));
     let (first, rest) = weights.split_at(18);
     let (second, rest) = rest[6..].split_at(48);
     for pair in first.chunks(6) {
@@ -171,10 +178,10 @@ fn pairs_are_blocks() {
 fn hidden_square_matrices_have_the_bits_of_a_family() {
     let (width, depth) = (11, 4);
     for (start, spec_init, doubled) in [
-        (Start::Orthogonal, shatterscope::spec::Init::Orthogonal, false),
-        (Start::LooksLinear, shatterscope::spec::Init::LooksLinear, true),
-        (Start::He, shatterscope::spec::Init::He, false),
-        (Start::Glorot, shatterscope::spec::Init::Glorot, false),
+        (Initializer::Orthogonal, shatterscope::spec::Init::Orthogonal, false),
+        (Initializer::LooksLinear, shatterscope::spec::Init::LooksLinear, true),
+        (Initializer::He, shatterscope::spec::Init::He, false),
+        (Initializer::Glorot, shatterscope::spec::Init::Glorot, false),
     ] {
         let family = if doubled { Family::Crelu } else { Family::Feedforward };
         let spec = Spec::feedforward(depth, width).with_family(family).with_init(spec_init);
@@ -209,7 +216,7 @@ fn every_draw_is_another() {
 
 #[test]
 fn what_does_not_fit_is_refused_before_anything_is_written() {
-    let pairs = Error::Refused(Refusal::Pairs);
+    let pairs = Error::InvalidSpec(InvalidSpec::Pairs);
     let refused = |planned: &Planned, start, parameters: usize, scratch: usize| {
         let mut parameters = vec![7.0; parameters];
         let told = init(start).fill(&planned.graph(), &mut parameters, &mut vec![0.0; scratch]).unwrap_err();
@@ -217,14 +224,14 @@ fn what_does_not_fit_is_refused_before_anything_is_written() {
         told
     };
     let odd = List::new(Image::vector(3)).dense(4, true).relu().dense(5, true).relu().dense(2, true).layers;
-    assert_eq!(refused(&Planned::new(&odd, Want::Output).unwrap(), Start::LooksLinearPairs, 100, 100), pairs);
+    assert_eq!(refused(&Planned::new(&odd, Want::Output).unwrap(), Initializer::LooksLinearPairs, 100, 100), pairs);
     let layers = List::new(Image::vector(3)).dense(4, true).norm().dense(5, true).layers;
     let planned = Planned::new(&layers, Want::Output).unwrap();
     let len = planned.plan().parameters_len;
     assert_eq!(len, 16 + 8 + 25);
     for start in STARTS {
         let need = init(start).scratch_len(&planned.graph());
-        assert_eq!(need, if matches!(start, Start::He | Start::Glorot) { 0 } else { 25 });
+        assert_eq!(need, if matches!(start, Initializer::He | Initializer::Glorot) { 0 } else { 25 });
         let told = refused(&planned, start, len as usize - 1, need as usize);
         assert_eq!(told, Error::TooShort { buffer: Buffer::Parameters, need: len, have: len - 1 });
         if need > 0 {
@@ -234,19 +241,19 @@ fn what_does_not_fit_is_refused_before_anything_is_written() {
     }
     // Lists that do not fit never become the graph that `fill` takes.
     let no_graph = |layers: &[Layer]| refusal(Planned::new(layers, Want::Output).map(|_| ()).unwrap_err());
-    assert_eq!(no_graph(&[]), Refusal::Layers);
+    assert_eq!(no_graph(&[]), InvalidSpec::Layers);
     let wrong =
         [Layer::Dense { inputs: 2, outputs: 3, bias: true }, Layer::Dense { inputs: 2, outputs: 3, bias: true }];
-    assert_eq!(no_graph(&wrong), Refusal::Layers);
+    assert_eq!(no_graph(&wrong), InvalidSpec::Layers);
     let huge = [Layer::Dense { inputs: u32::MAX, outputs: u32::MAX, bias: true }];
-    assert_eq!(no_graph(&huge), Refusal::TooLarge);
+    assert_eq!(no_graph(&huge), InvalidSpec::TooLarge);
     // A graph without a plan has lengths all the same.
     let mut nodes = [Node::EMPTY; 2];
     let graph = to_graph(&huge, &mut nodes).unwrap();
     let mut parameters = [7.0; 100];
-    let told = init(Start::Orthogonal).fill(&graph, &mut parameters, &mut [0.0; 100]);
+    let told = init(Initializer::Orthogonal).fill(&graph, &mut parameters, &mut [0.0; 100]);
     let need = u64::from(u32::MAX) << 32;
     assert_eq!(told, Err(Error::TooShort { buffer: Buffer::Parameters, need, have: 100 }));
     assert_eq!(parameters, [7.0; 100]);
-    assert_eq!(init(Start::Orthogonal).scratch_len(&graph), need);
+    assert_eq!(init(Initializer::Orthogonal).scratch_len(&graph), need);
 }

@@ -3,13 +3,14 @@ use super::machine::{Planned, refusal};
 use super::networks::{List, image, window};
 use super::workers::Order;
 use proptest::prelude::*;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Executor, Options};
 use shatterscope::graph::Node;
-use shatterscope::kernel::Isa;
-use shatterscope::op::{Conv, Image, Pool, Shortcut, Window};
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::op::{Conv, Pool, Shortcut};
 use shatterscope::plan::{Derivative, Plan, Schedule, Statistics, Storage, Want, place};
-use shatterscope::train::{Init, Start};
-use shatterscope::{Buffer, Error, Refusal};
+use shatterscope::train::{Init, Initializer};
+use shatterscope::{Buffer, Error, InvalidSpec};
 use shatterscope_layers::{Layer, to_graph};
 
 const WANTS: [Want; 6] = [
@@ -108,7 +109,7 @@ fn lengths_by_hand() {
 }
 
 /// Plans layers, whatever is wanted of them: where it is refused, it is for all.
-fn plan(layers: &[Layer]) -> Result<(), Refusal> {
+fn plan(layers: &[Layer]) -> Result<(), InvalidSpec> {
     let told = WANTS.map(|want| planned(layers, want, |_| ()).map_err(refusal));
     assert_eq!(told, [told[0]; WANTS.len()], "{layers:?}");
     told[0]
@@ -126,7 +127,7 @@ fn planned<V>(layers: &[Layer], want: Want, f: impl FnOnce(&Plan) -> V) -> Resul
 
 /// What an executor without any buffers says.
 fn executor<const T: usize>(layers: &[Layer], batch: u32) -> Option<Error> {
-    let options = Options { batch, isa: Isa::Portable };
+    let options = Options::new(batch).with_isa(Isa::Portable);
     let new = |plan: &Plan| {
         Executor::<_, 4, T>::new(plan, &Order::InTurn, options, Buffers::of_outputs(&mut [], &mut [])).err()
     };
@@ -159,26 +160,29 @@ fn lists_that_do_not_fit_are_refused() {
         &[fork, join(vector(2), 3, 1)],
         &[fork, relu, Layer::Fork { image: vector(2) }, straight],
     ] {
-        assert_eq!(refused(layers), Refusal::Layers, "{layers:?}");
+        assert_eq!(refused(layers), InvalidSpec::Layers, "{layers:?}");
     }
     let input = image(2, 3, 3);
     for window in [window(6, 3, 1, 1), window(3, 3, 0, 1), window(0, 1, 1, 0), window(3, 3, 1, 3), window(2, 1, 1, 1)] {
-        assert_eq!(refused(&[Layer::Conv { conv: Conv { input, channels: 2, window }, bias: true }]), Refusal::Window);
-        assert_eq!(refused(&[Layer::MaxPool { pool: Pool { input, window } }]), Refusal::Window);
-        assert_eq!(refused(&[Layer::AveragePool { pool: Pool { input, window } }]), Refusal::Window);
+        assert_eq!(
+            refused(&[Layer::Conv { conv: Conv { input, channels: 2, window }, bias: true }]),
+            InvalidSpec::Window
+        );
+        assert_eq!(refused(&[Layer::MaxPool { pool: Pool { input, window } }]), InvalidSpec::Window);
+        assert_eq!(refused(&[Layer::AveragePool { pool: Pool { input, window } }]), InvalidSpec::Window);
     }
-    assert_eq!(refused(&[fork, join(vector(3), 2, 1)]), Refusal::Window);
-    assert_eq!(refused(&[fork, join(vector(3), 3, 0)]), Refusal::Window);
+    assert_eq!(refused(&[fork, join(vector(3), 2, 1)]), InvalidSpec::Window);
+    assert_eq!(refused(&[fork, join(vector(3), 3, 0)]), InvalidSpec::Window);
     // The first layer that is refused, whatever follows it.
     let conv = Layer::Conv { conv: Conv { input, channels: 2, window: window(6, 3, 1, 1) }, bias: true };
-    assert_eq!(refused(&[conv, relu]), Refusal::Window);
+    assert_eq!(refused(&[conv, relu]), InvalidSpec::Window);
     let pool = |height, width, window| Pool { input: image(1, height, width), window };
-    assert_eq!(refused(&[Layer::AveragePool { pool: pool(3, 3, window(2, 2, 1, 1)) }]), Refusal::Pool);
-    assert_eq!(refused(&[Layer::AveragePool { pool: pool(4097, 4096, window(4097, 4096, 1, 0)) }]), Refusal::Pool);
-    assert_eq!(refused(&[Layer::MaxPool { pool: pool(1, 257, window(1, 257, 1, 0)) }]), Refusal::Pool);
+    assert_eq!(refused(&[Layer::AveragePool { pool: pool(3, 3, window(2, 2, 1, 1)) }]), InvalidSpec::Pool);
+    assert_eq!(refused(&[Layer::AveragePool { pool: pool(4097, 4096, window(4097, 4096, 1, 0)) }]), InvalidSpec::Pool);
+    assert_eq!(refused(&[Layer::MaxPool { pool: pool(1, 257, window(1, 257, 1, 0)) }]), InvalidSpec::Pool);
     assert_eq!(plan(&[Layer::MaxPool { pool: pool(16, 16, window(16, 16, 1, 0)) }]), Ok(()));
     for rate in [1.0, -0.1, f32::NAN, f32::INFINITY] {
-        assert_eq!(refused(&[Layer::Dropout { units: 3, rate }]), Refusal::Rate);
+        assert_eq!(refused(&[Layer::Dropout { units: 3, rate }]), InvalidSpec::Rate);
     }
     let norm = |eps, momentum| Layer::BatchNorm { image: vector(3), eps, momentum };
     assert_eq!(plan(&[norm(0.0, 1.0)]), Ok(()));
@@ -186,25 +190,25 @@ fn lists_that_do_not_fit_are_refused() {
         assert_eq!(plan(&[norm(eps, 0.5)]), Ok(()));
     }
     for eps in [-1e-9, -f32::from_bits(1), f32::MIN, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        assert_eq!(refused(&[norm(eps, 0.1)]), Refusal::Eps);
+        assert_eq!(refused(&[norm(eps, 0.1)]), InvalidSpec::Eps);
     }
     for momentum in [-0.1, 1.1, f32::NAN] {
-        assert_eq!(refused(&[norm(0.1, momentum)]), Refusal::Scale);
+        assert_eq!(refused(&[norm(0.1, momentum)]), InvalidSpec::Scale);
     }
     for wrong in [f32::NAN, f32::INFINITY] {
-        assert_eq!(refused(&[Layer::Prelu { image: vector(3), slope: wrong }]), Refusal::Scale);
+        assert_eq!(refused(&[Layer::Prelu { image: vector(3), slope: wrong }]), InvalidSpec::Scale);
         for (a, b) in [(wrong, 1.0), (1.0, wrong)] {
             let shortcut = Shortcut { input: vector(3), channels: 3, stride: 1 };
-            assert_eq!(refused(&[fork, Layer::Join { shortcut, a, b }]), Refusal::Scale);
+            assert_eq!(refused(&[fork, Layer::Join { shortcut, a, b }]), InvalidSpec::Scale);
         }
     }
     for (told, refusal) in [
-        (executor::<4>(&[relu], 0), Refusal::Points),
-        (executor::<4>(&[relu], (1 << 24) + 1), Refusal::Points),
-        (executor::<0>(&[relu], 1), Refusal::Tile),
-        (executor::<65>(&[relu], 1), Refusal::Tile),
+        (executor::<4>(&[relu], 0), InvalidSpec::Points),
+        (executor::<4>(&[relu], (1 << 24) + 1), InvalidSpec::Points),
+        (executor::<0>(&[relu], 1), InvalidSpec::Tile),
+        (executor::<65>(&[relu], 1), InvalidSpec::Tile),
     ] {
-        assert_eq!(told, Some(Error::Refused(refusal)));
+        assert_eq!(told, Some(Error::InvalidSpec(refusal)));
     }
     // The value takes the place of the input, and so do their gradients: three units besides three.
     let short = Error::TooShort { buffer: Buffer::Values, need: 6 << 24, have: 0 };
@@ -233,7 +237,7 @@ fn sizes_that_no_one_can_count_are_refused() {
         &[conv(image(1, 1, 1), 1, window(MOST, MOST, MOST, MOST - 1))],
         &[conv(image(1, 1 << 15, 1 << 15), 1 << 10, window(1, 1, 1, 0))],
     ] {
-        assert_eq!(plan(layers), Err(Refusal::TooLarge), "{layers:?}");
+        assert_eq!(plan(layers), Err(InvalidSpec::TooLarge), "{layers:?}");
     }
 }
 
@@ -308,7 +312,7 @@ proptest! {
         let Ok(graph) = to_graph(&layers, &mut nodes) else { return Ok(()) };
         let last = graph.node(graph.len() as u32 - 1).unwrap();
         prop_assert_eq!(last.shape.units(), layers.last().unwrap().facts().unwrap().shape.units());
-        for start in [Start::He, Start::Orthogonal, Start::LooksLinear, Start::LooksLinearPairs] {
+        for start in [Initializer::He, Initializer::Orthogonal, Initializer::LooksLinear, Initializer::LooksLinearPairs] {
             let init = Init { start, seed: 1, run: 0 };
             init.scratch_len(&graph);
             let _ = init.fill(&graph, &mut [], &mut []);
@@ -324,7 +328,7 @@ proptest! {
             let memory = match place(&graph, want, &mut storages, &mut slots) {
                 Ok(memory) => memory,
                 Err(told) => {
-                    prop_assert_eq!(told, Error::Refused(Refusal::TooLarge));
+                    prop_assert_eq!(told, Error::InvalidSpec(InvalidSpec::TooLarge));
                     continue;
                 }
             };
@@ -332,7 +336,7 @@ proptest! {
             let plan = match Plan::new(&graph, want, &slots) {
                 Ok(plan) => plan,
                 Err(told) => {
-                    prop_assert_eq!(told, Error::Refused(Refusal::TooLarge));
+                    prop_assert_eq!(told, Error::InvalidSpec(InvalidSpec::TooLarge));
                     // A batch norm keeps three rows of statistics for its gradient.
                     prop_assert!(parameters.max(3 * channels) > u32::MAX.into());
                     continue;
@@ -345,18 +349,13 @@ proptest! {
                 let _ = (plan.values_len(batch, tile), plan.tape_len(batch, tile));
                 let _ = (plan.tape_tile_len(tile), plan.gathered_len(tile), plan.statistics_len());
             }
-            let points = shatterscope::plan::RunOptions {
-                first,
-                count,
-                derivative: if forward { Derivative::Forward } else { Derivative::Reverse },
-                statistics: if full { Statistics::Full } else { Statistics::Detached },
-                schedule: if blocks { Schedule::Blocks { resident } } else { Schedule::WholeBatch },
-                ..shatterscope::plan::RunOptions::new(batch)
-            };
-            let whole = 1 + batch % (1 << 24);
+            let points = shatterscope::plan::RunOptions::new(batch).with_slice(first, count).with_derivative(if forward { Derivative::Forward } else { Derivative::Reverse }).with_statistics(if full { Statistics::Full } else { Statistics::Detached }).with_schedule(if blocks { Schedule::Blocks { resident } } else { Schedule::WholeBatch });
+            let mut valid = points;
+            valid.points = 1 + batch % (1 << 24);
+            let valid = valid.with_slice(0, valid.points);
             for (points, tile) in [
                 (points, tile),
-                (shatterscope::plan::RunOptions { points: whole, first: 0, count: whole, ..points }, 1 + tile % 64),
+                (valid, 1 + tile % 64),
             ] {
                 let told = plan.run(&points, tile);
                 prop_assert!(told.is_err() || points.want() == want);
@@ -368,7 +367,7 @@ proptest! {
                     prop_assert_eq!(u128::from(lengths.tape_len), if forward { 0 } else { tape });
                 }
             }
-            let options = Options { batch, isa: Isa::Portable };
+            let options = Options::new(batch).with_isa(Isa::Portable);
             let buffers = Buffers::of_outputs(&mut [], &mut []);
             prop_assert!(Executor::<Order, 4, 4>::new(&plan, &Order::InTurn, options, buffers).is_err());
         }

@@ -3,15 +3,16 @@ use super::machine::{How, Mode, Outcome, Planned, Task, bits, run};
 use super::networks::{List, image, window};
 use super::oracle::{average, convolution, floats, near};
 use super::workers::Order;
-use shatterscope::kernel::Isa;
-use shatterscope::op::{Conv, Image, Pool, Window};
+use shatterscope::exec::Isa;
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::op::{Conv, Pool};
 use shatterscope::plan::Want;
-use shatterscope::train::{Init, Start};
+use shatterscope::train::{Init, Initializer};
 use shatterscope_layers::Layer;
 use shatterscope_reference::{self as reference, Network, Statistics};
 
 /// Seeds of the outputs are the same for all points.
-fn drawn(layers: &[Layer], start: Start, points: usize) -> Task {
+fn drawn(layers: &[Layer], start: Initializer, points: usize) -> Task {
     let mut task = Task::new(layers, points, Mode::Probing);
     let init = Init { start, seed: 11, run: 2 };
     let planned = Planned::new(layers, Want::Output).unwrap();
@@ -35,8 +36,8 @@ fn halved(image: Image, by: u32) -> Image {
     Image { channels: image.channels / by, ..image }
 }
 
-/// The product in f64: of each pair of channels the first, rectifiers left out.
-fn product(task: &Task, start: Start) -> Network {
+/// The product in f64: of each pair of channels the first, ReLUs left out.
+fn product(task: &Task, start: Initializer) -> Network {
     let (mut layers, mut rest) = (Vec::new(), &task.parameters[..]);
     // Channels of what reaches the layer at hand, and how many of them stand for one.
     let (mut channels, mut pairs) = (0, 1);
@@ -48,7 +49,7 @@ fn product(task: &Task, start: Start) -> Network {
         assert!(after[..others as usize].iter().all(|bias| bias.to_bits() == 0));
         let later = &task.layers[i + 1..];
         let next = later.iter().position(weighted).map_or(&[][..], |next| &later[..next]);
-        let mirrors = start == Start::LooksLinearPairs && next.iter().any(|l| matches!(l, Layer::Relu { .. }));
+        let mirrors = start == Initializer::LooksLinearPairs && next.iter().any(|l| matches!(l, Layer::Relu { .. }));
         let keep = if mirrors { 2 } else { 1 };
         match *layer {
             Layer::Crelu { image } => (channels, pairs) = (2 * image.channels, 2),
@@ -83,7 +84,7 @@ fn product(task: &Task, start: Start) -> Network {
     Network { layers }
 }
 
-fn check<const R: usize, const T: usize>(name: &str, layers: &[Layer], start: Start, points: usize, zero: bool) {
+fn check<const R: usize, const T: usize>(name: &str, layers: &[Layer], start: Initializer, points: usize, zero: bool) {
     let mut task = drawn(layers, start, points);
     let units = task.inputs.len() / points;
     if zero {
@@ -111,49 +112,49 @@ fn half(size: u32, stride: u32) -> Window {
 }
 
 #[test]
-fn with_doubling_rectifiers() {
+fn with_doubling_relus() {
     let mut dense = List::new(Image::vector(6)).dense(9, true);
     for _ in 0..20 {
         dense = dense.crelu().dense(9, true);
     }
-    check::<4, 4>("dense", &dense.crelu().dense(4, true).layers, Start::LooksLinear, 7, true);
+    check::<4, 4>("dense", &dense.crelu().dense(4, true).layers, Initializer::LooksLinear, 7, true);
     let mut wide = List::new(image(3, 4, 5)).crelu().conv(5, half(3, 1), true);
     for (channels, stride) in [(5, 1), (7, 2), (4, 1), (11, 1)] {
         wide = wide.crelu().conv(channels, half(3, stride), true);
     }
-    check::<5, 16>("convolutions", &wide.crelu().dense(4, true).layers, Start::LooksLinear, 19, true);
+    check::<5, 16>("convolutions", &wide.crelu().dense(4, true).layers, Initializer::LooksLinear, 19, true);
     let pooled = List::new(image(2, 6, 6)).conv(3, half(3, 1), false).crelu().average(window(2, 2, 2, 0));
     let pooled = pooled.conv(5, half(1, 1), true).crelu().average(window(3, 1, 1, 0)).dense(3, true);
-    check::<5, 8>("average pools", &pooled.layers, Start::LooksLinear, 9, true);
+    check::<5, 8>("average pools", &pooled.layers, Initializer::LooksLinear, 9, true);
     let even =
         List::new(image(1, 6, 4)).crelu().conv(3, window(2, 2, 2, 0), true).crelu().conv(3, window(3, 2, 1, 1), true);
-    check::<1, 1>("even windows", &even.crelu().dense(2, true).layers, Start::LooksLinear, 3, true);
+    check::<1, 1>("even windows", &even.crelu().dense(2, true).layers, Initializer::LooksLinear, 3, true);
 }
 
 #[test]
-fn with_plain_rectifiers_in_pairs() {
+fn with_plain_relus_in_pairs() {
     let mut dense = List::new(Image::vector(6)).dense(10, true);
     for units in [10, 10, 6, 14, 10] {
         dense = dense.relu().dense(units, true);
     }
-    check::<4, 4>("dense", &dense.relu().dense(3, true).layers, Start::LooksLinearPairs, 7, false);
+    check::<4, 4>("dense", &dense.relu().dense(3, true).layers, Initializer::LooksLinearPairs, 7, false);
     let mut wide = List::new(image(3, 4, 5)).conv(6, half(3, 1), true);
     for (channels, stride) in [(6, 1), (8, 2), (4, 1), (22, 1)] {
         wide = wide.relu().conv(channels, half(3, stride), true);
     }
-    check::<5, 16>("convolutions", &wide.relu().dense(4, true).layers, Start::LooksLinearPairs, 19, false);
+    check::<5, 16>("convolutions", &wide.relu().dense(4, true).layers, Initializer::LooksLinearPairs, 19, false);
     // Two layers with nothing between them pair nothing.
     let between = List::new(Image::vector(4)).dense(6, true).dense(8, true).relu().dense(5, true).dense(3, true);
-    check::<1, 1>("no rectifier between", &between.layers, Start::LooksLinearPairs, 3, false);
+    check::<1, 1>("no ReLU between", &between.layers, Initializer::LooksLinearPairs, 3, false);
 }
 
 #[test]
 fn with_slopes_of_one() {
     let net = List::new(image(2, 5, 5)).conv(4, half(3, 1), true).prelu(1.0).conv(6, half(3, 2), true).prelu(1.0);
-    check::<4, 4>("prelu", &net.dense(3, true).layers, Start::Orthogonal, 5, true);
+    check::<4, 4>("prelu", &net.dense(3, true).layers, Initializer::Orthogonal, 5, true);
 }
 
-/// As the authors' convnet: a rectifier on the raw image, four sections of 49, stride 2 and twice the channels between them.
+/// As the authors' convnet: a ReLU on the raw image, four sections of 49, stride 2 and twice the channels between them.
 fn convnet(depth: u32, at: Image, width: u32, classes: u32) -> Vec<Layer> {
     let modules = (depth - 2) / 4;
     let channels = |section: u32| (f64::from(width << section) / std::f64::consts::SQRT_2).floor() as u32;
@@ -176,14 +177,14 @@ fn the_convnet_of_198_layers() {
     let layers = convnet(198, image(3, 24, 24), 3, 10);
     let weighted = layers.iter().filter(|layer| matches!(layer, Layer::Dense { .. } | Layer::Conv { .. })).count();
     assert_eq!(weighted, 198);
-    check::<12, 16>("convnet", &layers, Start::LooksLinear, 3, true);
+    check::<12, 16>("convnet", &layers, Initializer::LooksLinear, 3, true);
 }
 
 #[test]
 fn he_is_not_linear() {
     let layers = convnet(6, image(1, 8, 8), 3, 2);
-    let task = drawn(&layers, Start::He, 3);
+    let task = drawn(&layers, Initializer::He, 3);
     let ours = outcome::<4, 4>(&task, 3);
     assert_ne!(ours.input_gradient[..64], ours.input_gradient[64..128]);
-    assert_ne!(bits(&task.parameters), bits(&drawn(&layers, Start::Glorot, 3).parameters));
+    assert_ne!(bits(&task.parameters), bits(&drawn(&layers, Initializer::Glorot, 3).parameters));
 }

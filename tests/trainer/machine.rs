@@ -1,10 +1,11 @@
 //! Passes on buffers that hold NaN at first, with guards past what was planned.
 use super::workers::Order;
+pub use crate::common::bits;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{self, Batch, Buffers, Executor, Options, Outputs};
 use shatterscope::graph::{Graph, Node};
-use shatterscope::kernel::Isa;
 use shatterscope::plan::{Memory, Plan, Storage, Want, place};
-use shatterscope::{Error, Refusal};
+use shatterscope::{Error, InvalidSpec};
 use shatterscope_layers::{Layer, to_graph};
 
 /// What a forward pass is for.
@@ -65,9 +66,9 @@ impl Planned {
 
 /// Why a list or one of its nodes is refused.
 #[track_caller]
-pub fn refusal(error: Error) -> Refusal {
+pub fn refusal(error: Error) -> InvalidSpec {
     match error {
-        Error::Refused(refusal) | Error::Node { refusal, .. } => refusal,
+        Error::InvalidSpec(refusal) | Error::InvalidNode { reason: refusal, .. } => refusal,
         other => panic!("{other:?} refuses nothing"),
     }
 }
@@ -81,10 +82,6 @@ pub fn value(at: usize) -> f32 {
 
 pub fn values(n: usize, salt: usize) -> Vec<f32> {
     (0..n).map(|i| value(salt * 1_000_003 + i)).collect()
-}
-
-pub fn bits(x: &[f32]) -> Vec<u32> {
-    x.iter().map(|x| x.to_bits()).collect()
 }
 
 /// How a batch is run; no field may change a bit.
@@ -305,7 +302,7 @@ pub fn run<const R: usize, const T: usize>(task: &Task, order: &Order, how: How)
         (guard(&task.parameters), guard(&task.running), guard(&task.gradient));
     let before = parameters.clone();
     let (mut out, mut back) = (Vec::new(), Vec::new());
-    let options = Options { batch: batch as u32, isa: how.isa };
+    let options = Options::new(batch as u32).with_isa(how.isa);
     let mut executor = Executor::<_, R, T>::new(&plan, order, options, room.buffers())?;
     let mut first = 0;
     for &count in how.cuts {

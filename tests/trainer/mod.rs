@@ -21,3 +21,5 @@ mod steps;
 pub mod tangents;
 pub mod walk;
 mod workers;
+
+pub use oracle::plane;

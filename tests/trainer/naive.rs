@@ -1,7 +1,7 @@
 //! The definition: networks of the plain loops of `shatterscope::op`, on `[unit][point]` of all points at once.
 use super::machine::{How, Mode, Outcome, Task, bits};
+use shatterscope::internals::op::{self, Affine, Dropout, Running};
 use shatterscope::math::Math;
-use shatterscope::op::{self, Affine, Dropout, Running};
 use shatterscope_layers::Layer;
 
 /// What a layer keeps for the way back.

@@ -1,5 +1,6 @@
 //! Lists of layers that between them have every operation, at channel counts that no group of rows divides.
-use shatterscope::op::{Conv, Image, Pool, Shortcut, Window};
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::op::{Conv, Pool, Shortcut};
 use shatterscope_layers::Layer;
 
 /// A list in the making, and what leaves it so far.

@@ -6,8 +6,8 @@ use super::runs::compare;
 use super::tangents::tangents;
 use super::walk::{Walk, turned};
 use crate::vectors::{cases, floats, rows, same, uint, words};
+use shatterscope::graph::{Entry, Saved};
 use shatterscope::graph::{Node, Op, Shape};
-use shatterscope::op::{Entry, Saved};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -68,7 +68,7 @@ const SCHEDULES: &str = "
 
 `exec::Run` computes all points at once (whole) or some at a time (blocks), and for the statistics of norms computes each operation again for the whole
 batch (recompute); gives gradients of the inputs or, in forward mode, tangents of the outputs; and takes parameters from memory or draws weights from a
-seed, a panel at a time. One-bit gates are what a rectifier keeps for its gradient. Each yes is a test in `tests/trainer/examples.rs`.
+seed, a panel at a time. One-bit gates are what a relu keeps for its gradient. Each yes is a test in `tests/trainer/examples.rs`.
 
 ";
 

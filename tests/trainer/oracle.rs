@@ -2,8 +2,10 @@
 use super::machine::{How, Mode, Task, run};
 use super::networks;
 use super::workers::Order;
-use shatterscope::kernel::Isa;
-use shatterscope::op::{Conv, Dropout, Image, Pool, Window};
+use crate::common::wide;
+use shatterscope::exec::Isa;
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::op::{Conv, Dropout, Pool};
 use shatterscope_layers::Layer;
 use shatterscope_reference::{self as reference, Chosen, Gradients, Network, Pass, Plane, Statistics, Windows};
 
@@ -93,7 +95,7 @@ fn network(task: &Task, parameters: &[f64]) -> (Network, Vec<usize>) {
     (Network { layers: stack.pop().unwrap() }, owned)
 }
 
-/// The oracle's rectifier makes neighbours of a pair; ours makes channels. A matrix of zeros and ones puts them in order.
+/// The oracle's ReLU makes neighbours of a pair; ours makes channels. A matrix of zeros and ones puts them in order.
 fn in_channels(image: &Image) -> reference::Layer {
     let (units, plane) = (image.units().unwrap() as usize, image.plane() as usize);
     let mut weight = vec![vec![0.0; 2 * units]; 2 * units];
@@ -104,10 +106,6 @@ fn in_channels(image: &Image) -> reference::Layer {
         }
     }
     reference::Layer::Dense { weight, bias: vec![0.0; 2 * units] }
-}
-
-fn wide(x: &[f32]) -> Vec<f64> {
-    x.iter().map(|&x| x.into()).collect()
 }
 
 fn rows(x: &[f32]) -> Vec<Vec<f64>> {

@@ -5,14 +5,15 @@ use super::tangents::tangents;
 use super::walk::{Case, Walk, turned};
 use super::workers::Order;
 use shatterscope::Pass;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Input, Observer, Run, Seen, Source};
+use shatterscope::graph::Window;
 use shatterscope::graph::{Builder, Graph, Node, Op, Shape};
-use shatterscope::kernel::Isa;
-use shatterscope::op::Window;
+use shatterscope::internals::weights::Block;
 use shatterscope::plan::{Derivative, Plan, RunOptions, Schedule, Statistics, Want};
 use shatterscope::spec::{Family, Init, Norm, Readout, Spec};
-use shatterscope::weights::{Block, Seeded};
-use shatterscope::{Error, Refusal};
+use shatterscope::weights::Seeded;
+use shatterscope::{Error, InvalidSpec};
 
 /// `[point][unit]` of several values side by side.
 fn beside<'v>(points: usize, all: impl Iterator<Item = &'v [f32]> + Clone) -> Vec<f32> {
@@ -91,15 +92,12 @@ pub(super) fn compare(case: &Case, number: u32, draw: &mut Draw) {
         {
             for schedule in [Schedule::WholeBatch, Schedule::Blocks { resident }] {
                 let isa = Isa::ALL[number as usize % Isa::ALL.len()];
-                let options = RunOptions {
-                    first,
-                    count,
-                    derivative,
-                    statistics,
-                    schedule,
-                    isa,
-                    ..RunOptions::new(case.points as u32)
-                };
+                let options = RunOptions::new(case.points as u32)
+                    .with_slice(first, count)
+                    .with_derivative(derivative)
+                    .with_statistics(statistics)
+                    .with_schedule(schedule)
+                    .with_isa(isa);
                 let planned = Planned::of(case.nodes.clone(), options.want()).unwrap();
                 let with = (order, Source::Stored(&case.parameters));
                 let work = (&seed[..], [1, 300, u64::MAX][number as usize % 3], number as usize % 50);
@@ -161,7 +159,11 @@ pub(super) fn compare_drawn(case: &Case, number: u32, draw: &mut Draw) {
     for (derivative, seed) in [(Derivative::Reverse, &of_outputs), (Derivative::Forward, &of_inputs)] {
         for schedule in [Schedule::WholeBatch, Schedule::Blocks { resident }] {
             let statistics = draw.of([Statistics::Detached, Statistics::Full]);
-            let options = RunOptions { derivative, statistics, schedule, isa, ..RunOptions::new(case.points as u32) };
+            let options = RunOptions::new(case.points as u32)
+                .with_derivative(derivative)
+                .with_statistics(statistics)
+                .with_schedule(schedule)
+                .with_isa(isa);
             let planned = Planned::of(case.nodes.clone(), options.want()).unwrap();
             let work = (&seed[..], [1, 300, u64::MAX][number as usize % 3], [0, 7, 60, 4000][number as usize % 4]);
             let expected = run::<1, 1>(case, &planned, (order, Source::Stored(&stored)), options, work);
@@ -196,7 +198,7 @@ fn pairs_of_columns_that_are_not_adjacent_are_refused() {
     let window = |size: u32| Window { height: size, width: size, stride: 1, padding: 0 };
     let conv = |size: u32| Op::Conv { channels: 4, window: window(size), bias: false };
     let dense = Op::Dense { outputs: 4, bias: false };
-    let refused = Err(Error::Node { node: 2, refusal: Refusal::LooksLinear });
+    let refused = Err(Error::InvalidNode { node: 2, reason: InvalidSpec::LooksLinear });
     let image = Shape { channels: 2, height: 3, width: 3 };
     assert!(panel(Shape::vector(2), dense).is_ok() && panel(image, conv(1)).is_ok());
     assert_eq!(panel(image, dense), refused);
@@ -227,7 +229,7 @@ fn observers_are_shown_the_values_that_they_look_at() {
         let mut draw = Draw(0, 4_000_000 + number);
         let case = Case { mode: Mode::Probing, ..Case::new(&mut draw, false) };
         let (walk, _) = Walk::values(&case, true);
-        let options = RunOptions { schedule: Schedule::Blocks { resident: 4 }, ..RunOptions::new(case.points as u32) };
+        let options = RunOptions::new(case.points as u32).with_schedule(Schedule::Blocks { resident: 4 });
         let planned = Planned::of(case.nodes.clone(), options.want()).unwrap();
         let plan = planned.plan();
         let lengths = plan.run(&options, 4).unwrap();
@@ -339,7 +341,7 @@ fn the_deepest_family_is_planned_at_once() {
         .with_family(Family::Resnet { alpha: 1.0, beta: 0.1 })
         .with_norm(Norm::Batch);
     let plan = Plan::family(&spec, Want::DetachedGradient).unwrap();
-    let options = RunOptions { schedule: Schedule::Blocks { resident: 4 }, ..RunOptions::new(64) };
+    let options = RunOptions::new(64).with_schedule(Schedule::Blocks { resident: 4 });
     let lengths = plan.run(&options, 4).unwrap();
     let hidden = u64::from(spec.depth) - 1;
     assert_eq!(plan.multiply_adds, 8 + hidden * 64 + 8);

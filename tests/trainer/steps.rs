@@ -2,22 +2,21 @@
 use super::machine::{How, Mode, Planned, Room, Task, bits, forward, run, seed, seeded};
 use super::networks::{self, List, image};
 use super::workers::Order;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Executor, Options};
-use shatterscope::kernel::Isa;
-use shatterscope::math::Math;
-use shatterscope::op::{Image, Window};
+use shatterscope::graph::{Image, Window};
 use shatterscope::plan::{Plan, Want};
 use shatterscope::train::{Decay, Optimiser, Powers, Settings};
 use shatterscope::{Buffer, Error, Fault, Pass};
 use shatterscope_layers::Layer;
 
-const SGD: Settings = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm };
-const DECAYED: Settings = Settings { decay: Decay::L2(0.0), ..SGD };
+const SGD: Settings = Settings::new(Optimiser::Sgd);
+const DECAYED: Settings = SGD.with_decay(Decay::L2(0.0));
 /// That of [`How::update`].
 const RATE: f32 = 0.015625;
 
 fn options(points: usize) -> Options {
-    Options { batch: points as u32, isa: Isa::detect() }
+    Options::new(points as u32).with_isa(Isa::detect())
 }
 
 fn for_steps(layers: &[Layer]) -> Planned {
@@ -85,7 +84,7 @@ fn what_is_not_finite_reaches_no_parameter() {
         for value in [f32::NAN, f32::INFINITY] {
             let mut task = Task::new(&layers, 6, Mode::Probing);
             task.seeds.fill(value);
-            // A rectifier could stop it.
+            // A ReLU could stop it.
             task.parameters.fill(1.0);
             task.inputs.fill(1.0);
             let told = Error::NonFinite(Fault { pass: Pass::Backward, layer: 1 });

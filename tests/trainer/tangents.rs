@@ -1,8 +1,8 @@
 //! The definition of forward mode.
 use super::walk::{Case, Walk, as_units, finite, turned};
 use shatterscope::graph::Op;
+use shatterscope::internals::op::{self, Conv, GroupNorm, Pool, Shortcut};
 use shatterscope::math::Math;
-use shatterscope::op::{self, Conv, GroupNorm, Pool, Shortcut};
 
 /// The tangents of all nodes, `[unit][point]` of all points at once, and the lowest layer with one that is not finite.
 pub fn tangents(

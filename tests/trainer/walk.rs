@@ -3,8 +3,8 @@ use super::machine::{Mode, bits};
 use super::naive::Norm;
 use shatterscope::exec;
 use shatterscope::graph::{Graph, Node, Op};
+use shatterscope::internals::op::{self, Affine, Conv, Dropout, GroupNorm, Pool, Shortcut};
 use shatterscope::math::Math;
-use shatterscope::op::{self, Affine, Conv, Dropout, GroupNorm, Pool, Shortcut};
 
 /// Key of dropout.
 const KEY: u64 = 7;

@@ -1,8 +1,9 @@
 //! Operations on images.
 use super::{cases, flat, float, floats, rows, same, uint, word};
 use serde_json::Value;
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::op::{self, Affine, Conv, Dropout, Pool, Running, Shortcut};
 use shatterscope::math::Math;
-use shatterscope::op::{self, Affine, Conv, Dropout, Image, Pool, Running, Shortcut, Window};
 
 fn numbers<const N: usize>(value: &Value) -> [u32; N] {
     let all: Vec<u32> = value.as_array().unwrap().iter().map(|number| uint(number) as u32).collect();
@@ -29,7 +30,7 @@ fn unwritten(like: &Value) -> Vec<f32> {
 }
 
 #[test]
-fn conv() {
+fn convolutions_have_the_values_and_gradients_of_strict1_py() {
     for case in cases("conv") {
         let conv = Conv { input: image(&case), channels: uint(&case["channels"]) as u32, window: window(&case) };
         let points = uint(&case["points"]) as usize;
@@ -48,7 +49,7 @@ fn conv() {
 }
 
 #[test]
-fn pool() {
+fn pools_have_the_values_and_gradients_of_strict1_py() {
     for case in cases("pool") {
         let pool = Pool { input: image(&case), window: window(&case) };
         let (points, x) = (uint(&case["points"]) as usize, floats(&case["x"]));
@@ -75,7 +76,7 @@ fn pool() {
 }
 
 #[test]
-fn prelu() {
+fn prelu_has_the_values_and_gradients_of_strict1_py() {
     for case in cases("prelu") {
         let points = uint(&case["points"]) as usize;
         let (slope, x, g) = (floats(&case["slope"]), floats(&case["x"]), floats(&case["g"]));
@@ -91,7 +92,7 @@ fn prelu() {
 }
 
 #[test]
-fn crelu_image() {
+fn crelu_of_images_has_the_values_and_gradients_of_strict1_py() {
     for case in cases("crelu_image") {
         // A tile of one point after the other.
         for p in 0..rows(&case["x"])[0].len() {
@@ -114,7 +115,7 @@ fn crelu_image() {
 }
 
 #[test]
-fn shortcut() {
+fn shortcuts_have_the_values_and_gradients_of_strict1_py() {
     for case in cases("shortcut") {
         let (channels, stride) = (uint(&case["channels"]) as u32, uint(&case["stride"]) as u32);
         let (shortcut, points) = (Shortcut { input: image(&case), channels, stride }, uint(&case["points"]) as usize);
@@ -127,7 +128,7 @@ fn shortcut() {
 }
 
 #[test]
-fn dropout() {
+fn dropout_keeps_the_units_that_strict1_py_keeps() {
     for case in cases("dropout") {
         let (rate, number) = (float(&case["rate"]), |name: &str| uint(&case[name]) as u32);
         if let Some(scale) = case.get("scale") {
@@ -153,7 +154,7 @@ fn dropout() {
 }
 
 #[test]
-fn channel_norm() {
+fn channel_norm_has_the_statistics_and_gradients_of_strict1_py() {
     for case in cases("channel_norm") {
         let (z, g, eps) = (flat(&case["z"]), flat(&case["g"]), float(&case["eps"]));
         let points = rows(&case["z"])[0].len();

@@ -5,14 +5,18 @@ mod train;
 
 use crate::common::{case_of, draw};
 use serde_json::Value;
+use shatterscope::contract::Red16;
 use shatterscope::contract::{Digest, canonical_bits};
-use shatterscope::kernel::{self, Isa, Red16, naive};
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::{self};
+use shatterscope::internals::op::naive;
+use shatterscope::internals::op::{self, Affine};
+use shatterscope::internals::weights::{Block, Dense, Role};
 use shatterscope::math::Math;
-use shatterscope::op::{self, Affine};
 use shatterscope::probe::{Autocorrelation, Endpoint, Grid, Series, autocorrelation, brown_noise, white_noise};
 use shatterscope::random::{Normal, Purpose, Stream, philox4x32_10};
 use shatterscope::spec::{Init, Spec};
-use shatterscope::weights::{Block, Dense, Role, Seeded};
+use shatterscope::weights::Seeded;
 use std::path::Path;
 
 pub(crate) fn cases(name: &str) -> Vec<Value> {
@@ -67,7 +71,7 @@ fn normal(case: &Value) -> Normal {
 }
 
 #[test]
-fn philox() {
+fn philox_has_the_words_of_strict1_py() {
     for case in cases("philox") {
         let (counter, key) = (words(&case["counter"]), words(&case["key"]));
         let output = philox4x32_10(counter.try_into().unwrap(), key.try_into().unwrap());
@@ -76,7 +80,7 @@ fn philox() {
 }
 
 #[test]
-fn normals() {
+fn normal_numbers_have_the_bits_of_strict1_py() {
     let purposes = [Purpose::Weight, Purpose::Bias, Purpose::Stem, Purpose::StemBias, Purpose::Readout, Purpose::Noise];
     for case in cases("normals") {
         let of = |normal: Normal| {
@@ -102,7 +106,7 @@ fn normals() {
 }
 
 #[test]
-fn chains() {
+fn chains_have_the_roundings_of_strict1_py() {
     fn tiled<const R: usize, const T: usize>(isa: Isa, init: f32, a: &[f32], b: &[f32]) -> Vec<f32> {
         let x: Vec<[f32; T]> = b.iter().map(|&b| [b; T]).collect();
         // Whole groups of R rows and one row left over, all the same chain.
@@ -142,7 +146,7 @@ fn chains() {
 }
 
 #[test]
-fn red16() {
+fn red16_sums_have_the_bits_of_strict1_py() {
     fn by_tiles<const T: usize>(first: usize, values: &[f32]) -> f32 {
         let mut sum = Red16::new();
         for (i, tile) in values.chunks(T).enumerate() {
@@ -171,7 +175,7 @@ fn red16() {
 }
 
 #[test]
-fn relu() {
+fn relu_has_the_values_and_gradients_of_strict1_py() {
     for case in cases("relu") {
         let x = float(&case["x"]);
         same(&[op::relu(x)], &[float(&case["y"])], &case);
@@ -192,7 +196,7 @@ fn relu() {
 }
 
 #[test]
-fn crelu() {
+fn crelu_has_the_values_and_gradients_of_strict1_py() {
     fn at<const T: usize>(case: &Value) {
         // The first half holds the units, lanes beside each other.
         let widen = |rows: &Value| flat(rows).iter().map(|&x| [x; T]).collect::<Vec<_>>();
@@ -238,7 +242,7 @@ fn crelu() {
 }
 
 #[test]
-fn join() {
+fn joins_have_the_values_and_gradients_of_strict1_py() {
     for case in cases("join") {
         let (a, b) = (float(&case["a"]), float(&case["b"]));
         let mut y = floats(&case["f"]);
@@ -254,7 +258,7 @@ fn join() {
 }
 
 #[test]
-fn batch_norm() {
+fn batch_norm_has_the_statistics_and_gradients_of_strict1_py() {
     for case in cases("batch_norm") {
         let (z, g, eps) = (floats(&case["z"]), floats(&case["g"]), float(&case["eps"]));
         let affine = case.get("gamma").map(|gamma| Affine { gamma: float(gamma), beta: float(&case["beta"]) });
@@ -279,7 +283,7 @@ fn batch_norm() {
 }
 
 #[test]
-fn centre() {
+fn centring_has_the_values_and_gradients_of_strict1_py() {
     for case in cases("centre") {
         let (mut z, mut g) = (floats(&case["z"]), floats(&case["g"]));
         let mean = op::centre_forward(&mut z);
@@ -291,7 +295,7 @@ fn centre() {
 }
 
 #[test]
-fn dense() {
+fn dense_layers_have_the_values_and_gradients_of_strict1_py() {
     for case in cases("dense") {
         let (weight, bias, x) = (rows(&case["weight"]), floats(&case["bias"]), rows(&case["x"]));
         let shape = (weight.len(), weight[0].len(), x[0].len());
@@ -310,7 +314,7 @@ fn dense() {
 }
 
 #[test]
-fn acf() {
+fn autocorrelations_have_the_bits_of_strict1_py() {
     for case in cases("acf") {
         let mode = if case["mode"] == "raw" { Autocorrelation::Raw } else { Autocorrelation::MeanRemoved };
         let mut r = vec![f32::NAN; uint(&case["lags"]) as usize + 1];
@@ -323,7 +327,7 @@ fn acf() {
 }
 
 #[test]
-fn grid() {
+fn grid_points_have_the_bits_of_strict1_py() {
     for case in cases("grid") {
         let endpoint = if case["endpoint"] == "inclusive" { Endpoint::Inclusive } else { Endpoint::Exclusive };
         let points = uint(&case["points"]) as u32;
@@ -334,7 +338,7 @@ fn grid() {
 }
 
 #[test]
-fn noise() {
+fn noises_have_the_bits_of_strict1_py() {
     for case in cases("noise") {
         let (seed, run) = (uint(&case["seed"]), uint(&case["run"]) as u32);
         let mut series = vec![f32::NAN; uint(&case["points"]) as usize];
@@ -346,7 +350,7 @@ fn noise() {
 }
 
 #[test]
-fn digest() {
+fn digests_are_those_of_strict1_py() {
     for case in cases("digest") {
         let of = |words_of: &Value| Digest::of(&floats(words_of));
         if let Some(runs) = case.get("runs") {
@@ -363,7 +367,7 @@ fn digest() {
 
 /// Any panel of an orthogonal matrix, in any shape, holds its entries.
 #[test]
-fn orthogonal() {
+fn orthogonal_panels_hold_the_entries_of_strict1_py() {
     for case in cases("orthogonal") {
         let (fan_in, fan_out) = (uint(&case["fan_in"]) as u32, uint(&case["fan_out"]) as u32);
         let looks_linear = case["init"] == "looks-linear";
@@ -415,7 +419,7 @@ fn panels<const R: usize>(seeded: &Seeded, dense: &Dense, expected: &[Vec<f32>],
 }
 
 #[test]
-fn weights() {
+fn drawn_weights_have_the_bits_of_strict1_py() {
     for case in cases("weights") {
         let Some(given) = case.get("spec") else {
             let (fan_in, fan_out) = (uint(&case["fan_in"]) as u32, uint(&case["fan_out"]) as u32);

@@ -2,11 +2,12 @@
 use super::{cases, flat, float, floats, rows, same, uint};
 use serde_json::Value;
 use shatterscope::graph::Node;
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::op::Conv;
 use shatterscope::math::Math;
-use shatterscope::op::{Conv, Image, Window};
 use shatterscope::train::{
-    Decay, Decrease, Init, MeanLoss, Optimiser, Powers, Rate, Settings, Start, clip_by_norm, clip_by_value,
-    cross_entropy, partner, predict, shuffle, squared_error,
+    Decay, Decrease, Init, Initializer, MeanLoss, Optimiser, Powers, Rate, Settings, argmax, clip_by_norm,
+    clip_by_value, cross_entropy, partner, shuffle, squared_error,
 };
 use shatterscope_layers::{Layer, to_graph};
 
@@ -15,19 +16,19 @@ fn numbers(value: &Value) -> Vec<u32> {
 }
 
 #[test]
-fn exp() {
+fn exponentials_have_the_bits_of_strict1_py() {
     for case in cases("exp") {
         same(&[Math::Libm.exp(float(&case["x"]))], &[float(&case["y"])], &case);
     }
 }
 
 #[test]
-fn losses() {
+fn losses_have_the_values_and_gradients_of_strict1_py() {
     for case in cases("cross_entropy") {
         let (mut z, labels) = (flat(&case["z"]), numbers(&case["labels"]));
         let shape = (z.len() / labels.len(), labels.len());
         let (mut loss, mut predicted) = (vec![f32::NAN; labels.len()], vec![u32::MAX; labels.len()]);
-        predict(&z, shape, &mut predicted).unwrap();
+        argmax(&z, shape, &mut predicted).unwrap();
         assert_eq!(predicted, numbers(&case["predicted"]), "{case}");
         cross_entropy(&mut z, shape, &labels, uint(&case["batch"]) as u32, &mut loss, Math::Libm).unwrap();
         same(&loss, &floats(&case["loss"]), &case);
@@ -46,7 +47,7 @@ fn losses() {
 }
 
 #[test]
-fn optimisers() {
+fn optimisers_update_weights_as_strict1_py_does() {
     for case in cases("optimiser") {
         let number = |name: &str| float(&case[name]);
         let optimiser = match case["rule"].as_str().unwrap() {
@@ -60,7 +61,7 @@ fn optimisers() {
             "l2" => Decay::L2(number("decay_by")),
             _ => Decay::Decoupled(number("decay_by")),
         };
-        let settings = Settings { optimiser, decay, math: Math::Libm };
+        let settings = Settings::new(optimiser).with_decay(decay);
         let (mut weight, mut powers) = (floats(&case["weight"]), Powers::new());
         let mut state = vec![0.0; optimiser.state_len(weight.len() as u64) as usize];
         for gradient in rows(&case["gradients"]) {
@@ -73,7 +74,7 @@ fn optimisers() {
 }
 
 #[test]
-fn clips() {
+fn clipped_gradients_have_the_bits_of_strict1_py() {
     for case in cases("clip") {
         let (mut by_norm, mut by_value, limit) = (floats(&case["g"]), floats(&case["g"]), float(&case["limit"]));
         let norm = clip_by_norm(&mut by_norm, limit, Math::Libm).unwrap();
@@ -85,7 +86,7 @@ fn clips() {
 }
 
 #[test]
-fn learning_rates() {
+fn learning_rates_follow_strict1_py() {
     for case in cases("rate") {
         let decrease = match case["decrease"].as_str().unwrap() {
             "never" => Decrease::Never,
@@ -107,7 +108,7 @@ fn learning_rates() {
 }
 
 #[test]
-fn orders() {
+fn shuffled_orders_are_those_of_strict1_py() {
     for case in cases("shuffle") {
         let (seed, epoch) = (uint(&case["seed"]), uint(&case["epoch"]) as u32);
         if let Some(i) = case.get("i") {
@@ -140,14 +141,14 @@ fn layer(layer: &Value) -> Layer {
 }
 
 #[test]
-fn begin() {
+fn initial_parameters_have_the_bits_of_strict1_py() {
     for case in cases("begin") {
         let start = match case["start"].as_str().unwrap() {
-            "he" => Start::He,
-            "glorot" => Start::Glorot,
-            "orthogonal" => Start::Orthogonal,
-            "looks-linear" => Start::LooksLinear,
-            _ => Start::LooksLinearPairs,
+            "he" => Initializer::He,
+            "glorot" => Initializer::Glorot,
+            "orthogonal" => Initializer::Orthogonal,
+            "looks-linear" => Initializer::LooksLinear,
+            _ => Initializer::LooksLinearPairs,
         };
         let layers: Vec<Layer> = case["layers"].as_array().unwrap().iter().map(layer).collect();
         let init = Init { start, seed: uint(&case["seed"]), run: uint(&case["run"]) as u32 };

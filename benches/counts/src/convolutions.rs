@@ -1,9 +1,12 @@
 //! A convolution of the paper's networks, 3x3, 16 channels to 16 on images of 8x8, one tile of points.
 use crate::{count, values};
-use shatterscope::kernel::{
-    Isa, conv_backward_input, conv_forward, conv_gather, conv_gathered_len, conv_pack, conv_weight_gradient,
+use shatterscope::exec::Isa;
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::kernel::{
+    conv_backward_input, conv_forward, conv_gather, conv_pack, conv_weight_gradient,
 };
-use shatterscope::op::{Conv, Image, Window};
+use shatterscope::internals::op::Conv;
+use shatterscope::internals::op::conv_gathered_len;
 use std::hint::black_box;
 
 const CHANNELS: usize = 16;

@@ -1,6 +1,8 @@
 //! One call of each public kernel, at the width of the paper and 32 points.
 use crate::{count, values};
-use shatterscope::kernel::{Along, Isa, Matrix, Red16, chain, chain_matrix, draw, panel_index};
+use shatterscope::contract::Red16;
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::{Along, Matrix, chain, chain_matrix, draw, panel_index};
 use shatterscope::random::{Normal, Purpose, Stream};
 use std::hint::black_box;
 
@@ -46,7 +48,13 @@ pub fn weight_gradient(isa: Isa) {
     let (x, g) = (values(WIDTH * POINTS, 1), values(WIDTH * POINTS, 3));
     let mut y = vec![0.0; WIDTH * WIDTH];
     count("weight gradient 200x32 by 32x200", || {
-        shatterscope::kernel::weight_gradient(isa, (WIDTH, WIDTH, POINTS), black_box(&x), black_box(&g), &mut y);
+        shatterscope::internals::kernel::weight_gradient(
+            isa,
+            (WIDTH, WIDTH, POINTS),
+            black_box(&x),
+            black_box(&g),
+            &mut y,
+        );
     });
     black_box(&y);
 }

@@ -6,7 +6,8 @@ mod convolutions;
 mod kernels;
 mod networks;
 
-use shatterscope::kernel::{Isa, Tiled};
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::Tiled;
 use std::hint::black_box;
 use std::process::ExitCode;
 

@@ -1,13 +1,14 @@
 //! Runs over points: each kind of operation in both directions, and whole gradients.
 use crate::count;
 use shatterscope::contract::Digest;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Observer, Run, Seen, Source};
 use shatterscope::graph::Op;
-use shatterscope::kernel::Isa;
+use shatterscope::internals::weights::Block;
 use shatterscope::plan::{Plan, RunLengths, RunOptions, Statistics};
 use shatterscope::probe::Grid;
 use shatterscope::spec::{Norm, Spec};
-use shatterscope::weights::{Block, Seeded};
+use shatterscope::weights::Seeded;
 use shatterscope::workers::Serial;
 use shatterscope::{Error, Pass};
 
@@ -68,7 +69,7 @@ pub fn units<const R: usize, const T: usize>(isa: Isa) {
         [(Norm::Centre, Statistics::Detached), (Norm::Batch, Statistics::Detached), (Norm::Batch, Statistics::Full)]
     {
         let spec = Spec::feedforward(3, 48).with_norm(norm);
-        let options = RunOptions { isa, statistics, ..RunOptions::new(64) };
+        let options = RunOptions::new(64).with_isa(isa).with_statistics(statistics);
         let plan = Plan::family(&spec, options.want()).expect("the spec can be planned");
         let mut memory = Memory::new(&plan.run(&options, T as u32).expect("the spec runs"), 48);
         let seeded = Seeded::new(&spec, 1, 0).with_isa(isa);
@@ -77,7 +78,7 @@ pub fn units<const R: usize, const T: usize>(isa: Isa) {
         let operations = nodes.clone().map(|i| (i, "forward")).chain(nodes.rev().map(|i| (i, "backward")));
         for (i, way) in operations {
             let name = match plan.graph().node(i).map(|node| node.op) {
-                Some(Op::Relu) if norm == Norm::Centre => "rectifier",
+                Some(Op::Relu) if norm == Norm::Centre => "ReLU",
                 Some(Op::Centre) => "centring",
                 Some(Op::Normalise { .. }) if statistics == Statistics::Full => "batch norm, full",
                 Some(Op::Normalise { .. }) => "batch norm, detached",
@@ -85,7 +86,7 @@ pub fn units<const R: usize, const T: usize>(isa: Isa) {
             };
             let mut last = Last::default();
             let mut step = || run.step_observed(1, &mut last).map(|_| ()).expect("the network is finite");
-            // The first norm and the first rectifier behind it.
+            // The first norm and the first ReLU behind it.
             if !name.is_empty() && matches!(i, 2 | 3) {
                 count(&format!("{name} of 48 x 64, {way}"), step);
             } else {
@@ -105,7 +106,7 @@ pub fn units<const R: usize, const T: usize>(isa: Isa) {
 pub fn whole<const R: usize, const T: usize>(isa: Isa) {
     for (name, norm) in [("24 x 50", Norm::None), ("24 x 50, batch norm", Norm::Batch)] {
         let spec = Spec::feedforward(24, 50).with_norm(norm);
-        let options = RunOptions { isa, ..RunOptions::new(64) };
+        let options = RunOptions::new(64).with_isa(isa);
         let plan = Plan::family(&spec, options.want()).expect("the spec can be planned");
         let mut memory = Memory::new(&plan.run(&options, T as u32).expect("the spec runs"), 50);
         let seeded = Seeded::new(&spec, 1, 0).with_isa(isa);

@@ -1,10 +1,13 @@
 use crate::{POINTS, WIDTH, time, values};
 use shatterscope::contract::Digest;
-use shatterscope::kernel::{
-    Along, Isa, Matrix, chain, chain_matrix, conv_backward_input, conv_forward, conv_gather, conv_gathered_len,
-    conv_pack, conv_weight_gradient, draw, panel_index, relu_backward, relu_forward, weight_gradient,
+use shatterscope::exec::Isa;
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::kernel::{
+    Along, Matrix, chain, chain_matrix, conv_backward_input, conv_forward, conv_gather, conv_pack,
+    conv_weight_gradient, draw, panel_index, relu_backward, relu_forward, weight_gradient,
 };
-use shatterscope::op::{Conv, Image, Window};
+use shatterscope::internals::op::Conv;
+use shatterscope::internals::op::conv_gathered_len;
 use shatterscope::random::{Normal, Purpose, Stream};
 use std::hint::black_box;
 

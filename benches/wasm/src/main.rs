@@ -6,7 +6,8 @@ mod kernels;
 mod networks;
 
 use shatterscope::contract::Digest;
-use shatterscope::kernel::{Isa, Tiled};
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::Tiled;
 use std::time::{Duration, Instant};
 
 /// As in benches/kernels.rs and benches/networks.rs.

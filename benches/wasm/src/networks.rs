@@ -1,11 +1,12 @@
 use crate::{POINTS, WIDTH, time};
 use shatterscope::contract::Digest;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Run, Source};
-use shatterscope::kernel::Isa;
+use shatterscope::internals::weights::Block;
 use shatterscope::plan::{Plan, RunOptions};
 use shatterscope::probe::Grid;
 use shatterscope::spec::{Norm, Spec};
-use shatterscope::weights::{Block, Seeded};
+use shatterscope::weights::Seeded;
 use shatterscope::workers::Serial;
 use std::hint::black_box;
 
@@ -17,7 +18,7 @@ pub fn gradients<const R: usize, const T: usize>(isa: Isa) {
 }
 
 fn gradient<const R: usize, const T: usize>(isa: Isa, name: &str, spec: Spec) {
-    let options = RunOptions { isa, ..RunOptions::new(POINTS as u32) };
+    let options = RunOptions::new(POINTS as u32).with_isa(isa);
     let plan = Plan::family(&spec, options.want()).expect("the spec can be planned");
     let lengths = plan.run(&options, T as u32).expect("the spec runs");
     let mut values = vec![0.0; lengths.values_len as usize];

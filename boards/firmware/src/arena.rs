@@ -16,7 +16,7 @@ const fn limited(words: u64, ram: u32, overhead: u32) -> u64 {
     if ram == 0 || words < left { words } else { left }
 }
 
-/// What [`With::ram`](shatterscope::wire::With::ram) leaves to a training of an arena of `words`; `wide` says whether addresses have 64
+/// What [`TrainConfig::ram`](shatterscope::wire::TrainConfig::ram) leaves to a training of an arena of `words`; `wide` says whether addresses have 64
 /// bits.
 pub const fn training_words(words: u64, ram: u32, wide: bool) -> u64 {
     limited(words, ram, if wide { WIDE_TRAINING_OVERHEAD } else { OVERHEAD })

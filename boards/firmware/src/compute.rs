@@ -154,16 +154,18 @@ pub(crate) fn cancelled<M: Machine>(decoder: &mut Decoder, answer: &mut Answer<M
 #[inline(never)]
 pub(crate) fn refuse<M: Machine>(error: Error, answer: &mut Answer<M>) -> Result<(), Gone> {
     match error {
-        Error::Refused(refusal) => answer.refuse(Why::Network(refusal), 0, 0),
-        Error::Node { node, refusal } => answer.refuse(Why::Node(refusal), node as u64, 0),
+        Error::InvalidSpec(refusal) => answer.refuse(Why::Network(refusal), 0, 0),
+        Error::InvalidNode { node, reason: refusal } => answer.refuse(Why::Node(refusal), node as u64, 0),
         Error::NoNode { node, nodes, .. } => answer.refuse(Why::Operation, node as u64 + 1, nodes as u64),
         Error::TooShort { need, have, .. } => {
             answer.refuse(Why::Memory, need.saturating_mul(4), have.saturating_mul(4))
         }
-        Error::NotFinite { .. } => answer.refuse(Why::Input, 0, 0),
-        Error::Setting(setting) => answer.refuse(Why::Setting(setting), 0, 0),
+        Error::InvalidValue { .. } => answer.refuse(Why::Input, 0, 0),
+        Error::InvalidConfig(setting) => answer.refuse(Why::Config(setting), 0, 0),
         Error::Label { label, classes, .. } => answer.refuse(Why::Label, label as u64, classes),
         Error::NonFinite(fault) => answer.refuse(Why::NonFinite(fault), 0, 0),
+        // A loss that is not finite; an error that a later version of the core adds is not the host's fault, either.
+        _ => answer.refuse(Why::Loss, 0, 0),
     }
 }
 

@@ -6,10 +6,12 @@ use crate::train::{Refused, Session, TraceWriter};
 use crate::watch::Line;
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::OutputPin;
-use shatterscope::contract::{CONTRACT, self_test};
+use shatterscope::InvalidSpec;
+use shatterscope::contract::CONTRACT;
+use shatterscope::self_test::self_test;
 use shatterscope::wire::{
-    Broken, Decoder, Facts, Frame, Get, Hello, Load, MAX_FRAME, Message, Predict, Restore, Run, Save, Saved, Teach,
-    Trace, VERSION, Why,
+    Broken, Decoder, Facts, Frame, Get, Hello, Load, MAX_FRAME, Message, Predict, Restore, Run, Save, Saved,
+    StepRequest, Trace, VERSION, Why,
 };
 
 /// Why the firmware ended.
@@ -86,7 +88,7 @@ enum Request {
     Run,
     /// The training that lies in the server.
     Train,
-    Teach(Teach),
+    StepRequest(StepRequest),
     Trace(Trace),
     Get(Get),
     Save(Save),
@@ -109,15 +111,23 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                 Some((number, Request::Unread(broken))) => self.refuse(number, Why::Frame, broken as u64)?,
                 Some((number, _)) if self.failed != 0 => self.refuse(number, Why::SelfTest, 0)?,
                 Some((number, _)) if self.machine.overflowed() => self.refuse(number, Why::Stack, 0)?,
-                Some((number, Request::Run)) => self.run(number, &mut decoder)?,
-                Some((number, Request::Train)) => self.train(number)?,
-                Some((number, Request::Teach(teach))) => self.teach(number, &teach, &mut decoder)?,
-                Some((number, Request::Trace(trace))) => self.trace(number, &trace, &mut decoder)?,
+                Some((number, Request::Run)) if cfg!(feature = "probe") => self.run(number, &mut decoder)?,
+                Some((number, Request::Train)) if cfg!(feature = "train") => self.train(number)?,
+                Some((number, Request::StepRequest(teach))) if cfg!(feature = "train") => {
+                    self.teach(number, &teach, &mut decoder)?
+                }
+                Some((number, Request::Trace(trace))) if cfg!(feature = "train") => {
+                    self.trace(number, &trace, &mut decoder)?
+                }
                 Some((number, Request::Get(get))) => self.get(number, &get)?,
-                Some((number, Request::Save(save))) => self.save(number, &save)?,
-                Some((number, Request::Restore(restore))) => self.restore(number, &restore)?,
+                Some((number, Request::Save(save))) if cfg!(feature = "train") => self.save(number, &save)?,
+                Some((number, Request::Restore(restore))) if cfg!(feature = "train") => {
+                    self.restore(number, &restore)?
+                }
                 Some((number, Request::Load)) => self.load(number)?,
                 Some((number, Request::Predict(predict))) => self.predict(number, &predict, &mut decoder)?,
+                // What is not compiled in.
+                Some((number, _)) => self.refuse(number, Why::Network(InvalidSpec::Feature), 0)?,
             }
         }
         Ok(())
@@ -134,7 +144,8 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                     Some((request, Request::Run))
                 }
                 Message::Train(train) => {
-                    if !matches!(&self.task, Task::Training(session) if session.is(&train)) {
+                    let is_at_hand = matches!(&self.task, Task::Training(session) if session.is(&train));
+                    if cfg!(feature = "train") && !is_at_hand {
                         self.kept = None;
                         self.task = Task::Training(Session::new(&train));
                     }
@@ -142,7 +153,7 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                 }
                 Message::Put(put) => {
                     match &mut self.task {
-                        Task::Training(session) => session.put::<T>(&put, self.arena),
+                        Task::Training(session) if cfg!(feature = "train") => session.put::<T>(&put, self.arena),
                         Task::Inference(model) if model.number() == put.session => model.put::<T>(&put, self.arena),
                         _ => {}
                     }
@@ -153,7 +164,7 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                     Some((request, Request::Load))
                 }
                 Message::Predict(predict) => Some((request, Request::Predict(predict))),
-                Message::Teach(teach) => Some((request, Request::Teach(teach))),
+                Message::StepRequest(teach) => Some((request, Request::StepRequest(teach))),
                 Message::Trace(trace) => Some((request, Request::Trace(trace))),
                 Message::Get(get) => Some((request, Request::Get(get))),
                 Message::Save(save) => Some((request, Request::Save(save))),
@@ -197,7 +208,7 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
     }
 
     #[inline(never)]
-    fn teach(&mut self, number: u32, teach: &Teach, decoder: &mut Decoder) -> Result<(), Gone> {
+    fn teach(&mut self, number: u32, teach: &StepRequest, decoder: &mut Decoder) -> Result<(), Gone> {
         let answer = Answer::new(self.machine, &mut self.buffer, number);
         let mut line = Line { answer, decoder, trace: None };
         match &mut self.task {
@@ -206,7 +217,7 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
                 if taught.as_ref().is_err_and(Refused::is_final) {
                     self.task = Task::None;
                 }
-                computed(&taught, |taught| Message::Taught(*taught), &mut line.answer)
+                computed(&taught, |taught| Message::StepResult(*taught), &mut line.answer)
             }
             _ => line.answer.refuse(Why::Session, teach.session as u64, 0),
         }
@@ -266,7 +277,9 @@ impl<M: Machine, const R: usize, const T: usize> Server<'_, M, R, T> {
     fn get(&mut self, number: u32, get: &Get) -> Result<(), Gone> {
         let mut answer = Answer::new(self.machine, &mut self.buffer, number);
         match &self.task {
-            Task::Training(session) if session.number() == get.session => session.say(get, self.arena, &mut answer),
+            Task::Training(session) if cfg!(feature = "train") && session.number() == get.session => {
+                session.say(get, self.arena, &mut answer)
+            }
             Task::Inference(model) if model.number() == get.session => model.say::<T, M>(get, self.arena, &mut answer),
             _ => answer.refuse(Why::Session, get.session as u64, 0),
         }

@@ -3,8 +3,8 @@ use crate::device::{Gone, Machine};
 use core::fmt::Write;
 use shatterscope::Pass;
 use shatterscope::contract::{Digest, canonical_bits};
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Observer, Seen};
-use shatterscope::kernel::Isa;
 use shatterscope::wire::{Part, Run, VALUE_BYTES};
 
 /// Takes what a part asks for out of a run: digests and ticks of nodes are kept, values of one are sent at once.

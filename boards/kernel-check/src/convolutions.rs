@@ -1,9 +1,12 @@
 //! Convolutions forward and backward, against the plain loops.
 use crate::values::{Room, Values, same};
-use shatterscope::kernel::{
-    Isa, conv_backward_input, conv_forward, conv_gather, conv_gathered_len, conv_pack, conv_weight_gradient,
+use shatterscope::exec::Isa;
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::kernel::{
+    conv_backward_input, conv_forward, conv_gather, conv_pack, conv_weight_gradient,
 };
-use shatterscope::op::{self, Conv, Image, Window};
+use shatterscope::internals::op::conv_gathered_len;
+use shatterscope::internals::op::{self, Conv};
 
 const AROUND: f32 = 12345.0;
 /// The most elements of any case at four points: weights, inputs, outputs, panel, what is expected, what is found between guards, both

@@ -1,6 +1,7 @@
 //! Normals drawn many at a time.
 use crate::values::{Room, same};
-use shatterscope::kernel::{Along, Isa, draw};
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::{Along, draw};
 use shatterscope::random::{Normal, Purpose, Stream};
 
 const LEN: usize = 40;

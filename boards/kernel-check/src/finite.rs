@@ -1,6 +1,7 @@
 //! The search for NaN and infinity.
 use crate::values::{Room, Values};
-use shatterscope::kernel::{Isa, all_finite};
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::all_finite;
 
 const LEN: usize = 40;
 

@@ -1,7 +1,8 @@
 //! Gradients of weights, and descents along them.
 use crate::values::{Room, Values, same};
-use shatterscope::kernel::{Isa, descend, weight_gradient};
-use shatterscope::op::dense_backward_parameters;
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::{descend, weight_gradient};
+use shatterscope::internals::op::dense_backward_parameters;
 
 const FAN_OUT: usize = 9;
 const FAN_IN: usize = 40;

@@ -8,12 +8,12 @@ mod draws;
 mod finite;
 mod gradients;
 mod products;
-mod rectifiers;
+mod relu;
 mod series;
 mod values;
 
 use semihosting::{println, process::exit};
-use shatterscope::kernel::Isa;
+use shatterscope::exec::Isa;
 use shatterscope::random::Normal;
 use shatterscope_qemu_support::entry;
 use shatterscope_qemu_support::static_cell::ConstStaticCell;
@@ -35,7 +35,7 @@ entry!({
             gradients::check(isa, Room(room)),
             convolutions::check::<4>(isa, Room(room)),
             convolutions::check::<1>(isa, Room(room)),
-            rectifiers::check(isa, Room(room)),
+            relu::check(isa, Room(room)),
             finite::check(isa, Room(room)),
             draws::check(isa, Room(room)),
             series(isa, Normal::IrwinHall),

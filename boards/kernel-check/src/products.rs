@@ -1,7 +1,9 @@
 //! Dense products, packed and where the matrix stands, either way round.
 use crate::values::{Room, Values, same};
 use shatterscope::contract::canonical_bits;
-use shatterscope::kernel::{Isa, Matrix, chain, chain_matrix, naive, panel_index, portable};
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::{Matrix, chain, chain_matrix, panel_index, portable};
+use shatterscope::internals::op::naive;
 
 const ROWS: usize = 9;
 const COLUMNS: usize = 20;

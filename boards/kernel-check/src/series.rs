@@ -1,6 +1,7 @@
 //! Draws of every purpose against [`Stream::value`], the definition, where the counters end and where scales are extreme. The
 //! tests of the core run the same.
-use shatterscope::kernel::{Along, Isa, draw};
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::{Along, draw};
 use shatterscope::random::{Normal, Purpose, Stream};
 
 /// A value that differs, and how many were compared until then.

@@ -1,5 +1,5 @@
 //! Fixed data. The weights stand in flash, as a trained network's do; what a kernel writes shares one small memory.
-use shatterscope::kernel::panel_index;
+use shatterscope::internals::kernel::panel_index;
 
 /// Inputs and outputs of the dense kernels.
 pub const WIDTH: usize = 100;

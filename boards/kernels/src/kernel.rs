@@ -1,10 +1,11 @@
 //! One function a kernel and way to compute it, never inlined, so that the linked program has a symbol for each.
 use crate::data::{PANEL, WEIGHTS, WIDTH};
-use shatterscope::kernel::{
-    self, Along, Isa, Matrix, Red16, chain, chain_matrix, descend, draw, naive, weight_gradient,
-};
+use shatterscope::contract::Red16;
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::{self, Along, Matrix, chain, chain_matrix, descend, draw, weight_gradient};
+use shatterscope::internals::op;
+use shatterscope::internals::op::naive;
 use shatterscope::math::Math;
-use shatterscope::op;
 use shatterscope::random::{Normal, Purpose, Stream};
 
 /// Who computes: a type, so that the compiler sees which instructions are meant, as it does in a firmware.

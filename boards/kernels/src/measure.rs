@@ -3,13 +3,14 @@ use crate::data::{WIDTH, fill};
 use crate::kernel::{Kernels, ROWS as ONE};
 use core::hint::black_box;
 use shatterscope::contract::Digest;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Executor, Mode, Options};
 use shatterscope::graph::{Builder, Graph, Node, Shape};
-use shatterscope::kernel::{Along, Isa};
+use shatterscope::internals::kernel::Along;
 use shatterscope::math::Math;
 use shatterscope::plan::{Plan, Storage, Want, place};
 use shatterscope::random::Normal;
-use shatterscope::train::{Decay, Optimiser, Powers, Settings, cross_entropy};
+use shatterscope::train::{Optimiser, Powers, Settings, cross_entropy};
 use shatterscope::workers::Serial;
 
 /// What all kernels share: no more than a Cortex-M0 with 16 KiB has.
@@ -99,13 +100,13 @@ const SLOTS: [u32; 4 * WANT.slots()] = {
 
 /// A step of plain descent on one example, all of it: forward, loss, backward, weights.
 fn step<H: Kernels, M: Marks>(memory: &mut Memory) -> Option<Digest> {
-    let settings = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm };
+    let settings = Settings::new(Optimiser::Sgd);
     let graph = Graph::new(&NODES).ok()?;
     let plan = Plan::new(&graph, WANT, &SLOTS).ok()?;
     let (parameters, rest) = two(memory, plan.parameters_len as usize, plan.units as usize + 300);
     let (values, scratch) = two(rest, plan.values_len(1, 1)? as usize, plan.descent_scratch[0] as usize);
     let mut tape = [0; 4];
-    let options = Options { batch: 1, isa: H::isa().unwrap_or(Isa::Portable) };
+    let options = Options::new(1).with_isa(H::isa().unwrap_or(Isa::Portable));
     let buffers = Buffers { values, tape: &mut tape, statistics: &mut [], scratch, gathered: &mut [] };
     fill(4, parameters);
     parameters.iter_mut().for_each(|w| *w *= 0.2);

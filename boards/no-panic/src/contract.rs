@@ -2,10 +2,11 @@
 use crate::{buffer, slice};
 use core::fmt::{self, Write};
 use core::hint::black_box;
-use shatterscope::contract::{Digest, canonical_bits, contract_id, float_mode_is_default, self_test};
+use shatterscope::contract::{Digest, canonical_bits, contract_id};
 use shatterscope::math::Math;
 use shatterscope::random::{Normal, Purpose, Stream, philox4x32_10};
-use shatterscope::{Error, Refusal, Setting};
+use shatterscope::self_test::{float_mode_is_default, self_test};
+use shatterscope::{Error, InvalidConfig, InvalidSpec};
 
 /// Takes text and keeps nothing.
 struct Sink;
@@ -27,9 +28,9 @@ pub fn everything() {
     black_box(canonical_bits(black_box(1.0)));
     let math: Math = black_box(Math::Micromath);
     black_box((contract_id(math), math.sqrt(black_box(2.0)), math.ln(black_box(2.0)), math.exp(black_box(-2.0))));
-    let error: Error = black_box(Error::Refused(Refusal::Lag));
+    let error: Error = black_box(Error::InvalidSpec(InvalidSpec::Lag));
     let _ = write!(Sink, "{error} {digest}");
-    let error: Error = black_box(Error::Setting(Setting::Limit));
+    let error: Error = black_box(Error::InvalidConfig(InvalidConfig::Limit));
     let _ = write!(Sink, "{error}");
 
     black_box(philox4x32_10(black_box([1, 2, 3, 4]), black_box([5, 6])));

@@ -2,12 +2,11 @@
 use crate::{buffer, slice};
 use core::hint::black_box;
 use shatterscope::Error;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Batch, Buffers, Executor, Mode, Options, Outputs};
 use shatterscope::graph::{Graph, NodeWords};
-use shatterscope::kernel::Isa;
-use shatterscope::math::Math;
 use shatterscope::plan::{Memory, Plan, Storage, Verified, Want, place};
-use shatterscope::train::{Decay, Optimiser, Powers, Settings};
+use shatterscope::train::{Optimiser, Powers, Settings};
 use shatterscope::workers::Serial;
 
 pub fn everything() {
@@ -50,7 +49,7 @@ fn run<const R: usize, const T: usize>(plan: &Plan) -> Result<(), Error> {
         scratch: buffer(&mut scratch),
         gathered: buffer(&mut gathered),
     };
-    let options: Options = black_box(Options { batch: 9, isa: Isa::detect() });
+    let options: Options = black_box(Options::new(9).with_isa(Isa::detect()));
     let mut executor = Executor::<Serial, R, T>::new(plan, &Serial, options, buffers)?;
     let outputs = passed(executor.begin_at(black_box(3), black_box(2))?, slice(&parameters))?;
     let mut backward = outputs.backward(slice(&parameters), buffer(&mut gradient))?;
@@ -66,7 +65,7 @@ fn run<const R: usize, const T: usize>(plan: &Plan) -> Result<(), Error> {
         black_box((at, weights, gradient));
     };
     black_box(outputs.backward_with(buffer(&mut parameters), &mut update)?.run()?.input(black_box(0)));
-    let settings = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm };
+    let settings = Settings::new(Optimiser::Sgd);
     let rule = black_box(settings).step(black_box(0.1), &mut Powers::new())?;
     let outputs = passed(executor.begin(black_box(5))?, slice(&parameters))?;
     outputs.descend(buffer(&mut parameters), buffer(&mut state), &rule)?.run()?;

@@ -1,8 +1,8 @@
 use crate::{buffer, slice};
 use core::hint::black_box;
 use shatterscope::Error;
+use shatterscope::graph::Window;
 use shatterscope::graph::{Builder, Facts, Graph, Node, Op, Shape};
-use shatterscope::op::Window;
 
 pub fn everything() {
     built();

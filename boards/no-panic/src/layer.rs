@@ -1,12 +1,14 @@
 //! Every layer function, and the kernels.
 use crate::{buffer, slice};
 use core::hint::black_box;
-use shatterscope::kernel::{
-    self, Along, Isa, Matrix, Nest, Red16, Scale, all_finite, chain, chain_matrix, descend, draw, naive, panel_index,
-    portable, weight_gradient,
+use shatterscope::contract::Red16;
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::{
+    self, Along, Matrix, Nest, Scale, all_finite, chain, chain_matrix, descend, draw, panel_index, portable,
+    weight_gradient,
 };
+use shatterscope::internals::op::*;
 use shatterscope::math::Math;
-use shatterscope::op::*;
 use shatterscope::random::{Normal, Purpose, Stream};
 
 pub fn everything() {
@@ -17,9 +19,9 @@ pub fn everything() {
     convolutions::<16>();
     dense();
     images();
-    rectifiers::<1>();
-    rectifiers::<4>();
-    rectifiers::<16>();
+    relus::<1>();
+    relus::<4>();
+    relus::<16>();
     norms();
     group_norms();
     joins();
@@ -71,7 +73,7 @@ fn convolutions<const T: usize>() {
     kernel::conv_pack::<T>(isa, &conv, black_box(true), rows(), slice(&[1.0; 36]), buffer(&mut panel));
     kernel::conv_forward::<T>(isa, &conv, rows(), slice(&panel), slice(&[1.0; 2]), x, buffer(&mut y));
     kernel::conv_backward_input::<T>(isa, &conv, rows(), slice(&panel), x, buffer(&mut y));
-    black_box(kernel::conv_gathered_len(&conv, black_box(T as u64)));
+    black_box(conv_gathered_len(&conv, black_box(T as u64)));
     kernel::conv_gather::<T>(isa, &conv, black_box(3), x, x, buffer(&mut panel), buffer(&mut gradients));
     kernel::conv_weight_gradient::<T>(
         isa,
@@ -105,7 +107,7 @@ fn images() {
     let (x, points): (&[f32], usize) = (slice(&[1.0; 16]), black_box(2));
     let window: Window = black_box(Window::half_padded(black_box(3), black_box(1)));
     let input: Image = black_box(Image { channels: 2, height: 2, width: 2 });
-    black_box((Image::vector(black_box(3)).units(), input.plane(), window.taps(), window.places(&input)));
+    black_box((Image::vector(black_box(3)).units(), input.plane(), window.taps(), window.positions(&input)));
     let conv: Conv = black_box(Conv { input, channels: 2, window });
     black_box((conv.output(), conv.weights()));
     let _ = black_box(conv_forward(&conv, slice(&[1.0; 36]), slice(&[1.0; 2]), points, x, buffer(&mut y)));
@@ -130,7 +132,7 @@ fn images() {
     }
 }
 
-fn rectifiers<const T: usize>() {
+fn relus<const T: usize>() {
     let (mut x, mut t, mut tape) = ([1.0; 16], [1.0; 16], [0; 16]);
     black_box(relu(black_box(1.0)));
     relu_forward(buffer(&mut x), buffer(&mut tape));

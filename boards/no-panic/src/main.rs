@@ -13,6 +13,7 @@ mod layer;
 mod network;
 mod points;
 mod probe;
+mod session;
 mod slots;
 mod train;
 mod wire;
@@ -31,6 +32,7 @@ extern "C" fn _start() -> ! {
     network::everything();
     points::everything();
     probe::everything();
+    session::everything();
     slots::everything();
     train::everything();
     wire::everything();

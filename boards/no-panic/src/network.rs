@@ -2,10 +2,11 @@
 use crate::buffer;
 use core::hint::black_box;
 use shatterscope::graph::Graph;
+use shatterscope::internals::weights::*;
 use shatterscope::math::Math;
 use shatterscope::random::Normal;
 use shatterscope::spec::*;
-use shatterscope::weights::*;
+use shatterscope::weights::Seeded;
 
 pub fn everything() {
     let spec: Spec = black_box(Spec::feedforward(black_box(3), black_box(4)));
@@ -16,7 +17,7 @@ pub fn everything() {
     let normal: Normal = black_box(Normal::IrwinHall);
     let seeded: Seeded = black_box(Seeded::with(&spec, black_box(7), black_box(0), normal, math));
     let _ = black_box(
-        Seeded::new(&spec, black_box(7), black_box(0)).with_isa(black_box(shatterscope::kernel::Isa::Portable)),
+        Seeded::new(&spec, black_box(7), black_box(0)).with_isa(black_box(shatterscope::exec::Isa::Portable)),
     );
     if let Ok(graph) = black_box(Graph::family(&spec)) {
         black_box(seeded.dense_of(&graph, black_box(2)));

@@ -2,10 +2,10 @@
 use crate::{buffer, slice};
 use core::hint::black_box;
 use shatterscope::graph::{Builder, Node, Shape};
+use shatterscope::graph::{Image, Window};
 use shatterscope::math::Math;
-use shatterscope::op::{Image, Window};
 use shatterscope::train::*;
-use shatterscope::wire::{With, training_tag};
+use shatterscope::wire::{TrainConfig, training_tag};
 
 pub fn everything() {
     beginnings();
@@ -25,12 +25,12 @@ fn beginnings() {
     let x = builder.relu(x);
     let x = builder.dense(x, black_box(3), true);
     let Ok(graph) = black_box(builder.finish(slice(&[x]))) else { return };
-    let init: Init = black_box(Init { start: Start::LooksLinearPairs, seed: 1, run: 2 });
+    let init: Init = black_box(Init { start: Initializer::LooksLinearPairs, seed: 1, run: 2 });
     black_box(init.scratch_len(&graph));
     let mut parameters = [0.0; 16];
     let _ = black_box(init.fill(&graph, buffer(&mut parameters), buffer(&mut [0.0; 8])));
-    let settings = Settings { optimiser: Optimiser::Sgd, decay: Decay::None, math: Math::Libm };
-    let with = With { batch: 1, settings, start: Start::He, seed: 1, run: 0, step: 0, ram: 0 };
+    let settings = Settings::new(Optimiser::Sgd);
+    let with = TrainConfig { batch: 1, settings, start: Initializer::He, seed: 1, run: 0, step: 0, ram: 0 };
     let images = [Image { channels: 2, height: 3, width: 3 }; 2];
     black_box(training_tag(slice(&images), &black_box(with)));
 }
@@ -40,7 +40,7 @@ fn losses() {
     let math: Math = black_box(Math::Libm);
     let (mut z, mut loss, mut classes) = ([1.0; 8], [0.0; 4], [0; 4]);
     let labels = slice(&[1; 4]);
-    let _ = black_box(predict(slice(&z), shape, buffer(&mut classes)));
+    let _ = black_box(argmax(slice(&z), shape, buffer(&mut classes)));
     let _ = black_box(correct_count(slice(&z), shape, labels));
     let _ = black_box(cross_entropy(buffer(&mut z), shape, labels, black_box(4), buffer(&mut loss), math));
     let _ = black_box(squared_error(buffer(&mut z), shape, slice(&[1.0; 8]), black_box(4), buffer(&mut loss)));
@@ -51,16 +51,16 @@ fn losses() {
 
 fn optimisers() {
     let (mut weight, mut state) = ([1.0; 4], [0.0; 8]);
-    let settings: Settings = black_box(Settings {
-        optimiser: Optimiser::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 },
-        decay: Decay::L2(0.1),
-        math: Math::Micromath,
-    });
+    let settings: Settings = black_box(
+        Settings::new(Optimiser::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 })
+            .with_decay(Decay::L2(0.1))
+            .with_math(Math::Micromath),
+    );
     let mut powers = Powers::from_le_bytes(black_box([0; 8]));
     let _ = black_box((settings.check(), settings.optimiser.state_len(black_box(4))));
     if let Ok(step) = black_box(settings.step(black_box(0.1), &mut powers)) {
         let _ = black_box(step.apply(buffer(&mut weight), slice(&[1.0; 4]), buffer(&mut state)));
-        let isa = shatterscope::kernel::Isa::detect();
+        let isa = shatterscope::exec::Isa::detect();
         let _ = black_box(step.apply_with(isa, buffer(&mut weight), slice(&[1.0; 4]), buffer(&mut state)));
         let (w, g) = black_box((1.0, 2.0));
         black_box(match step {

@@ -11,7 +11,8 @@ mod cases;
 use cases::{Dice, Kind};
 use semihosting::{println, process::exit};
 use shatterscope::contract::canonical_bits;
-use shatterscope::kernel::{Isa, Matrix, chain, chain_matrix};
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::{Matrix, chain, chain_matrix};
 use shatterscope_qemu_support::entry;
 
 const ROWS: usize = 16;

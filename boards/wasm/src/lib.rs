@@ -5,7 +5,8 @@
 
 use core::panic::PanicInfo;
 use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write};
-use shatterscope::kernel::{Isa, Tile};
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::Tile;
 use shatterscope_firmware::device::{Board, Device, NoClock, NoDelay, NoFlash, NoPin, NoStack, Status};
 use shatterscope_firmware::{End, serve};
 use static_cell::ConstStaticCell;

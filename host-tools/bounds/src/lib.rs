@@ -2,7 +2,7 @@
 //!
 //! `cargo xtask memory` runs the tests of this package under AddressSanitizer and, where there is one, under Miri. On their own
 //! they hold the kernels to the plain loops once more.
-use shatterscope::kernel::Isa;
+use shatterscope::exec::Isa;
 use shatterscope::random::{Normal, Purpose, Stream};
 
 /// Every instruction set that this machine has.

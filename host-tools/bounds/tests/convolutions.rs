@@ -1,9 +1,11 @@
 //! Convolutions and the loops they are made of, on buffers of exactly their length, against the plain loops.
-use shatterscope::kernel::{
-    Isa, Nest, conv_backward_input, conv_forward, conv_gather, conv_gathered_len, conv_pack, conv_weight_gradient,
-    nest, nest_rows,
+use shatterscope::exec::Isa;
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::kernel::{
+    Nest, conv_backward_input, conv_forward, conv_gather, conv_pack, conv_weight_gradient, nest, nest_rows,
 };
-use shatterscope::op::{self, Conv, Image, Window};
+use shatterscope::internals::op::conv_gathered_len;
+use shatterscope::internals::op::{self, Conv};
 use shatterscope_bounds::{available, bits, values};
 use std::ops::Range;
 

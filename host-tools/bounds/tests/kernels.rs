@@ -1,8 +1,10 @@
 //! Public kernels on buffers of exactly their length, at shapes that no register divides.
-use shatterscope::kernel::{
-    Along, Matrix, Red16, chain, chain_matrix, descend, draw, naive, panel_index, weight_gradient,
+use shatterscope::contract::Red16;
+use shatterscope::internals::kernel::{
+    Along, Matrix, chain, chain_matrix, descend, draw, panel_index, weight_gradient,
 };
-use shatterscope::op::dense_backward_parameters;
+use shatterscope::internals::op::dense_backward_parameters;
+use shatterscope::internals::op::naive;
 use shatterscope::random::{Normal, Purpose, Stream};
 use shatterscope_bounds::{available, bits, values};
 

@@ -1,7 +1,7 @@
-//! Runs over points on buffers of exactly the planned lengths: rectifiers, norms and joins on registers, tiles half full.
+//! Runs over points on buffers of exactly the planned lengths: ReLUs, norms and joins on registers, tiles half full.
 use shatterscope::contract::Digest;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Run, Source};
-use shatterscope::kernel::Isa;
 use shatterscope::plan::{Plan, RunOptions, Schedule, Statistics};
 use shatterscope::probe::Grid;
 use shatterscope::spec::{Family, Norm, Spec};
@@ -36,7 +36,7 @@ fn gradient<const R: usize, const T: usize>(spec: Spec, options: RunOptions) -> 
 fn same(spec: Spec, options: RunOptions) {
     let expected = gradient::<1, 1>(spec, options);
     for isa in available() {
-        let options = RunOptions { isa, ..options };
+        let options = options.with_isa(isa);
         let equal = |digest: Digest| assert_eq!(digest, expected, "{isa:?}, {spec:?}, {options:?}");
         equal(gradient::<2, 16>(spec, options));
         // Miri takes a second for what the processor does in a microsecond.
@@ -52,9 +52,9 @@ fn gradients() {
     let (width, points) = if cfg!(miri) { (5, 3) } else { (13, 19) };
     let plain = Spec::feedforward(3, width);
     let resnet = plain.with_family(Family::Resnet { alpha: 1.0, beta: 0.5 }).with_norm(Norm::Batch);
-    let options = RunOptions { isa: Isa::Portable, ..RunOptions::new(points) };
-    let blocks = RunOptions { schedule: Schedule::Blocks { resident: 16 }, ..options };
-    let full = RunOptions { statistics: Statistics::Full, ..options };
+    let options = RunOptions::new(points).with_isa(Isa::Portable);
+    let blocks = options.with_schedule(Schedule::Blocks { resident: 16 });
+    let full = options.with_statistics(Statistics::Full);
     same(plain, options);
     same(plain, blocks);
     same(plain.with_family(Family::Crelu), options);
@@ -62,5 +62,5 @@ fn gradients() {
     same(plain.with_norm(Norm::Centre), full);
     same(resnet, options);
     same(resnet, full);
-    same(resnet, RunOptions { statistics: Statistics::Full, ..blocks });
+    same(resnet, blocks.with_statistics(Statistics::Full));
 }

@@ -1,10 +1,11 @@
 //! A step of training on buffers of exactly the planned lengths, the least of scratch: every layer, tiles half full.
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Executor, Mode, Options};
 use shatterscope::graph::Node;
-use shatterscope::kernel::Isa;
-use shatterscope::op::{Conv, Image, Pool, Shortcut, Window};
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::op::{Conv, Pool, Shortcut};
 use shatterscope::plan::{Plan, Storage, Want, place};
-use shatterscope::train::{Init, Start};
+use shatterscope::train::{Init, Initializer};
 use shatterscope::workers::Serial;
 use shatterscope_bounds::{available, bits, values};
 use shatterscope_layers::{Layer, to_graph};
@@ -49,7 +50,7 @@ fn run<const R: usize, const T: usize>(isa: Isa, count: usize) -> [Vec<u32>; 3] 
     let (mut gathered, mut running) = (floats(plan.gathered_len(tile)), floats(plan.running_len));
     let mut tape = vec![0; plan.tape_len(batch, tile).unwrap() as usize].into_boxed_slice();
     let mut parameters = floats(plan.parameters_len);
-    let init = Init { start: Start::LooksLinear, seed: 1, run: 0 };
+    let init = Init { start: Initializer::LooksLinear, seed: 1, run: 0 };
     init.fill(&graph, &mut parameters, &mut floats(init.scratch_len(&graph))).unwrap();
     running.fill(1.0);
     let buffers = Buffers {
@@ -59,7 +60,7 @@ fn run<const R: usize, const T: usize>(isa: Isa, count: usize) -> [Vec<u32>; 3] 
         scratch: &mut scratch,
         gathered: &mut gathered,
     };
-    let mut executor = Executor::<_, R, T>::new(&plan, &Serial, Options { batch, isa }, buffers).unwrap();
+    let mut executor = Executor::<_, R, T>::new(&plan, &Serial, Options::new(batch).with_isa(isa), buffers).unwrap();
     // Lanes past the last point hold that point again.
     let fill = |tiles: &mut [f32], tile_len: usize, points: &[f32]| {
         let units = tile_len / T;

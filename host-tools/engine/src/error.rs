@@ -58,8 +58,10 @@ impl std::error::Error for Failure {}
 impl From<shatterscope::Error> for Failure {
     fn from(error: shatterscope::Error) -> Self {
         match error {
-            shatterscope::Error::Refused(_) | shatterscope::Error::Setting(_) => Self::usage(error.to_string()),
-            shatterscope::Error::NonFinite(_) => Self::non_finite(error.to_string()),
+            shatterscope::Error::InvalidSpec(_) | shatterscope::Error::InvalidConfig(_) => {
+                Self::usage(error.to_string())
+            }
+            shatterscope::Error::NonFinite(_) | shatterscope::Error::Loss { .. } => Self::non_finite(error.to_string()),
             _ => Self::failed(error.to_string()),
         }
     }

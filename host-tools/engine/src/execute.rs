@@ -7,7 +7,7 @@ use crate::{Aligned, Run, Share, Threads, float_mode};
 use shatterscope::Fault;
 use shatterscope::contract::Digest;
 use shatterscope::exec::{self, Buffers, Input, Observer, Source};
-use shatterscope::kernel::Tiled;
+use shatterscope::internals::kernel::Tiled;
 use shatterscope::plan::{Plan, RunOptions};
 use shatterscope::spec::Spec;
 

@@ -1,6 +1,6 @@
 //! The floating-point mode of a thread: one that flushes subnormals to zero or rounds otherwise gives other bits, without a fault.
 use crate::{Failure, Result};
-use shatterscope::contract::float_mode_is_default;
+use shatterscope::self_test::float_mode_is_default;
 
 /// Whether the calling thread rounds and flushes as the contract asks.
 ///

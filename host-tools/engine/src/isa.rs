@@ -1,7 +1,7 @@
 use crate::{Failure, Result};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use shatterscope::kernel::{self, Matrix, Tiled, chain_matrix};
+use shatterscope::internals::kernel::{self, Matrix, Tiled, chain_matrix};
 use std::hint::black_box;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};

@@ -30,6 +30,7 @@ pub use machine::{Batch, Limits, Machine, Outcome, Scalar, Stage, Watch, machine
 pub use model::Model;
 pub use names::Names;
 pub use placed::{OUT_OF_RANGE, Placed};
+
 pub use threads::{Threads, pool};
 
 use shatterscope::contract::Digest;

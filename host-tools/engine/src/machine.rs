@@ -4,8 +4,9 @@ use crate::squares::Squares;
 use crate::{Aligned, Failure, Model, OUT_OF_RANGE, Placed, Result, Threads};
 use rayon::prelude::*;
 use shatterscope::Error;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{self, Buffers, Executor, Mode, Options, Outputs};
-use shatterscope::kernel::{Isa, Tiled};
+use shatterscope::internals::kernel::Tiled;
 use shatterscope::math::Math;
 use shatterscope::plan::Want;
 use shatterscope::train::{MeanLoss, Settings, clip_by_norm, clip_by_value, correct_count, cross_entropy};
@@ -146,7 +147,7 @@ impl Tiled for Make<'_> {
         Ok(Box::new(Buffered::<R, T> {
             layers: self.layers.to_vec(),
             frozen: self.frozen.to_vec(),
-            options: Options { batch: self.batch, isa: self.isa },
+            options: Options::new(self.batch).with_isa(self.isa),
             seed: self.seed,
             placed: [None, None, None],
             owned: Owned::default(),
@@ -253,7 +254,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         let diverged = |error: Error| placed.failure(error, TOO_LONG);
         let mode = Mode::Training { seed: self.seed, step: *step, running };
         let mut outputs = pass(&mut executor, parameters, mode, batch, (placed, TOO_LONG))?;
-        let mut outcome = lose(&mut outputs, output, batch, batch.count as u32)?;
+        let mut outcome = compute_loss(&mut outputs, output, batch, batch.count as u32)?;
         let rule = settings.step(rate, powers)?;
         let each = settings.optimiser.state_len(1) as usize;
         let mut squares = Squares::new(plan.graph());
@@ -322,7 +323,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
             watch(Stage::Forward, forward.node() - 1, &by_points::<T>(forward.value(), count));
         }
         let mut outputs = forward.run()?;
-        lose(&mut outputs, output, batch, count as u32)?;
+        compute_loss(&mut outputs, output, batch, count as u32)?;
         let rule = settings.step(rate, powers)?;
         let mut backward = outputs.descend(parameters, state, &rule)?;
         let mut left = output + 1;
@@ -345,7 +346,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         let running = &mut model.running.clone();
         let mode = Mode::Training { seed: self.seed, step: model.step, running };
         let mut outputs = pass(&mut executor, &model.parameters, mode, batch, (placed, TOO_LONG))?;
-        lose(&mut outputs, output, batch, batch.count as u32)?;
+        compute_loss(&mut outputs, output, batch, batch.count as u32)?;
         let mut gradient = vec![0.0; model.parameters.len()];
         outputs.backward(&model.parameters, &mut gradient)?.run().map_err(|error| placed.failure(error, TOO_LONG))?;
         self.threads.check()?;
@@ -356,7 +357,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         executor!(self, EVALUATION, placed, plan, executor, output);
         let mode = Mode::Inference { running: &model.running };
         let mut outputs = pass(&mut executor, &model.parameters, mode, batch, (placed, OUT_OF_RANGE))?;
-        let outcome = lose(&mut outputs, output, batch, batch.count as u32)?;
+        let outcome = compute_loss(&mut outputs, output, batch, batch.count as u32)?;
         self.threads.check()?;
         Ok(outcome)
     }
@@ -365,7 +366,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
         executor!(self, INPUTS, placed, plan, executor, output);
         let mut outputs = pass(&mut executor, &model.parameters, Mode::Probing, batch, (placed, OUT_OF_RANGE))?;
         match of {
-            Scalar::Loss => drop(lose(&mut outputs, output, batch, 1)?),
+            Scalar::Loss => drop(compute_loss(&mut outputs, output, batch, 1)?),
             Scalar::Outputs => add_outputs(&mut outputs, output, batch.count),
         }
         let gradients = outputs.backward(&model.parameters, &mut [])?;
@@ -429,7 +430,7 @@ fn load<const R: usize, const T: usize>(begun: &mut exec::Batch<'_, '_, Threads,
 }
 
 /// Losses and correct answers; writes the gradient of their sum divided by n to the outputs if there is a backward pass.
-fn lose<const R: usize, const T: usize>(
+fn compute_loss<const R: usize, const T: usize>(
     outputs: &mut Outputs<'_, '_, Threads, R, T>,
     output: u32,
     batch: &Batch,

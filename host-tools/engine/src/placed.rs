@@ -41,7 +41,7 @@ impl Placed {
         match to_graph(layers, &mut nodes).map(|graph| graph.len()) {
             Ok(len) => nodes.truncate(len),
             Err(error) => {
-                if let Error::Node { node, .. } = error {
+                if let Error::InvalidNode { node, .. } = error {
                     nodes.truncate(node as usize);
                 }
                 return Err(named(&Names::until(layers, &nodes), &nodes, error, OUT_OF_RANGE));
@@ -151,7 +151,9 @@ fn named(names: &Names, nodes: &[Node], error: Error, advice: &str) -> Failure {
             let node = at_address(names, nodes, layer);
             Failure::non_finite(format!("NaN or infinity in the {pass} pass, first at {node}: {advice}"))
         }
-        Error::Node { node, refusal } => Failure::failed(format!("node {} is refused: {refusal}", names.shown(node))),
+        Error::InvalidNode { node, reason: refusal } => {
+            Failure::failed(format!("node {} is refused: {refusal}", names.shown(node)))
+        }
         Error::NoNode { node, .. } => Failure::failed(format!("no forward pass stops at node {}", names.shown(node))),
         error => error.into(),
     }

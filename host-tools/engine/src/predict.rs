@@ -1,7 +1,8 @@
 //! Inference on the desktop's threads.
 use crate::{Aligned, Failure, OUT_OF_RANGE, Placed, Result, Threads};
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Executor, Mode, Options};
-use shatterscope::kernel::{Isa, Tiled};
+use shatterscope::internals::kernel::Tiled;
 
 /// The outputs of a graph with one input, `[point][unit]`, computed in batches of `batch` points.
 ///
@@ -59,7 +60,7 @@ impl Tiled for &Pass<'_> {
         let mut scratch = Aligned::zeros(plan.scratch_best.max(plan.scratch_len))?;
         let buffers = Buffers::of_outputs(&mut values, &mut scratch);
         let threads = Threads::new();
-        let options = Options { batch: self.batch, isa: self.isa };
+        let options = Options::new(self.batch).with_isa(self.isa);
         let mut executor = Executor::<_, R, T>::new(&plan, &threads, options, buffers)?;
         let units = |i: u32| graph.node(i).and_then(|node| node.shape.units()).unwrap_or(0) as usize;
         let outputs: Vec<u32> = graph.outputs().collect();

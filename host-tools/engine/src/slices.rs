@@ -20,7 +20,7 @@ pub(crate) fn sliced<const R: usize, const T: usize>(
     let each = options.count.div_ceil(rayon::current_num_threads() as u32).next_multiple_of(T as u32).max(T as u32);
     let slices: Vec<u32> = (0..options.count).step_by(each as usize).collect();
     let one = |&first: &u32| {
-        let slice = RunOptions { first: options.first + first, count: each.min(options.count - first), ..options };
+        let slice = options.with_slice(options.first + first, each.min(options.count - first));
         run::<R, T>(network, weights, &Threads::alone(), slice, progress, &mut ())
     };
     let results = slices.par_iter().map(one).collect::<Result<Vec<_>>>()?;

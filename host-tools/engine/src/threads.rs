@@ -1,7 +1,7 @@
 use crate::float_mode;
 use crate::{Failure, Result};
 use rayon::prelude::*;
-use shatterscope::contract::float_mode_is_default;
+use shatterscope::self_test::float_mode_is_default;
 use shatterscope::workers::{Serial, Workers};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -3,11 +3,13 @@ use crate::Result;
 use crate::float_mode;
 use crate::limits::zeros;
 use rayon::prelude::*;
+use shatterscope::exec::Isa;
 use shatterscope::graph::Graph;
-use shatterscope::kernel::{Isa, all_finite};
+use shatterscope::internals::kernel::all_finite;
+use shatterscope::internals::weights::{Block, Dense, Role};
 use shatterscope::plan::{Plan, Want};
 use shatterscope::spec::{Init, Spec};
-use shatterscope::weights::{Block, Dense, Role, Seeded};
+use shatterscope::weights::Seeded;
 
 /// The dense layers of a network in their order.
 ///

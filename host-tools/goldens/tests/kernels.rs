@@ -9,14 +9,15 @@ mod finite;
 mod gradients;
 #[path = "../../../boards/kernel-check/src/products.rs"]
 mod products;
-#[path = "../../../boards/kernel-check/src/rectifiers.rs"]
-mod rectifiers;
+#[path = "../../../boards/kernel-check/src/relu.rs"]
+mod relu;
 #[path = "../../../boards/kernel-check/src/series.rs"]
 mod series;
 #[path = "../../../boards/kernel-check/src/values.rs"]
 mod values;
 
-use shatterscope::kernel::{Isa, Tiled};
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::Tiled;
 use shatterscope::random::Normal;
 use values::Room;
 
@@ -55,7 +56,7 @@ fn kernels_are_the_plain_loops() {
             products::check::<6, 12>(isa, Room(room)),
             products::check::<3, 20>(isa, Room(room)),
             gradients::check(isa, Room(room)),
-            rectifiers::check(isa, Room(room)),
+            relu::check(isa, Room(room)),
             finite::check(isa, Room(room)),
             draws::check(isa, Room(room)),
         ];

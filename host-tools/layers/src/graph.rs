@@ -1,7 +1,7 @@
 use super::Layer;
+use shatterscope::graph::Image;
 use shatterscope::graph::{Builder, Graph, Node, Shape, Value};
-use shatterscope::op::Image;
-use shatterscope::{Error, Refusal};
+use shatterscope::{Error, InvalidSpec};
 
 /// Converts layers to the nodes of a graph with one input and one output. A fork has no node, because a value may have several uses. A node's
 /// address is the number of its layer, from 1 on.
@@ -9,10 +9,10 @@ use shatterscope::{Error, Refusal};
 /// The graph has one node for the input, and at most two per layer; three for a join whose branch has other channels.
 ///
 /// # Errors
-/// [`Error::TooShort`] if `nodes` is too short; [`Error::Refused`] with [`Refusal::Layers`] for layers that do not fit the layer before, and for
-/// forks that nest or stay open, and with the refusals of [`Layer::input`]; [`Error::Node`] with the first node that is refused.
+/// [`Error::TooShort`] if `nodes` is too short; [`Error::InvalidSpec`] with [`InvalidSpec::Layers`] for layers that do not fit the layer before, and for
+/// forks that nest or stay open, and with the refusals of [`Layer::input`]; [`Error::InvalidNode`] with the first node that is refused.
 pub const fn to_graph<'a>(layers: &[Layer], nodes: &'a mut [Node]) -> Result<Graph<'a>, Error> {
-    const BROKEN: Error = Error::Refused(Refusal::Layers);
+    const BROKEN: Error = Error::InvalidSpec(InvalidSpec::Layers);
     let mut builder = Builder::new(nodes);
     let Some(first) = layers.first() else { return Err(BROKEN) };
     let shape = match first.input() {

@@ -1,6 +1,7 @@
+use shatterscope::graph::Image;
 use shatterscope::graph::{Facts, Op, Shape};
-use shatterscope::op::{Conv, Image, Pool, Shortcut};
-use shatterscope::{Error, Refusal};
+use shatterscope::internals::op::{Conv, Pool, Shortcut};
+use shatterscope::{Error, InvalidSpec};
 
 /// One layer of a network that is trained. Images are `[c][h][w]`, vectors are images of one position. Flattening is not a layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,8 +88,8 @@ impl Layer {
     /// The shape in which the layer takes its input.
     ///
     /// # Errors
-    /// [`Error::Refused`] with [`Refusal::Layers`] for an input without units, [`Refusal::TooLarge`] for one of more than 2^32 - 1 units or
-    /// 65,535 rows or columns, and [`Refusal::Window`] for a join whose shortcut does not fit its image.
+    /// [`Error::InvalidSpec`] with [`InvalidSpec::Layers`] for an input without units, [`InvalidSpec::TooLarge`] for one of more than 2^32 - 1 units or
+    /// 65,535 rows or columns, and [`InvalidSpec::Window`] for a join whose shortcut does not fit its image.
     pub const fn input(&self) -> Result<Shape, Error> {
         let image = match *self {
             Layer::Dense { inputs: units, .. } | Layer::Relu { units } | Layer::Dropout { units, .. } => {
@@ -103,10 +104,10 @@ impl Layer {
             | Layer::Fork { image } => image,
             Layer::Join { shortcut, .. } => match shortcut.output() {
                 Some(image) => image,
-                None => return Err(Error::Refused(Refusal::Window)),
+                None => return Err(Error::InvalidSpec(InvalidSpec::Window)),
             },
         };
-        let Some(shape) = Shape::of(image) else { return Err(Error::Refused(Refusal::TooLarge)) };
+        let Some(shape) = Shape::of(image) else { return Err(Error::InvalidSpec(InvalidSpec::TooLarge)) };
         match (Op::Input { shape }).facts(shape, shape) {
             Ok(facts) => Ok(facts.shape),
             Err(error) => Err(error),

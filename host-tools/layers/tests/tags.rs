@@ -1,9 +1,9 @@
 //! Layers as `docs/wire-format.md` has postcard write them: the tag of a training is a hash of that.
 use shatterscope::contract::Digest;
-use shatterscope::math::Math;
-use shatterscope::op::{Conv, Image, Pool, Shortcut, Window};
-use shatterscope::train::{Decay, Optimiser, Settings, Start};
-use shatterscope::wire::{With, training_tag};
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::op::{Conv, Pool, Shortcut};
+use shatterscope::train::{Decay, Initializer, Optimiser, Settings};
+use shatterscope::wire::{TrainConfig, training_tag};
 use shatterscope_layers::Layer;
 
 const PAGE: &str = include_str!("../../../docs/wire-format.md");
@@ -51,8 +51,8 @@ fn the_page_numbers_the_layers() {
 /// States in flash that were saved by version 1 of the format belong to the same trainings: there the device hashed the layers that it was sent.
 #[test]
 fn the_tag_of_a_training_is_a_hash_of_its_layers() {
-    let settings = Settings { optimiser: Optimiser::Momentum { mu: 0.5 }, decay: Decay::L2(0.25), math: Math::Libm };
-    let with = With { batch: 1, settings, start: Start::He, seed: 1, run: 0, step: 0, ram: 0 };
+    let settings = Settings::new(Optimiser::Momentum { mu: 0.5 }).with_decay(Decay::L2(0.25));
+    let with = TrainConfig { batch: 1, settings, start: Initializer::He, seed: 1, run: 0, step: 0, ram: 0 };
     let mut buffer = [0; 64];
     let mut digest = Digest::new();
     digest.push_bytes(&SMALL_BYTES);

@@ -58,21 +58,21 @@ impl Network {
 }
 
 impl Pass {
-    /// The side of every rectifier for every point; equal gates mean the same linear region.
+    /// The side of every ReLU for every point; equal gates mean the same linear region.
     pub fn gates(&self) -> Vec<bool> {
         let mut gates = Vec::new();
         layer::gates(&self.traces, &mut gates);
         gates
     }
 
-    /// The sides of the rectifiers for one point.
+    /// The sides of the ReLUs for one point.
     pub fn gates_of(&self, point: usize) -> Vec<bool> {
         let mut gates = Vec::new();
         layer::gates_of(&self.traces, point, &mut gates);
         gates
     }
 
-    /// The smallest |preactivation| that any rectifier saw for one point: how far its gates are from turning.
+    /// The smallest |preactivation| that any ReLU saw for one point: how far its gates are from turning.
     pub fn margin_of(&self, point: usize) -> f64 {
         layer::margin_of(&self.traces, point)
     }

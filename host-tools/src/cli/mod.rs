@@ -13,7 +13,7 @@ pub use given::Given;
 pub use measure::{Export, Figures, Pack, Probe, Theory};
 pub use options::{Computing, Devices, Network, Sampling};
 pub use predict::Predict;
-pub use train::{PlanTraining, ProfileTraining, Reach, Taught, Train};
+pub use train::{PlanTraining, ProfileTraining, Reach, StepResult, Train};
 
 use crate::files::refuse_inputs;
 use crate::spec::Shown;

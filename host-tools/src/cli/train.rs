@@ -40,13 +40,13 @@ pub struct Train {
     pub computing: Computing,
     /// Where else
     #[command(flatten)]
-    pub device: Taught,
+    pub device: StepResult,
 }
 
 /// A device that does the same steps.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Device (does the same steps, held to this machine after each)")]
-pub struct Taught {
+pub struct StepResult {
     /// `host`, `wasm`, `qemu:NAME`, `serial:PORT[@BAUD]`, `probe:NAME` or `pipe:COMMAND`
     #[arg(long, default_value = "host")]
     pub target: String,
@@ -139,7 +139,7 @@ pub struct TrainedNetwork {
     /// Units of a layer, channels of the first section
     #[arg(long, default_value_t = 32)]
     pub width: u32,
-    /// Rectifier
+    /// ReLU
     #[arg(long, value_enum, default_value = "relu")]
     pub activation: Activation,
     /// Slopes of prelu below zero, to begin with
@@ -148,7 +148,7 @@ pub struct TrainedNetwork {
     /// How weights are drawn
     #[arg(long, value_enum, default_value = "he")]
     pub init: Init,
-    /// Batch norm before each rectifier
+    /// Batch norm before each ReLU
     #[arg(long)]
     pub batch_norm: bool,
     /// Skips over two layers each

@@ -29,7 +29,7 @@ fn table(planned: &Planned) -> String {
     );
     let rows = [
         ("values", Some(memory.values), "of the resident points, with gradients or tangents"),
-        ("tape", Some(memory.tape), "one bit a rectifier and point"),
+        ("tape", Some(memory.tape), "one bit a ReLU and point"),
         ("statistics", Some(memory.statistics), "means and deviations"),
         ("weights panel", Some(memory.panel), "weights are drawn into it"),
         ("results", Some(memory.results), "outputs and gradient"),

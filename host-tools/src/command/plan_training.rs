@@ -34,7 +34,7 @@ fn table(planned: &Planned) -> String {
         ("running", Some(memory.running), "statistics of batch norms"),
         ("values", Some(memory.values), "values and gradients of a batch"),
         ("bound", Some(memory.values_bound), "the least that any placement takes"),
-        ("tape", Some(memory.tape), "bits of rectifiers, bytes of maxima"),
+        ("tape", Some(memory.tape), "bits of ReLUs, bytes of maxima"),
         ("statistics", Some(memory.statistics), "of the batch"),
         ("gathered", Some(memory.gathered), "operands of a parameter gradient"),
         ("scratch", Some(memory.scratch), "packed weights"),

@@ -1,6 +1,6 @@
 //! Where two places part: two questions, the digests of all nodes and the values of one.
 use crate::device::link::units_shown;
-use crate::device::place::{Outcome, Place};
+use crate::device::place::{OpenTarget, Outcome};
 use crate::spec::Spec;
 use crate::{Failure, Result};
 use serde::Serialize;
@@ -54,8 +54,8 @@ pub(super) fn locate(
     target: &str,
     spec: &Spec,
     run: u32,
-    reference: &mut dyn Place,
-    place: &mut dyn Place,
+    reference: &mut dyn OpenTarget,
+    place: &mut dyn OpenTarget,
 ) -> Result<Difference> {
     let network = spec.network();
     let graph = Graph::family(&network)?;
@@ -129,16 +129,16 @@ mod tests {
     use crate::spec::{Derivative, Family, Norm, Overrides};
     use std::time::Duration;
 
-    fn host() -> Box<dyn Place> {
+    fn host() -> Box<dyn OpenTarget> {
         let settings =
             Settings { firmware: None, timeout: Duration::from_secs(1), schedule: None, ram: 0, count: Counting::Off };
         open(&Target::Host, &settings, &Engine::new(Some(1), Isa::Auto, true).unwrap()).unwrap()
     }
 
     /// This machine with one bit turned in what a node shows, and in the result.
-    struct Wrong(Box<dyn Place>, Pass, u32, usize);
+    struct Wrong(Box<dyn OpenTarget>, Pass, u32, usize);
 
-    impl Place for Wrong {
+    impl OpenTarget for Wrong {
         fn gradient(&mut self, spec: &Spec, run: u32) -> Result<Measured> {
             let mut measured = self.0.gradient(spec, run)?;
             if let Outcome::Results { gradient, .. } = &mut measured.outcome {

@@ -9,7 +9,7 @@ pub use junit::junit;
 pub use suite::{Entry, suite};
 pub use table::table;
 
-use crate::device::place::{Measured, Outcome, Place, Settings, open};
+use crate::device::place::{Measured, OpenTarget, Outcome, Settings, open};
 use crate::device::target::Target;
 use crate::engine::Engine;
 use crate::output::say;
@@ -137,7 +137,7 @@ fn run_all(entries: &[Entry], targets: &[Target], settings: &Settings, engine: &
 
 /// One target through all specs, in one conversation while nothing goes wrong.
 fn run_target(entries: &[Entry], target: &Target, settings: &Settings, engine: &Engine) -> Vec<Runs> {
-    let mut place: Option<(Settings, Box<dyn Place>)> = None;
+    let mut place: Option<(Settings, Box<dyn OpenTarget>)> = None;
     let mut all = Vec::new();
     for entry in entries {
         let settings = entry.settings(settings);

@@ -1,7 +1,7 @@
 //! Images moved a little and mirrored, drawn by position.
 use crate::{Failure, Result};
 use serde::{Deserialize, Serialize};
-use shatterscope::op::Image;
+use shatterscope::graph::Image;
 use shatterscope::random::{Normal, Purpose, Stream};
 
 /// What may happen to the images that a network is trained on; nothing by default.

@@ -2,7 +2,7 @@
 use super::{Augment, Dataset, Examples, Inputs, Move};
 use crate::{Failure, Result};
 use rayon::prelude::*;
-use shatterscope::op::Image;
+use shatterscope::graph::Image;
 
 /// Fills batches from one part of a set.
 #[derive(Clone, Copy, Debug)]

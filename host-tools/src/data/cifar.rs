@@ -3,7 +3,7 @@ use super::source::Source;
 use super::{Dataset, Examples};
 use crate::files::is_there;
 use crate::{Failure, Result};
-use shatterscope::op::Image;
+use shatterscope::graph::Image;
 use std::path::{Path, PathBuf};
 
 /// Five files to train on, one to test with; each any whole number of records.

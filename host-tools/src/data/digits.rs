@@ -1,6 +1,6 @@
 //! The digits that are built in: 1,500 to train on, 297 to test with, 8 x 8, values 0 to 16.
 use super::{Dataset, Examples};
-use shatterscope::op::Image;
+use shatterscope::graph::Image;
 use shatterscope_digits::{CLASSES, COUNT, LARGEST, SIDE, TRAIN, digit};
 
 /// All of them.

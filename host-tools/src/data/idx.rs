@@ -4,7 +4,7 @@ use super::source::Source;
 use super::{Dataset, Examples};
 use crate::files::is_there;
 use crate::{Failure, Result};
-use shatterscope::op::Image;
+use shatterscope::graph::Image;
 use std::path::{Path, PathBuf};
 
 /// The files of a set: images and labels to train on, images and labels to test with.

@@ -20,7 +20,7 @@ pub use inputs::{Inputs, Scaling};
 pub use provenance::Provenance;
 
 use crate::{Failure, Result};
-use shatterscope::op::Image;
+use shatterscope::graph::Image;
 use std::path::{Path, PathBuf};
 
 /// Labelled images, a part to train on and a part to test with.

@@ -15,5 +15,5 @@ pub mod serial;
 pub mod target;
 
 pub use board::{BOARDS, Board};
-pub use place::{Counting, Measured, Outcome, Place, Settings, no_counter, open};
+pub use place::{Counting, Measured, OpenTarget, Outcome, Settings, no_counter, open};
 pub use target::Target;

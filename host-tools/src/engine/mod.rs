@@ -10,7 +10,7 @@ use crate::weights::{Drawn, weights_len};
 use crate::{Failure, Result};
 use rayon::prelude::*;
 use shatterscope::exec::{Input, Observer, Source};
-use shatterscope::kernel;
+use shatterscope::internals::kernel;
 use shatterscope::plan::{Plan, RunOptions, Schedule};
 use shatterscope::spec::Norm;
 use shatterscope_engine::{Share, execute, pool};
@@ -177,14 +177,12 @@ impl Engine {
             Norm::None => Schedule::Blocks { resident: 256 },
             _ => Schedule::WholeBatch,
         };
-        RunOptions {
-            derivative: spec.derivative.core(),
-            statistics: spec.statistics.map(|mode| mode.core()).unwrap_or_default(),
-            math: spec.math.core(),
-            isa: self.isa,
-            schedule: self.schedule.unwrap_or(own),
-            ..RunOptions::new(spec.points)
-        }
+        RunOptions::new(spec.points)
+            .with_derivative(spec.derivative.core())
+            .with_statistics(spec.statistics.map(|mode| mode.core()).unwrap_or_default())
+            .with_math(spec.math.core())
+            .with_isa(self.isa)
+            .with_schedule(self.schedule.unwrap_or(own))
     }
 }
 

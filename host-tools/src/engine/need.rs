@@ -3,8 +3,8 @@ use super::Engine;
 use crate::spec::{Init, Normal, Spec};
 use crate::weights::{dense_layers, drawing_len, weights_len};
 use crate::{Result, limits};
-use shatterscope::plan::{Plan, RunOptions};
-use shatterscope::weights::{Dense, Role};
+use shatterscope::internals::weights::{Dense, Role};
+use shatterscope::plan::Plan;
 use shatterscope_engine::Share;
 
 /// What a user lowers to need less.
@@ -39,7 +39,7 @@ impl Engine {
         };
         let work = multiply_adds.saturating_add(drawing.saturating_mul(times)).saturating_mul(runs);
         limits::work(work, self.threads, self.long, "the run", LOWER)?;
-        let each = plan.run(&RunOptions { count, ..options }, TILE)?;
+        let each = plan.run(&options.with_slice(options.first, count), TILE)?;
         let kept = if weights <= self.keep_weights { weights } else { 0 };
         let floats = [each.values_len, each.statistics_len, PANEL];
         let floats = floats.into_iter().fold(0u64, u64::saturating_add);

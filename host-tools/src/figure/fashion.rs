@@ -6,7 +6,7 @@ use crate::train::{Activation, Init, Kind, Net, Skips, Spec};
 
 const DEPTH: u32 = 200;
 const RATES: [f32; 5] = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3];
-/// (legend, folder, rectifier, initialisation, width): as many parameters.
+/// (legend, folder, ReLU, initialisation, width): as many parameters.
 const NETS: [(&str, &str, Activation, Init, u32); 2] = [
     ("CReLU, looks-linear", "crelu-looks-linear", Activation::Crelu, Init::LooksLinear, 64),
     ("ReLU, He", "relu-he", Activation::Relu, Init::He, 91),

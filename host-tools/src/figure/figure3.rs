@@ -27,12 +27,12 @@ pub fn figure3(context: &FigureContext) -> Result<Figure> {
              normalised Gaussian samples for (b) and (c).\n\n\
              A neuron is active for half of the points in every network. Independent halves would share a quarter of the \
              pairs: batch norm keeps them so, while without it the points align with depth and share ever more. The last \
-             rectifier of the resnet stands before the readout, without a norm."
+             relu of the resnet stands before the readout, without a norm."
         ),
         choices: vec![
             choice(
                 "Layers",
-                "the preactivations of every rectifier, that before the readout included",
+                "the preactivations of every ReLU, that before the readout included",
                 "50 in each network",
             ),
             choice(

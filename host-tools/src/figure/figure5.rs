@@ -8,7 +8,7 @@ use crate::rank::gaussian_rank;
 use crate::train::{Activation, Init, Kind, Net, Scalar, Skips, Spec, load, machine, probed};
 use crate::{Failure, Result};
 use shatterscope::contract::Digest;
-use shatterscope::kernel::Isa;
+use shatterscope::exec::Isa;
 use shatterscope::train::shuffle;
 
 const DEPTHS: [u32; 5] = [2, 4, 10, 24, 50];

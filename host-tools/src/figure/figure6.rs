@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 const DEPTHS: [u32; 6] = [6, 14, 30, 62, 102, 198];
 
-/// (legend, folder, rectifier, initialisation, skips)
+/// (legend, folder, ReLU, initialisation, skips)
 const NETS: [(&str, &str, Activation, Init, Skips); 5] = [
     ("CReLU, looks-linear", "crelu-looks-linear", Activation::Crelu, Init::LooksLinear, Skips::None),
     ("CReLU, He", "crelu-he", Activation::Crelu, Init::He, Skips::None),

@@ -27,7 +27,7 @@ pub use textbook::textbook;
 pub use theorems::theorems;
 pub use width::width;
 
-use crate::device::{Outcome, Place, Target};
+use crate::device::{OpenTarget, Outcome, Target};
 use crate::engine::{Engine, Run};
 use crate::plot::{Choice, Figure, Ran};
 use crate::record::record_digest;
@@ -176,7 +176,7 @@ pub struct FigureContext<'a> {
     /// Threads and kernel.
     pub engine: &'a Engine,
     /// Where the networks run instead of this machine, and its name.
-    pub device: Option<(&'a Target, RefCell<Box<dyn Place>>)>,
+    pub device: Option<(&'a Target, RefCell<Box<dyn OpenTarget>>)>,
     /// Seed of all random numbers.
     pub seed: u64,
     /// Runs that Figure 2 averages over.
@@ -222,7 +222,7 @@ impl<'a> FigureContext<'a> {
 }
 
 /// One run on a device.
-fn on_device(place: &mut dyn Place, spec: &Spec, run: u32, what: &str) -> Result<Run> {
+fn on_device(place: &mut dyn OpenTarget, spec: &Spec, run: u32, what: &str) -> Result<Run> {
     let floats = |bits: Vec<u32>| bits.into_iter().map(f32::from_bits).collect::<Vec<_>>();
     match place.gradient(spec, run)?.outcome {
         Outcome::NonFinite(fault) => Err(non_finite(what, run, fault)),

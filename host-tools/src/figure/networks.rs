@@ -28,7 +28,7 @@ pub(super) fn three(context: &FigureContext) -> Result<[(&'static str, Spec); 3]
     ])
 }
 
-/// What `measure` sees in the rasters, one a rectifier, of each run of a spec.
+/// What `measure` sees in the rasters, one a ReLU, of each run of a spec.
 pub(super) fn over_networks<T: Send>(
     context: &FigureContext,
     what: &str,

@@ -6,7 +6,7 @@ use super::zeros::Zeros;
 use crate::compare::Entry;
 use crate::device::board::{Board, emulated};
 use crate::device::fit::request;
-use crate::device::place::{Counting, Place, Settings, emulated_place};
+use crate::device::place::{Counting, OpenTarget, Settings, emulated_place};
 use crate::engine::Engine;
 use crate::output::say;
 use crate::spec::Overrides;

@@ -68,11 +68,11 @@ kinds! {
     tangents,
     /// Elements masked backward.
     masked,
-    /// Elements of doubling rectifiers forward.
+    /// Elements of doubling ReLUs forward.
     doubled,
-    /// Elements of doubling rectifiers with their tangents.
+    /// Elements of doubling ReLUs with their tangents.
     doubled_tangents,
-    /// Elements of doubling rectifiers backward.
+    /// Elements of doubling ReLUs backward.
     halved,
     /// Elements added up for means.
     summed,

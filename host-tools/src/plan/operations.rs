@@ -3,7 +3,7 @@ use super::kinds::Work;
 use super::work::{Unit, Walk};
 use shatterscope::Pass;
 use shatterscope::graph::{Node, Norm, Op};
-use shatterscope::plan::{Cursor, Sweep};
+use shatterscope::internals::plan::{Cursor, Sweep};
 
 impl Walk<'_> {
     /// The elements that are copied if a value and its operand have different slots, for the value and its tangent.
@@ -21,7 +21,7 @@ impl Walk<'_> {
                 let Some(dense) = self.seeded.dense_of(self.plan.graph(), i) else { return };
                 let passes: &[Pass] = if tangent { &[Pass::Forward, Pass::Backward] } else { &[Pass::Forward] };
                 let zeros = passes.iter().map(|&pass| self.zeros.share(node.x, pass)).collect::<Vec<_>>();
-                // What a rectifier makes zero has a tangent of zero.
+                // What a ReLU makes zero has a tangent of zero.
                 let left_out = self.zeros.left_out(node.x, Pass::Forward, dense.fan_in, self.at_once(count));
                 self.dense(&dense, false, tiles, (&zeros, left_out), work);
             }

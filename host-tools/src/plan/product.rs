@@ -1,9 +1,9 @@
 //! One dense product: its panels, and the weights drawn into them.
 use super::kinds::Work;
 use super::work::Walk;
+use shatterscope::internals::weights::{Dense, Role};
 use shatterscope::random::Normal;
 use shatterscope::spec::{Family, Init};
-use shatterscope::weights::{Dense, Role};
 
 /// Values that registers draw at once.
 const STEP: u64 = 32;

@@ -22,7 +22,7 @@ pub struct Memory {
     pub values: u64,
     /// The least that any placement of the values and gradients takes.
     pub values_bound: u64,
-    /// Bits of rectifiers, bytes of maxima.
+    /// Bits of ReLUs, bytes of maxima.
     pub tape: u64,
     /// Of a batch, for its norms.
     pub statistics: u64,

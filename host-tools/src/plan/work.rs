@@ -3,9 +3,11 @@ use super::kinds::Work;
 use super::zeros::Zeros;
 use crate::device::fit::Choice;
 use shatterscope::graph::{Node, Norm};
-use shatterscope::plan::{Cursor, Due, Plan, RunOptions, Schedule, Statistics, Sweep};
+use shatterscope::internals::plan::{Cursor, Due, Sweep};
+use shatterscope::internals::weights::{Dense, Role};
+use shatterscope::plan::{Plan, RunOptions, Schedule, Statistics};
 use shatterscope::spec::Spec;
-use shatterscope::weights::{Dense, Role, Seeded};
+use shatterscope::weights::Seeded;
 use shatterscope::wire::Run;
 use std::collections::HashMap;
 

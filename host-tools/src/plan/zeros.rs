@@ -79,7 +79,7 @@ impl Found {
 }
 
 impl Zeros {
-    /// Without looking: half of what leaves a rectifier.
+    /// Without looking: half of what leaves a ReLU.
     pub fn assumed(run: &Run, board: &Board) -> Self {
         let nodes = nodes_of(run);
         let mut shares: Vec<_> =

@@ -9,7 +9,7 @@ use crate::data::{Dataset, Inputs, Loader};
 use crate::train::{Checkpoint, load};
 use crate::{Failure, Result, text};
 use shatterscope::contract::Digest;
-use shatterscope::kernel::Isa;
+use shatterscope::exec::Isa;
 use shatterscope::train::correct_count;
 pub use shatterscope_engine::Placed;
 pub use shatterscope_engine::predict::{predict, predict_at};

@@ -21,7 +21,7 @@ macro_rules! choices {
 }
 
 choices! {
-    /// What stands before a rectifier.
+    /// What stands before a ReLU.
     Norm: shatterscope::spec::Norm {
         /// Nothing.
         None => shatterscope::spec::Norm::None,
@@ -43,11 +43,11 @@ choices! {
     }
     /// What stands before the readout.
     Readout: shatterscope::spec::Readout {
-        /// The rectifier.
+        /// The ReLU.
         Relu => shatterscope::spec::Readout::Relu,
         /// Nothing.
         Linear => shatterscope::spec::Readout::Linear,
-        /// The norm, then the rectifier.
+        /// The norm, then the ReLU.
         NormRelu => shatterscope::spec::Readout::NormRelu,
     }
     /// Whether the grid holds its right end.

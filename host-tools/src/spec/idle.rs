@@ -42,7 +42,7 @@ impl Spec {
             (
                 one && self.family == Family::Crelu && self.readout == Readout::Linear,
                 &["family"],
-                "at --depth 1 with --readout linear, which has no rectifier",
+                "at --depth 1 with --readout linear, which has no ReLU",
                 depth,
             ),
             (

@@ -25,7 +25,7 @@ pub struct Spec {
     pub depth: u32,
     /// Units before CReLU.
     pub width: u32,
-    /// Before each rectifier.
+    /// Before each ReLU.
     pub norm: Norm,
     /// Hidden matrices.
     pub init: Init,

@@ -17,7 +17,7 @@ pub struct Overrides {
     /// Units of a layer, before CReLU [default: 200]
     #[arg(long)]
     pub width: Option<u32>,
-    /// What stands before each rectifier [default: none]
+    /// What stands before each ReLU [default: none]
     #[arg(long)]
     pub norm: Option<Norm>,
     /// How hidden matrices are drawn [default: he]

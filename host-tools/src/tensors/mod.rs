@@ -18,7 +18,7 @@ mod safetensors;
 use crate::spec::{Overrides, Spec};
 use crate::weights::{Drawn, dense_layers, tensor_name};
 use crate::{Failure, Result};
-use shatterscope::weights::{Dense, Role};
+use shatterscope::internals::weights::{Dense, Role};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

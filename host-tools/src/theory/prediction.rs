@@ -79,7 +79,7 @@ pub fn predict(spec: &Spec, draws: Draws, progress: &Progress) -> Result<Predict
     Ok(Prediction { groups, sampled: is_sampled(&spec.network()), depth: spec.depth, width: spec.width })
 }
 
-/// For each rectifier, the share of pairs of distinct points that a unit is active for, in the wide limit; its sampling error with
+/// For each ReLU, the share of pairs of distinct points that a unit is active for, in the wide limit; its sampling error with
 /// batch norm. A unit is active for half of the points.
 ///
 /// # Errors

@@ -3,7 +3,7 @@ use super::{Kind, Net, Optimiser, Schedule, Skips, Spec};
 use crate::data::Dataset;
 use crate::limits::{self, MOST_DEPTH, MOST_WIDTH, at_most, size};
 use crate::{Failure, Result};
-use shatterscope::op::Image;
+use shatterscope::graph::Image;
 use shatterscope::plan::Want;
 use shatterscope::train::MAX_STEPS;
 use shatterscope_engine::Placed;

@@ -10,7 +10,7 @@ use shatterscope::Pass;
 use shatterscope::contract::canonical_bits;
 use shatterscope::plan::Want;
 use shatterscope::wire::{
-    self, Ready, Save, Store, Teach, Traced, Train, With, examples_digest, training_tag, words_digest,
+    self, Ready, Save, StepRequest, Store, Traced, Train, TrainConfig, examples_digest, training_tag, words_digest,
 };
 use shatterscope_engine::Placed;
 use shatterscope_firmware::Work;
@@ -75,7 +75,7 @@ pub fn request(spec: &Spec, layers: &[Layer], step: u32, ram: u32) -> Result<(Pl
     let frozen = spec.frozen(layers)?;
     let placed = Placed::frozen(layers, &frozen, Want::ParameterGradient)?;
     let (settings, start) = (spec.settings(), spec.net.start());
-    let with = With { batch: spec.batch, settings, start, seed: spec.seed, run: spec.run, step, ram };
+    let with = TrainConfig { batch: spec.batch, settings, start, seed: spec.seed, run: spec.run, step, ram };
     let (nodes, digest) = (placed.nodes.len() as u32, words_digest(placed.words()));
     // Without frozen parameters the tag is that of earlier versions.
     let tag = match frozen.contains(&[true; 2]) || frozen.iter().any(|frozen| frozen[0] != frozen[1]) {
@@ -232,7 +232,7 @@ impl Pupil {
 
     /// The first number of a step that differs, if both do it again.
     fn locate(&mut self, lesson: &Lesson, before: &Model) -> Result<Option<Difference>> {
-        let isa = shatterscope::kernel::Isa::Portable;
+        let isa = shatterscope::exec::Isa::Portable;
         let (spec, placed) = (self.spec.clone(), self.placed.clone());
         let again = Again { spec: &spec, placed: &placed, before, lesson, isa };
         let (here, _) = again.traced(None)?;
@@ -291,7 +291,8 @@ impl Pupil {
         // A name, the forward pass behind the input, the loss, the backward pass.
         let elements = 1 + (nodes - 1) + 1 + (nodes - first);
         let (elements, ticks) = self.trace(lesson, before, Traced::Profile, elements as usize)?;
-        let train = Train { session: self.session, with: With { step: before.step, ..self.asked.with }, ..self.asked };
+        let train =
+            Train { session: self.session, with: TrainConfig { step: before.step, ..self.asked.with }, ..self.asked };
         let words = self.placed.words();
         let ready = self.link.ready(&train, Words { store: Store::Nodes, words: &words })?;
         if (ready.step, ready.digest) != (after.step, after.digest()) {
@@ -326,10 +327,10 @@ impl Pupil {
         &self.placed
     }
 
-    fn step_of(&self, lesson: &Lesson) -> Teach {
+    fn step_of(&self, lesson: &Lesson) -> StepRequest {
         let Lesson { step, rate, examples } = lesson;
         let digest = examples_digest(examples.inputs.iter().copied(), examples.labels.iter().copied());
-        Teach { session: self.session, step: *step, rate: *rate, count: examples.count as u32, examples: digest }
+        StepRequest { session: self.session, step: *step, rate: *rate, count: examples.count as u32, examples: digest }
     }
 
     /// The model as the device has it: word for word what this machine has.

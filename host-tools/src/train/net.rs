@@ -4,10 +4,11 @@ use crate::{Failure, Result};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use shatterscope::graph::Node;
-use shatterscope::op::{Conv, Image, Pool, Shortcut, Window};
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::op::{Conv, Pool, Shortcut};
 use shatterscope::plan::{Plan, Storage, Want};
-use shatterscope::train::Start;
-use shatterscope::{Error, Refusal};
+use shatterscope::train::Initializer;
+use shatterscope::{Error, InvalidSpec};
 use shatterscope_engine::Placed;
 use shatterscope_layers::{Layer, to_graph};
 
@@ -15,7 +16,7 @@ use shatterscope_layers::{Layer, to_graph};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// Layers of the same width, then a readout; depth counts rectifiers
+    /// Layers of the same width, then a readout; depth counts ReLUs
     Dense,
     /// Four sections of 3x3 convolutions, stride 2 and twice the channels between them, and a readout; depth = 4 m + 2
     Convnet,
@@ -25,7 +26,7 @@ pub enum Kind {
     Lenet,
 }
 
-/// The rectifier.
+/// The ReLU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activation {
@@ -61,14 +62,14 @@ pub struct Net {
     pub depth: u32,
     /// Units or, in the first section, channels.
     pub width: u32,
-    /// Rectifier.
+    /// ReLU.
     pub activation: Activation,
     /// Slopes of prelu, to begin with.
     #[serde(with = "crate::decimal")]
     pub slope: f32,
     /// How weights are drawn.
     pub init: Init,
-    /// Batch norm before each rectifier.
+    /// Batch norm before each ReLU.
     pub batch_norm: bool,
     /// Skips, over two layers each, or three where they narrow.
     pub skips: Skips,
@@ -80,7 +81,7 @@ pub struct Net {
     pub dropout: f32,
 }
 
-/// [`Start`] by its name.
+/// [`Initializer`] by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Init {
@@ -90,19 +91,19 @@ pub enum Init {
     Glorot,
     /// Orthogonal; convolutions at one tap
     Orthogonal,
-    /// Orthogonal and mirrored: with crelu, or plain rectifiers in pairs, the network begins linear
+    /// Orthogonal and mirrored: with crelu, or plain ReLUs in pairs, the network begins linear
     LooksLinear,
 }
 
 impl Net {
     /// How the core draws weights.
-    pub fn start(&self) -> Start {
+    pub fn start(&self) -> Initializer {
         match (self.init, self.activation) {
-            (Init::He, _) => Start::He,
-            (Init::Glorot, _) => Start::Glorot,
-            (Init::Orthogonal, _) | (Init::LooksLinear, Activation::Prelu) => Start::Orthogonal,
-            (Init::LooksLinear, Activation::Crelu) => Start::LooksLinear,
-            (Init::LooksLinear, Activation::Relu) => Start::LooksLinearPairs,
+            (Init::He, _) => Initializer::He,
+            (Init::Glorot, _) => Initializer::Glorot,
+            (Init::Orthogonal, _) | (Init::LooksLinear, Activation::Prelu) => Initializer::Orthogonal,
+            (Init::LooksLinear, Activation::Crelu) => Initializer::LooksLinear,
+            (Init::LooksLinear, Activation::Relu) => Initializer::LooksLinearPairs,
         }
     }
 
@@ -149,9 +150,9 @@ impl Net {
         }
         match fits(&list.layers) {
             Ok(()) => Ok(list.layers),
-            Err(Error::Refused(Refusal::TooLarge) | Error::Node { refusal: Refusal::TooLarge, .. }) => {
-                Err(too_large(&list.layers, image))
-            }
+            Err(
+                Error::InvalidSpec(InvalidSpec::TooLarge) | Error::InvalidNode { reason: InvalidSpec::TooLarge, .. },
+            ) => Err(too_large(&list.layers, image)),
             // The same error, with the name of its node.
             Err(_) => Placed::of_layers(&list.layers, Want::Output).map(|_| list.layers),
         }
@@ -229,7 +230,7 @@ impl List<'_> {
         Ok(())
     }
 
-    /// Rectifier and layer, so many times, with a skip over all of them; together they make the image smaller by the stride.
+    /// ReLU and layer, so many times, with a skip over all of them; together they make the image smaller by the stride.
     fn block(&mut self, count: u32, stride: u32, mut layer: impl FnMut(&mut Self)) {
         let kept = self.at;
         if self.net.skips != Skips::None {

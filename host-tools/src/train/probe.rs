@@ -5,7 +5,7 @@ use crate::Result;
 use crate::data::{Dataset, Inputs, Loader};
 use crate::rank::{gaussian_rank, stable_rank};
 use rayon::prelude::*;
-use shatterscope::kernel::Isa;
+use shatterscope::exec::Isa;
 use shatterscope_layers::Layer;
 
 /// Looks at the gradients of the first examples of the training part as they are, of the sum of the outputs.

@@ -19,7 +19,8 @@ use crate::files::{is_there, write_all};
 use crate::tensors::Bundle;
 use crate::{Failure, Result};
 use serde_json::{Value, json};
-use shatterscope::op::{Image, Pool};
+use shatterscope::graph::Image;
+use shatterscope::internals::op::Pool;
 use shatterscope_layers::Layer;
 use std::path::{Path, PathBuf};
 

@@ -4,7 +4,7 @@ use super::record::{Recorder, Taken};
 use super::{Batch, Checkpoint, Epoch, Limits, Machine, Metrics, Model, Spec, machine};
 use crate::data::{Dataset, Inputs, Loader, Provenance};
 use crate::{Failure, Result};
-use shatterscope::kernel::Isa;
+use shatterscope::exec::Isa;
 use shatterscope::train::shuffle;
 use std::path::Path;
 

@@ -4,7 +4,6 @@ use crate::data::{Augment, Dataset, Scaling};
 use crate::limits::zeros;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use shatterscope::math::Math;
 use shatterscope::plan::Want;
 use shatterscope::train::{self, Decay, Decrease, Init, Powers, Settings};
 use shatterscope_engine::{Model, Placed};
@@ -150,7 +149,7 @@ impl Spec {
             (decay, false) => Decay::L2(decay),
             (decay, true) => Decay::Decoupled(decay),
         };
-        Settings { optimiser, decay, math: Math::Libm }
+        Settings::new(optimiser).with_decay(decay)
     }
 
     /// The core's learning rate.

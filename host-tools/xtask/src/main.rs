@@ -71,6 +71,9 @@ enum Task {
         /// Commit what reaches new code to fuzz/corpus
         #[arg(long)]
         keep: bool,
+        /// Search nothing; delete from fuzz/corpus the inputs whose coverage the other ones have
+        #[arg(long, conflicts_with_all = ["runs", "keep"])]
+        minimise: bool,
     },
     /// No symbol of core::panicking in a program that uses the whole core
     Panics,
@@ -148,7 +151,8 @@ fn run(task: &Task, tree: &Tree, report: &mut Report) {
             let tools = tools::provide(report);
             wasm::steps(tree, report, &tools);
         }
-        Task::Fuzz { runs, keep } => fuzz::steps(tree, report, *runs, *keep),
+        Task::Fuzz { minimise: true, .. } => fuzz::minimise(tree, report),
+        Task::Fuzz { runs, keep, .. } => fuzz::steps(tree, report, *runs, *keep),
         Task::Panics => {
             let tools = tools::provide(report);
             panics::steps(tree, report, &tools);
@@ -172,6 +176,7 @@ fn steps_of(lane: Lane, tree: &Tree, report: &mut Report, tools: &Tools) {
             // The tests first: they build the program that the other lane waits for.
             rust::tests(tree, report);
             rust::style(tree, report);
+            rust::features(tree, report);
             mutants::steps(tree, report);
             bench::counted(tree, report, tools, false);
             memory::steps(tree, report);

@@ -85,6 +85,27 @@ pub fn targets(tree: &Tree, report: &mut Report, tools: &Tools) {
     });
 }
 
+/// Sets of the core's features that a program asks for.
+const FEATURES: [&str; 10] =
+    ["", "conv", "norm", "train", "probe", "conv,norm", "conv,train", "micromath,probe", "flash", "serde,wire"];
+
+/// The core with some of its features, and as a package.
+pub fn features(tree: &Tree, report: &mut Report) {
+    report.step("features", || {
+        for features in FEATURES {
+            let mut lint = tree.cargo("clippy --quiet -p shatterscope --lib --no-default-features --features");
+            succeed(lint.arg(features).args(["--", "-D", "warnings"]))?;
+        }
+        // What is left out is refused by name, and the rest works.
+        for features in ["alone", "alone,conv", "alone,norm,train", "alone,conv,micromath,norm,probe,train"] {
+            let mut test = tree.cargo("test --quiet -p shatterscope-features --no-default-features --features");
+            succeed(test.arg(features))?;
+        }
+        Ok(())
+    });
+    report.step("package", || succeed(&mut tree.cargo("package --quiet --allow-dirty -p shatterscope")));
+}
+
 /// The tests that are ignored for their length, and the benchmarks' build.
 pub fn long_tests(tree: &Tree, report: &mut Report) {
     report.step("long tests", || {

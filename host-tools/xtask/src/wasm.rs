@@ -1,8 +1,9 @@
 //! WebAssembly with SIMD128 and without, which are two builds: nothing is detected at run time.
 use crate::programs::{self, program};
-use crate::qemu::{LIMIT, WASM, compared};
+use crate::qemu::{LIMIT, compared};
 use crate::step::Report;
 use crate::tools::Tools;
+use crate::tools::WASM;
 use crate::tree::{Tree, succeed};
 use anyhow::{Context, Result, bail};
 use std::process::Command;

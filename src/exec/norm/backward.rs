@@ -3,14 +3,20 @@ use super::super::forward::Passed;
 use super::super::gather::gather;
 use super::super::memory::Span;
 use super::{Channels, Rows, through_units, value};
+use crate::contract::Red16;
 use crate::graph::{Node, Norm};
-use crate::kernel::{COLUMNS, Red16, all_finite, chain_rows, shift_and_scale, term};
+use crate::kernel::{all_finite, chain_rows, shift_and_scale, term};
 use crate::op::through_batch;
 use crate::plan::Sums;
+use crate::shape::COLUMNS;
 use crate::workers::Workers;
 
 impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
     pub(in super::super) fn norm(&mut self, node: &Node) -> bool {
+        // The plan has refused the graph: the code is left out.
+        if !cfg!(feature = "norm") {
+            return false;
+        }
         let Some(norm) = node.op.norm() else { return false };
         let channels = node.shape.channels as usize;
         let (parameters, running) = if norm.affine.is_some() { (channels.wrapping_mul(2), channels) } else { (0, 0) };
@@ -42,7 +48,7 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
         let layout = (self.room.sums, self.room.shared);
         let Rows { inverse, .. } = Rows::of(self.room.statistics, layout, norm, channels, self.at.kept);
         let inverse = &*inverse;
-        let gamma = self.sink.parameters().get(at..).unwrap_or_default();
+        let gamma = invariant!(self.sink.parameters().get(at..));
         self.memory.copy(from, to);
         let finite = self.memory.over(to, |_, g| {
             if plane == 1 && norm.affine.is_none() {
@@ -91,7 +97,7 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
         let gs = of(self.memory.get(from), from.tile_len);
         let batch = norm.eps.is_some();
         let xhats = of(if batch { self.memory.get(saved) } else { &[] }, saved.tile_len);
-        let gamma = self.sink.parameters().get(at..).unwrap_or_default();
+        let gamma = invariant!(self.sink.parameters().get(at..));
         let n = (count * plane) as f32;
         workers.any2(c1, 1, c2, 1, |c, c1, c2| {
             let (Some(c1), Some(c2)) = (c1.first_mut(), c2.first_mut()) else { return false };
@@ -102,7 +108,9 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
             } / n;
             if batch {
                 let mut products = Red16::new();
-                gs.add_products(isa, xhats, c, gamma.unwrap_or(1.0), &mut products);
+                // A norm without parameters scales by one.
+                let scale = gamma.map_or(1.0, |gamma| gamma);
+                gs.add_products(isa, xhats, c, scale, &mut products);
                 *c2 = products.fold() / n;
             }
             false
@@ -127,7 +135,7 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
                 (&*c1, &*c2, &*rows.inverse)
             }
         };
-        let gamma = self.sink.parameters().get(at..).unwrap_or_default();
+        let gamma = invariant!(self.sink.parameters().get(at..));
         let in_place = from.start == to.start;
         let (rest, to_gradient) = self.memory.writing(to);
         let (g, xhat) = (if in_place { &[][..] } else { rest.get(from) }, rest.get(saved));
@@ -177,7 +185,7 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
             let valid = T.min(count - tile * T);
             if valid < T {
                 for lanes in to.as_chunks_mut::<T>().0 {
-                    lanes.get_mut(valid..).unwrap_or_default().fill(0.0);
+                    invariant!(lanes.get_mut(valid..)).fill(0.0);
                 }
             }
             !all_finite(isa, to)
@@ -194,19 +202,19 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
         let operands = [(self.memory.get(of), of.tile_len), (self.memory.get(saved), saved.tile_len)];
         let gathered = &mut *self.room.gathered;
         self.sink.with(at..at + 2 * channels, self.room.scratch, |gradient| {
-            let (gammas, betas) = gradient.split_at_mut_checked(channels).unwrap_or_default();
+            let (gammas, betas) = invariant!(gradient.split_at_mut_checked(channels));
             gather::<K, 2, T>((isa, workers), (channels, plane, count), operands, gathered, |gathered| {
                 // Chains of some channels at a time, through points and their places.
                 let chains = |part: usize, gammas: &mut [f32], betas: &mut [f32]| {
                     for (rows, operands) in gathered.tiles() {
-                        let g = operands.get(part * COLUMNS..).unwrap_or_default();
-                        let xhat = g.get(channels * plane * T..).unwrap_or_default();
+                        let g = invariant!(operands.get(part * COLUMNS..));
+                        let xhat = invariant!(g.get(channels * plane * T..));
                         chain_rows::<true>(isa, (rows, channels), (g, xhat), betas, gammas);
                     }
                 };
                 let whole = channels / COLUMNS * COLUMNS;
-                let (whole_gammas, gammas) = gammas.split_at_mut_checked(whole).unwrap_or_default();
-                let (whole_betas, betas) = betas.split_at_mut_checked(whole).unwrap_or_default();
+                let (whole_gammas, gammas) = invariant!(gammas.split_at_mut_checked(whole));
+                let (whole_betas, betas) = invariant!(betas.split_at_mut_checked(whole));
                 workers.any2(whole_gammas, COLUMNS, whole_betas, COLUMNS, |part, gammas, betas| {
                     chains(part, gammas, betas);
                     false

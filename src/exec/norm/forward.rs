@@ -13,6 +13,10 @@ type Parameters<'p> = Option<(&'p [f32], &'p [f32])>;
 
 impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T> {
     pub(in super::super) fn norm(&mut self, node: &Node) -> bool {
+        // The plan has refused the graph: the code is left out.
+        if !cfg!(feature = "norm") {
+            return false;
+        }
         let Some(norm) = node.op.norm() else { return false };
         let (at, parameters) = self.take_norm(node, norm);
         if norm.affine.is_some() && self.memory.plan.want() == Want::Output {
@@ -61,12 +65,12 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
         let channels = node.shape.channels as usize;
         let plane = (node.shape.plane() as usize).wrapping_mul(T);
         let Mode::Inference { running } = &self.mode else { return false };
-        let own = running.get(at.wrapping_mul(2)..).unwrap_or_default();
-        let (means, rest) = own.split_at_checked(channels).unwrap_or_default();
-        let variances = rest.get(..channels).unwrap_or_default();
-        let inverse = self.room.scratch.get_mut(..channels).unwrap_or_default();
+        let own = invariant!(running.get(at.wrapping_mul(2)..));
+        let (means, rest) = invariant!(own.split_at_checked(channels));
+        let variances = invariant!(rest.get(..channels));
+        let inverse = invariant!(self.room.scratch.get_mut(..channels));
         for (inverse, variance) in inverse.iter_mut().zip(variances) {
-            *inverse = inverse_deviation(*variance, norm.eps.unwrap_or(0.0), math);
+            *inverse = inverse_deviation(*variance, invariant!(norm.eps), math);
         }
         // An infinite variance would hide behind an inverse of zero.
         if !(all_finite(isa, means) && all_finite(isa, variances) && all_finite(isa, inverse)) {
@@ -96,8 +100,8 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
         }
         let Rows { means, variances, inverse, .. } = Rows::of(self.room.statistics, layout, norm, channels, kept);
         if let (Mode::Inference { running }, Some(_)) = (&self.mode, norm.affine) {
-            let own = running.get(channel.wrapping_mul(2)..).unwrap_or_default();
-            let (running_means, running_variances) = own.split_at_checked(channels).unwrap_or_default();
+            let own = invariant!(running.get(channel.wrapping_mul(2)..));
+            let (running_means, running_variances) = invariant!(own.split_at_checked(channels));
             means.iter_mut().zip(running_means).for_each(|(mean, running)| *mean = *running);
             variances.iter_mut().zip(running_variances).for_each(|(variance, running)| *variance = *running);
         } else {
@@ -108,11 +112,11 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
             // Vectors in whole tiles: adjacent units are contiguous.
             let abreast = plane == 1 && T.is_multiple_of(16) && count.is_multiple_of(T);
             let whole = if abreast { channels / ABREAST * ABREAST } else { 0 };
-            let (groups, rest_means) = means.split_at_mut_checked(whole).unwrap_or_default();
-            let (group_variances, rest) = variances.split_at_mut_checked(whole).unwrap_or_default();
+            let (groups, rest_means) = invariant!(means.split_at_mut_checked(whole));
+            let (group_variances, rest) = invariant!(variances.split_at_mut_checked(whole));
             workers.any2(groups, ABREAST, group_variances, ABREAST, |group, means, variances| {
                 let shape = (channels, count / T);
-                let data = all.data.as_chunks::<T>().0.get(group * ABREAST..).unwrap_or_default();
+                let data = invariant!(all.data.as_chunks::<T>().0.get(group * ABREAST..));
                 let mut found = [0.0; ABREAST];
                 let sums = red16_abreast::<false, T>(isa, data, shape, &found);
                 for (found, sum) in found.iter_mut().zip(&sums) {

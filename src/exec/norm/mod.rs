@@ -7,8 +7,9 @@ mod tangent;
 
 pub(super) use sweep::{Swept, Target};
 
+use crate::contract::Red16;
 use crate::graph::Norm;
-use crate::kernel::{Isa, Red16, add_channel, add_unit};
+use crate::kernel::{Isa, add_channel, add_unit};
 use crate::op::{Affine, through_batch};
 use crate::plan::Sums;
 
@@ -29,7 +30,7 @@ impl<'x, const T: usize> Channels<'x, T> {
     fn of(self, c: usize) -> impl Iterator<Item = (usize, usize, &'x [[f32; T]])> {
         let Self { data, tile_len, plane, first, count } = self;
         data.chunks_exact(tile_len.max(1)).take(count.div_ceil(T)).enumerate().map(move |(i, tile)| {
-            let places = tile.as_chunks::<T>().0.get(c * plane..(c + 1) * plane).unwrap_or_default();
+            let places = invariant!(tile.as_chunks::<T>().0.get(c * plane..(c + 1) * plane));
             (first + i * T, T.min(count - i * T), places)
         })
     }
@@ -43,7 +44,7 @@ impl<'x, const T: usize> Channels<'x, T> {
     /// The lanes of unit c in each tile.
     #[inline(always)]
     fn lanes(self, c: usize) -> impl Iterator<Item = &'x [f32; T]> {
-        let rows = self.data.as_chunks::<T>().0.get(c..).unwrap_or_default();
+        let rows = invariant!(self.data.as_chunks::<T>().0.get(c..));
         rows.iter().step_by((self.tile_len / T).max(1)).take(self.count.div_ceil(T))
     }
 
@@ -93,16 +94,21 @@ struct Rows<'s> {
 
 /// Removes the first `len` elements and returns them.
 fn split<'s>(rest: &mut &'s mut [f32], len: usize) -> &'s mut [f32] {
-    let (first, after) = core::mem::take(rest).split_at_mut_checked(len).unwrap_or_default();
-    *rest = after;
-    first
+    match core::mem::take(rest).split_at_mut_checked(len) {
+        Some((first, after)) => {
+            *rest = after;
+            first
+        }
+        // A plan of outputs alone keeps no inverse deviations.
+        None => &mut [],
+    }
 }
 
 impl<'s> Rows<'s> {
     /// The rows of a norm with `channels` channels, whose own statistics begin at offset `at` after the shared ones.
     fn of(statistics: &'s mut [f32], (sums, shared): (Sums, usize), norm: Norm, channels: usize, at: usize) -> Self {
-        let (mut shared, own) = statistics.split_at_mut_checked(shared).unwrap_or_default();
-        let mut own = own.get_mut(at..).unwrap_or_default();
+        let (mut shared, own) = invariant!(statistics.split_at_mut_checked(shared));
+        let mut own = invariant!(own.get_mut(at..));
         let batch = if norm.eps.is_some() { channels } else { 0 };
         match sums {
             Sums::Batch if norm.affine.is_some() => {
@@ -130,8 +136,12 @@ impl<'s> Rows<'s> {
     }
 }
 
+/// Parameter c; 0 past the end, as tangents have no shift.
 fn value(values: &[f32], c: usize) -> f32 {
-    values.get(c).copied().unwrap_or(0.0)
+    match values.get(c) {
+        Some(value) => *value,
+        None => 0.0,
+    }
 }
 
 /// The scale and shift of channel c; None without parameters.

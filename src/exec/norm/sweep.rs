@@ -2,8 +2,9 @@
 use super::super::memory::{Memory, Span};
 use super::super::run::Room;
 use super::{Channels, Rows};
+use crate::contract::Red16;
 use crate::graph::Norm;
-use crate::kernel::{Red16, term};
+use crate::kernel::term;
 use crate::math::is_finite;
 use crate::op::inverse_deviation;
 use crate::workers::Workers;
@@ -47,8 +48,8 @@ impl Target {
         let (x, xhat) = (of(x), of(xhat));
         let both = swept == Swept::Derivative && norm.eps.is_some();
         let each = if both { 32 } else { 16 };
-        memory.workers.any(lanes.get_mut(..each * channels).unwrap_or_default(), each, |c, lanes| {
-            let (sums, products) = lanes.split_at_mut_checked(16).unwrap_or_default();
+        memory.workers.any(invariant!(lanes.get_mut(..each * channels)), each, |c, lanes| {
+            let (sums, products) = invariant!(lanes.split_at_mut_checked(16));
             go_on(sums, first, |sums| match swept {
                 Swept::Values => x.add::<{ term::VALUE }>(isa, c, 0.0, sums),
                 Swept::Squares => x.add::<{ term::SQUARE }>(isa, c, super::value(means, c), sums),

@@ -1,8 +1,9 @@
 use super::super::forward::Forward;
 use super::super::memory::Span;
 use super::{Channels, Rows, through_units, value};
+use crate::contract::Red16;
 use crate::graph::{Node, Norm};
-use crate::kernel::{Red16, all_finite, shift_and_scale, term};
+use crate::kernel::{all_finite, shift_and_scale, term};
 use crate::op::through_batch;
 use crate::plan::Sums;
 use crate::workers::Workers;

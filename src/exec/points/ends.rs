@@ -1,5 +1,6 @@
 use super::Run;
 use crate::exec::Input;
+use crate::exec::layout::{load, store};
 use crate::plan::Sweep;
 use crate::workers::Workers;
 
@@ -18,10 +19,10 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             let span = self.memory.span(node);
             load::<T>(self.memory.get_mut(span), span.tile_len, count, |p, k| match input {
                 Input::Grid { from, step } => from + (first + p) as f32 * step,
-                Input::Points(points) => points.get((first + p) * all + before + k).copied().unwrap_or(0.0),
+                Input::Points(points) => invariant!(points.get((first + p) * all + before + k).copied()),
             });
             if tangents {
-                let t = self.tangents.get_mut(span.start..).and_then(|t| t.get_mut(..span.len)).unwrap_or_default();
+                let t = invariant!(self.tangents.get_mut(span.start..).and_then(|t| t.get_mut(..span.len)));
                 load::<T>(t, span.tile_len, count, |p, k| at(tangent, (first + p) * all + before + k));
             }
             before += span.tile_len / T;
@@ -47,10 +48,16 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         let mut before = 0;
         for node in self.outputs() {
             let span = self.memory.span(node);
-            store::<T>(self.memory.get(span), span.tile_len, slice.clone(), (before, all), self.outputs);
+            store::<T>(
+                self.memory.get(span),
+                span.tile_len,
+                slice.points.clone(),
+                (before, all),
+                slice.rows_of(self.outputs, all),
+            );
             if !self.reverse() {
-                let t = self.tangents.get(span.start..).and_then(|t| t.get(..span.len)).unwrap_or_default();
-                store::<T>(t, span.tile_len, slice.clone(), (before, all), self.gradient);
+                let t = invariant!(self.tangents.get(span.start..).and_then(|t| t.get(..span.len)));
+                store::<T>(t, span.tile_len, slice.points.clone(), (before, all), slice.rows_of(self.gradient, all));
             }
             before += span.tile_len / T;
         }
@@ -58,7 +65,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
 
     /// Loads the cotangents of the outputs.
     #[inline(never)]
-    pub(super) fn load_seed(&mut self) {
+    pub(super) fn load_cotangent(&mut self) {
         let all = self.ends.1;
         let (first, count, cotangent) = (self.cursor.first as usize, self.memory.count, self.cotangent);
         let mut before = 0;
@@ -79,7 +86,13 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         let mut before = 0;
         for node in 0..self.memory.plan.inputs() {
             let span = self.memory.gradient(node);
-            store::<T>(self.memory.get(span), span.tile_len, slice.clone(), (before, all), self.gradient);
+            store::<T>(
+                self.memory.get(span),
+                span.tile_len,
+                slice.points.clone(),
+                (before, all),
+                slice.rows_of(self.gradient, all),
+            );
             before += span.tile_len / T;
         }
     }
@@ -95,40 +108,20 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
 }
 
 /// The resident points that are wanted, and the row of the first of them in the results.
-#[derive(Clone)]
 struct Slice {
     rows: usize,
     points: core::ops::Range<usize>,
 }
 
+impl Slice {
+    /// The rows of the results that belong to these points.
+    fn rows_of<'r>(&self, result: &'r mut [f32], all: usize) -> &'r mut [f32] {
+        // Blocks before the slice have no rows.
+        result.get_mut(self.rows.wrapping_mul(all)..).map_or(&mut [], |rows| rows)
+    }
+}
+
 /// Element i, or 1.0 where nothing was set.
 fn at(cotangent: Option<&[f32]>, i: usize) -> f32 {
-    cotangent.map_or(1.0, |cotangent| cotangent.get(i).copied().unwrap_or(0.0))
-}
-
-fn load<const T: usize>(values: &mut [f32], tile_len: usize, count: usize, value: impl Fn(usize, usize) -> f32) {
-    for (tile, x) in values.chunks_exact_mut(tile_len.max(1)).enumerate() {
-        for (unit, lanes) in x.as_chunks_mut::<T>().0.iter_mut().enumerate() {
-            for (lane, x) in lanes.iter_mut().enumerate() {
-                *x = value((tile * T + lane).min(count.saturating_sub(1)), unit);
-            }
-        }
-    }
-}
-
-/// Writes the wanted points to `[point][all units]`, from unit `before` on.
-fn store<const T: usize>(
-    values: &[f32],
-    tile_len: usize,
-    Slice { rows, points }: Slice,
-    (before, all): (usize, usize),
-    result: &mut [f32],
-) {
-    let rows = result.chunks_exact_mut(all.max(1)).skip(rows);
-    for (p, row) in points.zip(rows) {
-        let tile = values.get(p / T * tile_len..).and_then(|x| x.get(..tile_len)).unwrap_or_default();
-        for (lanes, result) in tile.as_chunks::<T>().0.iter().zip(row.get_mut(before..).unwrap_or_default()) {
-            *result = lanes.get(p % T).copied().unwrap_or(0.0);
-        }
-    }
+    cotangent.map_or(1.0, |cotangent| invariant!(cotangent.get(i).copied()))
 }

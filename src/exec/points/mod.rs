@@ -72,7 +72,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     /// points `options.first..options.first + options.count`.
     ///
     /// # Errors
-    /// [`Error::Refused`] as [`Plan::run`]; the errors of [`Source::panel_len`]; [`Error::TooShort`]; [`Error::NotFinite`] for an input that
+    /// [`Error::InvalidSpec`] as [`Plan::run`]; the errors of [`Source::panel_len`]; [`Error::TooShort`]; [`Error::InvalidValue`] for an input that
     /// is NaN or infinite.
     #[expect(clippy::too_many_arguments, reason = "each is a buffer or a choice of the caller's")]
     pub fn new(
@@ -104,7 +104,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         let values = Buffer::Values.first(values, lengths.values_len)?;
         // Does not saturate: the product is at most the length of this buffer.
         let own = plan.units.saturating_mul(lengths.resident) as usize;
-        let (values, tangents) = values.split_at_mut_checked(own).unwrap_or_default();
+        let (values, tangents) = invariant!(values.split_at_mut_checked(own));
         let tiles = lengths.resident / T as u64;
         let sums = options.sums();
         let memory = Memory {
@@ -112,7 +112,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             workers,
             values,
             tape: Buffer::Tape.first(tape, lengths.tape_len)?,
-            tape_tile_len: lengths.tape_len.checked_div(tiles).unwrap_or(0) as usize,
+            tape_tile_len: invariant!(lengths.tape_len.checked_div(tiles)) as usize,
             points: lengths.resident as usize,
             count: 0,
             tiles: 0,
@@ -155,14 +155,14 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     /// batch. The default is 1.0 everywhere.
     ///
     /// # Errors
-    /// [`Error::TooShort`] or [`Error::NotFinite`].
+    /// [`Error::TooShort`] or [`Error::InvalidValue`].
     pub fn with_cotangent(mut self, cotangent: &'a [f32]) -> Result<Self, Error> {
         let (inputs, outputs) = self.ends;
         let need = self.options.points as u64 * if self.reverse() { outputs } else { inputs } as u64;
         if (cotangent.len() as u64) < need {
-            return Err(Error::TooShort { buffer: Buffer::Seed, need, have: cotangent.len() as u64 });
+            return Err(Error::TooShort { buffer: Buffer::Cotangent, need, have: cotangent.len() as u64 });
         }
-        finite(Buffer::Seed, cotangent)?;
+        finite(Buffer::Cotangent, cotangent)?;
         self.cotangent = Some(cotangent);
         Ok(self)
     }
@@ -251,7 +251,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             Due::Operation => Ok(()),
             Due::Turn => {
                 self.store_outputs();
-                self.load_seed();
+                self.load_cotangent();
                 Ok(())
             }
             Due::Block if self.cursor.sweep != Sweep::Results => self.next_block(),
@@ -277,14 +277,14 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             node: self.cursor.node,
             first: self.cursor.first,
             count: self.memory.count as u32,
-            units: span.tile_len.checked_div(T).unwrap_or(0) as u32,
+            units: invariant!(span.tile_len.checked_div(T)) as u32,
             data: self.memory.get(span),
             tile_len: span.tile_len,
             tile: T,
         };
         observer.see(&seen);
         if !self.reverse() {
-            let data = self.tangents.get(span.start..).and_then(|t| t.get(..span.len)).unwrap_or_default();
+            let data = invariant!(self.tangents.get(span.start..).and_then(|t| t.get(..span.len)));
             observer.see(&Seen { pass: Pass::Backward, data, ..seen });
         }
     }
@@ -346,7 +346,7 @@ fn check(plan: &Plan, source: Source, panel: u64) -> Result<(), Error> {
 
 fn finite(buffer: Buffer, values: &[f32]) -> Result<(), Error> {
     match values.iter().position(|&x| !is_finite(x)) {
-        Some(index) => Err(Error::NotFinite { buffer, layer: 0, index: index as u64 }),
+        Some(index) => Err(Error::InvalidValue { buffer, layer: 0, index: index as u64 }),
         None => Ok(()),
     }
 }

@@ -93,7 +93,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     /// Calls `f(value, tangent)` for every tile of a value.
     fn over_both(&mut self, span: Span, f: impl Fn(&mut [f32], &mut [f32]) + Sync) {
         let workers = self.memory.workers;
-        let t = self.tangents.get_mut(span.start..).and_then(|t| t.get_mut(..span.len)).unwrap_or_default();
+        let t = invariant!(self.tangents.get_mut(span.start..).and_then(|t| t.get_mut(..span.len)));
         workers.any2(self.memory.get_mut(span), span.tile_len, t, span.tile_len, |_, x, t| {
             f(x, t);
             false
@@ -108,7 +108,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         let slopes = self.pass(at).take(node.shape.channels as usize);
         core::mem::swap(&mut self.memory.values, &mut self.tangents);
         self.memory.copy(from, to);
-        let x = self.tangents.get(from.start..).and_then(|x| x.get(..from.len)).unwrap_or_default();
+        let x = invariant!(self.tangents.get(from.start..).and_then(|x| x.get(..from.len)));
         let finite = self.memory.over(to, |tile, t| {
             isa.compiled(sloped, (slopes, from.of_tile(x, tile)), &mut *t);
             all_finite(isa, t)
@@ -119,12 +119,16 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
 
     #[inline(never)]
     fn group_norm_tangent(&mut self, node: &Node, groups: u32, eps: f32) -> bool {
+        // The plan has refused the graph: the code is left out.
+        if !cfg!(feature = "norm") {
+            return false;
+        }
         let norm = GroupNorm { input: node.shape.image(), groups, eps };
         let (at, from, to) = (self.at, self.memory.span(node.x), self.memory.span(self.cursor.node));
         let gamma = self.pass(at).take(node.shape.channels as usize);
         core::mem::swap(&mut self.memory.values, &mut self.tangents);
         self.memory.copy(from, to);
-        let x = self.tangents.get(from.start..).and_then(|x| x.get(..from.len)).unwrap_or_default();
+        let x = invariant!(self.tangents.get(from.start..).and_then(|x| x.get(..from.len)));
         let finite = self.memory.over(to, |tile, t| group_norm::tangents::<T>(&norm, gamma, from.of_tile(x, tile), t));
         core::mem::swap(&mut self.memory.values, &mut self.tangents);
         finite
@@ -133,9 +137,13 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     /// The tangent of the maximum under each window.
     #[inline(never)]
     fn max_pool_tangent(&mut self, node: &Node, pool: &Pool) -> bool {
+        // The plan has refused the graph: the code is left out.
+        if !cfg!(feature = "conv") {
+            return false;
+        }
         let (from, to) = (self.memory.span(node.x), self.memory.span(self.cursor.node));
         core::mem::swap(&mut self.memory.values, &mut self.tangents);
-        let x = self.tangents.get(from.start..).and_then(|x| x.get(..from.len)).unwrap_or_default();
+        let x = invariant!(self.tangents.get(from.start..).and_then(|x| x.get(..from.len)));
         let done = self
             .memory
             .across(from, to, |tile, t, to| max_pool_tangents(pool, T, (from.of_tile(x, tile), t), to).is_ok());
@@ -146,6 +154,10 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     /// A norm: normalises the values, then computes the tangents from the normalised values, then applies scale and shift.
     #[inline(never)]
     fn norm_and_tangent(&mut self, node: &Node) -> bool {
+        // The plan has refused the graph: the code is left out.
+        if !cfg!(feature = "norm") {
+            return false;
+        }
         let (at, i) = (self.at, self.cursor.node);
         let Some(norm) = node.op.norm() else { return false };
         let full = self.options.statistics == Statistics::Full;
@@ -192,7 +204,7 @@ fn affine((y, t): (&mut [f32], &mut [f32]), (gamma, beta): (f32, f32)) {
 /// `t = x > 0 ? t : slope t` in place.
 #[inline(always)]
 fn sloped((slopes, x): (&[f32], &[f32]), t: &mut [f32]) {
-    let each = x.len().checked_div(slopes.len()).unwrap_or(0).max(1);
+    let each = invariant!(x.len().checked_div(slopes.len())).max(1);
     for ((slope, x), t) in slopes.iter().zip(x.chunks_exact(each)).zip(t.chunks_exact_mut(each)) {
         for (x, t) in x.iter().zip(t) {
             *t = if *x > 0.0 { *t } else { slope * *t };

@@ -22,7 +22,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
 
     /// A forward pass whose next node is the current one.
     pub(super) fn pass(&mut self, at: At) -> Forward<'_, 'a, 'a, K, R, T> {
-        let parameters = self.parameters.get(at.parameters..).unwrap_or_default();
+        let parameters = invariant!(self.parameters.get(at.parameters..));
         let mut pass = Forward::new(&mut self.memory, &mut self.room, self.cursor.node, parameters, Mode::Probing);
         pass.at = at;
         pass
@@ -125,7 +125,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
                 (self.memory.gradient(i), if shared { self.pass_back().target(node) } else { self.memory.gradient(x) })
             }
         };
-        let fan_in = if transposed { to } else { from }.tile_len.checked_div(T).unwrap_or(0) as u32;
+        let fan_in = invariant!(if transposed { to } else { from }.tile_len.checked_div(T)) as u32;
         let dense = seeded.dense(node.address, (fan_in, node.shape.channels), bias);
         Product { dense, transposed, from, to }
     }
@@ -139,6 +139,9 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     /// Computes some rows of a convolution. Returns None for other nodes.
     #[inline(never)]
     fn conv_rows(&mut self, node: &Node, seeded: &Seeded) -> Option<Option<bool>> {
+        if !cfg!(feature = "conv") {
+            return None;
+        }
         let (window, bias) = node.op.conv()?;
         let transposed = self.cursor.backward;
         let (from, to) = match transposed {
@@ -157,6 +160,10 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
 
     /// Adds the resident points to the sums of the current norm.
     pub(super) fn sum(&mut self, node: &Node) {
+        // The plan has refused the graph: the code is left out.
+        if !cfg!(feature = "norm") {
+            return;
+        }
         let Some(norm) = node.op.norm() else { return };
         let i = self.cursor.node;
         let rows = self.room.sums.kept(&norm, self.memory.plan.want()) as usize;
@@ -173,7 +180,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             _ if self.cursor.backward => {
                 if affine {
                     let at = self.at.parameters.saturating_sub(channels.wrapping_mul(2));
-                    scale = parameters.get(at..).unwrap_or_default();
+                    scale = invariant!(parameters.get(at..));
                 }
                 (Swept::Derivative, self.memory.gradient(i))
             }
@@ -187,7 +194,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         let (x, xhat) = match (swept, self.cursor.backward) {
             (Swept::Derivative, true) => (self.memory.get(span), self.memory.get(self.memory.saved(i, node.x))),
             (Swept::Derivative, false) => {
-                let t = self.tangents.get(span.start..).and_then(|t| t.get(..span.len)).unwrap_or_default();
+                let t = invariant!(self.tangents.get(span.start..).and_then(|t| t.get(..span.len)));
                 (t, self.memory.get(self.memory.span(i)))
             }
             _ => (self.memory.get(span), &[][..]),

@@ -1,53 +1,17 @@
 //! Gradients of a convolution's weights: lanes are the inputs under one row of the window, rows are outputs, and the chain goes
-//! through points and places. What a tile holds by unit is put in that order first.
+//! through points and positions. What a tile holds by unit is put in that order first.
 use super::{Groups, ROWS, Shape, signed};
 use crate::kernel::interleave::{Steps, interleave};
 use crate::kernel::nest::{Nest, nest, nest_rows};
 use crate::kernel::{Isa, chain_rows};
-use crate::op::Conv;
-
-/// f32 elements that [`conv_gather`] fills for one tile, and what is read past them: (inputs, gradients of outputs). None where that is
-/// too much.
-pub const fn conv_gathered_len(conv: &Conv, tile: u64) -> Option<(u64, u64)> {
-    let Some(output) = conv.output() else { return None };
-    let width = conv.input.width as u64 + 2 * conv.window.padding as u64;
-    let Some(plane) = width.checked_mul(conv.input.height as u64) else { return None };
-    match (plane.checked_mul(conv.input.channels as u64), output.plane().checked_mul(output.channels as u64)) {
-        (Some(inputs), Some(outputs)) => {
-            match (apart(inputs, tile).checked_mul(tile), apart(outputs, tile).checked_mul(tile)) {
-                (Some(inputs), Some(outputs)) => match inputs.checked_add(conv_read_past(tile)) {
-                    Some(inputs) => Some((inputs, outputs)),
-                    None => None,
-                },
-                _ => None,
-            }
-        }
-        _ => None,
-    }
-}
-
-/// Elements that are read and not used past the inputs of [`conv_gather`]: the last of them are read in whole registers.
-pub(crate) const fn conv_read_past(tile: u64) -> u64 {
-    lanes(tile)
-}
-
-/// Lanes of [`conv_weight_gradient`] beside tiles of so many points.
-const fn lanes(tile: u64) -> u64 {
-    if tile < 16 { 4 } else { 32 }
-}
-
-/// From one point's operands to the next point's. Where many points are written beside each other, an odd number of cache lines
-/// lies between them, so that they do not fight for one place in the cache.
-const fn apart(len: u64, tile: u64) -> u64 {
-    if tile < 16 { len } else { (len.div_ceil(16) | 1).saturating_mul(16) }
-}
+use crate::shape::{Conv, conv_apart, conv_lanes};
 
 /// Puts a tile in the order of [`conv_weight_gradient`]: `inputs` `[point][y][x][c_in]` between zeros left and right as wide as the
 /// padding, `gradients` `[point][oy][ox][c_out]`. The operands of several tiles may follow each other.
 ///
 /// # Shapes
 /// `x` `[c_in][h][w]` and `g` `[c_out][oh][ow]`, each unit T points, of which the first `points` count; the lengths of the others
-/// are [`conv_gathered_len`]'s, what is read past the inputs left alone.
+/// are [`conv_gathered_len`](crate::shape::conv_gathered_len)'s, what is read past the inputs left alone.
 pub fn conv_gather<const T: usize>(
     isa: Isa,
     conv: &Conv,
@@ -64,9 +28,9 @@ pub fn conv_gather<const T: usize>(
     let [image, gradient] = shape.apart(T);
     for inputs in inputs.chunks_exact_mut(image.max(1)).take(points) {
         for row in inputs.chunks_exact_mut(across.max(1)).take(height) {
-            let (left, rest) = row.split_at_mut_checked(padding * channels).unwrap_or_default();
+            let (left, rest) = invariant!(row.split_at_mut_checked(padding * channels));
             left.fill(0.0);
-            rest.get_mut(width * channels..).unwrap_or_default().fill(0.0);
+            invariant!(rest.get_mut(width * channels..)).fill(0.0);
         }
     }
     for y in 0..height {
@@ -82,7 +46,7 @@ pub fn conv_gather<const T: usize>(
 }
 
 /// `grad_weight[o][i][ky][kx] = chain(grad_weight; g[o][oy][ox][p] * x[i][oy s + ky - p][ox s + kx - p][p])` over points p, then
-/// places oy, ox, for the outputs from `first` on: accumulates. `grad_bias[o] = chain(grad_bias[o]; g[o][oy][ox][p])` likewise.
+/// positions oy, ox, for the outputs from `first` on: accumulates. `grad_bias[o] = chain(grad_bias[o]; g[o][oy][ox][p])` likewise.
 ///
 /// # Shapes
 /// `inputs` and `gradients` from [`conv_gather`], of so many points; `grad_weight` `[outputs][c_in][kh][kw]`, whole outputs;
@@ -106,7 +70,7 @@ pub fn conv_weight_gradient<const T: usize>(
     let apart = shape.apart(T);
     let operands = Operands { isa, shape, points, apart, inputs, gradients };
     // Small cores have no code, nor room on their stacks, for more lanes.
-    if lanes(T as u64) == 4 {
+    if conv_lanes(T as u64) == 4 {
         operands.groups::<4>(first, grad_weight);
     } else if 2 * isa.lanes() == 32 {
         // Two registers beside each other.
@@ -115,12 +79,12 @@ pub fn conv_weight_gradient<const T: usize>(
         operands.groups::<16>(first, grad_weight);
     }
     let channels = shape.output[0];
-    let places = shape.output[1] * shape.output[2];
+    let positions = shape.output[1] * shape.output[2];
     let wanted = grad_bias.len().min(channels.saturating_sub(first));
     let Some(grad_bias) = grad_bias.get_mut(..wanted).filter(|bias| !bias.is_empty()) else { return };
     for gradients in gradients.chunks_exact(apart[1].max(1)).take(points) {
-        let gradients = gradients.get(first..places * channels).unwrap_or_default();
-        chain_rows::<false>(isa, (places, channels), (gradients, &[]), grad_bias, &mut []);
+        let gradients = invariant!(gradients.get(first..positions * channels));
+        chain_rows::<false>(isa, (positions, channels), (gradients, &[]), grad_bias, &mut []);
     }
 }
 
@@ -131,7 +95,7 @@ impl Shape {
         // What saturates is longer than any slice.
         let padded = padding.saturating_mul(2).saturating_add(width);
         let each = [[channels, height, padded], [outputs, down, across]];
-        each.map(|[a, b, c]| apart(a.saturating_mul(b).saturating_mul(c) as u64, tile as u64) as usize)
+        each.map(|[a, b, c]| conv_apart(a.saturating_mul(b).saturating_mul(c) as u64, tile as u64) as usize)
     }
 }
 
@@ -198,7 +162,7 @@ impl Operands<'_> {
                 for lane in (0..length).step_by(lanes.max(1)) {
                     // A divisor that could be zero to a compiler.
                     let (right, input) = (lane.checked_div(channels), lane.checked_rem(channels));
-                    let (kx, input) = (kx + right.unwrap_or(0), input.unwrap_or(0));
+                    let (kx, input) = (kx + invariant!(right), invariant!(input));
                     each(Segment { ky, kx, input, count: lanes.min(length - lane), rows, columns });
                 }
             }
@@ -237,8 +201,8 @@ impl Operands<'_> {
         let mut sums = [[0.0; N]; ROWS];
         for (weights, sums) in weights.chunks_exact(each.max(1)).zip(&mut sums) {
             for (lane, count, at) in runs() {
-                let weights = weights.get(at..).unwrap_or_default().iter().step_by(taps.max(1));
-                let sums = sums.get_mut(lane..lane + count).unwrap_or_default();
+                let weights = invariant!(weights.get(at..)).iter().step_by(taps.max(1));
+                let sums = invariant!(sums.get_mut(lane..lane + count));
                 sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum = *weight);
             }
         }
@@ -246,11 +210,13 @@ impl Operands<'_> {
         let from = point * gradient + (row * columns + column) * outputs + first;
         let above = (row * stride + ky).saturating_sub(padding);
         let start = point * image + above * across + (column * stride + kx) * channels + input;
-        nest::<N>(self.isa, &loops, self.gradients.get(from..).unwrap_or_default(), self.inputs, start, used);
+        // What a slice lacks is left out.
+        let gradients = self.gradients.get(from..).map_or(&[][..], |gradients| gradients);
+        nest::<N>(self.isa, &loops, gradients, self.inputs, start, used);
         for (weights, sums) in weights.chunks_exact_mut(each.max(1)).zip(&sums) {
             for (lane, count, at) in runs() {
-                let weights = weights.get_mut(at..).unwrap_or_default().iter_mut().step_by(taps.max(1));
-                let sums = sums.get(lane..lane + count).unwrap_or_default();
+                let weights = invariant!(weights.get_mut(at..)).iter_mut().step_by(taps.max(1));
+                let sums = invariant!(sums.get(lane..lane + count));
                 sums.iter().zip(weights).for_each(|(sum, weight)| *weight = *sum);
             }
         }
@@ -258,9 +224,9 @@ impl Operands<'_> {
 }
 
 /// (first, so many) of the outputs along one side that read no padding with this tap.
-fn outputs(tap: usize, places: usize, size: usize, stride: usize, padding: usize) -> (usize, usize) {
+fn outputs(tap: usize, positions: usize, size: usize, stride: usize, padding: usize) -> (usize, usize) {
     let first = padding.saturating_sub(tap).div_ceil(stride.max(1));
     // Places o with o s + tap < size + padding.
-    let end = size.saturating_add(padding).saturating_sub(tap).div_ceil(stride.max(1)).min(places);
+    let end = size.saturating_add(padding).saturating_sub(tap).div_ceil(stride.max(1)).min(positions);
     (first, end.saturating_sub(first))
 }

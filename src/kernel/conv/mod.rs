@@ -1,12 +1,11 @@
 //! Convolutions on tiles `[unit][T]`: every place of the output is a product of a few rows, and its taps are a nest of loops.
 mod gradient;
 
-pub(crate) use gradient::conv_read_past;
-pub use gradient::{conv_gather, conv_gathered_len, conv_weight_gradient};
+pub use gradient::{conv_gather, conv_weight_gradient};
 
 use super::Isa;
 use super::nest::{Nest, nest_from, nest_rows};
-use crate::op::{Conv, Image};
+use crate::shape::{Conv, Image};
 use core::ops::Range;
 
 /// The most rows of any instruction set.
@@ -72,10 +71,16 @@ fn taps_forward(place: usize, size: usize, window: usize, stride: usize, padding
 }
 
 /// The same of an input place on the way back: taps a stride apart, each reading one place before the last.
-fn taps_backward(place: usize, places: usize, window: usize, stride: usize, padding: usize) -> (usize, usize, usize) {
+fn taps_backward(
+    place: usize,
+    positions: usize,
+    window: usize,
+    stride: usize,
+    padding: usize,
+) -> (usize, usize, usize) {
     // Nothing wraps, as above.
     let at = place.wrapping_add(padding);
-    let least = at.saturating_sub(places.saturating_sub(1).wrapping_mul(stride));
+    let least = at.saturating_sub(positions.saturating_sub(1).wrapping_mul(stride));
     let first = least.wrapping_add((at - least) % stride.max(1));
     if first > at || first >= window {
         return (0, 0, 0);
@@ -107,7 +112,7 @@ pub fn conv_pack<const T: usize>(
             for (tap, lanes) in lanes.chunks_exact_mut(count.max(1)).enumerate() {
                 for (row, to) in (first..).zip(lanes) {
                     let (i, o) = if transposed { (row, k) } else { (k, row) };
-                    *to = weight.get((o * inputs + i) * taps + tap).copied().unwrap_or(0.0);
+                    *to = invariant!(weight.get((o * inputs + i) * taps + tap).copied());
                 }
             }
         }
@@ -139,7 +144,8 @@ pub fn conv_forward<const T: usize>(
     for (first, count) in Groups::new(rows, nest_rows::<T>(isa)).each() {
         let Some((group, rest)) = panel.split_at_checked(count * inputs * kh * kw) else { return };
         panel = rest;
-        let biases = bias.get(first..).unwrap_or_default();
+        // There may be no biases.
+        let biases = bias.get(first..).map_or(&[][..], |biases| biases);
         for row in 0..down {
             let (ky, high, iy) = taps_forward(row, height, kh, shape.stride, shape.padding);
             for column in 0..columns {
@@ -149,8 +155,8 @@ pub fn conv_forward<const T: usize>(
                     w: [kh * kw * count, kw * count, count],
                     x: [signed(height * width * T), signed(width * T), signed(T)],
                 };
-                let weights = group.get((ky * kw + kx) * count..).unwrap_or_default();
-                let y = y.get_mut(first * plane + row * columns + column..).unwrap_or_default();
+                let weights = invariant!(group.get((ky * kw + kx) * count..));
+                let y = invariant!(y.get_mut(first * plane + row * columns + column..));
                 nest_from::<T>(isa, &loops, weights, (x, (iy * width + ix) * T), biases, count, y, plane);
             }
         }
@@ -189,8 +195,8 @@ pub fn conv_backward_input<const T: usize>(
                     w: [kh * kw * count, stride * kw * count, stride * count],
                     x: [signed(down * columns * T), -signed(columns * T), -signed(T)],
                 };
-                let weights = group.get((ky * kw + kx) * count..).unwrap_or_default();
-                let to = grad_input.get_mut(first * plane + row * width + column..).unwrap_or_default();
+                let weights = invariant!(group.get((ky * kw + kx) * count..));
+                let to = invariant!(grad_input.get_mut(first * plane + row * width + column..));
                 nest_from::<T>(isa, &loops, weights, (g, (oy * columns + ox) * T), &[], count, to, plane);
             }
         }

@@ -8,7 +8,7 @@
 mod descend;
 mod finite;
 mod points;
-mod rectify;
+mod relu;
 mod strips;
 mod vector;
 mod weight_gradient;
@@ -63,13 +63,13 @@ impl InstructionSet for Vfp {
 
     #[inline(always)]
     fn relu_forward(x: &mut [f32], tape: &mut [u8]) -> bool {
-        rectify::relu_forward(x, tape);
+        relu::relu_forward(x, tape);
         true
     }
 
     #[inline(always)]
     fn relu_backward(g: &mut [f32], tape: &[u8]) -> bool {
-        rectify::relu_backward(g, tape);
+        relu::relu_backward(g, tape);
         true
     }
 
@@ -153,7 +153,7 @@ fn chain_matrix<const R: usize, const T: usize>(w: Matrix, x: &[[f32; T]], y: &m
         // SAFETY: y holds the sums of these rows, x a row of points for each column, and `holds` saw a weight for each pair.
         unsafe { kernel(w, x.as_ptr().cast(), y.as_mut_ptr().cast(), &walk) }
     };
-    let (whole, rest) = y.split_at_mut_checked(4 * groups).unwrap_or_default();
+    let (whole, rest) = invariant!(y.split_at_mut_checked(4 * groups));
     if let (Some(kernel), 1..) = (fours, groups) {
         run(kernel, 0, groups, whole);
     }

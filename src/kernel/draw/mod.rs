@@ -111,7 +111,7 @@ impl Draw<'_> {
         for (b, [c0, c1, ..]) in c.iter_mut().enumerate() {
             let along = if ROW { c0 } else { c1 };
             let first = (b / 2 * W::N + b % 2) as u32;
-            *along = words.plus(*along, words.plus(words.places(), words.words(first)));
+            *along = words.plus(*along, words.plus(words.positions(), words.words(first)));
         }
         // Written out: the compiler would keep a loop of so many, and move registers about in it.
         let mut key = [words.words(k0), words.words(k1)];

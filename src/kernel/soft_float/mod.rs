@@ -102,7 +102,7 @@ fn chain<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]], y: &mut 
     let Some((whole, tail)) = panel.split_at_checked(groups.len() * R * columns) else { return };
     for (panel, y) in whole.chunks_exact((R * columns).max(1)).zip(groups) {
         for (lane, y) in y.iter_mut().enumerate() {
-            row(panel.get(lane..).unwrap_or_default(), R, x, y, range);
+            row(invariant!(panel.get(lane..)), R, x, y, range);
         }
     }
     for (panel, y) in tail.chunks_exact(columns).zip(rest) {
@@ -119,7 +119,7 @@ fn chain_matrix<const T: usize>(w: Matrix, x: &[[f32; T]], y: &mut [[f32; T]]) {
     let range = Range::of(x.as_flattened());
     let (down, along) = if w.transposed { (1, w.stride) } else { (w.stride, 1) };
     for (i, y) in y.iter_mut().enumerate() {
-        let data = w.data.get(i * down..).unwrap_or_default();
+        let data = invariant!(w.data.get(i * down..));
         if !row(data, along, x, y, range) {
             // The matrix ends before the row does.
             ordinary::chain_matrix::<1, T>(Matrix { data, ..w }, x, core::slice::from_mut(y));
@@ -131,7 +131,7 @@ fn chain_matrix<const T: usize>(w: Matrix, x: &[[f32; T]], y: &mut [[f32; T]]) {
 #[inline(always)]
 fn row<const T: usize>(w: &[f32], step: usize, x: &[[f32; T]], y: &mut [f32; T], range: Option<Range>) -> bool {
     for (p, y) in y.iter_mut().enumerate() {
-        let inputs = x.as_flattened().get(p..).unwrap_or_default();
+        let inputs = invariant!(x.as_flattened().get(p..));
         let Some(terms) = Terms::<T>::new((w, step), inputs, x.len()) else { return false };
         *y = dot(*y, terms, range);
     }
@@ -150,13 +150,13 @@ fn weight_gradient(
     // Nothing wraps for slices of these shapes; `get` takes what it gives for others as an index.
     for i in 0..fan_out {
         let Some(row) = grad_weight.get_mut(i.wrapping_mul(fan_in)..) else { return };
-        let g = grad_output.get(i.wrapping_mul(points)..).unwrap_or_default();
+        let g = invariant!(grad_output.get(i.wrapping_mul(points)..));
         if let (1, Some(g)) = (points, g.first()) {
             row.iter_mut().take(fan_in).zip(x).for_each(|(weight, x)| *weight += g * x);
             continue;
         }
         for (k, weight) in row.iter_mut().take(fan_in).enumerate() {
-            if let Some(terms) = Terms::<1>::new((g, 1), x.get(k.wrapping_mul(points)..).unwrap_or_default(), points) {
+            if let Some(terms) = Terms::<1>::new((g, 1), invariant!(x.get(k.wrapping_mul(points)..)), points) {
                 *weight = dot(*weight, terms, range);
             }
         }

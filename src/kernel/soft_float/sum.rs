@@ -60,7 +60,8 @@ impl Sum {
             // The leading bit counts as one step of the exponent; 2^24 as two.
             ((exponent as u32 - 1) << 23).wrapping_add(self.significand)
         } else {
-            self.significand.checked_shr(1u32.wrapping_sub(exponent as u32)).unwrap_or(0)
+            // A shift by all bits leaves nothing.
+            self.significand.checked_shr(1u32.wrapping_sub(exponent as u32)).map_or(0, |magnitude| magnitude)
         };
         f32::from_bits((self.sign & SIGN) | magnitude)
     }

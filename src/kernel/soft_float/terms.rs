@@ -36,8 +36,9 @@ impl<'a, const T: usize> Terms<'a, T> {
     /// Leaves out terms that are done. Nothing wraps: they are some of those that there are.
     #[inline(always)]
     pub fn skip(&mut self, terms: usize) {
-        self.weights = self.weights.get(terms.wrapping_mul(self.step)..).unwrap_or_default();
-        self.inputs = self.inputs.get(terms.wrapping_mul(T)..).unwrap_or_default();
+        // A column ends before a whole step from its last weight.
+        self.weights = self.weights.get(terms.wrapping_mul(self.step)..).map_or(&[], |weights| weights);
+        self.inputs = self.inputs.get(terms.wrapping_mul(T)..).map_or(&[], |inputs| inputs);
         self.len = self.len.wrapping_sub(terms);
     }
 

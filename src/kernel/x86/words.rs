@@ -18,7 +18,7 @@ macro_rules! words {
             }
 
             #[inline(always)]
-            fn places(self) -> $word {
+            fn positions(self) -> $word {
                 // SAFETY: as many words as a register has stand behind the pointer, which need not be aligned.
                 unsafe { $load(crate::kernel::words::PLACES.as_ptr().cast()) }
             }

@@ -3,19 +3,19 @@ mod rule;
 pub use rule::{Adam, Decay, Momentum, Sgd};
 
 use super::{is_not_negative, is_positive, restored, stored, word};
-use crate::error::{Buffer, Error, Setting};
+use crate::error::{Buffer, Error, InvalidConfig, InvalidSpec};
 use crate::kernel::Isa;
 use crate::math::Math;
 
 /// The rule by which a gradient changes a weight.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Optimiser {
-    /// Plain descent, [`Sgd`].
+    /// SGD: `w <- w - rate g`.
     #[default]
     Sgd,
-    /// Momentum, [`Momentum`].
+    /// SGD with momentum: `v <- mu v + g`, `w <- w - rate v`.
     ///
     /// # References
     /// Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
@@ -23,7 +23,7 @@ pub enum Optimiser {
         /// How much of the last step is kept.
         mu: f32,
     },
-    /// Momentum that looks a step ahead.
+    /// SGD with Nesterov momentum.
     ///
     /// # References
     /// Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013.
@@ -31,7 +31,7 @@ pub enum Optimiser {
         /// How much of the last step is kept.
         mu: f32,
     },
-    /// Steps of about one rate each, [`Adam`].
+    /// Adam.
     ///
     /// # References
     /// Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, section 2.
@@ -46,6 +46,9 @@ pub enum Optimiser {
 }
 
 impl Optimiser {
+    /// Adam with beta1 0.9, beta2 0.999 and eps 1e-8.
+    pub const ADAM: Self = Optimiser::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+
     /// Floats of state of one parameter.
     const fn kept(&self) -> u64 {
         match self {
@@ -55,7 +58,7 @@ impl Optimiser {
         }
     }
 
-    /// Floats of state of this many parameters, all +0.0 before the first step; u64::MAX if there are more than that.
+    /// The number of f32 elements of state for this many parameters, all +0.0 before the first step; u64::MAX if they cannot be counted.
     pub const fn state_len(&self, parameters: u64) -> u64 {
         parameters.saturating_mul(self.kept())
     }
@@ -96,10 +99,11 @@ impl Default for Powers {
     }
 }
 
-/// What does not change from step to step, but for the learning rate.
+/// Update rule, weight decay and maths library.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Settings {
     /// The rule.
     pub optimiser: Optimiser,
@@ -110,11 +114,29 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// An update rule without weight decay.
+    pub const fn new(optimiser: Optimiser) -> Self {
+        Self { optimiser, decay: Decay::None, math: Math::Libm }
+    }
+
+    /// Sets the weight decay.
+    pub const fn with_decay(self, decay: Decay) -> Self {
+        Self { decay, ..self }
+    }
+
+    /// Sets the functions behind Adam's square roots.
+    pub const fn with_math(self, math: Math) -> Self {
+        Self { math, ..self }
+    }
+
     /// Whether all settings are in their ranges.
     ///
     /// # Errors
-    /// [`Error::Setting`].
+    /// [`Error::InvalidConfig`]; [`InvalidSpec::Feature`] for functions that are not compiled in.
     pub fn check(&self) -> Result<(), Error> {
+        if !self.math.is_available() {
+            return Err(Error::InvalidSpec(InvalidSpec::Feature));
+        }
         let fraction = |x: f32| (0.0..1.0).contains(&x);
         let good = match self.optimiser {
             Optimiser::Sgd => true,
@@ -122,11 +144,11 @@ impl Settings {
             Optimiser::Adam { beta1, beta2, eps } => fraction(beta1) && fraction(beta2) && is_positive(eps),
         };
         if !good {
-            return Err(Error::Setting(Setting::Optimiser));
+            return Err(Error::InvalidConfig(InvalidConfig::Optimiser));
         }
         match self.decay {
             Decay::L2(decay) | Decay::Decoupled(decay) if !is_not_negative(decay) => {
-                Err(Error::Setting(Setting::Decay))
+                Err(Error::InvalidConfig(InvalidConfig::Decay))
             }
             _ => Ok(()),
         }
@@ -135,12 +157,12 @@ impl Settings {
     /// Begins a step: multiplies Adam's powers by their betas, and forms what all parameters share.
     ///
     /// # Errors
-    /// As [`Self::check`], and [`Error::Setting`] for a rate that is negative or not finite; the powers are as before
+    /// As [`Self::check`], and [`Error::InvalidConfig`] for a rate that is negative or not finite; the powers are as before
     /// then.
     pub fn step(&self, rate: f32, powers: &mut Powers) -> Result<Step, Error> {
         self.check()?;
         if !is_not_negative(rate) {
-            return Err(Error::Setting(Setting::Rate));
+            return Err(Error::InvalidConfig(InvalidConfig::Rate));
         }
         let decay = self.decay.at(rate);
         let momentum = |mu, nesterov| Step::Momentum(Momentum { rate, mu, nesterov, decay });

@@ -1,12 +1,12 @@
 use crate::kernel::{self, ADAM_STEP, Isa};
 use crate::math::Math;
 
-/// How weights are pulled towards zero.
+/// Weight decay.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Decay {
-    /// Not at all.
+    /// No weight decay.
     #[default]
     None,
     /// As a penalty: `g + (decay * w)` takes the gradient's place.

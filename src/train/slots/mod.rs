@@ -16,6 +16,46 @@
 //! | bytes of the state | 4 |
 //!
 //! The state is [`Progress::to_le_bytes`], then parameters, running statistics and the optimiser's state as f32.
+//!
+//! ```
+//! # #[derive(Debug)] struct Ram([u8; 4096]);
+//! # impl embedded_storage::nor_flash::ErrorType for Ram { type Error = core::convert::Infallible; }
+//! # impl embedded_storage::nor_flash::ReadNorFlash for Ram {
+//! #     const READ_SIZE: usize = 1;
+//! #     fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<(), Self::Error> {
+//! #         bytes.copy_from_slice(&self.0[at as usize..][..bytes.len()]); Ok(())
+//! #     }
+//! #     fn capacity(&self) -> usize { 4096 }
+//! # }
+//! # impl embedded_storage::nor_flash::NorFlash for Ram {
+//! #     const WRITE_SIZE: usize = 4;
+//! #     const ERASE_SIZE: usize = 1024;
+//! #     fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error> { self.0[from as usize..to as usize].fill(0xff); Ok(()) }
+//! #     fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Self::Error> {
+//! #         self.0[at as usize..][..bytes.len()].copy_from_slice(bytes); Ok(())
+//! #     }
+//! # }
+//! # let flash = Ram([0xff; 4096]);
+//! use shatterscope::train::slots::{Content, FORMAT, Held, Progress, SlotError, Slots, slot_len};
+//! use shatterscope::train::{Powers, Rate};
+//!
+//! // `flash` has units of 4 bytes and sectors of 1 KB; the state has 3 parameters and nothing else.
+//! let len = slot_len((3, 0, 0), (1, 4, 1024)).unwrap();
+//! let tag = 0x1234;
+//! let mut slots = Slots::open(flash, 0, len, tag)?;
+//! assert_eq!(slots.contents(), [Content::Empty; 2]);
+//! let progress = Progress { step: 7, batch: 0, powers: Powers::new(), rate: Rate::constant(0.1).start() };
+//! slots.save(&[1.0, 2.0, 3.0], &[], &[], &progress)?;
+//!
+//! // After a loss of power.
+//! let mut slots = Slots::open(slots.free(), 0, len, tag)?;
+//! let held: Held = slots.newest().unwrap();
+//! assert_eq!((FORMAT, held.parameters), (1, 3));
+//! let mut parameters = [0.0; 3];
+//! assert_eq!(slots.load(&mut parameters, &mut [], &mut [])?.unwrap().step, 7);
+//! assert_eq!(parameters, [1.0, 2.0, 3.0]);
+//! # Ok::<(), SlotError<core::convert::Infallible>>(())
+//! ```
 use super::word;
 use crate::contract::{CONTRACT, Digest};
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
@@ -265,7 +305,7 @@ impl<F: NorFlash> Slots<F> {
         while done < len {
             let wanted = (len - done).min(CHUNK as u32) as usize;
             let whole = wanted.next_multiple_of(Self::UNIT).min(CHUNK);
-            let bytes = bytes.get_mut(..whole).unwrap_or_default();
+            let bytes = invariant!(bytes.get_mut(..whole));
             self.flash.read(at + done, bytes).map_err(SlotError::Flash)?;
             bytes.as_chunks::<4>().0.iter().take(wanted / 4).for_each(|word| each(*word));
             done += wanted as u32;

@@ -29,7 +29,7 @@ impl<'f, F: NorFlash> Writer<'f, F> {
     }
 
     fn flush(&mut self, len: usize) -> Result<(), F::Error> {
-        self.flash.write(self.at, self.bytes.get(..len).unwrap_or_default())?;
+        self.flash.write(self.at, invariant!(self.bytes.get(..len)))?;
         self.at += len as u32;
         self.len = 0;
         self.bytes = [0xff; CHUNK];

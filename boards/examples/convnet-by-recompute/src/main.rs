@@ -11,8 +11,7 @@ use arena::{Arena, OPTIONS, ROWS, TILE};
 use network::{POINTS, WHOLE_BATCH, bytes, lengths};
 use run::DIGEST;
 use semihosting::{println, process::exit};
-use shatterscope::kernel::Isa;
-use shatterscope::plan::RunOptions;
+use shatterscope::exec::Isa;
 use shatterscope_qemu_support::entry;
 use static_cell::ConstStaticCell;
 
@@ -31,7 +30,7 @@ entry!({
     println!("all buffers {} B, {TILE} of {POINTS} points resident", size_of::<Arena>());
     println!("whole batch {} B, all points resident", bytes(&lengths(&WHOLE_BATCH, TILE as u32)));
     let mut steps = 1;
-    match run::run::<ROWS, TILE>(RunOptions { isa: Isa::detect(), ..OPTIONS }, arena.memory(), |_| steps += 1) {
+    match run::run::<ROWS, TILE>(OPTIONS.with_isa(Isa::detect()), arena.memory(), |_| steps += 1) {
         Ok(digest) => {
             println!("steps       {steps}");
             println!("digest      {digest}");

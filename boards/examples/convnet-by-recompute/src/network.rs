@@ -1,15 +1,15 @@
 //! The network of `shatterscope train --net stack --depth 4 --width 16 --batch-norm` for the digits, and the plan of its run, both computed at
 //! compile time.
+use shatterscope::graph::Window;
 use shatterscope::graph::{Builder, Graph, Node, Shape};
-use shatterscope::op::Window;
 use shatterscope::plan::{Plan, RunLengths, RunOptions, Schedule, Statistics, Storage, place};
-use shatterscope::train::{Init, Start};
+use shatterscope::train::{Init, Initializer};
 use shatterscope_digits::{CLASSES, SIDE};
 
 /// Number of points in the batch: the first digits.
 pub const POINTS: usize = 256;
 /// The initial parameters, drawn as `train` draws them by default.
-pub const INIT: Init = Init { start: Start::He, seed: 1, run: 0 };
+pub const INIT: Init = Init { start: Initializer::He, seed: 1, run: 0 };
 
 /// Channels of each convolution.
 const WIDTH: u32 = 16;
@@ -49,11 +49,11 @@ pub const GRAPH: Graph<'static> = match Graph::new(&NODES) {
 
 /// Computes outputs and the gradient of the inputs with all points resident. The statistics of the batch norms are those of the batch, and the
 /// gradient goes through them.
-pub const WHOLE_BATCH: RunOptions = RunOptions { statistics: Statistics::Full, ..RunOptions::new(POINTS as u32) };
+pub const WHOLE_BATCH: RunOptions = RunOptions::new(POINTS as u32).with_statistics(Statistics::Full);
 
 /// As [`WHOLE_BATCH`], with `resident` points in memory at a time: each batch norm repeats the passes that its statistics need.
 pub const fn recompute(resident: u32) -> RunOptions {
-    RunOptions { schedule: Schedule::Blocks { resident }, ..WHOLE_BATCH }
+    WHOLE_BATCH.with_schedule(Schedule::Blocks { resident })
 }
 
 /// The slots of values, saved operands and gradients.

@@ -2,9 +2,9 @@
 use super::network::{INV, MEAN, NODES, PARAMETERS, RUNNING, SCRATCH_LEN, SLOTS, VALUES_LEN};
 use shatterscope::Error;
 use shatterscope::contract::Digest;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Executor, Mode, Options};
 use shatterscope::graph::Graph;
-use shatterscope::kernel::Isa;
 use shatterscope::plan::{Plan, Want};
 use shatterscope::train::correct_count;
 use shatterscope::workers::Serial;
@@ -17,7 +17,7 @@ pub fn run() -> Result<(u32, Digest), Error> {
     let plan = Plan::new(&graph, Want::Output, &SLOTS)?;
     let (mut values, mut scratch) = ([0.0; VALUES_LEN], [0.0; SCRATCH_LEN]);
     let buffers = Buffers::of_outputs(&mut values, &mut scratch);
-    let options = Options { batch: 1, isa: Isa::detect() };
+    let options = Options::new(1).with_isa(Isa::detect());
     let mut executor = Executor::<_, 4, 1>::new(&plan, &Serial, options, buffers)?;
     let output = NODES.len() as u32 - 1;
     let (mut correct, mut digest) = (0, Digest::new());

@@ -2,7 +2,7 @@ use crate::arena::Short;
 use crate::training_tile;
 use shatterscope::graph::NODE_WORDS;
 use shatterscope::plan::Plan;
-use shatterscope::{Error, Refusal};
+use shatterscope::{Error, InvalidSpec};
 
 /// How the arena is divided for inference, in words of 4 bytes, in the order in which the pieces lie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub fn model_layout(
     tile: u32,
     words: u64,
 ) -> Result<Result<ModelLayout, Short>, Error> {
-    let values = plan.values_len(batch, training_tile(batch, tile)).ok_or(Error::Refused(Refusal::TooLarge))?;
+    let values = plan.values_len(batch, training_tile(batch, tile)).ok_or(Error::InvalidSpec(InvalidSpec::TooLarge))?;
     let nodes = nodes as u64;
     let kept = [nodes.saturating_mul(NODE_WORDS as u64), nodes, plan.parameters_len, plan.running_len, values];
     let least = kept.iter().fold(plan.scratch_len, |sum, words| sum.saturating_add(*words));

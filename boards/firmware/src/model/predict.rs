@@ -4,13 +4,13 @@ use crate::device::Machine;
 use crate::train::Refused;
 use crate::watch::{Line, Watch, is_long};
 use shatterscope::contract::Digest;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Executor, Forward, Mode, Options};
 use shatterscope::graph::{Graph, NODE_WORDS, NodeWords};
-use shatterscope::kernel::Isa;
 use shatterscope::plan::{Plan, Want};
 use shatterscope::wire::{Predict, Predicted, Why, words_digest};
 use shatterscope::workers::Serial;
-use shatterscope::{Pass, Setting};
+use shatterscope::{InvalidConfig, Pass};
 
 impl Model {
     /// A forward pass, or the result of the last one.
@@ -29,7 +29,7 @@ impl Model {
         }
         // Before the inputs are hashed: a count that was never planned would keep the device busy for hours.
         if predict.count == 0 {
-            return Err(Refused::Why(Why::Setting(Setting::Batch), 0, 0));
+            return Err(Refused::Why(Why::Config(InvalidConfig::Batch), 0, 0));
         }
         if predict.count > self.load.batch {
             let bytes = |points: u32| u64::from(points).saturating_mul(u64::from(self.inputs).saturating_mul(4));
@@ -63,7 +63,7 @@ impl Model {
         }
         map.repeat_last(values, count, units[0]);
         let plan = Plan::new(&map.graph, Want::Output, map.slots)?;
-        let options = Options { batch: self.load.batch, isa: Isa::detect() };
+        let options = Options::new(self.load.batch).with_isa(Isa::detect());
         let buffers = Buffers::of_outputs(values, scratch);
         let watched = is_long(&plan, predict.count, self.report);
         line.answer.machine().begin();

@@ -3,8 +3,8 @@ use shatterscope::exec::Buffers;
 use shatterscope::graph::NODE_WORDS;
 use shatterscope::plan::{Plan, Want};
 use shatterscope::train::{Decay, Init, Optimiser};
-use shatterscope::wire::With;
-use shatterscope::{Error, Refusal};
+use shatterscope::wire::TrainConfig;
+use shatterscope::{Error, InvalidSpec};
 
 /// How the arena is divided for a training, in words of 4 bytes, in the order in which the pieces lie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct TrainingLayout {
     pub labels: u32,
     /// Values and gradients of a batch; the inputs are among them.
     pub values: u32,
-    /// Bits of rectifiers and bytes of maxima, rounded up to words.
+    /// Bits of ReLUs and bytes of maxima, rounded up to words.
     pub tape: u32,
     /// Of batch norms.
     pub statistics: u32,
@@ -47,17 +47,17 @@ pub const fn training_tile(batch: u32, tile: u32) -> u32 {
 /// counted; [`Short`] of the layout.
 pub fn training_layout(
     plan: &Plan,
-    with: &With,
+    with: &TrainConfig,
     tile: u32,
     words: u64,
 ) -> Result<Result<TrainingLayout, Short>, Error> {
-    const TOO_LARGE: Error = Error::Refused(Refusal::TooLarge);
+    const TOO_LARGE: Error = Error::InvalidSpec(InvalidSpec::TooLarge);
     with.settings.check()?;
     if plan.want() != Want::ParameterGradient {
-        return Err(Error::Refused(Refusal::Want));
+        return Err(Error::InvalidSpec(InvalidSpec::Want));
     }
     if with.batch == 0 || with.batch > 1 << 24 {
-        return Err(Error::Refused(Refusal::Points));
+        return Err(Error::InvalidSpec(InvalidSpec::Points));
     }
     let tile = training_tile(with.batch, tile);
     let state = with.settings.optimiser.state_len(plan.parameters_len);
@@ -105,7 +105,7 @@ pub fn training_layout(
     }))
 }
 
-pub(super) fn init(with: &With) -> Init {
+pub(super) fn init(with: &TrainConfig) -> Init {
     Init { start: with.start, seed: with.seed, run: with.run }
 }
 

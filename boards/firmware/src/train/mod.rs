@@ -14,8 +14,8 @@ pub(crate) use refused::Refused;
 use shatterscope::contract::Digest;
 use shatterscope::plan::Want;
 use shatterscope::train::Powers;
-use shatterscope::wire::{Ready, Saved, Taught, Train, Why};
-use shatterscope::{Error, Refusal};
+use shatterscope::wire::{Ready, Saved, StepResult, Train, Why};
+use shatterscope::{Error, InvalidSpec};
 pub(crate) use trace::TraceWriter;
 
 /// A training between two requests.
@@ -25,7 +25,7 @@ pub(crate) struct Session {
     powers: Powers,
     /// Steps done.
     step: u32,
-    last: Option<Taught>,
+    last: Option<StepResult>,
     /// What the flash has of it since it was last saved or restored.
     saved: Option<Saved>,
     /// Multiply-adds between two reports of progress, as the host wants them; 0 for none.
@@ -78,7 +78,7 @@ impl Session {
         let graph = plan.graph();
         let ends = (graph.inputs().count(), graph.outputs().count());
         if ends != (1, 1) {
-            return Err(Error::Refused(Refusal::Ends).into());
+            return Err(Error::InvalidSpec(InvalidSpec::Ends).into());
         }
         let units = graph.node(0).and_then(|node| node.shape.units()).unwrap_or(0);
         let words = training_words(arena.len() as u64, self.train.with.ram, size_of::<usize>() > 4);

@@ -1,24 +1,24 @@
 use super::{Pieces, Refused, Session};
 use crate::device::{Gone, Machine};
 use crate::watch::{Line, Watch, is_long};
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Backward, Executor, Forward, Mode, Options, Outputs};
 use shatterscope::graph::{Graph, NODE_WORDS};
-use shatterscope::kernel::Isa;
 use shatterscope::math::Math;
 use shatterscope::plan::{Plan, Want};
 use shatterscope::train::{MeanLoss, Step, correct_count, cross_entropy};
-use shatterscope::wire::{Stage, Taught, Teach, Why, examples_digest};
+use shatterscope::wire::{Stage, StepRequest, StepResult, Why, examples_digest};
 use shatterscope::workers::Serial;
-use shatterscope::{Pass, Setting};
+use shatterscope::{InvalidConfig, Pass};
 
 impl Session {
     /// One step, or what the last one came to.
     pub fn teach<const R: usize, const T: usize, M: Machine>(
         &mut self,
-        teach: &Teach,
+        teach: &StepRequest,
         arena: &mut [f32],
         line: &mut Line<M>,
-    ) -> Result<Taught, Refused> {
+    ) -> Result<StepResult, Refused> {
         match &self.last {
             Some(last) if last.step == teach.step.wrapping_add(1) && last.step == self.step => return Ok(*last),
             _ if teach.step != self.step => {
@@ -28,14 +28,14 @@ impl Session {
         }
         let (loss, correct, ticks) = self.teach_once::<R, T, M>(teach, arena, line)?;
         let (step, digest, stack) = (self.step, self.digest(arena), line.answer.machine().stack());
-        Ok(*self.last.insert(Taught { step, loss, correct, digest, stack, ticks }))
+        Ok(*self.last.insert(StepResult { step, loss, correct, digest, stack, ticks }))
     }
 
     /// One step, of which it says what came of the nodes.
     #[inline(never)]
     pub fn trace<const R: usize, const T: usize, M: Machine>(
         &mut self,
-        step: &Teach,
+        step: &StepRequest,
         arena: &mut [f32],
         line: &mut Line<M>,
     ) -> Result<(), Gone> {
@@ -59,7 +59,7 @@ impl Session {
     #[inline(always)]
     fn teach_once<const R: usize, const T: usize, M: Machine>(
         &mut self,
-        teach: &Teach,
+        teach: &StepRequest,
         arena: &mut [f32],
         line: &mut Line<M>,
     ) -> Result<(f32, u32, Option<u64>), Refused> {
@@ -76,13 +76,13 @@ impl Session {
     #[inline(never)]
     fn teach_in<const R: usize, const T: usize, M: Machine>(
         &mut self,
-        teach: &Teach,
+        teach: &StepRequest,
         arena: &mut [f32],
         line: &mut Line<M>,
     ) -> Result<(f32, u32, Option<u64>), Refused> {
         // Before the inputs are hashed: a count that was never planned would keep the device busy for hours.
         if teach.count == 0 {
-            return Err(Refused::Why(Why::Setting(Setting::Batch), 0, 0));
+            return Err(Refused::Why(Why::Config(InvalidConfig::Batch), 0, 0));
         }
         if teach.count > self.train.with.batch {
             let bytes = |points: u32| u64::from(points).saturating_mul(u64::from(self.input.0).saturating_mul(4));
@@ -116,7 +116,7 @@ impl Session {
             labels,
             report: self.report,
         };
-        let options = Options { batch: self.train.with.batch, isa: Isa::detect() };
+        let options = Options::new(self.train.with.batch).with_isa(Isa::detect());
         let mut made = Executor::<_, R, T>::new(&plan, &Serial, options, buffers);
         // By reference: a move would be a second executor on the stack.
         let executor = match &mut made {
@@ -140,7 +140,7 @@ impl Session {
 
 /// What a step needs to know.
 struct Batch<'a> {
-    teach: &'a Teach,
+    teach: &'a StepRequest,
     seed: u64,
     plan: &'a Plan<'a>,
     classes: usize,
@@ -178,7 +178,7 @@ fn step<const R: usize, const T: usize, M: Machine>(
         watched_forward(&mut forward, pass, watch)?;
     }
     let mut outputs = forward.run()?;
-    let done = lose(&mut outputs, pass)?;
+    let done = compute_loss(&mut outputs, pass)?;
     let mut backward = outputs.descend(parameters, state, rule)?;
     if let Some(watch) = &mut watch {
         watched_backward(&mut backward, pass, watch)?;
@@ -249,7 +249,7 @@ fn watched_backward<const R: usize, const T: usize, M: Machine>(
 
 /// Computes the losses and writes their gradients to the outputs. Out of line: a small stack does not hold it during the passes.
 #[inline(never)]
-fn lose<const R: usize, const T: usize>(
+fn compute_loss<const R: usize, const T: usize>(
     outputs: &mut Outputs<Serial, R, T>,
     Batch { teach, plan, classes, labels, .. }: &Batch,
 ) -> Result<(f32, u32), Refused> {

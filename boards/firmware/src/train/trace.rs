@@ -2,7 +2,7 @@ use crate::answer::Answer;
 use crate::device::{Gone, Machine};
 use crate::tap::letters;
 use shatterscope::contract::Digest;
-use shatterscope::kernel::Isa;
+use shatterscope::exec::Isa;
 use shatterscope::wire::{Done, Message, Stage, Traced, VALUE_BYTES};
 
 /// Says what came of the nodes of a step, as the step goes on.

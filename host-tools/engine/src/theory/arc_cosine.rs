@@ -25,7 +25,7 @@ pub fn one_layer(x: f64, y: f64) -> f64 {
     1.0 - (curve(y) - curve(x)) / PI
 }
 
-/// What a rectifier makes of two jointly Gaussian preactivations of zero mean: the numbers that its moments are made of.
+/// What a ReLU makes of two jointly Gaussian preactivations of zero mean: the numbers that its moments are made of.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Pair {
     /// E[relu(z_i) relu(z_j)] = (s + (pi - theta) c) / (2 pi)

@@ -1,4 +1,5 @@
-use shatterscope::kernel::{Isa, chain, panel_index};
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::{chain, panel_index};
 
 /// Rows of a group and points of a tile: the kernel's fastest shape on AVX, right on any machine.
 const R: usize = 6;

@@ -34,7 +34,7 @@ pub(super) struct Sample {
     pub layer: u32,
 }
 
-/// Drawn units behind norm and rectifier, `[unit][point]`.
+/// Drawn units behind norm and ReLU, `[unit][point]`.
 pub(super) struct Units {
     points: usize,
     h: Vec<f32>,

@@ -3,13 +3,14 @@ use super::sampled::{Draws, Sample};
 use crate::Result;
 use crate::progress::Progress;
 use shatterscope::graph::{Graph, Op};
+use shatterscope::internals::weights::{Dense, Role};
 use shatterscope::spec::{Family, Init, Norm, Readout, Spec};
-use shatterscope::weights::{Dense, Role, Seeded};
+use shatterscope::weights::Seeded;
 
 /// The moments of a network's output over the grid, for batch norm as one group of draws has them; `coactivations` gets, for
-/// each rectifier, the share of pairs of points that a unit is active for.
+/// each ReLU, the share of pairs of points that a unit is active for.
 ///
-/// A norm stands before a rectifier and a join behind weights, as in every family of a [`Spec`].
+/// A norm stands before a ReLU and a join behind weights, as in every family of a [`Spec`].
 ///
 /// # Errors
 /// As [`Spec::check`].

@@ -1,5 +1,5 @@
 use crate::data::{Augment, Move};
-use shatterscope::op::Image;
+use shatterscope::graph::Image;
 use shatterscope::random::philox4x32_10;
 
 const BOTH: Augment = Augment { shift: 2, flip: true };

@@ -1,6 +1,6 @@
 use super::byte;
 use crate::data::{Augment, Dataset, Examples, Inputs, Loader, Scaling, open};
-use shatterscope::op::Image;
+use shatterscope::graph::Image;
 
 /// 40 images of two channels of 3 x 5.
 fn set() -> Dataset {

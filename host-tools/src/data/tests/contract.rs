@@ -1,7 +1,7 @@
 //! The examples of the contract's second implementation.
 use crate::data::{Augment, Dataset, Examples, Inputs, Loader, Scaling};
 use serde_json::Value;
-use shatterscope::op::Image;
+use shatterscope::graph::Image;
 
 fn cases() -> Vec<Value> {
     let file: Value = serde_json::from_str(include_str!("../../../../docs/vectors/images.json")).unwrap();

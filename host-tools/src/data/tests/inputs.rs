@@ -1,5 +1,5 @@
 use crate::data::{Dataset, Examples, Inputs, Scaling, open};
-use shatterscope::op::Image;
+use shatterscope::graph::Image;
 
 #[test]
 fn standard_inputs_have_mean_zero_and_deviation_one() {

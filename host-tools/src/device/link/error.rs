@@ -204,7 +204,7 @@ fn refused(f: &mut fmt::Formatter<'_>, why: Why, need: u64, have: u64) -> fmt::R
             };
             write!(f, "the device cannot read a request: {broken}")
         }
-        Why::Setting(setting) => write!(f, "the device refuses: {}", shatterscope::Error::Setting(setting)),
+        Why::Config(setting) => write!(f, "the device refuses: {}", shatterscope::Error::InvalidConfig(setting)),
         Why::Layers => write!(f, "the graph has {need} nodes, and the device takes at most {have}"),
         Why::Session => f.write_str("the device knows nothing of this training: it was begun anew"),
         Why::Step => write!(f, "the device has done {have} steps, and step {need} was asked for"),

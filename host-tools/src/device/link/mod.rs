@@ -13,7 +13,7 @@ mod work;
 pub use error::{LinkError, Mended, Unanswered};
 pub use expected::units_shown;
 pub use identity::Identity;
-pub use training::{Place as Standing, Words};
+pub use training::{Position as Standing, Words};
 pub use work::Watched;
 
 use super::channel::{Channel, Received};
@@ -237,7 +237,7 @@ impl Link {
                 | Reply::Saved { .. }
                 | Reply::Loaded { .. }
                 | Reply::Predicted { .. }
-                | Reply::Taught { .. } => {
+                | Reply::StepResult { .. } => {
                     return Err(LinkError::Lie("it answers a run as if it were a training".to_owned()));
                 }
                 Reply::Other => self.traffic.useless += 1,

@@ -1,5 +1,5 @@
 use super::{Identity, LinkError};
-use shatterscope::wire::{Broken, Done, Frame, Loaded, Message, Predicted, Ready, Saved, Taught, Why};
+use shatterscope::wire::{Broken, Done, Frame, Loaded, Message, Predicted, Ready, Saved, StepResult, Why};
 
 /// What a frame came to.
 pub(super) enum Heard {
@@ -18,7 +18,7 @@ pub(super) enum Reply {
     Done { request: u32, sequence: u32, done: Done },
     Refused { request: u32, sequence: u32, why: Why, need: u64, have: u64 },
     Ready { request: u32, sequence: u32, ready: Ready },
-    Taught { request: u32, sequence: u32, taught: Taught },
+    StepResult { request: u32, sequence: u32, taught: StepResult },
     Saved { request: u32, sequence: u32, saved: Saved },
     Loaded { request: u32, sequence: u32, loaded: Loaded },
     Predicted { request: u32, sequence: u32, predicted: Predicted },
@@ -35,7 +35,7 @@ impl Reply {
             Message::Done(done) => Reply::Done { request, sequence, done },
             Message::Refused { why, need, have } => Reply::Refused { request, sequence, why, need, have },
             Message::Ready(ready) => Reply::Ready { request, sequence, ready },
-            Message::Taught(taught) => Reply::Taught { request, sequence, taught },
+            Message::StepResult(taught) => Reply::StepResult { request, sequence, taught },
             Message::Saved(saved) => Reply::Saved { request, sequence, saved },
             Message::Loaded(loaded) => Reply::Loaded { request, sequence, loaded },
             Message::Predicted(predicted) => Reply::Predicted { request, sequence, predicted },
@@ -44,7 +44,7 @@ impl Reply {
             | Message::Train(_)
             | Message::Put(_)
             | Message::Get(_)
-            | Message::Teach(_)
+            | Message::StepRequest(_)
             | Message::Trace(_)
             | Message::Save(_)
             | Message::Restore(_)
@@ -62,7 +62,7 @@ impl Reply {
             Reply::Done { .. } => "Done",
             Reply::Refused { .. } => "Refused",
             Reply::Ready { .. } => "Ready",
-            Reply::Taught { .. } => "Taught",
+            Reply::StepResult { .. } => "Taught",
             Reply::Saved { .. } => "Saved",
             Reply::Loaded { .. } => "Loaded",
             Reply::Predicted { .. } => "Predicted",
@@ -78,7 +78,7 @@ impl Reply {
             | Reply::Done { request, sequence, .. }
             | Reply::Refused { request, sequence, .. }
             | Reply::Ready { request, sequence, .. }
-            | Reply::Taught { request, sequence, .. }
+            | Reply::StepResult { request, sequence, .. }
             | Reply::Saved { request, sequence, .. }
             | Reply::Loaded { request, sequence, .. }
             | Reply::Predicted { request, sequence, .. } => Some((request, sequence)),

@@ -6,8 +6,8 @@ use super::work::{Watched, Work};
 use super::{ATTEMPTS, Link, LinkError, add};
 use shatterscope::contract::Digest;
 use shatterscope::wire::{
-    Get, MAX_FRAME, Message, PUT_BYTES, Put, Ready, Restore, Save, Saved, Store, Taught, Teach, Trace, Traced, Train,
-    Why,
+    Get, MAX_FRAME, Message, PUT_BYTES, Put, Ready, Restore, Save, Saved, StepRequest, StepResult, Store, Trace,
+    Traced, Train, Why,
 };
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ pub struct Words<'a> {
 
 /// Where a training stands, to be put to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Position {
     /// Number of the training.
     pub session: u32,
     /// Steps done.
@@ -61,7 +61,7 @@ impl Link {
                 Err(LinkError::Refused { why: Why::Nodes, .. }) => {
                     // The first request makes room for what is put.
                     add(&mut self.mended.lost, u32::from(attempt > 0));
-                    self.put(Place { session, step: 0 }, nodes)?;
+                    self.put(Position { session, step: 0 }, nodes)?;
                 }
                 other => return other,
             }
@@ -91,7 +91,7 @@ impl Link {
     ///
     /// # Errors
     /// A line that is closed, or that does not take them.
-    pub fn put(&mut self, at: Place, words: Words) -> Result<(), LinkError> {
+    pub fn put(&mut self, at: Position, words: Words) -> Result<(), LinkError> {
         let end = Exchange::new(self, words.bytes()).end();
         self.put_under(self.request, at, words, end)
     }
@@ -100,7 +100,7 @@ impl Link {
     pub(super) fn put_report(
         &mut self,
         request: u32,
-        at: Place,
+        at: Position,
         every: Option<u32>,
         end: Instant,
     ) -> Result<(), LinkError> {
@@ -113,14 +113,14 @@ impl Link {
     pub(super) fn put_under(
         &mut self,
         request: u32,
-        at: Place,
+        at: Position,
         Words { store, words }: Words,
         end: Instant,
     ) -> Result<(), LinkError> {
         for (i, words) in words.chunks(PUT_BYTES / 4).enumerate() {
             let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
             let first = (i * (PUT_BYTES / 4)) as u32;
-            let Place { session, step } = at;
+            let Position { session, step } = at;
             self.send(request, Message::Put(Put { session, step, store, first, bytes: &bytes }), end)?;
         }
         Ok(())
@@ -133,12 +133,12 @@ impl Link {
     /// [`LinkError`].
     pub fn teach(
         &mut self,
-        teach: &Teach,
+        teach: &StepRequest,
         inputs: Words,
         labels: Words,
         watched: Watched,
-    ) -> Result<Taught, LinkError> {
-        let at = Place { session: teach.session, step: teach.step };
+    ) -> Result<StepResult, LinkError> {
+        let at = Position { session: teach.session, step: teach.step };
         let after = teach.step.wrapping_add(1);
         let every = watched.reports().then_some(watched.every);
         self.watching(
@@ -148,17 +148,17 @@ impl Link {
                 link.put_report(request, at, every, end)?;
                 link.put_under(request, at, inputs, end)?;
                 link.put_under(request, at, labels, end)?;
-                link.send(request, Message::Teach(*teach), end)
+                link.send(request, Message::StepRequest(*teach), end)
             },
             |reply| match reply {
-                Reply::Taught { taught, .. } if taught.step != after => {
+                Reply::StepResult { taught, .. } if taught.step != after => {
                     Err(LinkError::Lie(format!("{} steps done, after step {after} was asked for", taught.step)))
                 }
-                Reply::Taught { taught, .. } if taught.correct > teach.count => {
+                Reply::StepResult { taught, .. } if taught.correct > teach.count => {
                     let (correct, count) = (taught.correct, teach.count);
                     Err(LinkError::Lie(format!("{correct} right answers for {count} examples")))
                 }
-                Reply::Taught { taught, .. } => {
+                Reply::StepResult { taught, .. } => {
                     check_finite(&[taught.loss.to_bits()], |_| format!("the loss of step {after}"))?;
                     check_ticks(taught.ticks)?;
                     Ok(Some(taught))
@@ -181,7 +181,7 @@ impl Link {
         elements: usize,
         watched: Option<Watched>,
     ) -> Result<(Vec<u64>, Option<u64>), LinkError> {
-        let at = Place { session: trace.step.session, step: trace.step.step };
+        let at = Position { session: trace.step.session, step: trace.step.step };
         let each = if matches!(trace.what, Traced::Values { .. }) { 4 } else { 8 };
         let mut all: Vec<Option<u64>> = vec![None; elements];
         let every = watched.as_ref().filter(|watched| watched.reports()).map(|watched| watched.every);

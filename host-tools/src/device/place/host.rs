@@ -1,4 +1,4 @@
-use super::{Measured, Outcome, Place};
+use super::{Measured, OpenTarget, Outcome};
 use crate::Result;
 use crate::engine::Engine;
 use crate::spec::Spec;
@@ -11,7 +11,7 @@ use std::time::Instant;
 /// This machine, with its own kernels.
 pub struct Host(pub Engine);
 
-impl Place for Host {
+impl OpenTarget for Host {
     fn gradient(&mut self, spec: &Spec, run: u32) -> Result<Measured> {
         let start = Instant::now();
         let outcome = match self.0.observed(spec, run, &mut ())? {

@@ -75,7 +75,7 @@ pub fn no_counter() -> Failure {
 }
 
 /// A place to run.
-pub trait Place {
+pub trait OpenTarget {
     /// What it says of itself; None for this machine.
     fn identity(&self) -> Option<&Identity> {
         None

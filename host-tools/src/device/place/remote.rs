@@ -1,4 +1,4 @@
-use super::{Measured, Outcome, Place};
+use super::{Measured, OpenTarget, Outcome};
 use crate::device::Board;
 use crate::device::counter::Counter;
 use crate::device::fit::{Choice, Room, Unfit, request};
@@ -74,7 +74,7 @@ impl Remote {
     }
 }
 
-impl Place for Remote {
+impl OpenTarget for Remote {
     fn identity(&self) -> Option<&Identity> {
         Some(self.link.identity())
     }

@@ -1,5 +1,5 @@
 use super::host::Host;
-use super::{Place, Remote};
+use super::{OpenTarget, Remote};
 use crate::device::board::{Board, Kind};
 use crate::device::channel::Channel;
 use crate::device::counter::Counter;
@@ -44,7 +44,7 @@ pub enum Counting {
 ///
 /// # Errors
 /// One line that says what is missing.
-pub fn open(target: &Target, settings: &Settings, engine: &Engine) -> Result<Box<dyn Place>> {
+pub fn open(target: &Target, settings: &Settings, engine: &Engine) -> Result<Box<dyn OpenTarget>> {
     if let Target::Host = target {
         return Ok(Box::new(Host(engine.clone())));
     }

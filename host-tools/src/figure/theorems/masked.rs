@@ -99,7 +99,7 @@ fn ratio(label: &str, factor: f64, moments: &[Moment], of: impl Fn(&Moment) -> (
 fn networks(context: &FigureContext, what: &str, network: Overrides) -> Result<Vec<(f64, f64, f64)>> {
     let mut points = Vec::new();
     for layers in [1, 2, 4, 7, 12, 20, 33, 55, 100] {
-        // Rectifiers between the stem and the output: all of a feedforward network, the blocks of the others.
+        // ReLUs between the stem and the output: all of a feedforward network, the blocks of the others.
         let (depth, readout) = match network.family {
             Some(Family::Feedforward) => (layers, Readout::Relu),
             _ => (layers + 1, Readout::Linear),

@@ -37,7 +37,7 @@ pub fn theorems(context: &FigureContext) -> Result<Figure> {
              Bands are 95% intervals; from where one reaches zero its upper end is drawn alone, and where it is wider than the \
              value itself nothing is claimed and the ratio is left out.\n\n\
              Theorems 1, 2 and 4 take every unit to be active for half of the inputs and for a quarter of the pairs, whatever its \
-             weights. With masks that are drawn so ({} units) they hold at every width: that is \"measured, masks\". In real networks \
+             weights. TrainConfig masks that are drawn so ({} units) they hold at every width: that is \"measured, masks\". In real networks \
              the gates follow from the preactivations, which align with depth: correlations then fall like a power of the depth and \
              not exponentially (\"infinite width\"), and networks of 200 units on pairs of Gaussian inputs (\"measured, \
              networks\") keep even more once their depth is no longer small against their width. Depth \

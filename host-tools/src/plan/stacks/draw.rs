@@ -6,7 +6,7 @@ use crate::device::fit::{Room, request};
 use crate::predict::Placed;
 use crate::spec::{self, Derivative, Family, Init, Math, Norm, Normal, Overrides, Statistics};
 use crate::train::{self, Activation, Kind, Net, Optimiser, Skips};
-use shatterscope::op::Image;
+use shatterscope::graph::Image;
 use shatterscope::plan::{Schedule, Want};
 use shatterscope_firmware::{model_layout, training_layout, training_words};
 use std::fmt;

@@ -1,6 +1,7 @@
 //! The gradient of the paper's networks: by the core on buffers that stand ready, and by the desktop engine as a library.
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Input, Run, Source};
-use shatterscope::kernel::{Isa, Tiled};
+use shatterscope::internals::kernel::Tiled;
 use shatterscope::plan::{Plan, RunOptions};
 use shatterscope::workers::{Serial, Workers};
 use shatterscope_host::engine::{self, Aligned, Engine, Threads};
@@ -34,7 +35,7 @@ struct Core {
 impl Core {
     fn new(spec: &Spec, isa: Isa, source: Source<'static>, threads: usize) -> io::Result<Self> {
         let refused = |error: shatterscope::Error| io::Error::other(format!("{error:?}"));
-        let options = RunOptions { isa, ..RunOptions::new(spec.points) };
+        let options = RunOptions::new(spec.points).with_isa(isa);
         let plan = kept(Plan::family(kept(spec.network()), options.want()).map_err(refused)?);
         let lengths = plan.run(&options, 32).map_err(refused)?;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(io::Error::other)?;

@@ -1,6 +1,8 @@
 //! The dense product by every instruction set that this processor has: from tiles to tiles, as the executor runs it, and from
 //! rows to rows, as a matrix library is called.
-use shatterscope::kernel::{Isa, Matrix, Tiled, chain, chain_matrix, naive, panel_index};
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::{Matrix, Tiled, chain, chain_matrix, panel_index};
+use shatterscope::internals::op::naive;
 use shatterscope::random::{Normal, Purpose, Stream};
 use shatterscope_peers::{Contestant, Entry, POINTS, WIDTH, write};
 use std::collections::HashMap;

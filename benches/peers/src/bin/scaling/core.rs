@@ -1,6 +1,6 @@
 //! The core on buffers that stand ready, with the desktop engine's schedule.
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Run, Source};
-use shatterscope::kernel::Isa;
 use shatterscope::plan::{Plan, RunOptions, Schedule};
 use shatterscope::probe::Grid;
 use shatterscope::workers::Serial;
@@ -20,7 +20,7 @@ pub struct Core<'a, const R: usize, const T: usize> {
 
 impl<'a, const R: usize, const T: usize> Core<'a, R, T> {
     pub fn new(plan: &'a Plan<'a>, parameters: &'a [f32], grid: Grid, isa: Isa) -> Result<Self, shatterscope::Error> {
-        let options = RunOptions { isa, schedule: Schedule::Blocks { resident: 256 }, ..RunOptions::new(grid.points) };
+        let options = RunOptions::new(grid.points).with_isa(isa).with_schedule(Schedule::Blocks { resident: 256 });
         let lengths = plan.run(&options, T as u32)?;
         Ok(Self {
             plan,

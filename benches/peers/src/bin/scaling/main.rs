@@ -4,7 +4,8 @@ mod plain;
 
 use crate::core::Core;
 use shatterscope::contract::Digest;
-use shatterscope::kernel::{Isa, Tile, Tiled};
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::{Tile, Tiled};
 use shatterscope::plan::{Plan, Want};
 use shatterscope::probe::Grid;
 use shatterscope::spec::Spec;
@@ -149,7 +150,9 @@ fn with<const R: usize, const T: usize>((depth, width, points): Size, isa: Isa) 
     let (plan, grid) = (Plan::family(&spec, Want::DetachedGradient).map_err(refused)?, Grid::new(points));
     let drawn = Drawn::draw(&spec, &Seeded::new(&spec, 1, 0).with_isa(isa)).map_err(io::Error::other)?;
     let mut fastest = Core::<R, T>::new(&plan, &drawn.parameters, grid, isa).map_err(refused)?;
-    let mut portable = Core::<{ PORTABLE.rows }, { PORTABLE.points }>::new(&plan, &drawn.parameters, grid, Isa::Portable).map_err(refused)?;
+    let mut portable =
+        Core::<{ PORTABLE.rows }, { PORTABLE.points }>::new(&plan, &drawn.parameters, grid, Isa::Portable)
+            .map_err(refused)?;
     let mut single = Core::<1, 1>::new(&plan, &drawn.parameters, grid, Isa::Portable).map_err(refused)?;
     let grid: Vec<f32> = (0..points).map(|i| grid.point(i)).collect();
     let mut gradient = vec![0.0; points as usize];

@@ -1,8 +1,10 @@
 //! One convolution as a network of its own, a batch at a time.
 use super::pool;
+use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Executor, Mode, Options};
-use shatterscope::kernel::{Isa, Tiled};
-use shatterscope::op::{Conv, Image, Window};
+use shatterscope::graph::{Image, Window};
+use shatterscope::internals::kernel::Tiled;
+use shatterscope::internals::op::Conv;
 use shatterscope::plan::Want;
 use shatterscope::random::{Normal, Purpose, Stream};
 use shatterscope_engine::{Aligned, Placed, Threads};
@@ -51,7 +53,7 @@ impl<const R: usize, const T: usize> Convolution<R, T> {
         let Self { placed, isa, pool, parameters, gradient, values, scratch, gathered, .. } = self;
         let plan = placed.plan().expect("the layer has been placed");
         let buffers = Buffers { values, tape: &mut [], statistics: &mut [], scratch, gathered };
-        let options = Options { batch: BATCH, isa: *isa };
+        let options = Options::new(BATCH).with_isa(*isa);
         pool.install(|| {
             let threads = Threads::new();
             let mut executor = Executor::new(&plan, &threads, options, buffers).expect("the buffers fit");

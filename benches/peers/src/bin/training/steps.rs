@@ -1,7 +1,7 @@
 //! Whole steps: forward, backward, optimiser.
 use super::pool;
-use shatterscope::kernel::Isa;
-use shatterscope::op::Image;
+use shatterscope::exec::Isa;
+use shatterscope::graph::Image;
 use shatterscope::plan::Want;
 use shatterscope_engine::Placed;
 use shatterscope_host::data::{Dataset, Examples};

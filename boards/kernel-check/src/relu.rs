@@ -1,7 +1,8 @@
-//! The rectifier and its tape of bits, against the plain loop.
+//! The ReLU and its tape of bits, against the plain loop.
 use crate::values::{Room, Values, same};
-use shatterscope::kernel::{Isa, relu_backward, relu_forward};
-use shatterscope::op;
+use shatterscope::exec::Isa;
+use shatterscope::internals::kernel::{relu_backward, relu_forward};
+use shatterscope::internals::op;
 
 const ELEMENTS: usize = 70;
 const BYTES: usize = ELEMENTS.div_ceil(8) + 1;
@@ -13,7 +14,7 @@ pub fn check(isa: Isa, mut room: Room) -> usize {
     for len in 0..=ELEMENTS {
         // A byte more than there are elements, as many, one less.
         for bytes in [len.div_ceil(8) + 1, len.div_ceil(8), (len / 8).saturating_sub(1)] {
-            let what = format_args!("{isa:?} rectifier, {len} elements, {bytes} bytes");
+            let what = format_args!("{isa:?} ReLU, {len} elements, {bytes} bytes");
             let (found, expected) = (&mut found[..len], &mut expected[..len]);
             let (mut tape, mut expected_tape) = ([0xaa; BYTES], [0xaa; BYTES]);
             expected.fill_with(|| values.any());

@@ -1,12 +1,7 @@
-//! Where the units of an image stand, and what a window over it covers.
-use super::Facts;
-use crate::error::{Error, Refusal};
-use crate::graph::Shape;
-
 /// An image of channels, or a vector (height and width 1): unit `(c * height + y) * width + x`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Image {
     /// Channels.
     pub channels: u32,
@@ -39,13 +34,13 @@ impl Image {
 /// A window that moves over images: a convolution's kernel, or what a pool looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Window {
     /// Rows.
     pub height: u32,
     /// Columns.
     pub width: u32,
-    /// From one place to the next, both ways.
+    /// The stride, both ways.
     pub stride: u32,
     /// Rows above and below the image, columns left and right of it, where taps are skipped.
     pub padding: u32,
@@ -62,9 +57,9 @@ impl Window {
         self.height as u64 * self.width as u64
     }
 
-    /// (rows, columns) of places: `(size + 2 padding - window) / stride + 1`, rounded down. None where the window does not fit, has
-    /// no taps or stride, or a place would see padding alone.
-    pub const fn places(&self, image: &Image) -> Option<(u32, u32)> {
+    /// (rows, columns) of positions: `(size + 2 padding - window) / stride + 1`, rounded down. None where the window does not fit, has
+    /// no taps or stride, or a position would cover padding alone.
+    pub const fn positions(&self, image: &Image) -> Option<(u32, u32)> {
         // Padding below the window's size leaves no window empty.
         if self.padding >= self.height || self.padding >= self.width {
             return None;
@@ -89,9 +84,9 @@ impl Window {
 /// A 2-d convolution: an image in, `channels` out, by kernels `[c_out][c_in][kh][kw]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Conv {
-    /// What goes in.
+    /// The input.
     pub input: Image,
     /// Channels out.
     pub channels: u32,
@@ -100,9 +95,9 @@ pub struct Conv {
 }
 
 impl Conv {
-    /// What comes out.
+    /// The output.
     pub const fn output(&self) -> Option<Image> {
-        match self.window.places(&self.input) {
+        match self.window.positions(&self.input) {
             Some((height, width)) => Some(Image { channels: self.channels, height, width }),
             None => None,
         }
@@ -128,18 +123,18 @@ impl Conv {
 /// A window that takes one number of each place of each channel: average and max pools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Pool {
-    /// What goes in.
+    /// The input.
     pub input: Image,
-    /// What each place sees.
+    /// The window.
     pub window: Window,
 }
 
 impl Pool {
-    /// What comes out.
+    /// The output.
     pub const fn output(&self) -> Option<Image> {
-        match self.window.places(&self.input) {
+        match self.window.positions(&self.input) {
             Some((height, width)) => Some(Image { channels: self.input.channels, height, width }),
             None => None,
         }
@@ -149,20 +144,20 @@ impl Pool {
 /// The way past a block that changes the image, without parameters: every `stride`-th row and column, and channels of zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "wire", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Shortcut {
-    /// What goes in.
+    /// The input.
     pub input: Image,
     /// Channels out, no fewer than come in.
     pub channels: u32,
-    /// From one row taken to the next, and one column.
+    /// The stride, both ways.
     pub stride: u32,
 }
 
 impl Shortcut {
     /// What comes out: as from a window of one tap.
     pub const fn output(&self) -> Option<Image> {
-        match self.window().places(&self.input) {
+        match self.window().positions(&self.input) {
             Some((height, width)) if self.channels >= self.input.channels => {
                 Some(Image { channels: self.channels, height, width })
             }
@@ -170,18 +165,7 @@ impl Shortcut {
         }
     }
 
-    pub(super) const fn window(&self) -> Window {
+    pub(crate) const fn window(&self) -> Window {
         Window { height: 1, width: 1, stride: self.stride, padding: 0 }
-    }
-}
-
-/// An operation of a graph that makes this image, where its window fits.
-pub(super) const fn facts(output: Option<Image>) -> Result<Facts, Error> {
-    match output {
-        Some(image) => match Shape::of(image) {
-            Some(shape) => Facts::of(shape),
-            None => Err(Error::Refused(Refusal::TooLarge)),
-        },
-        None => Err(Error::Refused(Refusal::Window)),
     }
 }

@@ -1,4 +1,4 @@
-//! The rectifier of [`crate::op::relu_forward`] on registers, with its tape of one bit an element.
+//! The ReLU of [`crate::op::relu_forward`] on registers, with its tape of one bit an element.
 use super::Isa;
 use super::isa::dispatch;
 use super::lanes::{Job, Lanes};
@@ -38,8 +38,8 @@ impl Job for Forward<'_> {
     #[inline(always)]
     fn on<L: Lanes>(self, lanes: L) {
         let steps = (self.x.len() / STEP).min(self.tape.len() / 2);
-        let (x, rest) = self.x.split_at_mut_checked(steps * STEP).unwrap_or_default();
-        let (tape, rest_of_tape) = self.tape.split_at_mut_checked(2 * steps).unwrap_or_default();
+        let (x, rest) = invariant!(self.x.split_at_mut_checked(steps * STEP));
+        let (tape, rest_of_tape) = invariant!(self.tape.split_at_mut_checked(2 * steps));
         for (x, tape) in x.as_chunks_mut::<STEP>().0.iter_mut().zip(tape.as_chunks_mut::<2>().0) {
             let mut bits = 0;
             for at in 0..STEP / L::N {
@@ -70,8 +70,8 @@ impl Job for Backward<'_> {
     #[inline(always)]
     fn on<L: Lanes>(self, lanes: L) {
         let steps = (self.g.len() / STEP).min(self.tape.len() / 2);
-        let (g, rest) = self.g.split_at_mut_checked(steps * STEP).unwrap_or_default();
-        let (tape, rest_of_tape) = self.tape.split_at_checked(2 * steps).unwrap_or_default();
+        let (g, rest) = invariant!(self.g.split_at_mut_checked(steps * STEP));
+        let (tape, rest_of_tape) = invariant!(self.tape.split_at_checked(2 * steps));
         for (g, tape) in g.as_chunks_mut::<STEP>().0.iter_mut().zip(tape.as_chunks::<2>().0) {
             let bits = u32::from(u16::from_le_bytes(*tape));
             for at in 0..STEP / L::N {

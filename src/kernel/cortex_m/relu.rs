@@ -1,4 +1,4 @@
-//! The rectifier on whole numbers: x > 0 where its bits, less one, are below those of infinity.
+//! The ReLU on whole numbers: x > 0 where its bits, less one, are below those of infinity.
 use crate::op;
 use core::arch::naked_asm;
 
@@ -8,8 +8,8 @@ const STEP: usize = 8;
 /// [`op::relu_forward`], bit for bit.
 pub fn relu_forward(x: &mut [f32], tape: &mut [u8]) {
     let bytes = (x.len() / STEP).min(tape.len());
-    let (x, rest) = x.split_at_mut_checked(bytes * STEP).unwrap_or_default();
-    let (tape, rest_of_tape) = tape.split_at_mut_checked(bytes).unwrap_or_default();
+    let (x, rest) = invariant!(x.split_at_mut_checked(bytes * STEP));
+    let (tape, rest_of_tape) = invariant!(tape.split_at_mut_checked(bytes));
     if bytes > 0 {
         // SAFETY: there are so many bytes of tape, and eight elements for each.
         unsafe { forward(x.as_mut_ptr(), tape.as_mut_ptr(), bytes) }
@@ -20,8 +20,8 @@ pub fn relu_forward(x: &mut [f32], tape: &mut [u8]) {
 /// [`op::relu_backward`], bit for bit.
 pub fn relu_backward(g: &mut [f32], tape: &[u8]) {
     let bytes = (g.len() / STEP).min(tape.len());
-    let (g, rest) = g.split_at_mut_checked(bytes * STEP).unwrap_or_default();
-    let (tape, rest_of_tape) = tape.split_at_checked(bytes).unwrap_or_default();
+    let (g, rest) = invariant!(g.split_at_mut_checked(bytes * STEP));
+    let (tape, rest_of_tape) = invariant!(tape.split_at_checked(bytes));
     if bytes > 0 {
         // SAFETY: there are so many bytes of tape, and eight elements for each.
         unsafe { backward(g.as_mut_ptr(), tape.as_ptr(), bytes) }

@@ -1,5 +1,5 @@
 use super::{Image, Window};
-use crate::error::{Error, Refusal};
+use crate::error::{Error, InvalidSpec};
 
 /// Where a window stands on an image, and which positions of a plane its taps see there. Padded taps see nothing.
 #[derive(Clone, Copy)]
@@ -12,9 +12,9 @@ pub(super) struct Places {
 
 impl Places {
     pub fn new(window: &Window, image: &Image) -> Result<Self, Error> {
-        match window.places(image) {
+        match window.positions(image) {
             Some((rows, columns)) => Ok(Self { window: *window, image: *image, rows, columns }),
-            None => Err(Error::Refused(Refusal::Window)),
+            None => Err(Error::InvalidSpec(InvalidSpec::Window)),
         }
     }
 
@@ -23,7 +23,7 @@ impl Places {
         scan(self.window.height, self.window.width)
     }
 
-    /// The places (row, column), rows and then columns ascending.
+    /// The positions (row, column), rows and then columns ascending.
     pub fn all(self) -> impl Iterator<Item = (u32, u32)> {
         scan(self.rows, self.columns)
     }
@@ -57,7 +57,7 @@ impl Places {
         padded.checked_sub(self.window.padding as u64).filter(|at| *at < size as u64).map(|at| at as usize)
     }
 
-    /// (index of the place, position seen) wherever a tap sees the image, rows and then columns of places ascending.
+    /// (index of the place, position seen) wherever a tap sees the image, rows and then columns of positions ascending.
     pub fn seen_by(self, (ky, kx): (u32, u32)) -> impl Iterator<Item = (usize, usize)> {
         (0..self.rows).filter_map(move |row| Some((row, self.along(row, ky, self.image.height)?))).flat_map(
             move |(row, y)| {
@@ -82,10 +82,10 @@ pub(super) fn at(row: usize, len: usize, offset: usize) -> usize {
 
 /// Part `index` of a slice in parts of `len` elements; nothing wraps, as above.
 pub(super) fn part<T>(x: &[T], index: usize, len: usize) -> &[T] {
-    x.get(index.wrapping_mul(len)..).and_then(|x| x.get(..len)).unwrap_or_default()
+    invariant!(x.get(index.wrapping_mul(len)..).and_then(|x| x.get(..len)))
 }
 
 /// The same to write to.
 pub(super) fn part_mut<T>(x: &mut [T], index: usize, len: usize) -> &mut [T] {
-    x.get_mut(index.wrapping_mul(len)..).and_then(|x| x.get_mut(..len)).unwrap_or_default()
+    invariant!(x.get_mut(index.wrapping_mul(len)..).and_then(|x| x.get_mut(..len)))
 }

@@ -1,4 +1,10 @@
-use crate::op::Image;
+//! Shapes of values, and what a window over an image covers.
+mod gathered;
+mod image;
+
+pub use gathered::conv_gathered_len;
+pub(crate) use gathered::{COLUMNS, conv_apart, conv_lanes, conv_read_past};
+pub use image::{Conv, Image, Pool, Shortcut, Window};
 
 /// The shape of a value at one point: an image, or a vector (height and width 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

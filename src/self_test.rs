@@ -1,3 +1,12 @@
+//! Known answers that a machine, its compiler or its floating-point mode may get wrong.
+//!
+//! ```
+//! use shatterscope::self_test::{Check, float_mode_is_default, self_test};
+//!
+//! let failed = self_test();
+//! assert!(!failed.contains(&Check::Contraction), "the compiler fuses products and sums");
+//! assert!(failed.is_empty() && float_mode_is_default());
+//! ```
 use crate::math::Math;
 use crate::random::philox4x32_10;
 use core::hint::black_box;
