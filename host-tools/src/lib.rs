@@ -31,4 +31,4 @@ pub mod theory;
 pub mod train;
 pub mod usage;
 
-pub use shatterscope_engine::{Failure, Result, error, limits, progress, rank, text, weights};
+pub use shatterscope_engine::{Failure, Result, Session, error, limits, progress, rank, text, weights};

@@ -15,6 +15,7 @@ mod placed;
 pub mod predict;
 pub mod progress;
 pub mod rank;
+mod session;
 mod slices;
 mod squares;
 pub mod text;
@@ -30,7 +31,7 @@ pub use machine::{Batch, Limits, Machine, Outcome, Scalar, Stage, Watch, machine
 pub use model::Model;
 pub use names::Names;
 pub use placed::{OUT_OF_RANGE, Placed};
-
+pub use session::Session;
 pub use threads::{Threads, pool};
 
 use shatterscope::contract::Digest;
