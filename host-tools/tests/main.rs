@@ -21,6 +21,7 @@ mod predict;
 mod recompute;
 mod shapes;
 mod statistics;
+mod surface;
 mod tensors;
 mod theorems;
 mod theory;
