@@ -166,7 +166,7 @@ fn invariants(tree: &Tree) -> Result<()> {
     if !told.1 {
         bail!("the suite differs, or the firmware ended: {}", serde_json::to_string_pretty(&told.0)?);
     }
-    for net in ["--net lenet --width 4", "--net resnet --depth 8 --width 4 --batch-norm --optimiser adam"] {
+    for net in ["--net lenet --width 4", "--net convnet --depth 6 --width 4 --batch-norm --optimiser adam"] {
         let words = format!("train {net} --batch 4 --steps 2 --json --quiet --target");
         let (status, said) = run_for(program(tree, &words).arg(&target), LIMIT)?;
         if !status.success() {
