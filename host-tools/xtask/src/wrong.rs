@@ -132,14 +132,14 @@ const TURNED: [Turned; 9] = [
     Turned {
         seed: 108,
         file: "src/exec/conv.rs",
-        from: "let (weights, biases) = gradient.split_at_mut_checked(rows.len() * each).unwrap_or_default();",
+        from: "let (weights, biases) = invariant!(gradient.split_at_mut_checked(rows.len() * each));",
         before: "super::add(108, node.address == 5 && rows.start == 0, gradient, 3);",
         told: "update, node 4.conv, parameter 3:",
     },
     Turned {
         seed: 109,
         file: "src/exec/norm/backward.rs",
-        from: "let (gammas, betas) = gradient.split_at_mut_checked(channels).unwrap_or_default();",
+        from: "let (gammas, betas) = invariant!(gradient.split_at_mut_checked(channels));",
         before: "crate::exec::add(109, node.address == 6, gradient, 2);",
         told: "update, node 5.batch-norm, parameter 2:",
     },
