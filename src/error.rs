@@ -311,7 +311,7 @@ impl InvalidSpec {
             InvalidSpec::Slot => "its value overlaps another one that is still needed",
             InvalidSpec::Inputs => "the number of inputs must be between 1 and 1048576",
             InvalidSpec::Plan => "the plan is of another graph or other slots: plan this one",
-            InvalidSpec::Ends => "a device trains graphs with one input and one output",
+            InvalidSpec::Ends => "a graph that is trained has one output, and on a device one input",
             InvalidSpec::Want => "the plan keeps nothing for these gradients: plan the graph with what is wanted of it",
             InvalidSpec::Feature => {
                 "it is not compiled in: enable the crate's feature conv (convolutions, pools, shortcuts), norm, train or micromath"

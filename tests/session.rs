@@ -340,4 +340,12 @@ fn graphs_with_several_inputs_and_outputs_have_their_units_side_by_side() {
     session.input_gradient(model, &x, Some(&cotangent), &mut outputs, &mut gradient).unwrap();
     assert_eq!(outputs, [1.0, -1.0, 3.0, 0.0, 5.0, -1.0, 1.0, 0.0, 4.0, 0.0]);
     assert_eq!(gradient, [11.0, -10.0, 2.0, 0.0, 4.0, 11.0, -6.0, 0.0, 8.0, 0.0]);
+
+    // A loss of one output would leave the gradient of the other to chance.
+    let want = shatterscope::plan::Want::Gradients;
+    let (plan, _) = Plan::placed(&graph, want, &mut storages, &mut slots).unwrap();
+    let mut arena = Vec::new();
+    let mut session = self::session::<4, 4>(&plan, 2, &mut arena);
+    let refused = session.loss(model, &x, Targets::Labels(&[0, 1]));
+    assert_eq!(refused, Err(Error::InvalidSpec(InvalidSpec::Ends)));
 }

@@ -159,13 +159,14 @@ impl<'p> TrainState<'p> {
 /// Sets running means to 0 and running variances to 1.
 ///
 /// # Shapes
-/// `running`: means, then variances of each batch norm, in the order of the nodes.
+/// `running`: means, then variances of each batch norm, in the order of the nodes. Of a shorter slice only whole norms are set.
 pub fn fill_running(graph: &Graph, running: &mut [f32]) {
     let mut rest = running;
     for i in 0..graph.len() as u32 {
         let channels = graph.facts(i).map_or(0, |facts| facts.running as usize);
-        let (means, after) = invariant!(core::mem::take(&mut rest).split_at_mut_checked(channels));
-        let (variances, after) = invariant!(after.split_at_mut_checked(channels));
+        // What a slice of the caller's lacks is left out.
+        let Some((means, after)) = core::mem::take(&mut rest).split_at_mut_checked(channels) else { return };
+        let Some((variances, after)) = after.split_at_mut_checked(channels) else { return };
         means.fill(0.0);
         variances.fill(1.0);
         rest = after;
@@ -248,8 +249,11 @@ impl<K: Workers, const R: usize, const T: usize> Session<'_, K, R, T> {
         Ok(Loss { mean: invariant!(mean.mean()), correct })
     }
 
-    /// Refuses a plan without gradients of parameters.
+    /// Refuses a plan without gradients of parameters, and a graph with several outputs: the others would have no gradient.
     fn learns(&self) -> Result<(), Error> {
+        if self.plan().lifetimes.outputs != 1 {
+            return Err(Error::InvalidSpec(InvalidSpec::Ends));
+        }
         if self.plan().want().parameters() { Ok(()) } else { Err(Error::InvalidSpec(InvalidSpec::Want)) }
     }
 }
