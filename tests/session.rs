@@ -117,6 +117,15 @@ fn inference_of_any_number_of_points_equals_single_points() {
     for (class, y) in classes.iter().zip(single.chunks(3)) {
         assert!(y.iter().all(|other| *other <= y[*class as usize]), "{class} of {y:?}");
     }
+    for scratch in [4, 8, 6 * POINTS] {
+        let mut again = [9; POINTS];
+        one.classify(model, &x, &mut vec![0.0; scratch], &mut again).unwrap();
+        assert_eq!(again, classes, "scratch of {scratch}");
+    }
+    assert_eq!(
+        one.classify(model, &x, &mut [0.0; 2], &mut classes.clone()),
+        Err(Error::TooShort { buffer: Buffer::Outputs, need: 3, have: 2 })
+    );
     assert_eq!(
         one.classify(model, &x, &mut [0.0; 3], &mut classes[1..]),
         Err(Error::TooShort { buffer: Buffer::Labels, need: POINTS as u64, have: POINTS as u64 - 1 })

@@ -135,7 +135,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Session<'a, K, R, T> {
     }
 
     /// Computes the class of each of any number of points: the number of its largest output, the first of equals. `scratch` holds the outputs of
-    /// one point.
+    /// at least one point; of a whole batch is fastest.
     ///
     /// # Shapes
     /// `inputs` `[point][input]`, `classes` `[point]`, `scratch` `[output]`.
@@ -154,10 +154,24 @@ impl<'a, K: Workers, const R: usize, const T: usize> Session<'a, K, R, T> {
         if classes.len() < count {
             return Err(Error::TooShort { buffer: Buffer::Labels, need: count as u64, have: classes.len() as u64 });
         }
-        for (inputs, class) in inputs.chunks_exact(ends.0.max(1)).zip(classes) {
-            let scratch = Buffer::Outputs.first(scratch, ends.1 as u64)?;
+        // As many points at a time as the scratch holds outputs of.
+        let at_once = match scratch.len().checked_div(ends.1) {
+            Some(points) if points > 0 => points,
+            _ => {
+                return Err(Error::TooShort {
+                    buffer: Buffer::Outputs,
+                    need: ends.1 as u64,
+                    have: scratch.len() as u64,
+                });
+            }
+        };
+        let mut classes = classes.iter_mut();
+        for inputs in inputs.chunks(at_once.saturating_mul(ends.0).max(1)) {
             self.predict(model, inputs, scratch)?;
-            crate::train::argmax(scratch, (ends.1, 1), core::slice::from_mut(class))?;
+            let points = points(inputs.len(), ends.0)?;
+            for (outputs, class) in scratch.chunks_exact(ends.1.max(1)).take(points).zip(classes.by_ref()) {
+                crate::train::argmax(outputs, (ends.1, 1), core::slice::from_mut(class))?;
+            }
         }
         Ok(())
     }
