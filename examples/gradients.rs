@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example gradients`
 use shatterscope::exec::{Model, Options, Session, Targets, TrainState};
-use shatterscope::train::{Init, Initializer, Settings};
+use shatterscope::train::{InitialWeights, Initializer, Settings};
 
 shatterscope::network! {
     /// A residual block on images of 6 x 6 pixels, then three classes.
@@ -18,7 +18,7 @@ fn main() -> Result<(), shatterscope::Error> {
     // Weights with deviation sqrt(2 / fan-in), determined by the seed.
     let settings = Settings::default();
     let mut memory = vec![0.0; TrainState::len(&NET, &settings)];
-    let state = TrainState::new(&NET, settings, Init::new(Initializer::He, 1), &mut memory, &mut [])?;
+    let state = TrainState::new(&NET, settings, InitialWeights::new(Initializer::He, 1), &mut memory, &mut [])?;
     let parameters = state.model().parameters;
 
     let images: Vec<f32> = (0..POINTS * 36).map(|i| (i * 7 % 11) as f32 / 11.0).collect();

@@ -3,7 +3,7 @@
 //! `cargo run --example training`
 use shatterscope::contract::Digest;
 use shatterscope::exec::{Options, Session, Targets, TrainState};
-use shatterscope::train::{Init, Initializer, Optimiser, Settings};
+use shatterscope::train::{InitialWeights, Initializer, Optimiser, Settings};
 
 shatterscope::network! {
     static NET: ParameterGradient = input(2).dense(32).relu().dense(32).relu().dense(2);
@@ -26,7 +26,7 @@ fn main() -> Result<(), shatterscope::Error> {
     let mut session = Session::new(&NET, Options::new(POINTS as u32), &mut arena)?;
     let settings = Settings::new(Optimiser::ADAM);
     let mut memory = vec![0.0; TrainState::len(&NET, &settings)];
-    let mut state = TrainState::new(&NET, settings, Init::new(Initializer::He, 1), &mut memory, &mut [])?;
+    let mut state = TrainState::new(&NET, settings, InitialWeights::new(Initializer::He, 1), &mut memory, &mut [])?;
 
     for step in 0..=STEPS {
         let loss = session.train_step(&mut state, 0.01, &inputs, Targets::Labels(&labels))?;

@@ -80,7 +80,7 @@ pub enum Pass {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Fault {
+pub struct NonFinite {
     /// Forward faults go before backward ones.
     pub pass: Pass,
     /// The address of the node: in the paper's networks the layer (the stem is 1, the readout depth + 1), in `Layers` and, by default, in a `Builder`
@@ -178,7 +178,7 @@ pub enum InvalidConfig {
 ///
 /// ```
 /// use shatterscope::exec::{Model, Options, Session};
-/// use shatterscope::{Buffer, Error, Fault, Pass, InvalidSpec, InvalidConfig};
+/// use shatterscope::{Buffer, Error, NonFinite, Pass, InvalidSpec, InvalidConfig};
 ///
 /// shatterscope::network! {
 ///     static NET: Output = input(2).dense(1);
@@ -190,11 +190,11 @@ pub enum InvalidConfig {
 /// let short = predict(&[1.0, 2.0]);
 /// assert_eq!(short, Err(Error::TooShort { buffer: Buffer::Parameters, need: 3, have: 2 }));
 /// let overflow = predict(&[3e38, 3e38, 0.0]);
-/// assert_eq!(overflow, Err(Error::NonFinite(Fault { pass: Pass::Forward, layer: 1 })));
+/// assert_eq!(overflow, Err(Error::NonFinite(NonFinite { pass: Pass::Forward, layer: 1 })));
 ///
 /// // What is to be done about it, in words.
 /// let help = |error: Error| match error {
-///     Error::InvalidSpec(refusal) | Error::InvalidNode { reason: refusal, .. } => refusal.reason(),
+///     Error::InvalidSpec(reason) | Error::InvalidNode { reason, .. } => reason.reason(),
 ///     Error::InvalidConfig(InvalidConfig::Rate) => "give another learning rate",
 ///     _ => "see the message",
 /// };
@@ -242,7 +242,7 @@ pub enum Error {
         index: u64,
     },
     /// NaN or infinity arose during the run; there is no result.
-    NonFinite(Fault),
+    NonFinite(NonFinite),
     /// Inputs that are not whole points.
     PartialPoint {
         /// Number of inputs.
@@ -346,7 +346,7 @@ impl Error {
     /// What went wrong, without numbers: for messages of the compiler.
     pub const fn reason(&self) -> &'static str {
         match self {
-            Error::InvalidSpec(refusal) | Error::InvalidNode { reason: refusal, .. } => refusal.reason(),
+            Error::InvalidSpec(reason) | Error::InvalidNode { reason, .. } => reason.reason(),
             Error::NoNode { .. } => "a forward pass cannot stop at this node",
             Error::TooShort { .. } => "a buffer is too short, or there are more nodes than have room",
             Error::InvalidValue { .. } => "a stored value is NaN or infinite",
@@ -363,8 +363,8 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::InvalidSpec(refusal) => refusal.fmt(f),
-            Error::InvalidNode { node, reason: refusal } => write!(f, "node {node} of the graph is refused: {refusal}"),
+            Error::InvalidSpec(reason) => reason.fmt(f),
+            Error::InvalidNode { node, reason } => write!(f, "node {node} of the graph is refused: {reason}"),
             Error::NoNode { node, next, nodes } if node < nodes => {
                 write!(f, "node {node} has been computed already: node {next} comes next")
             }
@@ -383,7 +383,7 @@ impl fmt::Display for Error {
                 f,
                 "element {index} of {buffer:?} (layer {layer}) is NaN or infinite: stored values must be finite"
             ),
-            Error::NonFinite(Fault { pass, layer }) => write!(
+            Error::NonFinite(NonFinite { pass, layer }) => write!(
                 f,
                 "NaN or infinity in the {} pass, first at layer {layer}: the numbers leave the range of f32; lower the depth, the gain, beta or the learning rate",
                 match pass {

@@ -34,7 +34,7 @@
 //!
 //! ```
 //! use shatterscope::exec::{Options, Session, Targets, TrainState};
-//! use shatterscope::train::{Init, Initializer, Optimiser, Settings};
+//! use shatterscope::train::{InitialWeights, Initializer, Optimiser, Settings};
 //!
 //! shatterscope::network! {
 //!     /// A residual convnet for images of 8 x 8 pixels.
@@ -44,7 +44,7 @@
 //! // Training: the state holds parameters and what Adam remembers of them. A firmware uses arrays where this example uses vectors.
 //! let settings = Settings::new(Optimiser::ADAM);
 //! let mut memory = vec![0.0; TrainState::len(&NET, &settings)];
-//! let mut state = TrainState::new(&NET, settings, Init::new(Initializer::He, 1), &mut memory, &mut [])?;
+//! let mut state = TrainState::new(&NET, settings, InitialWeights::new(Initializer::He, 1), &mut memory, &mut [])?;
 //! let mut arena = vec![0.0; NET.arena_len(2, 1)];
 //! let mut session = Session::new(&NET, Options::new(2), &mut arena)?;
 //! let images = [[0.25; 64], [0.75; 64]];
@@ -97,7 +97,7 @@ pub mod weights;
 pub mod wire;
 pub mod workers;
 
-pub use error::{Buffer, Error, Fault, InvalidConfig, InvalidSpec, Pass};
+pub use error::{Buffer, Error, InvalidConfig, InvalidSpec, NonFinite, Pass};
 
 /// Kernels, plain loops and other parts that this repository's tests, benchmarks and tools are written with. Not covered by semantic versioning.
 #[cfg(feature = "internals")]

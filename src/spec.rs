@@ -201,7 +201,7 @@ impl Spec {
         const fn deviation(x: f32) -> bool {
             is_finite(x) && x >= 0.0
         }
-        let refusal = if !matches!(self.norm, Norm::None) && !cfg!(feature = "norm") {
+        let reason = if !matches!(self.norm, Norm::None) && !cfg!(feature = "norm") {
             InvalidSpec::Feature
         } else if self.depth == 0 || self.depth >= 1 << 24 {
             InvalidSpec::Depth
@@ -229,7 +229,7 @@ impl Spec {
                 _ => return Ok(()),
             }
         };
-        Err(Error::InvalidSpec(refusal))
+        Err(Error::InvalidSpec(reason))
     }
 }
 

@@ -3,14 +3,14 @@
 use crate::common::{Case, How, goldens, record};
 use shatterscope::contract::Digest;
 use shatterscope::exec::Isa;
-use shatterscope::{Error, Fault, Pass};
+use shatterscope::{Error, NonFinite, Pass};
 
 /// The digest of a record, or where it met NaN or infinity, as the golden files write it.
 pub fn answer(record: Result<Digest, Error>) -> String {
     match record {
         Ok(digest) => digest.to_string(),
-        Err(Error::NonFinite(Fault { pass: Pass::Forward, layer })) => format!("no result: forward {layer}"),
-        Err(Error::NonFinite(Fault { pass: Pass::Backward, layer })) => format!("no result: backward {layer}"),
+        Err(Error::NonFinite(NonFinite { pass: Pass::Forward, layer })) => format!("no result: forward {layer}"),
+        Err(Error::NonFinite(NonFinite { pass: Pass::Backward, layer })) => format!("no result: backward {layer}"),
         Err(other) => panic!("{other}"),
     }
 }

@@ -10,7 +10,7 @@ use shatterscope::probe::{Autocorrelation, Ensemble, Grid, Series, autocorrelati
 use shatterscope::spec::{Family, Init, Norm, Readout, Spec};
 use shatterscope::weights::Seeded;
 use shatterscope::workers::Serial;
-use shatterscope::{Buffer, Error, Fault, InvalidSpec, Pass};
+use shatterscope::{Buffer, Error, InvalidSpec, NonFinite, Pass};
 
 const PAD: usize = 5;
 const MARK: f32 = 12345.678;
@@ -133,7 +133,7 @@ proptest! {
         let len = nodes.len() * options.want().slots();
         let (mut slots, mut storages) = (vec![0; len], vec![Storage::EMPTY; len]);
         let listed = Graph::new(&nodes).unwrap();
-        let (listed, _) = Plan::placed(&listed, options.want(), &mut storages, &mut slots).unwrap();
+        let (listed, _) = Plan::with_placed_slots(&listed, options.want(), &mut storages, &mut slots).unwrap();
         // A list may have other slots.
         let of = |plan: &Plan| plan.run(&options, 4).map(|lengths| {
             let copies = if options.derivative == Derivative::Forward { 2 } else { 1 };
@@ -220,9 +220,9 @@ fn plans_are_what_was_counted() {
     assert_eq!(IN_CONST.unwrap().values_len, 2 * 3 * 4);
 }
 
-fn refusal(spec: Spec, points: u32) -> InvalidSpec {
+fn reason(spec: Spec, points: u32) -> InvalidSpec {
     match lengths(&spec, &RunOptions::new(points), 1) {
-        Err(Error::InvalidSpec(refusal)) => refusal,
+        Err(Error::InvalidSpec(reason)) => reason,
         other => panic!("{other:?}"),
     }
 }
@@ -230,26 +230,26 @@ fn refusal(spec: Spec, points: u32) -> InvalidSpec {
 #[test]
 fn what_cannot_run_is_refused_by_name() {
     let spec = Spec::feedforward(3, 4);
-    assert_eq!(refusal(Spec { depth: 0, ..spec }, 4), InvalidSpec::Depth);
-    assert_eq!(refusal(Spec { depth: 1 << 24, ..spec }, 4), InvalidSpec::Depth);
-    assert_eq!(refusal(Spec { width: 0, ..spec }, 4), InvalidSpec::Width);
-    assert_eq!(refusal(spec, 0), InvalidSpec::Points);
+    assert_eq!(reason(Spec { depth: 0, ..spec }, 4), InvalidSpec::Depth);
+    assert_eq!(reason(Spec { depth: 1 << 24, ..spec }, 4), InvalidSpec::Depth);
+    assert_eq!(reason(Spec { width: 0, ..spec }, 4), InvalidSpec::Width);
+    assert_eq!(reason(spec, 0), InvalidSpec::Points);
     for bad in [f32::NAN, f32::INFINITY] {
-        assert_eq!(refusal(Spec { gain: bad, ..spec }, 4), InvalidSpec::Scale);
-        assert_eq!(refusal(Spec { bias_std: bad, ..spec }, 4), InvalidSpec::Scale);
-        assert_eq!(refusal(Spec { eps: bad, ..spec }, 4), InvalidSpec::Eps);
-        assert_eq!(refusal(spec.with_family(Family::Resnet { alpha: bad, beta: 1.0 }), 4), InvalidSpec::Scale);
+        assert_eq!(reason(Spec { gain: bad, ..spec }, 4), InvalidSpec::Scale);
+        assert_eq!(reason(Spec { bias_std: bad, ..spec }, 4), InvalidSpec::Scale);
+        assert_eq!(reason(Spec { eps: bad, ..spec }, 4), InvalidSpec::Eps);
+        assert_eq!(reason(spec.with_family(Family::Resnet { alpha: bad, beta: 1.0 }), 4), InvalidSpec::Scale);
     }
-    assert_eq!(refusal(Spec { bias_std: -1.0, ..spec }, 4), InvalidSpec::Scale);
-    assert_eq!(refusal(Spec { eps: -1.0, ..spec }, 4), InvalidSpec::Eps);
-    assert_eq!(refusal(spec.with_family(Family::Highway { carry: 1.0, transform: 1.0 }), 4), InvalidSpec::UnitCircle);
+    assert_eq!(reason(Spec { bias_std: -1.0, ..spec }, 4), InvalidSpec::Scale);
+    assert_eq!(reason(Spec { eps: -1.0, ..spec }, 4), InvalidSpec::Eps);
+    assert_eq!(reason(spec.with_family(Family::Highway { carry: 1.0, transform: 1.0 }), 4), InvalidSpec::UnitCircle);
     assert_eq!(
-        refusal(spec.with_family(Family::Highway { carry: f32::NAN, transform: 1.0 }), 4),
+        reason(spec.with_family(Family::Highway { carry: f32::NAN, transform: 1.0 }), 4),
         InvalidSpec::UnitCircle
     );
-    assert_eq!(refusal(spec.with_init(Init::LooksLinear), 4), InvalidSpec::LooksLinear);
+    assert_eq!(reason(spec.with_init(Init::LooksLinear), 4), InvalidSpec::LooksLinear);
     let crelu = spec.with_family(Family::Crelu).with_init(Init::LooksLinear);
-    assert_eq!(refusal(crelu.with_norm(Norm::Batch), 4), InvalidSpec::LooksLinear);
+    assert_eq!(reason(crelu.with_norm(Norm::Batch), 4), InvalidSpec::LooksLinear);
     for (first, count) in [(0, 0), (3, 2), (u32::MAX, u32::MAX)] {
         let options = RunOptions::new(4).with_slice(first, count);
         assert_eq!(lengths(&spec, &options, 1), Err(Error::InvalidSpec(InvalidSpec::Slice)));
@@ -258,7 +258,9 @@ fn what_cannot_run_is_refused_by_name() {
     let full = RunOptions::new(4).with_statistics(Statistics::Full);
     let detached = Plan::family(&spec, RunOptions::new(4).want()).unwrap();
     assert_eq!(detached.run(&full, 1), Err(Error::InvalidSpec(InvalidSpec::Want)));
-    for error in [Error::InvalidSpec(InvalidSpec::Depth), Error::NonFinite(Fault { pass: Pass::Backward, layer: 3 })] {
+    for error in
+        [Error::InvalidSpec(InvalidSpec::Depth), Error::NonFinite(NonFinite { pass: Pass::Backward, layer: 3 })]
+    {
         assert!(!error.to_string().contains('\n'));
     }
 }
@@ -332,7 +334,7 @@ fn stored_values_must_be_there_and_finite() {
         for (index, layer) in [(3, 1), (5, 1), (8 + 7, 2), (28 + 16 + 3, 3), (48, 4)] {
             let mut broken = stored.clone();
             broken[index] = bad;
-            assert_eq!(of(&broken), Err(Error::NonFinite(Fault { pass: Pass::Forward, layer })), "{index}");
+            assert_eq!(of(&broken), Err(Error::NonFinite(NonFinite { pass: Pass::Forward, layer })), "{index}");
         }
     }
     let error = of(&stored[1..]).unwrap_err();
@@ -366,19 +368,19 @@ fn overflow_is_named_with_its_layer() {
             let how = How { schedule: Schedule::Blocks { resident }, budget: 1, ..How::default() };
             assert_eq!(run::<1, 1>(&case, 0, how).unwrap_err(), whole, "{norm:?} {family:?} {resident}");
         }
-        assert!(matches!(whole, Error::NonFinite(Fault { pass: Pass::Forward, layer: 2..=8 })), "{whole:?}");
+        assert!(matches!(whole, Error::NonFinite(NonFinite { pass: Pass::Forward, layer: 2..=8 })), "{whole:?}");
         faults.push(whole);
     }
     // Batch norm keeps the values in range and lets the gradient overflow, 1.45 a layer.
     let deep = Case::new(Spec::feedforward(700, 32).with_norm(Norm::Batch), 48);
     let error = run::<2, 16>(&deep, 0, How::default()).unwrap_err();
-    assert!(matches!(error, Error::NonFinite(Fault { pass: Pass::Backward, .. })), "{error:?}");
+    assert!(matches!(error, Error::NonFinite(NonFinite { pass: Pass::Backward, .. })), "{error:?}");
     let how = How { schedule: Schedule::Blocks { resident: 16 }, ..How::default() };
     let shallow = Case::new(Spec { eps: 0.0, ..Spec::feedforward(2, 3).with_norm(Norm::Batch) }, 1);
     // One point has no variance: 1/sqrt(0) is infinite, and says so.
     for how in [How::default(), how] {
         let error = run::<1, 1>(&shallow, 0, how).unwrap_err();
-        assert_eq!(error, Error::NonFinite(Fault { pass: Pass::Forward, layer: 1 }));
+        assert_eq!(error, Error::NonFinite(NonFinite { pass: Pass::Forward, layer: 1 }));
     }
 }
 

@@ -280,7 +280,7 @@ fn what_is_no_graph_is_refused_by_its_node() {
         let mut nodes = good;
         change(&mut nodes);
         match Graph::new(&nodes).err() {
-            Some(Error::InvalidNode { node, reason: refusal }) => (node, refusal),
+            Some(Error::InvalidNode { node, reason }) => (node, reason),
             other => panic!("{other:?}"),
         }
     };

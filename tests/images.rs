@@ -358,7 +358,7 @@ fn pools_check_their_slices() {
         (op::average_pool_forward(&pool, 0, &[], &mut []), op::max_pool_forward(&pool, 0, &[], &mut [], &mut []))
     };
     let (why, window) = (
-        |refusal| Err(Error::InvalidSpec(refusal)),
+        |reason| Err(Error::InvalidSpec(reason)),
         |height, width, padding| Window { height, width, stride: 1, padding },
     );
     let of = |height, width, window| refused(Pool { input: Image { channels: 1, height, width }, window });
@@ -691,7 +691,7 @@ fn shortcuts_check_their_slices() {
         Shortcut { input: Image { height: 0, ..input }, ..shortcut },
         Shortcut { input: Image { channels: 0, ..input }, ..shortcut },
     ] {
-        let refusal = Err(Error::InvalidSpec(InvalidSpec::Window));
-        assert_eq!(op::shortcut_forward(&refused, 1, &x, &mut [0.0; 24]), refusal, "{refused:?}");
+        let reason = Err(Error::InvalidSpec(InvalidSpec::Window));
+        assert_eq!(op::shortcut_forward(&refused, 1, &x, &mut [0.0; 24]), reason, "{refused:?}");
     }
 }

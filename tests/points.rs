@@ -11,7 +11,7 @@ use shatterscope::exec::{Input, Source};
 use shatterscope::graph::Graph;
 use shatterscope::plan::{Derivative, Schedule, Statistics};
 use shatterscope::spec::{Family, Spec};
-use shatterscope::{Error, Fault, Pass};
+use shatterscope::{Error, NonFinite, Pass};
 
 /// Outputs and derivative by the definition, or the layer of a value that is not finite.
 fn defined(case: &Case, stored: &[f32], inputs: &[f32]) -> Result<crate::common::Run, Error> {
@@ -29,7 +29,7 @@ fn defined(case: &Case, stored: &[f32], inputs: &[f32]) -> Result<crate::common:
     };
     let full = case.statistics == Statistics::Full;
     let found = |pass, layer: Option<u32>| match layer {
-        Some(layer) => Err(Error::NonFinite(Fault { pass, layer })),
+        Some(layer) => Err(Error::NonFinite(NonFinite { pass, layer })),
         None => Ok(()),
     };
     let (walk, gradient) = match case.derivative {

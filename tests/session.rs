@@ -2,10 +2,12 @@
 use crate::common::bits;
 use shatterscope::exec::{Buffers, Executor, Input, Mode, Model, Options, Run, Session, Source, Targets, TrainState};
 use shatterscope::graph::Window;
-use shatterscope::graph::{Builder, Graph, Layers, Op, Shape};
+use shatterscope::graph::{Builder, Graph, Layers, Message, Op, Shape};
 use shatterscope::math::Math;
 use shatterscope::plan::{Plan, RunOptions, Statistics};
-use shatterscope::train::{Decay, Init, Initializer, Optimiser, Powers, Settings, cross_entropy, squared_error};
+use shatterscope::train::{
+    Decay, InitialWeights, Initializer, Optimiser, Powers, Settings, cross_entropy, squared_error,
+};
 use shatterscope::workers::Serial;
 use shatterscope::{Buffer, Error, InvalidSpec};
 
@@ -28,7 +30,7 @@ fn inputs(len: usize) -> Vec<f32> {
 
 fn parameters(plan: &Plan) -> Vec<f32> {
     let mut parameters = vec![0.0; plan.parameters_len as usize];
-    Init::new(Initializer::He, 5).fill(plan.graph(), &mut parameters, &mut []).unwrap();
+    InitialWeights::new(Initializer::He, 5).fill(plan.graph(), &mut parameters, &mut []).unwrap();
     parameters
 }
 
@@ -74,8 +76,24 @@ fn layers_have_the_nodes_of_a_builder() {
 }
 
 #[test]
+fn the_macro_names_the_node_and_the_shape_of_an_error() {
+    const WRONG: Layers<8> = Layers::input_image(1, 12, 2).relu().max_pool(9).dense(10);
+    const MESSAGE: Message = Message::new(
+        match WRONG.graph() {
+            Err(error) => error,
+            Ok(_) => panic!("the window fits"),
+        },
+        WRONG.shape(),
+    );
+    let expected = "node 2, on a value of shape 1 x 12 x 2: the window does not fit the image";
+    assert!(MESSAGE.as_str().starts_with(expected), "{}", MESSAGE.as_str());
+    let other = Error::InvalidSpec(InvalidSpec::Want);
+    assert_eq!(Message::new(other, WRONG.shape()).as_str(), InvalidSpec::Want.reason());
+}
+
+#[test]
 fn layers_refuse_what_does_not_fit_and_keep_the_first_error() {
-    let node = |node, refusal| Err(Error::InvalidNode { node, reason: refusal });
+    let node = |node, reason| Err(Error::InvalidNode { node, reason });
     let graph = |layers: Layers<8>| layers.graph().map(|graph| graph.len());
     assert_eq!(graph(Layers::input(3).relu().join().dense(2)), node(2, InvalidSpec::Layers), "no fork");
     assert_eq!(graph(Layers::input(3).relu().fork().dense(3)), node(1, InvalidSpec::Layers), "no join");
@@ -225,7 +243,8 @@ fn steps_of_training_equal_those_of_an_executor() {
             let mut session = session::<4, 4>(&TRAINED, POINTS as u32, &mut arena);
             let mut memory = vec![f32::NAN; TrainState::len(&TRAINED, &settings)];
             let mut state =
-                TrainState::new(&TRAINED, settings, Init::new(Initializer::He, 5), &mut memory, &mut []).unwrap();
+                TrainState::new(&TRAINED, settings, InitialWeights::new(Initializer::He, 5), &mut memory, &mut [])
+                    .unwrap();
             let mut means = Vec::new();
             for _ in 0..3 {
                 means.push(session.train_step(&mut state, 0.05, &x, targets).unwrap().mean);
@@ -249,7 +268,8 @@ fn parameter_gradients_are_those_that_a_step_uses() {
     }
     let settings = Settings::new(Optimiser::Sgd);
     let mut memory = vec![0.0; TrainState::len(&NET, &settings)];
-    let mut state = TrainState::new(&NET, settings, Init::new(Initializer::He, 2), &mut memory, &mut []).unwrap();
+    let mut state =
+        TrainState::new(&NET, settings, InitialWeights::new(Initializer::He, 2), &mut memory, &mut []).unwrap();
     let before = state.model().parameters.to_vec();
     let mut gradient = vec![0.0; before.len()];
     let mut arena = Vec::new();
@@ -272,7 +292,7 @@ fn what_a_session_cannot_do_is_named_and_changes_nothing() {
     let settings = Settings::default();
     let mut memory = vec![0.0; TrainState::len(&TRAINED, &settings)];
     let need = memory.len() as u64;
-    let init = Init::new(Initializer::He, 1);
+    let init = InitialWeights::new(Initializer::He, 1);
     let state = TrainState::new(&TRAINED, settings, init, &mut memory[1..], &mut []).map(|_| ());
     assert_eq!(state, Err(Error::TooShort { buffer: Buffer::State, need, have: need - 1 }));
     let mut state = TrainState::new(&TRAINED, settings, init, &mut memory, &mut []).unwrap();
@@ -339,7 +359,7 @@ fn graphs_with_several_inputs_and_outputs_have_their_units_side_by_side() {
     let want = shatterscope::plan::Want::InputGradient;
     let mut slots = vec![0; len * want.slots()];
     let mut storages = vec![shatterscope::plan::Storage::EMPTY; slots.len()];
-    let (plan, _) = Plan::placed(&graph, want, &mut storages, &mut slots).unwrap();
+    let (plan, _) = Plan::with_placed_slots(&graph, want, &mut storages, &mut slots).unwrap();
     let mut arena = Vec::new();
     let mut session = session::<4, 4>(&plan, 2, &mut arena);
     let x = [1.0, 2.0, 3.0, -4.0, 5.0, -1.0, -2.0, -3.0, 4.0, -5.0];
@@ -352,7 +372,7 @@ fn graphs_with_several_inputs_and_outputs_have_their_units_side_by_side() {
 
     // A loss of one output would leave the gradient of the other to chance.
     let want = shatterscope::plan::Want::Gradients;
-    let (plan, _) = Plan::placed(&graph, want, &mut storages, &mut slots).unwrap();
+    let (plan, _) = Plan::with_placed_slots(&graph, want, &mut storages, &mut slots).unwrap();
     let mut arena = Vec::new();
     let mut session = self::session::<4, 4>(&plan, 2, &mut arena);
     let refused = session.loss(model, &x, Targets::Labels(&[0, 1]));

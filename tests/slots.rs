@@ -162,7 +162,7 @@ impl Learner {
         let facts = |i: usize| graph.facts(i as u32).unwrap();
         let len = (0..graph.len()).map(|i| facts(i).parameters_len()).sum();
         let mut parameters = vec![0.0; len as usize];
-        Init { start: Initializer::He, seed: 5, run: 0 }.fill(&graph, &mut parameters, &mut []).unwrap();
+        InitialWeights { start: Initializer::He, seed: 5, run: 0 }.fill(&graph, &mut parameters, &mut []).unwrap();
         let rate = Rate { base: 0.05, warm_up: 2, decrease: Decrease::steps(&[2], 0.5).unwrap() };
         Self {
             nodes,

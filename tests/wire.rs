@@ -11,7 +11,7 @@ use shatterscope::wire::{
     Predicted, Put, Ready, Restore, Run, Save, Saved, Stage, StepRequest, StepResult, Store, Trace, Traced, Train,
     TrainConfig, VALUE_BYTES, VERSION, Why, encode, examples_digest, training_tag,
 };
-use shatterscope::{Fault, InvalidConfig, InvalidSpec, Pass};
+use shatterscope::{InvalidConfig, InvalidSpec, NonFinite, Pass};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
@@ -183,7 +183,7 @@ fn number<V: serde::Serialize + Debug>(all: &[V]) -> Vec<(String, u32)> {
 /// Numbers that have been sent once mean the same for ever: they are written on the page, and tested against the code.
 #[test]
 fn the_page_numbers_the_variants() {
-    let fault = Fault { pass: Pass::Forward, layer: 1 };
+    let fault = NonFinite { pass: Pass::Forward, layer: 1 };
     let messages = examples().into_iter().map(|(_, frame)| frame.message).collect::<Vec<_>>();
     let mut numbered = number(&messages);
     numbered.sort_by_key(|(_, number)| *number);
@@ -448,7 +448,7 @@ fn the_largest_of_everything_fits() {
         Message::Progress { done: u64::MAX, of: u64::MAX },
         Message::Done(most_of(Some(u32::MAX))),
         Message::Refused {
-            why: Why::NonFinite(Fault { pass: Pass::Backward, layer: u32::MAX }),
+            why: Why::NonFinite(NonFinite { pass: Pass::Backward, layer: u32::MAX }),
             need: u64::MAX,
             have: u64::MAX,
         },

@@ -28,7 +28,8 @@ fn is_a_network(packed: &Packed, net: &Net, name: &str) {
     let want = RunOptions::new(2).want();
     let len = graph.len() * want.slots();
     let (mut storages, mut slots) = (vec![Storage::EMPTY; len], vec![0; len]);
-    let (plan, _) = Plan::placed(&graph, want, &mut storages, &mut slots).expect("what is packed has a plan");
+    let (plan, _) =
+        Plan::with_placed_slots(&graph, want, &mut storages, &mut slots).expect("what is packed has a plan");
     assert_eq!(plan.parameters_len, packed.parameters().len() as u64);
     let module = |model, net| packed.module(model, net).expect("there is memory for a small module");
     let (named, plain) = (module(name, name), module("model", "net"));

@@ -50,7 +50,7 @@ pub fn rasters(
     engine: &Engine,
     spec: &Spec,
     run: u32,
-) -> Result<std::result::Result<(Run, Vec<Raster>), shatterscope::Fault>> {
+) -> Result<std::result::Result<(Run, Vec<Raster>), shatterscope::NonFinite>> {
     let network = spec.network();
     let graph = Graph::family(&network)?;
     let mut watch = Watch { relus: Vec::new() };

@@ -9,7 +9,7 @@ use shatterscope::wire::{
     Done, Facts, Load, Message, Part, Predict, Predicted, Ready, Run, Save, Saved, Stage, StepRequest, StepResult,
     Store, Trace, Traced, Train, TrainConfig, Why, words_digest,
 };
-use shatterscope::{Fault, Pass};
+use shatterscope::{NonFinite, Pass};
 use shatterscope_host::device::link::{Link, LinkError, Standing, Watched, Words};
 use shatterscope_host::predict::Placed;
 use shatterscope_layers::Layer;
@@ -94,7 +94,7 @@ fn lies() -> Vec<(&'static str, &'static str, Answer)> {
             whole(n, &values, done(&values))
         })
     };
-    let fault = |layer| refused(Why::NonFinite(Fault { pass: Pass::Forward, layer }));
+    let fault = |layer| refused(Why::NonFinite(NonFinite { pass: Pass::Forward, layer }));
     let all = total(&run(Part::Gradient));
     vec![
         ("no elements", "0 elements, 130 were asked for", once(|n| frame(n, 0, Message::Done(done(&[]))))),

@@ -4,7 +4,7 @@ use shatterscope::graph::{Image, Window};
 use shatterscope::internals::op::{Conv, Pool, Shortcut};
 use shatterscope::plan::Want;
 use shatterscope::wire::Why;
-use shatterscope::{Error, Fault, InvalidSpec, Pass};
+use shatterscope::{Error, InvalidSpec, NonFinite, Pass};
 use shatterscope_engine::{Names, Placed};
 use shatterscope_host::device::link::LinkError;
 use shatterscope_layers::Layer;
@@ -62,7 +62,7 @@ fn several_inputs_and_outputs_have_names() {
     let outputs: Vec<_> = placed.graph().unwrap().outputs().map(|i| placed.names().shown(i)).collect();
     assert_eq!(outputs, ["2.relu.1", "2.add"]);
     // An address that several nodes have names all of them.
-    let fault = |layer| Error::NonFinite(Fault { pass: Pass::Backward, layer });
+    let fault = |layer| Error::NonFinite(NonFinite { pass: Pass::Backward, layer });
     let said = |layer| placed.failure(fault(layer), "ADVICE").message;
     assert_eq!(
         said(3),
@@ -84,7 +84,7 @@ fn given_names_are_checked_and_shown_safely() {
     let placed = placed.with_names(given(&own).unwrap()).unwrap();
     // A name is found as it is, and shown without what acts on a terminal.
     assert_eq!((placed.names().find("/conv1/Conv\n"), placed.names().find("/conv1/Conv\\n")), (Some(1), None));
-    let error = placed.failure(Error::NonFinite(Fault { pass: Pass::Forward, layer: 2 }), "ADVICE");
+    let error = placed.failure(Error::NonFinite(NonFinite { pass: Pass::Forward, layer: 2 }), "ADVICE");
     assert!(error.non_finite);
     assert_eq!(error.message, "NaN or infinity in the forward pass, first at node /conv1/Conv\\n: ADVICE");
     let error = placed.failure(Error::InvalidNode { node: 6, reason: InvalidSpec::Shape }, "");
@@ -105,7 +105,7 @@ fn a_refusal_of_a_device_has_the_name_for_its_index() {
     // A device can say any index.
     let said = refused(Why::Node(InvalidSpec::Slot), u64::MAX).about(&placed);
     assert!(said.starts_with("the device refuses node number 4294967295 (counted from 0) of the graph: "), "{said}");
-    let said = refused(Why::NonFinite(Fault { pass: Pass::Forward, layer: 4 }), 0).about(&placed);
+    let said = refused(Why::NonFinite(NonFinite { pass: Pass::Forward, layer: 4 }), 0).about(&placed);
     assert!(said.starts_with("NaN or infinity in the forward pass, first at node 3.add: the numbers leave"), "{said}");
     let other = refused(Why::Memory, 9);
     assert_eq!(other.about(&placed), other.to_string());

@@ -43,7 +43,7 @@ fn the_module_computes_what_the_model_computes() {
     let graph = Graph::new(&packed.nodes).unwrap();
     let len = graph.len() * options.want().slots();
     let (mut storages, mut slots) = (vec![Storage::EMPTY; len], vec![0; len]);
-    let (plan, _) = Plan::placed(&graph, options.want(), &mut storages, &mut slots).unwrap();
+    let (plan, _) = Plan::with_placed_slots(&graph, options.want(), &mut storages, &mut slots).unwrap();
     let lengths = plan.run(&options, 16).unwrap();
     let buffers = Buffers {
         values: &mut vec![0.0; lengths.values_len as usize],

@@ -4,7 +4,7 @@ use super::memory::{Memory, Span};
 use super::rows::Rows;
 use super::run::Room;
 use super::sink::Sink;
-use crate::error::{Error, Fault, Pass};
+use crate::error::{Error, NonFinite, Pass};
 use crate::graph::{Node, Op, Shape};
 use crate::kernel::all_finite;
 use crate::op::join_backward_input;
@@ -157,7 +157,7 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
             self.unchecked = NONE;
         }
         if !finite {
-            let error = Error::NonFinite(Fault { pass: Pass::Backward, layer: node.address });
+            let error = Error::NonFinite(NonFinite { pass: Pass::Backward, layer: node.address });
             self.error = Some(error);
             return Err(error);
         }

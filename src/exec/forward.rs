@@ -3,7 +3,7 @@ use super::memory::Memory;
 use super::outputs::Outputs;
 use super::rows::Rows;
 use super::run::Room;
-use crate::error::{Error, Fault, Pass};
+use crate::error::{Error, NonFinite, Pass};
 use crate::graph::{Node, Op, Shape};
 use crate::workers::Workers;
 
@@ -112,7 +112,7 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
     #[inline(always)]
     fn end(&mut self, node: &Node, finite: bool) -> Result<bool, Error> {
         if !finite {
-            let error = Error::NonFinite(Fault { pass: Pass::Forward, layer: node.address });
+            let error = Error::NonFinite(NonFinite { pass: Pass::Forward, layer: node.address });
             self.error = Some(error);
             return Err(error);
         }

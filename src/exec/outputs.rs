@@ -4,7 +4,7 @@ use super::memory::Memory;
 use super::run::{Room, least};
 use super::sink::{Sink, Update, Way};
 use crate::error::{Buffer, Error, InvalidSpec};
-use crate::train::Step;
+use crate::train::UpdateRule;
 use crate::workers::Workers;
 
 /// The values of the outputs, and where the backward pass starts.
@@ -89,7 +89,7 @@ impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T
     /// does not even compute those of dense layers separately.
     ///
     /// # Numerics
-    /// Bit for bit [`Outputs::backward`] and [`Step::apply`], where no parameter is -0.0: none is drawn, and no step makes one.
+    /// Bit for bit [`Outputs::backward`] and [`UpdateRule::apply`], where no parameter is -0.0: none is drawn, and no step makes one.
     ///
     /// # Errors
     /// As [`Outputs::backward`].
@@ -97,7 +97,7 @@ impl<'e, 'a, K: Workers, const R: usize, const T: usize> Outputs<'e, 'a, K, R, T
         self,
         parameters: &'p mut [f32],
         state: &'p mut [f32],
-        step: &'p Step,
+        step: &'p UpdateRule,
     ) -> Result<Backward<'e, 'a, 'p, K, R, T>, Error> {
         let need = self.memory.plan.parameters_len.saturating_mul(step.kept() as u64);
         least(Buffer::State, state.len(), need)?;

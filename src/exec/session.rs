@@ -121,7 +121,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Session<'a, K, R, T> {
     /// [`Error::PartialPoint`]; [`Error::TooShort`] for short outputs, parameters or running statistics; [`Error::InvalidValue`] with the
     /// element of an input that is NaN or infinite; [`Error::NonFinite`] with the node whose value is. `outputs` is then unspecified.
     pub fn predict(&mut self, model: Model<'_>, inputs: &[f32], outputs: &mut [f32]) -> Result<(), Error> {
-        let ends = self.ends();
+        let ends = self.point_lens();
         let count = points(inputs.len(), ends.0)?;
         let outputs = Buffer::Outputs.first(outputs, ends.1.saturating_mul(count) as u64)?;
         let batch = (self.executor.batch() as usize).max(1);
@@ -149,7 +149,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Session<'a, K, R, T> {
         scratch: &mut [f32],
         classes: &mut [u32],
     ) -> Result<(), Error> {
-        let ends = self.ends();
+        let ends = self.point_lens();
         let count = points(inputs.len(), ends.0)?;
         if classes.len() < count {
             return Err(Error::TooShort { buffer: Buffer::Labels, need: count as u64, have: classes.len() as u64 });
@@ -194,7 +194,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Session<'a, K, R, T> {
         outputs: &mut [f32],
         gradient: &mut [f32],
     ) -> Result<(), Error> {
-        let ends = self.ends();
+        let ends = self.point_lens();
         let count = self.points(inputs)?;
         let rows = ends.1.saturating_mul(count);
         let outputs = Buffer::Outputs.first(outputs, rows as u64)?;
@@ -225,16 +225,16 @@ impl<'a, K: Workers, const R: usize, const T: usize> Session<'a, K, R, T> {
         Ok(())
     }
 
-    /// Units of all inputs and of all outputs.
-    pub fn ends(&self) -> (usize, usize) {
-        let (inputs, outputs) = self.plan().ends();
+    /// The numbers of inputs and of outputs of one point.
+    pub fn point_lens(&self) -> (usize, usize) {
+        let (inputs, outputs) = self.plan().input_output_units();
         // Not truncated: the values of a batch fit in memory.
         (inputs as usize, outputs as usize)
     }
 
     /// The points of a batch with these inputs.
     pub(super) fn points(&self, inputs: &[f32]) -> Result<usize, Error> {
-        let (count, have) = (points(inputs.len(), self.ends().0)?, self.executor.batch() as u64);
+        let (count, have) = (points(inputs.len(), self.point_lens().0)?, self.executor.batch() as u64);
         if count as u64 > have {
             return Err(Error::Batch { points: count as u64, most: have });
         }

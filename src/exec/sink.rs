@@ -1,4 +1,4 @@
-use crate::train::Step;
+use crate::train::UpdateRule;
 use crate::workers::Workers;
 use core::ops::Range;
 
@@ -15,7 +15,7 @@ pub(super) enum Way<'p> {
     /// The caller changes the parameters by them.
     Update(&'p mut [f32], &'p mut Update<'p>),
     /// The rule of an optimiser with its state changes the parameters. Plain descent may be done without them.
-    Step(&'p mut [f32], &'p mut [f32], &'p Step),
+    Step(&'p mut [f32], &'p mut [f32], &'p UpdateRule),
 }
 
 /// Where the gradients of a node's parameters go.

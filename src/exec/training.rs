@@ -5,7 +5,7 @@ use crate::error::{Buffer, Error, InvalidSpec};
 use crate::graph::Graph;
 use crate::math::Math;
 use crate::plan::Plan;
-use crate::train::{Init, MeanLoss, Powers, Settings, correct_count, cross_entropy, squared_error_by};
+use crate::train::{InitialWeights, MeanLoss, Powers, Settings, correct_count, cross_entropy, squared_error_by};
 use crate::workers::Workers;
 
 /// The targets of the loss.
@@ -53,14 +53,14 @@ pub struct Loss {
 ///
 /// ```
 /// use shatterscope::exec::{Loss, Options, Session, Targets, TrainState};
-/// use shatterscope::train::{Init, Optimiser, Settings, Initializer};
+/// use shatterscope::train::{InitialWeights, Optimiser, Settings, Initializer};
 ///
 /// shatterscope::network! {
 ///     static NET: ParameterGradient = input(1).dense(8).relu().dense(1);
 /// }
 /// let settings = Settings::new(Optimiser::ADAM);
 /// let mut memory = vec![0.0; TrainState::len(&NET, &settings)];
-/// let mut state = TrainState::new(&NET, settings, Init::new(Initializer::He, 1), &mut memory, &mut [])?;
+/// let mut state = TrainState::new(&NET, settings, InitialWeights::new(Initializer::He, 1), &mut memory, &mut [])?;
 /// let mut arena = vec![0.0; NET.arena_len(4, 1)];
 /// let mut session = Session::new(&NET, Options::new(4), &mut arena)?;
 ///
@@ -97,14 +97,14 @@ impl<'p> TrainState<'p> {
     /// that of dropout.
     ///
     /// # Shapes
-    /// `memory` has at least [`TrainState::len`] elements. `scratch` is needed by orthogonal initialisations alone: [`Init::scratch_len`].
+    /// `memory` has at least [`TrainState::len`] elements. `scratch` is needed by orthogonal initialisations alone: [`InitialWeights::scratch_len`].
     ///
     /// # Errors
-    /// [`Error::InvalidConfig`]; [`Error::TooShort`]; the errors of [`Init::fill`].
+    /// [`Error::InvalidConfig`]; [`Error::TooShort`]; the errors of [`InitialWeights::fill`].
     pub fn new(
         plan: &Plan,
         settings: Settings,
-        init: Init,
+        init: InitialWeights,
         memory: &'p mut [f32],
         scratch: &mut [f32],
     ) -> Result<Self, Error> {
@@ -190,7 +190,7 @@ impl<K: Workers, const R: usize, const T: usize> Session<'_, K, R, T> {
         inputs: &[f32],
         targets: Targets<'_>,
     ) -> Result<Loss, Error> {
-        let ends = self.ends();
+        let ends = self.point_lens();
         self.learns()?;
         targets.check(self.points(inputs)?, ends.1)?;
         let mut powers = state.powers;
@@ -218,7 +218,7 @@ impl<K: Workers, const R: usize, const T: usize> Session<'_, K, R, T> {
         targets: Targets<'_>,
         gradient: &mut [f32],
     ) -> Result<Loss, Error> {
-        let ends = self.ends();
+        let ends = self.point_lens();
         self.learns()?;
         targets.check(self.points(inputs)?, ends.1)?;
         let gradient = Buffer::Gradient.first(gradient, self.plan().parameters_len)?;
@@ -236,7 +236,7 @@ impl<K: Workers, const R: usize, const T: usize> Session<'_, K, R, T> {
     /// # Errors
     /// As [`Session::train_step`].
     pub fn loss(&mut self, model: Model<'_>, inputs: &[f32], targets: Targets<'_>) -> Result<Loss, Error> {
-        let ends = self.ends();
+        let ends = self.point_lens();
         let batch = (self.executor.batch() as usize).max(1);
         self.learns()?;
         targets.check(super::session::points(inputs.len(), ends.0)?, ends.1)?;

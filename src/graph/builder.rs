@@ -111,8 +111,8 @@ impl<'a> Builder<'a> {
                 let shape = facts.shape;
                 Node { op, x: x.0, y: y.0, shape, address, last_use: u32::MAX, frozen }
             }
-            Err(Error::InvalidSpec(refusal)) => {
-                self.error = Some(Error::InvalidNode { node: value.0, reason: refusal });
+            Err(Error::InvalidSpec(reason)) => {
+                self.error = Some(Error::InvalidNode { node: value.0, reason });
                 return value;
             }
             Err(error) => {

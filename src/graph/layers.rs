@@ -161,9 +161,9 @@ impl<const N: usize> Layers<N> {
         if i < FORKS { self.forks[i] } else { Value::FIRST }
     }
 
-    const fn failed(mut self, refusal: InvalidSpec) -> Self {
+    const fn failed(mut self, reason: InvalidSpec) -> Self {
         if self.error.is_none() {
-            self.error = Some(Error::InvalidNode { node: self.len as u32, reason: refusal });
+            self.error = Some(Error::InvalidNode { node: self.len as u32, reason });
         }
         self
     }
@@ -265,7 +265,7 @@ operations!(methods);
 ///
 /// ```compile_fail
 /// shatterscope::network! {
-///     // A window of 9 x 9 does not fit into an image of 2 x 2: "the window does not fit the image".
+///     // "node 1, on a value of shape 1 x 2 x 2: the window does not fit the image ..."
 ///     static WRONG: Output = input(1, 2, 2).max_pool(9).dense(10);
 /// }
 /// ```
@@ -278,7 +278,7 @@ macro_rules! network {
             const WANT: $crate::plan::Want = $crate::plan::Want::$want;
             const LEN: usize = match LAYERS.graph() {
                 Ok(graph) => graph.len(),
-                Err(error) => panic!("{}", error.reason()),
+                Err(error) => panic!("{}", $crate::graph::Message::new(error, LAYERS.shape()).as_str()),
             };
             static NODES: [$crate::graph::Node; LEN] = LAYERS.nodes();
             static GRAPH: $crate::graph::Graph<'static> = match $crate::graph::Graph::new(&NODES) {

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use shatterscope::graph::{
-//!     BackwardFacts, Builder, Elements, Entry, Facts, Graph, Image, NODE_WORDS, Node, NodeWords, Norm, Op, Saved, Shape, Value, Window,
+//!     BackwardFacts, Builder, Elements, Entry, Facts, Graph, Image, NODE_WORDS, Node, NodeWords, Op, Saved, Shape, Value, Window,
 //! };
 //!
 //! // Two inputs, each through a layer of its own.
@@ -42,11 +42,14 @@
 mod builder;
 mod family;
 mod layers;
+mod message;
 mod node;
 mod words;
 
-pub use crate::op::{BackwardFacts, Elements, Entry, Facts, NODE_WORDS, NodeWords, Norm, Op, Saved};
+pub use crate::op::{BackwardFacts, BatchStatistics, Elements, Entry, Facts, NODE_WORDS, NodeWords, Op, Saved};
 pub use crate::shape::{Image, Shape, Window};
 pub use builder::{Builder, Value};
 pub use layers::Layers;
+#[doc(hidden)]
+pub use message::Message;
 pub use node::{Graph, Node};

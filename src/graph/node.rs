@@ -158,7 +158,7 @@ impl<'a> Graph<'a> {
     /// [`Error::InvalidSpec`] with [`InvalidSpec::Layers`] for a list without nodes or with too many; [`Error::InvalidNode`] with the first node that is
     /// refused, and why: [`InvalidSpec::Operand`] for an operand that does not come before it and for an input after another operation,
     /// [`InvalidSpec::Shape`] for a shape that is not what the operation makes of its operands, [`InvalidSpec::LastUse`] for a value whose last use
-    /// is not what it says, or which nothing uses; and the refusals of [`Op::facts`].
+    /// is not what it says, or which nothing uses; and the errors of [`Op::facts`].
     pub const fn new(nodes: &'a [Node]) -> Result<Self, Error> {
         Self::checked(Nodes::List(nodes))
     }
@@ -209,7 +209,7 @@ impl<'a> Graph<'a> {
         while i < graph.len() {
             if let Err(error) = graph.check(i) {
                 return Err(match error {
-                    Error::InvalidSpec(refusal) => Error::InvalidNode { node: i as u32, reason: refusal },
+                    Error::InvalidSpec(reason) => Error::InvalidNode { node: i as u32, reason },
                     error => error,
                 });
             }

@@ -247,9 +247,17 @@ pub(crate) use operations;
 operations!(define);
 
 /// The statistics of a norm over the batch and how it applies them.
+///
+/// ```
+/// use shatterscope::graph::{BatchStatistics, Op};
+///
+/// let affine = BatchStatistics { eps: Some(1e-5), affine: Some(0.1) };
+/// assert_eq!(Op::BatchNorm { eps: 1e-5, momentum: 0.1 }.norm(), Some(affine));
+/// assert_eq!(Op::Relu.norm(), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Norm {
+pub struct BatchStatistics {
     /// Added to the variance under the root. None if only the mean is subtracted.
     pub eps: Option<f32>,
     /// The momentum of the running statistics. Some if the norm has running statistics and a scale and shift per channel.
@@ -293,11 +301,11 @@ impl Op {
     }
 
     /// The statistics of a norm. None for other operations.
-    pub const fn norm(&self) -> Option<Norm> {
+    pub const fn norm(&self) -> Option<BatchStatistics> {
         match *self {
-            Op::BatchNorm { eps, momentum } => Some(Norm { eps: Some(eps), affine: Some(momentum) }),
-            Op::Normalise { eps } => Some(Norm { eps: Some(eps), affine: None }),
-            Op::Centre => Some(Norm { eps: None, affine: None }),
+            Op::BatchNorm { eps, momentum } => Some(BatchStatistics { eps: Some(eps), affine: Some(momentum) }),
+            Op::Normalise { eps } => Some(BatchStatistics { eps: Some(eps), affine: None }),
+            Op::Centre => Some(BatchStatistics { eps: None, affine: None }),
             _ => None,
         }
     }

@@ -12,15 +12,15 @@
 //! let memory: Memory = place(&graph, Want::Output, &mut storages, &mut slots)?;
 //! // The convolution's input and its value, which the ReLU overwrites, exist at the same time.
 //! assert_eq!((memory.units, memory.bound), (64 + 256, 64 + 256));
-//! // `Plan::new` verifies any slots; `Plan::again` rebuilds a verified plan without that.
+//! // `Plan::new` verifies any slots; `Plan::from_verified` rebuilds a verified plan without that.
 //! let plan = Plan::new(&graph, Want::Output, &slots)?;
 //! let verified: Verified = plan.verified();
-//! assert_eq!(Plan::again(&graph, Want::Output, &slots, &verified)?.values_len(2, 1), Some(2 * 320));
+//! assert_eq!(Plan::from_verified(&graph, Want::Output, &slots, &verified)?.values_len(2, 1), Some(2 * 320));
 //!
 //! // The buffers of a run over 100 points.
 //! let options = RunOptions::new(100);
 //! let (mut slots, mut storages) = ([0; 15], [Storage::EMPTY; 15]);
-//! let (plan, _) = Plan::placed(&graph, options.want(), &mut storages, &mut slots)?;
+//! let (plan, _) = Plan::with_placed_slots(&graph, options.want(), &mut storages, &mut slots)?;
 //! let lengths: RunLengths = plan.run(&options, 4)?;
 //! assert_eq!(lengths.gradient_len, 6400);
 //! # Ok::<(), shatterscope::Error>(())

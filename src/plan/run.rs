@@ -60,7 +60,7 @@ impl Plan<'_> {
         let resident = (if resident == 0 { 1 } else { resident as u64 }).next_multiple_of(tile as u64);
         let reverse = self.want().backward();
         let copies = if reverse { 1 } else { 2 };
-        let (inputs, outputs) = self.ends();
+        let (inputs, outputs) = self.input_output_units();
         let (sweeps, results) = (options.sweeps(), if options.sweeps() { options.count } else { options.points });
         // A forward pass, and a backward pass or the tangents.
         let there_and_back = checked!(checked!(self.multiply_adds.checked_mul(2)).checked_mul(results as u64));
@@ -77,7 +77,7 @@ impl Plan<'_> {
     }
 
     /// Total units of the inputs and of the outputs.
-    pub(crate) const fn ends(&self) -> (u64, u64) {
+    pub(crate) const fn input_output_units(&self) -> (u64, u64) {
         let graph = self.graph();
         let (mut inputs, mut outputs, mut i) = (0u64, 0u64, 0);
         while i < graph.len() {

@@ -1,5 +1,5 @@
 use super::Want;
-use crate::graph::Norm;
+use crate::graph::BatchStatistics;
 
 /// How the statistics of norms are computed. This determines which rows of statistics are stored.
 ///
@@ -19,7 +19,7 @@ pub(crate) enum Sums {
 
 impl Sums {
     /// Rows that all norms share.
-    pub const fn shared(self, norm: &Norm) -> u64 {
+    pub const fn shared(self, norm: &BatchStatistics) -> u64 {
         match self {
             Sums::Batch if norm.affine.is_some() => 0,
             Sums::Batch => 2,
@@ -29,7 +29,7 @@ impl Sums {
     }
 
     /// Rows that each norm keeps.
-    pub const fn kept(self, norm: &Norm, want: Want) -> u64 {
+    pub const fn kept(self, norm: &BatchStatistics, want: Want) -> u64 {
         let batch = norm.eps.is_some() as u64;
         match self {
             Sums::Batch if matches!(want, Want::Output) => 0,

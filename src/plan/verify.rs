@@ -79,7 +79,7 @@ impl<'a> Plan<'a> {
     ///
     /// # Errors
     /// As [`Plan::new`].
-    pub const fn placed(
+    pub const fn with_placed_slots(
         graph: &Graph<'a>,
         want: Want,
         storages: &mut [Storage],
@@ -244,7 +244,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// The result of the verification, for [`Plan::again`].
+    /// The result of the verification, for [`Plan::from_verified`].
     pub const fn verified(&self) -> Verified {
         let Self {
             units,
@@ -275,7 +275,12 @@ impl<'a> Plan<'a> {
     ///
     /// # Errors
     /// [`Error::TooShort`] with fewer slots; [`InvalidSpec::Plan`] where the graph, what is wanted or the slots are not those.
-    pub const fn again(graph: &Graph<'a>, want: Want, slots: &'a [u32], verified: &Verified) -> Result<Self, Error> {
+    pub const fn from_verified(
+        graph: &Graph<'a>,
+        want: Want,
+        slots: &'a [u32],
+        verified: &Verified,
+    ) -> Result<Self, Error> {
         let lifetimes = Lifetimes::new(graph, want);
         if slots.len() < lifetimes.len() {
             let (need, have) = (lifetimes.len() as u64, slots.len() as u64);

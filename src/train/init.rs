@@ -40,7 +40,7 @@ const STRIDED: f32 = 0.28;
 /// dynamical isometry", NeurIPS 2019, for pairs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Init {
+pub struct InitialWeights {
     /// Initialisation method.
     pub start: Initializer,
     /// Random seed.
@@ -65,13 +65,13 @@ struct Kernels {
     mirrors: bool,
 }
 
-impl Init {
+impl InitialWeights {
     /// Run 0 of a seed.
     pub const fn new(start: Initializer, seed: u64) -> Self {
         Self { start, seed, run: 0 }
     }
 
-    /// f32 elements of scratch that [`Init::fill`] needs.
+    /// f32 elements of scratch that [`InitialWeights::fill`] needs.
     pub fn scratch_len(&self, graph: &Graph) -> u64 {
         let of = |kernels: Kernels| match self.start {
             Initializer::He | Initializer::Glorot => 0,

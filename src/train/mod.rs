@@ -1,6 +1,6 @@
 //! Training: initialisation, losses, optimisers, clipping, learning-rate schedules, and the order of examples.
 //!
-//! Most programs need [`Init`], [`Settings`] and [`Optimiser`], and call [`Session::train_step`](crate::exec::Session::train_step). The functions for losses
+//! Most programs need [`InitialWeights`], [`Settings`] and [`Optimiser`], and call [`Session::train_step`](crate::exec::Session::train_step). The functions for losses
 //! and clipping serve programs that run an [`Executor`](crate::exec::Executor) themselves.
 //!
 //! Results are bit-identical on every processor, and however a batch or the parameters are divided: every function works element by element, or
@@ -34,7 +34,7 @@
 //! ```
 //! use shatterscope::math::Math;
 //! use shatterscope::train::{
-//!     Clip, Decay, GradientNorm, Largest, MeanLoss, Optimiser, Powers, Settings, Step, argmax, clip_by_norm, clip_by_value, clip_value,
+//!     Clip, Decay, GradientNorm, Largest, MeanLoss, Optimiser, Powers, Settings, UpdateRule, argmax, clip_by_norm, clip_by_value, clip_value,
 //!     correct_count, cross_entropy, squared_error,
 //! };
 //!
@@ -64,7 +64,7 @@
 //!
 //! let settings = Settings::new(Optimiser::Momentum { mu: 0.9 }).with_decay(Decay::L2(0.01));
 //! let mut powers = Powers::new();
-//! let step: Step = settings.step(0.1, &mut powers)?;
+//! let step: UpdateRule = settings.step(0.1, &mut powers)?;
 //! let (mut weights, mut state) = ([1.0, 1.0], [0.0; 2]);
 //! step.apply(&mut weights, &gradient, &mut state)?;
 //! assert!(weights[0] < 1.0 && weights[1] > 1.0);
@@ -80,10 +80,10 @@ mod rate;
 pub mod slots;
 
 pub use clip::{Clip, GradientNorm, Largest, clip_by_norm, clip_by_value, clip_value};
-pub use init::{Init, Initializer};
+pub use init::{InitialWeights, Initializer};
 pub(crate) use loss::squared_error_by;
 pub use loss::{MeanLoss, argmax, correct_count, cross_entropy, squared_error};
-pub use optimiser::{Decay, Optimiser, Powers, Settings, Step};
+pub use optimiser::{Decay, Optimiser, Powers, Settings, UpdateRule};
 pub use order::{partner, shuffle};
 pub use rate::{Decrease, MAX_STEPS, Rate, RateState};
 

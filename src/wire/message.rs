@@ -2,7 +2,7 @@ use super::{
     Get, Load, Loaded, Predict, Predicted, Put, Ready, Restore, Run, Save, Saved, StepRequest, StepResult, Trace, Train,
 };
 use crate::contract::Digest;
-use crate::error::{Fault, InvalidConfig, InvalidSpec};
+use crate::error::{InvalidConfig, InvalidSpec, NonFinite};
 use serde::{Deserialize, Serialize};
 
 /// All that is ever said. Variants are only ever appended.
@@ -142,7 +142,7 @@ pub enum Why {
     /// The memory does not hold it: `need` and `have` in bytes.
     Memory,
     /// NaN or infinity arose in the run.
-    NonFinite(Fault),
+    NonFinite(NonFinite),
     /// The ends of the grid are not finite.
     Input,
     /// The device failed its self-test.

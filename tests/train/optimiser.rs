@@ -1,7 +1,7 @@
 use super::{bits, near, sample};
 use shatterscope::exec::Isa;
 use shatterscope::math::Math;
-use shatterscope::train::{Decay, Optimiser, Powers, Settings, Step};
+use shatterscope::train::{Decay, Optimiser, Powers, Settings, UpdateRule};
 use shatterscope::{Buffer, Error, InvalidConfig};
 
 const ADAM: Optimiser = Optimiser::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
@@ -155,9 +155,9 @@ fn element_functions_are_what_slices_do() {
         let (mut ones, mut single) = (weight, state);
         for (i, w) in ones.iter_mut().enumerate() {
             *w = match &step {
-                Step::Sgd(rule) => rule.update(*w, gradient[i]),
-                Step::Momentum(rule) => rule.update(*w, gradient[i], &mut single[i]),
-                Step::Adam(rule) => rule.update(*w, gradient[i], &mut single.as_chunks_mut().0[i]),
+                UpdateRule::Sgd(rule) => rule.update(*w, gradient[i]),
+                UpdateRule::Momentum(rule) => rule.update(*w, gradient[i], &mut single[i]),
+                UpdateRule::Adam(rule) => rule.update(*w, gradient[i], &mut single.as_chunks_mut().0[i]),
             };
         }
         assert_eq!(bits(&ones), bits(&slices));

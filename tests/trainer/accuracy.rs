@@ -8,7 +8,7 @@ use shatterscope::graph::Image;
 use shatterscope::graph::{Builder, Node, Op, Shape};
 use shatterscope::internals::op::{GroupNorm, group_norm_forward};
 use shatterscope::plan::Want;
-use shatterscope::{Error, Fault, Pass};
+use shatterscope::{Error, NonFinite, Pass};
 
 /// Distance in units of the last place of the true value.
 fn ulps(ours: f32, truth: f64) -> f64 {
@@ -92,6 +92,6 @@ fn a_variance_that_overflows_is_a_fault_of_the_group_norm() {
         load(&mut begun, 0, (0, 3), &inputs);
         let mode = Mode::Inference { running: &[] };
         let told = begun.forward(&[1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0], mode).unwrap().run().err();
-        assert_eq!(told, Some(Error::NonFinite(Fault { pass: Pass::Forward, layer: 7 })), "{want:?}");
+        assert_eq!(told, Some(Error::NonFinite(NonFinite { pass: Pass::Forward, layer: 7 })), "{want:?}");
     }
 }

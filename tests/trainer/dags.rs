@@ -552,13 +552,13 @@ fn nothing_that_is_needed_is_overwritten() {
             }
             // Placed and not verified, or verified before, is the same plan.
             let (mut slots, mut storages) = (plan.slots().to_vec(), vec![Storage::EMPTY; plan.slots().len()]);
-            let (placed, memory) = Plan::placed(plan.graph(), want, &mut storages, &mut slots).unwrap();
+            let (placed, memory) = Plan::with_placed_slots(plan.graph(), want, &mut storages, &mut slots).unwrap();
             assert_eq!((placed.verified(), placed.slots(), memory), (plan.verified(), plan.slots(), planned.memory));
-            let again = Plan::again(plan.graph(), want, placed.slots(), &plan.verified()).unwrap();
+            let again = Plan::from_verified(plan.graph(), want, placed.slots(), &plan.verified()).unwrap();
             assert_eq!(again.verified(), plan.verified());
             for other in WANTS.into_iter().filter(|&other| other != want) {
                 assert!(
-                    Plan::again(plan.graph(), other, placed.slots(), &plan.verified()).is_err(),
+                    Plan::from_verified(plan.graph(), other, placed.slots(), &plan.verified()).is_err(),
                     "graph {number}, {want:?} as {other:?}"
                 );
             }
@@ -569,7 +569,7 @@ fn nothing_that_is_needed_is_overwritten() {
                 let at = draw.below(slots.len() as u32) as usize;
                 slots[at] = draw.below(plan.units as u32 + 8);
                 if slots[at] != plan.slots()[at] {
-                    let again = Plan::again(plan.graph(), want, &slots, &plan.verified());
+                    let again = Plan::from_verified(plan.graph(), want, &slots, &plan.verified());
                     assert_eq!(
                         again.err(),
                         Some(Error::InvalidSpec(InvalidSpec::Plan)),

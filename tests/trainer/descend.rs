@@ -7,7 +7,7 @@ use shatterscope::graph::{Image, Window};
 use shatterscope::internals::op::Conv;
 use shatterscope::math::Math;
 use shatterscope::plan::Want;
-use shatterscope::train::{Decay, Init, Initializer, Optimiser, Powers, Settings, cross_entropy};
+use shatterscope::train::{Decay, InitialWeights, Initializer, Optimiser, Powers, Settings, cross_entropy};
 use shatterscope_layers::Layer;
 
 fn convolutions() -> Vec<Layer> {
@@ -34,7 +34,7 @@ fn learn<const R: usize, const T: usize>(layers: &[Layer], settings: Settings, b
     let options = Options::new(batch).with_isa(Isa::detect());
     let mut executor = Executor::<_, R, T>::new(&plan, &Order::InTurn, options, room.buffers()).unwrap();
     let mut parameters = zeros(plan.parameters_len);
-    Init { start: Initializer::He, seed: 3, run: 0 }.fill(plan.graph(), &mut parameters, &mut []).unwrap();
+    InitialWeights { start: Initializer::He, seed: 3, run: 0 }.fill(plan.graph(), &mut parameters, &mut []).unwrap();
     let mut state = zeros(settings.optimiser.state_len(plan.parameters_len));
     let (mut powers, mut seen) = (Powers::new(), Vec::new());
     for step in 0..4 {

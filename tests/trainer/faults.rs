@@ -6,7 +6,7 @@ use shatterscope::exec::Isa;
 use shatterscope::exec::{self, Buffers, Executor, Options};
 use shatterscope::graph::{Image, Window};
 use shatterscope::plan::{Plan, Want};
-use shatterscope::{Buffer, Error, Fault, Pass};
+use shatterscope::{Buffer, Error, NonFinite, Pass};
 use shatterscope_layers::Layer;
 
 const POINTS: usize = 6;
@@ -31,11 +31,11 @@ fn fault(task: &Task) -> Error {
 }
 
 fn forward(layer: usize) -> Error {
-    Error::NonFinite(Fault { pass: Pass::Forward, layer: layer as u32 + 1 })
+    Error::NonFinite(NonFinite { pass: Pass::Forward, layer: layer as u32 + 1 })
 }
 
 fn backward(layer: usize) -> Error {
-    Error::NonFinite(Fault { pass: Pass::Backward, layer: layer as u32 + 1 })
+    Error::NonFinite(NonFinite { pass: Pass::Backward, layer: layer as u32 + 1 })
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn seeds_that_are_not_finite_do_not_reach_a_parameter() {
             continue;
         }
         *task.seeds.last_mut().unwrap() = f32::NAN;
-        let Error::NonFinite(Fault { pass: Pass::Backward, .. }) = fault(&task) else { panic!("{name}") };
+        let Error::NonFinite(NonFinite { pass: Pass::Backward, .. }) = fault(&task) else { panic!("{name}") };
         let planned = planned(&layers);
         let plan = planned.plan();
         let mut room = Room::new::<4>(&plan, POINTS, 0, 1);

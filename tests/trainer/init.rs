@@ -1,5 +1,5 @@
 //! How weights are drawn: addresses, deviations, orthogonal matrices, pairs; what is refused.
-use super::machine::{Planned, bits, refusal};
+use super::machine::{Planned, bits, reason};
 use super::networks::{List, image, window};
 use shatterscope::graph::Node;
 use shatterscope::graph::{Image, Window};
@@ -8,12 +8,12 @@ use shatterscope::math::Math;
 use shatterscope::plan::Want;
 use shatterscope::random::{Normal, Purpose, Stream};
 use shatterscope::spec::{Family, Spec};
-use shatterscope::train::{Init, Initializer};
+use shatterscope::train::{InitialWeights, Initializer};
 use shatterscope::weights::Seeded;
 use shatterscope::{Buffer, Error, InvalidSpec};
 use shatterscope_layers::{Layer, to_graph};
 
-fn drawn(layers: &[Layer], init: Init) -> Vec<f32> {
+fn drawn(layers: &[Layer], init: InitialWeights) -> Vec<f32> {
     let planned = Planned::new(layers, Want::Output).unwrap();
     let (len, graph) = (planned.plan().parameters_len as usize, planned.graph());
     let mut parameters = vec![f32::NAN; len + 3];
@@ -25,8 +25,8 @@ fn drawn(layers: &[Layer], init: Init) -> Vec<f32> {
     parameters
 }
 
-fn init(start: Initializer) -> Init {
-    Init { start, seed: 0x1_0000_0005, run: 3 }
+fn init(start: Initializer) -> InitialWeights {
+    InitialWeights { start, seed: 0x1_0000_0005, run: 3 }
 }
 
 const STARTS: [Initializer; 5] = [
@@ -207,7 +207,7 @@ fn hidden_square_matrices_have_the_bits_of_a_family() {
 fn every_draw_is_another() {
     let layers = List::new(Image::vector(4)).dense(4, false).relu().dense(4, false).layers;
     for start in STARTS {
-        let of = |seed, run| bits(&drawn(&layers, Init { start, seed, run }));
+        let of = |seed, run| bits(&drawn(&layers, InitialWeights { start, seed, run }));
         let (a, b, c) = (of(1, 0), of(2, 0), of(1, 1));
         assert!(a != b && a != c && b != c && a == of(1, 0));
         assert_ne!(a[..16], a[16..], "{start:?}");
@@ -240,7 +240,7 @@ fn what_does_not_fit_is_refused_before_anything_is_written() {
         }
     }
     // Lists that do not fit never become the graph that `fill` takes.
-    let no_graph = |layers: &[Layer]| refusal(Planned::new(layers, Want::Output).map(|_| ()).unwrap_err());
+    let no_graph = |layers: &[Layer]| reason(Planned::new(layers, Want::Output).map(|_| ()).unwrap_err());
     assert_eq!(no_graph(&[]), InvalidSpec::Layers);
     let wrong =
         [Layer::Dense { inputs: 2, outputs: 3, bias: true }, Layer::Dense { inputs: 2, outputs: 3, bias: true }];

@@ -1,5 +1,5 @@
 //! Plans: their lengths by hand, and what they refuse.
-use super::machine::{Planned, refusal};
+use super::machine::{Planned, reason};
 use super::networks::{List, image, window};
 use super::workers::Order;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use shatterscope::graph::Node;
 use shatterscope::graph::{Image, Window};
 use shatterscope::internals::op::{Conv, Pool, Shortcut};
 use shatterscope::plan::{Derivative, Plan, Schedule, Statistics, Storage, Want, place};
-use shatterscope::train::{Init, Initializer};
+use shatterscope::train::{InitialWeights, Initializer};
 use shatterscope::{Buffer, Error, InvalidSpec};
 use shatterscope_layers::{Layer, to_graph};
 
@@ -110,7 +110,7 @@ fn lengths_by_hand() {
 
 /// Plans layers, whatever is wanted of them: where it is refused, it is for all.
 fn plan(layers: &[Layer]) -> Result<(), InvalidSpec> {
-    let told = WANTS.map(|want| planned(layers, want, |_| ()).map_err(refusal));
+    let told = WANTS.map(|want| planned(layers, want, |_| ()).map_err(reason));
     assert_eq!(told, [told[0]; WANTS.len()], "{layers:?}");
     told[0]
 }
@@ -202,13 +202,13 @@ fn lists_that_do_not_fit_are_refused() {
             assert_eq!(refused(&[fork, Layer::Join { shortcut, a, b }]), InvalidSpec::Scale);
         }
     }
-    for (told, refusal) in [
+    for (told, reason) in [
         (executor::<4>(&[relu], 0), InvalidSpec::Points),
         (executor::<4>(&[relu], (1 << 24) + 1), InvalidSpec::Points),
         (executor::<0>(&[relu], 1), InvalidSpec::Tile),
         (executor::<65>(&[relu], 1), InvalidSpec::Tile),
     ] {
-        assert_eq!(told, Some(Error::InvalidSpec(refusal)));
+        assert_eq!(told, Some(Error::InvalidSpec(reason)));
     }
     // The value takes the place of the input, and so do their gradients: three units besides three.
     let short = Error::TooShort { buffer: Buffer::Values, need: 6 << 24, have: 0 };
@@ -313,7 +313,7 @@ proptest! {
         let last = graph.node(graph.len() as u32 - 1).unwrap();
         prop_assert_eq!(last.shape.units(), layers.last().unwrap().facts().unwrap().shape.units());
         for start in [Initializer::He, Initializer::Orthogonal, Initializer::LooksLinear, Initializer::LooksLinearPairs] {
-            let init = Init { start, seed: 1, run: 0 };
+            let init = InitialWeights { start, seed: 1, run: 0 };
             init.scratch_len(&graph);
             let _ = init.fill(&graph, &mut [], &mut []);
         }

@@ -7,14 +7,14 @@ use shatterscope::exec::Isa;
 use shatterscope::graph::{Image, Window};
 use shatterscope::internals::op::{Conv, Pool};
 use shatterscope::plan::Want;
-use shatterscope::train::{Init, Initializer};
+use shatterscope::train::{InitialWeights, Initializer};
 use shatterscope_layers::Layer;
 use shatterscope_reference::{self as reference, Network, Statistics};
 
 /// Seeds of the outputs are the same for all points.
 fn drawn(layers: &[Layer], start: Initializer, points: usize) -> Task {
     let mut task = Task::new(layers, points, Mode::Probing);
-    let init = Init { start, seed: 11, run: 2 };
+    let init = InitialWeights { start, seed: 11, run: 2 };
     let planned = Planned::new(layers, Want::Output).unwrap();
     let graph = planned.graph();
     let mut scratch = vec![f32::NAN; init.scratch_len(&graph) as usize];

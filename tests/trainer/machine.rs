@@ -66,9 +66,9 @@ impl Planned {
 
 /// Why a list or one of its nodes is refused.
 #[track_caller]
-pub fn refusal(error: Error) -> InvalidSpec {
+pub fn reason(error: Error) -> InvalidSpec {
     match error {
-        Error::InvalidSpec(refusal) | Error::InvalidNode { reason: refusal, .. } => refusal,
+        Error::InvalidSpec(reason) | Error::InvalidNode { reason, .. } => reason,
         other => panic!("{other:?} refuses nothing"),
     }
 }

@@ -7,7 +7,7 @@ use shatterscope::exec::{Buffers, Executor, Options};
 use shatterscope::graph::{Image, Window};
 use shatterscope::plan::{Plan, Want};
 use shatterscope::train::{Decay, Optimiser, Powers, Settings};
-use shatterscope::{Buffer, Error, Fault, Pass};
+use shatterscope::{Buffer, Error, NonFinite, Pass};
 use shatterscope_layers::Layer;
 
 const SGD: Settings = Settings::new(Optimiser::Sgd);
@@ -70,7 +70,7 @@ fn what_is_not_finite_reaches_no_parameter() {
         let (Some(bottom), false) = (bottom, matches!(layers.last(), Some(Layer::MaxPool { .. }))) else { continue };
         *task.seeds.last_mut().unwrap() = f32::NAN;
         match stepped::<4, 4>(&task, 6, SGD) {
-            Err(Error::NonFinite(Fault { pass: Pass::Backward, layer })) => {
+            Err(Error::NonFinite(NonFinite { pass: Pass::Backward, layer })) => {
                 assert!(layer as usize > bottom, "{name}: layer {layer}");
             }
             other => panic!("{name}: {other:?}"),
@@ -87,7 +87,7 @@ fn what_is_not_finite_reaches_no_parameter() {
             // A ReLU could stop it.
             task.parameters.fill(1.0);
             task.inputs.fill(1.0);
-            let told = Error::NonFinite(Fault { pass: Pass::Backward, layer: 1 });
+            let told = Error::NonFinite(NonFinite { pass: Pass::Backward, layer: 1 });
             assert_eq!(stepped::<4, 4>(&task, 6, SGD), Err(told), "{layers:?}");
         }
     }
@@ -115,7 +115,7 @@ fn a_join_looks_at_no_gradient_that_nothing_needs() {
         task.inputs.iter_mut().for_each(|x| *x *= 1e-30);
         task.seeds.fill(3e38);
         let join = layers.iter().position(|layer| matches!(layer, Layer::Join { .. })).unwrap();
-        let told = Error::NonFinite(Fault { pass: Pass::Backward, layer: join as u32 + 1 });
+        let told = Error::NonFinite(NonFinite { pass: Pass::Backward, layer: join as u32 + 1 });
         let how = How { isa: Isa::Portable, cuts: &[6], scratch: 0, gathered: 1, update: true };
         assert_eq!(run::<4, 4>(&task, &Order::InTurn, how).err(), Some(told), "{layers:?}");
         assert_eq!(stepped::<4, 4>(&task, 6, SGD).err(), looks.then_some(told), "{layers:?}");

@@ -6,7 +6,7 @@ use shatterscope::graph::{Image, Window};
 use shatterscope::internals::op::Conv;
 use shatterscope::math::Math;
 use shatterscope::train::{
-    Decay, Decrease, Init, Initializer, MeanLoss, Optimiser, Powers, Rate, Settings, argmax, clip_by_norm,
+    Decay, Decrease, InitialWeights, Initializer, MeanLoss, Optimiser, Powers, Rate, Settings, argmax, clip_by_norm,
     clip_by_value, cross_entropy, partner, shuffle, squared_error,
 };
 use shatterscope_layers::{Layer, to_graph};
@@ -151,7 +151,7 @@ fn initial_parameters_have_the_bits_of_strict1_py() {
             _ => Initializer::LooksLinearPairs,
         };
         let layers: Vec<Layer> = case["layers"].as_array().unwrap().iter().map(layer).collect();
-        let init = Init { start, seed: uint(&case["seed"]), run: uint(&case["run"]) as u32 };
+        let init = InitialWeights { start, seed: uint(&case["seed"]), run: uint(&case["run"]) as u32 };
         let expected = floats(&case["parameters"]);
         let mut parameters = vec![f32::NAN; expected.len()];
         let mut nodes = vec![Node::EMPTY; 3 * layers.len() + 1];

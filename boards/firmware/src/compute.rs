@@ -51,7 +51,7 @@ pub(crate) fn compute<const R: usize, const T: usize, M: Machine>(
     }
 }
 
-/// How the arena is cut; None after a refusal.
+/// How the arena is cut; None after an error.
 #[inline(never)]
 fn prepare<M: Machine>(run: &Run, tile: u32, words: u64, answer: &mut Answer<M>) -> Result<Option<Layout>, Gone> {
     let end = match run.part {
@@ -154,8 +154,8 @@ pub(crate) fn cancelled<M: Machine>(decoder: &mut Decoder, answer: &mut Answer<M
 #[inline(never)]
 pub(crate) fn refuse<M: Machine>(error: Error, answer: &mut Answer<M>) -> Result<(), Gone> {
     match error {
-        Error::InvalidSpec(refusal) => answer.refuse(Why::Network(refusal), 0, 0),
-        Error::InvalidNode { node, reason: refusal } => answer.refuse(Why::Node(refusal), node as u64, 0),
+        Error::InvalidSpec(reason) => answer.refuse(Why::Network(reason), 0, 0),
+        Error::InvalidNode { node, reason } => answer.refuse(Why::Node(reason), node as u64, 0),
         Error::NoNode { node, nodes, .. } => answer.refuse(Why::Operation, node as u64 + 1, nodes as u64),
         Error::TooShort { need, have, .. } => {
             answer.refuse(Why::Memory, need.saturating_mul(4), have.saturating_mul(4))

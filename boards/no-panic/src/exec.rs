@@ -22,12 +22,15 @@ fn planned(words: &[NodeWords]) -> Result<(), Error> {
     let (mut slots, mut storages) = ([0; 9], [Storage::EMPTY; 9]);
     let memory: Memory = black_box(place(&graph, want, buffer(&mut storages), buffer(&mut slots))?);
     black_box(memory);
-    let (placed, memory) = Plan::placed(&graph, want, buffer(&mut storages), buffer(&mut slots))?;
+    let (placed, memory) = Plan::with_placed_slots(&graph, want, buffer(&mut storages), buffer(&mut slots))?;
     let verified: Verified = black_box(placed.verified());
     black_box(memory);
     let slots = slice(&slots);
-    let plan =
-        if black_box(true) { Plan::new(&graph, want, slots)? } else { Plan::again(&graph, want, slots, &verified)? };
+    let plan = if black_box(true) {
+        Plan::new(&graph, want, slots)?
+    } else {
+        Plan::from_verified(&graph, want, slots, &verified)?
+    };
     let (batch, tile) = black_box((9, 4));
     black_box((plan.want(), plan.slots().len(), plan.graph().len(), plan.value_slot(black_box(1))));
     black_box((plan.values_len(batch, tile), plan.tape_len(batch, tile), plan.tape_tile_len(tile)));

@@ -5,7 +5,7 @@ use shatterscope::Error;
 use shatterscope::exec::{Buffers, Model, Options, Session, Targets, TrainState, fill_running};
 use shatterscope::graph::{Layers, Shape};
 use shatterscope::plan::{Plan, RunOptions, Storage, Want};
-use shatterscope::train::{Init, Initializer, Settings};
+use shatterscope::train::{InitialWeights, Initializer, Settings};
 use shatterscope::workers::Serial;
 
 pub fn everything() {
@@ -27,14 +27,15 @@ fn sessions<const R: usize, const T: usize>() -> Result<(), Error> {
     let graph = layers.graph()?;
     let want: Want = black_box(Want::Gradients);
     let (mut slots, mut storages) = ([0; 27], [Storage::EMPTY; 27]);
-    let (plan, _) = Plan::placed(&graph, want, buffer(&mut storages), buffer(&mut slots))?;
+    let (plan, _) = Plan::with_placed_slots(&graph, want, buffer(&mut storages), buffer(&mut slots))?;
     black_box(plan.arena_len(black_box(3), black_box(4)));
     let [mut arena, mut memory, mut scratch, mut outputs, mut gradient] = [[0.0; 9]; 5];
     let options: RunOptions = black_box(RunOptions::new(3));
     let lengths = plan.run(&options, black_box(4))?;
     black_box(lengths.arena_len(black_box(7)));
     black_box(Buffers::of_run(&lengths, buffer(&mut arena))?);
-    let (settings, init): (Settings, Init) = black_box((Settings::default(), Init::new(Initializer::He, 1)));
+    let (settings, init): (Settings, InitialWeights) =
+        black_box((Settings::default(), InitialWeights::new(Initializer::He, 1)));
     black_box(TrainState::len(&plan, &settings));
     let mut state = TrainState::new(&plan, settings, init, buffer(&mut memory), buffer(&mut scratch))?;
     let progress = black_box(state.progress());
@@ -42,7 +43,7 @@ fn sessions<const R: usize, const T: usize>() -> Result<(), Error> {
     let (inputs, values, labels) = ([0.0; 9], [0.0; 9], [0; 9]);
     let targets = if black_box(true) { Targets::Labels(slice(&labels)) } else { Targets::Values(slice(&values)) };
     let mut session = Session::<_, R, T>::with_tile(&plan, &Serial, black_box(Options::new(3)), buffer(&mut arena))?;
-    black_box((session.ends(), session.plan().parameters_len));
+    black_box((session.point_lens(), session.plan().parameters_len));
     black_box(session.train_step(&mut state, black_box(0.1), slice(&inputs), targets)?);
     black_box(session.loss(state.model(), slice(&inputs), targets)?);
     let cotangent = if black_box(true) { Some(slice(&values)) } else { None };

@@ -25,7 +25,7 @@ fn beginnings() {
     let x = builder.relu(x);
     let x = builder.dense(x, black_box(3), true);
     let Ok(graph) = black_box(builder.finish(slice(&[x]))) else { return };
-    let init: Init = black_box(Init { start: Initializer::LooksLinearPairs, seed: 1, run: 2 });
+    let init: InitialWeights = black_box(InitialWeights { start: Initializer::LooksLinearPairs, seed: 1, run: 2 });
     black_box(init.scratch_len(&graph));
     let mut parameters = [0.0; 16];
     let _ = black_box(init.fill(&graph, buffer(&mut parameters), buffer(&mut [0.0; 8])));
@@ -64,9 +64,9 @@ fn optimisers() {
         let _ = black_box(step.apply_with(isa, buffer(&mut weight), slice(&[1.0; 4]), buffer(&mut state)));
         let (w, g) = black_box((1.0, 2.0));
         black_box(match step {
-            Step::Sgd(rule) => rule.update(w, g),
-            Step::Momentum(rule) => rule.update(w, g, black_box(&mut 1.0)),
-            Step::Adam(rule) => rule.update(w, g, black_box(&mut [1.0; 2])),
+            UpdateRule::Sgd(rule) => rule.update(w, g),
+            UpdateRule::Momentum(rule) => rule.update(w, g, black_box(&mut 1.0)),
+            UpdateRule::Adam(rule) => rule.update(w, g, black_box(&mut [1.0; 2])),
         });
     }
     black_box((powers.to_le_bytes(), Powers::new()));

@@ -5,7 +5,7 @@ use shatterscope::graph::Node;
 use shatterscope::graph::{Image, Window};
 use shatterscope::internals::op::{Conv, Pool, Shortcut};
 use shatterscope::plan::{Plan, Storage, Want, place};
-use shatterscope::train::{Init, Initializer};
+use shatterscope::train::{InitialWeights, Initializer};
 use shatterscope::workers::Serial;
 use shatterscope_bounds::{available, bits, values};
 use shatterscope_layers::{Layer, to_graph};
@@ -50,7 +50,7 @@ fn run<const R: usize, const T: usize>(isa: Isa, count: usize) -> [Vec<u32>; 3] 
     let (mut gathered, mut running) = (floats(plan.gathered_len(tile)), floats(plan.running_len));
     let mut tape = vec![0; plan.tape_len(batch, tile).unwrap() as usize].into_boxed_slice();
     let mut parameters = floats(plan.parameters_len);
-    let init = Init { start: Initializer::LooksLinear, seed: 1, run: 0 };
+    let init = InitialWeights { start: Initializer::LooksLinear, seed: 1, run: 0 };
     init.fill(&graph, &mut parameters, &mut floats(init.scratch_len(&graph))).unwrap();
     running.fill(1.0);
     let buffers = Buffers {

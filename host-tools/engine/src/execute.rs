@@ -4,7 +4,7 @@ use crate::limits::zeros;
 use crate::progress::Progress;
 use crate::slices::sliced;
 use crate::{Aligned, Run, Share, Threads, float_mode};
-use shatterscope::Fault;
+use shatterscope::NonFinite;
 use shatterscope::contract::Digest;
 use shatterscope::exec::{self, Buffers, Input, Observer, Source};
 use shatterscope::internals::kernel::Tiled;
@@ -19,7 +19,7 @@ pub fn execute(
     share: Share,
     progress: &Progress,
     observer: &mut dyn Observer,
-) -> Result<std::result::Result<Run, Fault>> {
+) -> Result<std::result::Result<Run, NonFinite>> {
     options.isa.tiled(options.points, Job { options, network, weights, share, progress, observer })
 }
 
@@ -33,7 +33,7 @@ struct Job<'a> {
 }
 
 impl Tiled for Job<'_> {
-    type Output = Result<std::result::Result<Run, Fault>>;
+    type Output = Result<std::result::Result<Run, NonFinite>>;
 
     fn with<const R: usize, const T: usize>(self) -> Self::Output {
         let Self { options, network, weights, share, progress, observer } = self;
@@ -58,7 +58,7 @@ pub(crate) fn run<const R: usize, const T: usize>(
     options: RunOptions,
     progress: &Progress,
     mut observer: &mut dyn Observer,
-) -> Result<std::result::Result<Run, Fault>> {
+) -> Result<std::result::Result<Run, NonFinite>> {
     float_mode::check()?;
     let plan = Plan::family(spec, options.want())?;
     let lengths = plan.run(&options, T as u32)?;

@@ -2,7 +2,7 @@
 use crate::{Failure, Names, Result};
 use shatterscope::graph::{Graph, Node, Op};
 use shatterscope::plan::{Memory, Plan, Storage, Verified, Want};
-use shatterscope::{Error, Fault, Pass};
+use shatterscope::{Error, NonFinite, Pass};
 use shatterscope_layers::{Layer, to_graph};
 
 /// What to do about NaN or infinity in a network as it is, outside of a step of its training.
@@ -69,7 +69,7 @@ impl Placed {
         let mut slots = filled(nodes.len() * want.slots(), 0)?;
         let mut storages = filled(slots.len(), Storage::EMPTY)?;
         let graph = Graph::new(&nodes).map_err(refused)?;
-        let (plan, memory) = Plan::placed(&graph, want, &mut storages, &mut slots).map_err(refused)?;
+        let (plan, memory) = Plan::with_placed_slots(&graph, want, &mut storages, &mut slots).map_err(refused)?;
         let verified = plan.verified();
         Ok(Self { nodes, slots, memory, names, want, verified })
     }
@@ -114,7 +114,7 @@ impl Placed {
     /// # Errors
     /// Nodes or slots that were changed.
     pub fn plan(&self) -> Result<Plan<'_>> {
-        Plan::again(&self.graph()?, self.want, &self.slots, &self.verified)
+        Plan::from_verified(&self.graph()?, self.want, &self.slots, &self.verified)
             .map_err(|error| self.failure(error, OUT_OF_RANGE))
     }
 
@@ -146,13 +146,13 @@ impl Placed {
 /// An error of the core with the name of its node.
 fn named(names: &Names, nodes: &[Node], error: Error, advice: &str) -> Failure {
     match error {
-        Error::NonFinite(Fault { pass, layer }) => {
+        Error::NonFinite(NonFinite { pass, layer }) => {
             let pass = if pass == Pass::Forward { "forward" } else { "backward" };
             let node = at_address(names, nodes, layer);
             Failure::non_finite(format!("NaN or infinity in the {pass} pass, first at {node}: {advice}"))
         }
-        Error::InvalidNode { node, reason: refusal } => {
-            Failure::failed(format!("node {} is refused: {refusal}", names.shown(node)))
+        Error::InvalidNode { node, reason } => {
+            Failure::failed(format!("node {} is refused: {reason}", names.shown(node)))
         }
         Error::NoNode { node, .. } => Failure::failed(format!("no forward pass stops at node {}", names.shown(node))),
         error => error.into(),

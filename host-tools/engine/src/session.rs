@@ -4,7 +4,7 @@ use shatterscope::exec::{Loss, Model, Options, Targets, TrainState, fill_running
 use shatterscope::graph::{Builder, Node, Value};
 use shatterscope::internals::kernel::Tiled;
 use shatterscope::plan::{Plan, Want};
-use shatterscope::train::{Init, Powers, Settings};
+use shatterscope::train::{InitialWeights, Powers, Settings};
 use shatterscope::{Buffer, Error};
 
 /// A network, its memory, and the parameters that it has learnt.
@@ -16,7 +16,7 @@ use shatterscope::{Buffer, Error};
 /// use shatterscope::exec::{Model, Targets};
 /// use shatterscope::graph::{Builder, Shape};
 /// use shatterscope::plan::Want;
-/// use shatterscope::train::{Init, Optimiser, Settings, Initializer};
+/// use shatterscope::train::{InitialWeights, Optimiser, Settings, Initializer};
 /// use shatterscope_engine::Session;
 ///
 /// let mut session = Session::build(Want::ParameterGradient, 4, |net: &mut Builder| {
@@ -27,7 +27,7 @@ use shatterscope::{Buffer, Error};
 ///     net.layer(2);
 ///     net.dense(x, 1, true)
 /// })?;
-/// session.start(Settings::new(Optimiser::ADAM), Init::new(Start::He, 1))?;
+/// session.start(Settings::new(Optimiser::ADAM), InitialWeights::new(Initializer::He, 1))?;
 /// let (inputs, targets) = ([-2.0, -1.0, 1.0, 2.0], [2.0, 1.0, 1.0, 2.0]);
 /// for _ in 0..300 {
 ///     session.train_step(0.05, &inputs, Targets::Values(&targets))?;
@@ -103,7 +103,7 @@ impl Session {
     ///
     /// # Errors
     /// Settings out of their ranges; an initialisation that the network cannot have.
-    pub fn start(&mut self, settings: Settings, init: Init) -> Result<()> {
+    pub fn start(&mut self, settings: Settings, init: InitialWeights) -> Result<()> {
         let plan = self.placed.plan()?;
         let mut memory = vec![0.0; TrainState::len(&plan, &settings)];
         let mut scratch = vec![0.0; init.scratch_len(plan.graph()) as usize];
@@ -235,7 +235,7 @@ impl Tiled for Job<'_> {
             *arena = Aligned::zeros(len).map_err(Stop::Here)?;
         }
         let mut session = shatterscope::exec::Session::<_, R, T>::with_tile(plan, threads, options, arena)?;
-        let (inputs_of, outputs_of) = session.ends();
+        let (inputs_of, outputs_of) = session.point_lens();
         let rows = |inputs: &[f32]| inputs.len().checked_div(inputs_of).unwrap_or(0) * outputs_of;
         let mut state = TrainState::resume(plan, settings, seed, *progress, memory)?;
         match work {

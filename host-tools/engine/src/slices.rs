@@ -8,7 +8,7 @@ use shatterscope::contract::Digest;
 use shatterscope::exec::{Input, Source};
 use shatterscope::plan::RunOptions;
 use shatterscope::spec::Spec;
-use shatterscope::{Fault, Pass};
+use shatterscope::{NonFinite, Pass};
 
 /// A slice for each thread of the current pool, in whole tiles.
 pub(crate) fn sliced<const R: usize, const T: usize>(
@@ -16,7 +16,7 @@ pub(crate) fn sliced<const R: usize, const T: usize>(
     weights: Source,
     options: RunOptions,
     progress: &Progress,
-) -> Result<std::result::Result<Run, Fault>> {
+) -> Result<std::result::Result<Run, NonFinite>> {
     let each = options.count.div_ceil(rayon::current_num_threads() as u32).next_multiple_of(T as u32).max(T as u32);
     let slices: Vec<u32> = (0..options.count).step_by(each as usize).collect();
     let one = |&first: &u32| {
@@ -37,7 +37,7 @@ pub(crate) fn sliced<const R: usize, const T: usize>(
 }
 
 /// The fault that all points together end with: the lowest layer forward, otherwise the highest backward.
-fn worse(a: Fault, b: Fault) -> Fault {
+fn worse(a: NonFinite, b: NonFinite) -> NonFinite {
     match (a.pass, b.pass) {
         (Pass::Forward, Pass::Backward) => a,
         (Pass::Backward, Pass::Forward) => b,

@@ -42,7 +42,7 @@ fn plans_and_options_are_refused_by_name() {
     let graph = layers.graph().unwrap();
     for want in [Want::Output, Want::InputGradient, Want::Gradients, Want::ParameterGradient] {
         let mut slots = [0; 9];
-        let plan = Plan::placed(&graph, want, &mut [Storage::EMPTY; 9], &mut slots).map(|_| ());
+        let plan = Plan::with_placed_slots(&graph, want, &mut [Storage::EMPTY; 9], &mut slots).map(|_| ());
         let allowed = cfg!(feature = "train") || !want.parameters();
         assert_eq!(plan, if allowed { Ok(()) } else { Err(Error::InvalidSpec(InvalidSpec::Feature)) }, "{want:?}");
     }

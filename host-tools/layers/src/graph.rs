@@ -10,7 +10,7 @@ use shatterscope::{Error, InvalidSpec};
 ///
 /// # Errors
 /// [`Error::TooShort`] if `nodes` is too short; [`Error::InvalidSpec`] with [`InvalidSpec::Layers`] for layers that do not fit the layer before, and for
-/// forks that nest or stay open, and with the refusals of [`Layer::input`]; [`Error::InvalidNode`] with the first node that is refused.
+/// forks that nest or stay open, and with the errors of [`Layer::input`]; [`Error::InvalidNode`] with the first node that is refused.
 pub const fn to_graph<'a>(layers: &[Layer], nodes: &'a mut [Node]) -> Result<Graph<'a>, Error> {
     const BROKEN: Error = Error::InvalidSpec(InvalidSpec::Layers);
     let mut builder = Builder::new(nodes);

@@ -59,7 +59,7 @@ pub struct RunFault {
     /// Run.
     pub run: u32,
     /// Pass and layer.
-    pub fault: shatterscope::Fault,
+    pub fault: shatterscope::NonFinite,
 }
 
 /// The runs of a spec, in order, or the first that met NaN or infinity.
@@ -101,7 +101,7 @@ impl Engine {
         spec: &Spec,
         run: u32,
         observer: &mut (dyn Observer + Send),
-    ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
+    ) -> Result<std::result::Result<Run, shatterscope::NonFinite>> {
         self.check(&Spec { runs: 1, ..spec.clone() })?;
         let work = multiply_adds(&spec.network(), &self.options(spec))?;
         let progress = Progress::new("host", work, self.quiet);
@@ -116,7 +116,7 @@ impl Engine {
         share: Share,
         progress: &Progress,
         observer: &mut dyn Observer,
-    ) -> Result<std::result::Result<Run, shatterscope::Fault>> {
+    ) -> Result<std::result::Result<Run, shatterscope::NonFinite>> {
         float_mode::check()?;
         let network = spec.network();
         let seeded = spec.seeded(run).with_isa(self.isa);

@@ -234,7 +234,7 @@ fn on_device(place: &mut dyn OpenTarget, spec: &Spec, run: u32, what: &str) -> R
     }
 }
 
-fn non_finite(what: &str, run: u32, fault: shatterscope::Fault) -> Failure {
+fn non_finite(what: &str, run: u32, fault: shatterscope::NonFinite) -> Failure {
     let error = Failure::from(shatterscope::Error::NonFinite(fault));
     Failure { message: format!("{what}, run {run}: {error}"), ..error }
 }

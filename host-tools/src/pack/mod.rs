@@ -138,7 +138,7 @@ impl Packed {
 /// The reason alone: a list is told the number of a layer, not of a node.
 fn why(error: Error) -> String {
     match error {
-        Error::InvalidNode { reason: refusal, .. } => Error::InvalidSpec(refusal).to_string(),
+        Error::InvalidNode { reason, .. } => Error::InvalidSpec(reason).to_string(),
         error => error.to_string(),
     }
 }

@@ -2,7 +2,7 @@
 use super::kinds::Work;
 use super::work::{Unit, Walk};
 use shatterscope::Pass;
-use shatterscope::graph::{Node, Norm, Op};
+use shatterscope::graph::{BatchStatistics, Node, Op};
 use shatterscope::internals::plan::{Cursor, Sweep};
 
 impl Walk<'_> {
@@ -55,7 +55,7 @@ impl Walk<'_> {
     }
 
     /// The values of a norm, and their tangents.
-    fn norm(&self, unit: &Unit, norm: Norm, work: &mut Work) {
+    fn norm(&self, unit: &Unit, norm: BatchStatistics, work: &mut Work) {
         let &Unit { ref node, count, elements, tangent, .. } = unit;
         let (batch, width) = (norm.eps.is_some(), f64::from(node.shape.channels));
         let valid = width * count as f64;
@@ -146,7 +146,7 @@ impl Walk<'_> {
         }
     }
 
-    fn norm_backward(&self, unit: &Unit, norm: Norm, work: &mut Work) {
+    fn norm_backward(&self, unit: &Unit, norm: BatchStatistics, work: &mut Work) {
         let &Unit { ref node, count, elements, .. } = unit;
         let (batch, width) = (norm.eps.is_some(), f64::from(node.shape.channels));
         let valid = width * count as f64;

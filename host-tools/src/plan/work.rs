@@ -2,7 +2,7 @@
 use super::kinds::Work;
 use super::zeros::Zeros;
 use crate::device::fit::Choice;
-use shatterscope::graph::{Node, Norm};
+use shatterscope::graph::{BatchStatistics, Node};
 use shatterscope::internals::plan::{Cursor, Due, Sweep};
 use shatterscope::internals::weights::{Dense, Role};
 use shatterscope::plan::{Plan, RunOptions, Schedule, Statistics};
@@ -135,7 +135,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The norm whose sums a sweep computes.
-    fn swept(&self, cursor: &Cursor) -> Option<Norm> {
+    fn swept(&self, cursor: &Cursor) -> Option<BatchStatistics> {
         match cursor.sweep {
             Sweep::Results | Sweep::Done => None,
             _ => self.plan.graph().node(cursor.norm)?.op.norm(),

@@ -196,7 +196,7 @@ fn fits(layers: &[Layer]) -> std::result::Result<(), Error> {
     let mut nodes = vec![Node::EMPTY; 3 * layers.len() + 1];
     let graph = to_graph(layers, &mut nodes)?;
     let (mut slots, mut storages) = (vec![0; graph.len()], vec![Storage::EMPTY; graph.len()]);
-    Plan::placed(&graph, Want::Output, &mut storages, &mut slots).map(drop)
+    Plan::with_placed_slots(&graph, Want::Output, &mut storages, &mut slots).map(drop)
 }
 
 /// A value by its word on the command line.

@@ -5,7 +5,7 @@ use crate::limits::zeros;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use shatterscope::plan::Want;
-use shatterscope::train::{self, Decay, Decrease, Init, Powers, Settings};
+use shatterscope::train::{self, Decay, Decrease, InitialWeights, Powers, Settings};
 use shatterscope_engine::{Model, Placed};
 
 /// The optimiser's name.
@@ -188,7 +188,7 @@ impl Spec {
         let placed = Placed::of_layers(&layers, Want::Output)?;
         let (plan, graph) = (placed.plan()?, placed.graph()?);
         let mut parameters = zeros(plan.parameters_len)?;
-        let init = Init { start: self.net.start(), seed: self.seed, run: self.run };
+        let init = InitialWeights { start: self.net.start(), seed: self.seed, run: self.run };
         init.fill(&graph, &mut parameters, &mut zeros(init.scratch_len(&graph))?)?;
         // Means of zero, variances of one.
         let mut running = vec![0.0; plan.running_len as usize];

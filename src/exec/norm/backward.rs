@@ -4,7 +4,7 @@ use super::super::gather::gather;
 use super::super::memory::Span;
 use super::{Channels, Rows, through_units, value};
 use crate::contract::Red16;
-use crate::graph::{Node, Norm};
+use crate::graph::{BatchStatistics, Node};
 use crate::kernel::{all_finite, chain_rows, shift_and_scale, term};
 use crate::op::through_batch;
 use crate::plan::Sums;
@@ -40,7 +40,7 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
 
     /// `(g * gamma) * inv`: with the statistics as constants.
     #[inline(never)]
-    fn through_constants(&mut self, node: &Node, norm: Norm, at: usize) -> bool {
+    fn through_constants(&mut self, node: &Node, norm: BatchStatistics, at: usize) -> bool {
         let isa = self.room.isa;
         let (channels, plane) = (node.shape.channels as usize, node.shape.plane() as usize);
         let from = self.memory.gradient(self.at_hand(node).0);
@@ -66,23 +66,23 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
     }
 
     /// Whether the plan stores the gradient of the operand over that of the value. Gradients of parameters still need the latter.
-    fn is_in_place(&self, norm: Norm) -> bool {
+    fn is_in_place(&self, norm: BatchStatistics) -> bool {
         norm.affine.is_none() || self.memory.plan.want().detached()
     }
 
     /// The span that the gradient of the operand is written to.
-    fn norm_target(&self, node: &Node, norm: Norm, from: Span) -> Span {
+    fn norm_target(&self, node: &Node, norm: BatchStatistics, from: Span) -> Span {
         if self.is_in_place(norm) { from } else { self.target(node) }
     }
 
     /// Adds it to what later nodes have written. Returns whether the sum is finite.
-    fn norm_settle(&mut self, node: &Node, norm: Norm, to: Span) -> bool {
+    fn norm_settle(&mut self, node: &Node, norm: BatchStatistics, to: Span) -> bool {
         if self.is_in_place(norm) { self.pass_on_from(to, node) } else { self.settle(node) }
     }
 
     /// Computes the means of the gradient and of its products with the normalised operand, unless a sweep has.
     #[inline(never)]
-    fn find_means(&mut self, node: &Node, norm: Norm, at: usize) -> bool {
+    fn find_means(&mut self, node: &Node, norm: BatchStatistics, at: usize) -> bool {
         if matches!(self.room.sums, Sums::Sweeps { .. }) {
             return true;
         }
@@ -120,7 +120,7 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
 
     /// `((q - c1) - (xhat * c2)) * inv`; for centring `q - c1`.
     #[inline(never)]
-    fn through_statistics(&mut self, node: &Node, norm: Norm, at: usize) -> bool {
+    fn through_statistics(&mut self, node: &Node, norm: BatchStatistics, at: usize) -> bool {
         let (isa, workers, count) = (self.room.isa, self.memory.workers, self.memory.count);
         let (channels, plane) = (node.shape.channels as usize, node.shape.plane() as usize);
         let i = self.at_hand(node).0;

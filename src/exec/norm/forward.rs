@@ -2,7 +2,7 @@ use super::super::at::At;
 use super::super::forward::{Forward, Mode};
 use super::super::memory::Span;
 use super::{Channels, Rows, affine_of, value};
-use crate::graph::{Node, Norm};
+use crate::graph::{BatchStatistics, Node};
 use crate::kernel::{ABREAST, all_finite, red16_abreast, shift_and_scale, term};
 use crate::op::{Affine, inverse_deviation};
 use crate::plan::{Sums, Want};
@@ -33,13 +33,13 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
     }
 
     /// Whether the plan has a slot for the normalised operand: if the backward pass differentiates through the statistics.
-    fn saves_normalised(&self, node: &Node, norm: Norm) -> bool {
+    fn saves_normalised(&self, node: &Node, norm: BatchStatistics) -> bool {
         let through = norm.affine.is_some() || self.memory.is_trained(node.x);
         through && norm.eps.is_some() && self.memory.is_trained(self.node()) && !self.memory.plan.want().detached()
     }
 
     /// The offsets of a norm, and its scales and shifts.
-    fn take_norm(&mut self, node: &Node, norm: Norm) -> (At, Parameters<'p>) {
+    fn take_norm(&mut self, node: &Node, norm: BatchStatistics) -> (At, Parameters<'p>) {
         let channels = node.shape.channels as usize;
         let (at, mut parameters) = (self.at, None);
         if norm.affine.is_some() {
@@ -52,7 +52,7 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
     }
 
     /// Normalises without applying scale and shift, which it returns: for tangents.
-    pub(in super::super) fn normalise_alone(&mut self, node: &Node, norm: Norm) -> (bool, Parameters<'p>) {
+    pub(in super::super) fn normalise_alone(&mut self, node: &Node, norm: BatchStatistics) -> (bool, Parameters<'p>) {
         let (at, parameters) = self.take_norm(node, norm);
         let finite = self.find_statistics(node, norm, (at.channels, at.kept));
         (finite && self.normalise(node, norm, None, at.kept), parameters)
@@ -60,7 +60,7 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
 
     /// `y = (((x - mean) * inv) * gamma) + beta` with the running statistics.
     #[inline(never)]
-    fn norm_of_running(&mut self, node: &Node, norm: Norm, (parameters, at): (Parameters, usize)) -> bool {
+    fn norm_of_running(&mut self, node: &Node, norm: BatchStatistics, (parameters, at): (Parameters, usize)) -> bool {
         let (i, isa, math) = (self.node(), self.room.isa, self.room.math);
         let channels = node.shape.channels as usize;
         let plane = (node.shape.plane() as usize).wrapping_mul(T);
@@ -91,7 +91,7 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
     /// Computes means, variances and inverse deviations of the batch, or copies the running ones, unless a sweep has computed them. Returns
     /// whether they are finite.
     #[inline(never)]
-    fn find_statistics(&mut self, node: &Node, norm: Norm, (channel, kept): (usize, usize)) -> bool {
+    fn find_statistics(&mut self, node: &Node, norm: BatchStatistics, (channel, kept): (usize, usize)) -> bool {
         let (isa, math, workers) = (self.room.isa, self.room.math, self.memory.workers);
         let (channels, plane, count) = (node.shape.channels as usize, node.shape.plane() as usize, self.memory.count);
         let layout = (self.room.sums, self.room.shared);
@@ -162,13 +162,20 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
 
     /// Normalises in place or in a copy of the operand.
     #[inline(never)]
-    fn normalise(&mut self, node: &Node, norm: Norm, parameters: Parameters, kept: usize) -> bool {
+    fn normalise(&mut self, node: &Node, norm: BatchStatistics, parameters: Parameters, kept: usize) -> bool {
         let (from, to) = (self.memory.span(node.x), self.memory.span(self.node()));
         self.memory.copy(from, to);
         self.normalise_in(to, node, norm, parameters, kept)
     }
 
-    fn normalise_in(&mut self, to: Span, node: &Node, norm: Norm, parameters: Parameters, kept: usize) -> bool {
+    fn normalise_in(
+        &mut self,
+        to: Span,
+        node: &Node,
+        norm: BatchStatistics,
+        parameters: Parameters,
+        kept: usize,
+    ) -> bool {
         let isa = self.room.isa;
         let (channels, plane) = (node.shape.channels as usize, node.shape.plane() as usize);
         let layout = (self.room.sums, self.room.shared);
@@ -200,7 +207,7 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
 
     /// Normalises and saves the normalised operand for the backward pass.
     #[inline(never)]
-    fn normalise_and_save(&mut self, node: &Node, norm: Norm, parameters: Parameters, kept: usize) -> bool {
+    fn normalise_and_save(&mut self, node: &Node, norm: BatchStatistics, parameters: Parameters, kept: usize) -> bool {
         let (isa, workers) = (self.room.isa, self.memory.workers);
         let (channels, plane) = (node.shape.channels as usize, node.shape.plane() as usize);
         let (from, to) = (self.memory.span(node.x), self.memory.span(self.node()));

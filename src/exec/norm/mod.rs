@@ -8,7 +8,7 @@ mod tangent;
 pub(super) use sweep::{Swept, Target};
 
 use crate::contract::Red16;
-use crate::graph::Norm;
+use crate::graph::BatchStatistics;
 use crate::kernel::{Isa, add_channel, add_unit};
 use crate::op::{Affine, through_batch};
 use crate::plan::Sums;
@@ -106,7 +106,13 @@ fn split<'s>(rest: &mut &'s mut [f32], len: usize) -> &'s mut [f32] {
 
 impl<'s> Rows<'s> {
     /// The rows of a norm with `channels` channels, whose own statistics begin at offset `at` after the shared ones.
-    fn of(statistics: &'s mut [f32], (sums, shared): (Sums, usize), norm: Norm, channels: usize, at: usize) -> Self {
+    fn of(
+        statistics: &'s mut [f32],
+        (sums, shared): (Sums, usize),
+        norm: BatchStatistics,
+        channels: usize,
+        at: usize,
+    ) -> Self {
         let (mut shared, own) = invariant!(statistics.split_at_mut_checked(shared));
         let mut own = invariant!(own.get_mut(at..));
         let batch = if norm.eps.is_some() { channels } else { 0 };

@@ -3,7 +3,7 @@ use super::super::memory::{Memory, Span};
 use super::super::run::Room;
 use super::{Channels, Rows};
 use crate::contract::Red16;
-use crate::graph::Norm;
+use crate::graph::BatchStatistics;
 use crate::kernel::term;
 use crate::math::is_finite;
 use crate::op::inverse_deviation;
@@ -23,7 +23,7 @@ pub(in super::super) enum Swept {
 /// The norm whose statistics are computed: its channels, units per channel, and the offset of its own statistics.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Target {
-    pub norm: Norm,
+    pub norm: BatchStatistics,
     pub channels: usize,
     pub plane: usize,
     pub kept: usize,

@@ -2,7 +2,7 @@ use super::super::forward::Forward;
 use super::super::memory::Span;
 use super::{Channels, Rows, through_units, value};
 use crate::contract::Red16;
-use crate::graph::{Node, Norm};
+use crate::graph::{BatchStatistics, Node};
 use crate::kernel::{all_finite, shift_and_scale, term};
 use crate::op::through_batch;
 use crate::plan::Sums;
@@ -18,7 +18,7 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
     pub(in super::super) fn norm_tangent(
         &mut self,
         tangents: &mut [f32],
-        (node, norm): (&Node, Norm),
+        (node, norm): (&Node, BatchStatistics),
         kept: usize,
         full: bool,
     ) -> bool {

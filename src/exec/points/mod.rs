@@ -13,7 +13,7 @@ use super::memory::Memory;
 use super::norm::{Swept, Target};
 use super::run::{Buffers, Room, least};
 use super::source::Source;
-use crate::error::{Buffer, Error, Fault, Pass};
+use crate::error::{Buffer, Error, NonFinite, Pass};
 use crate::exec::{Input, Observer, Seen};
 use crate::graph::Node;
 use crate::math::is_finite;
@@ -86,7 +86,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         gradient: &'a mut [f32],
     ) -> Result<Self, Error> {
         let lengths = plan.run(&options, T as u32)?;
-        let ends @ (inputs, _) = plan.ends();
+        let ends @ (inputs, _) = plan.input_output_units();
         let need = options.points as u64 * inputs;
         match input {
             Input::Points(points) if (points.len() as u64) < need => {
@@ -301,7 +301,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         }
         for (pass, layer) in [Pass::Forward, Pass::Backward].into_iter().zip(self.faults) {
             if let Some(layer) = layer {
-                return Err(Error::NonFinite(Fault { pass, layer }));
+                return Err(Error::NonFinite(NonFinite { pass, layer }));
             }
         }
         let swept = match self.cursor.sweep {
@@ -316,7 +316,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             let reverse = swept == Swept::Derivative && self.reverse();
             let pass = if reverse { Pass::Backward } else { Pass::Forward };
             let layer = plan.graph().at(self.cursor.norm as usize).address;
-            return Err(Error::NonFinite(Fault { pass, layer }));
+            return Err(Error::NonFinite(NonFinite { pass, layer }));
         }
         self.cursor.next_sweep(plan, &self.options);
         Ok(())

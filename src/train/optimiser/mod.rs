@@ -159,21 +159,21 @@ impl Settings {
     /// # Errors
     /// As [`Self::check`], and [`Error::InvalidConfig`] for a rate that is negative or not finite; the powers are as before
     /// then.
-    pub fn step(&self, rate: f32, powers: &mut Powers) -> Result<Step, Error> {
+    pub fn step(&self, rate: f32, powers: &mut Powers) -> Result<UpdateRule, Error> {
         self.check()?;
         if !is_not_negative(rate) {
             return Err(Error::InvalidConfig(InvalidConfig::Rate));
         }
         let decay = self.decay.at(rate);
-        let momentum = |mu, nesterov| Step::Momentum(Momentum { rate, mu, nesterov, decay });
+        let momentum = |mu, nesterov| UpdateRule::Momentum(Momentum { rate, mu, nesterov, decay });
         Ok(match self.optimiser {
-            Optimiser::Sgd => Step::Sgd(Sgd { rate, decay }),
+            Optimiser::Sgd => UpdateRule::Sgd(Sgd { rate, decay }),
             Optimiser::Momentum { mu } => momentum(mu, false),
             Optimiser::Nesterov { mu } => momentum(mu, true),
             Optimiser::Adam { beta1, beta2, eps } => {
                 powers.beta1 *= beta1;
                 powers.beta2 *= beta2;
-                Step::Adam(Adam {
+                UpdateRule::Adam(Adam {
                     size: rate / (1.0 - powers.beta1),
                     root: self.math.sqrt(1.0 - powers.beta2),
                     betas: [beta1, beta2],
@@ -191,7 +191,7 @@ impl Settings {
 /// slices.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Step {
+pub enum UpdateRule {
     /// Plain descent.
     Sgd(Sgd),
     /// Momentum, or Nesterov's.
@@ -200,20 +200,20 @@ pub enum Step {
     Adam(Adam),
 }
 
-impl Step {
+impl UpdateRule {
     /// Floats of state of one parameter.
     pub(crate) const fn kept(&self) -> usize {
         match self {
-            Step::Sgd(_) => 0,
-            Step::Momentum(_) => 1,
-            Step::Adam(_) => 2,
+            UpdateRule::Sgd(_) => 0,
+            UpdateRule::Momentum(_) => 1,
+            UpdateRule::Adam(_) => 2,
         }
     }
 
     /// The rate of plain descent.
     pub(crate) fn plain(&self) -> Option<f32> {
         match self {
-            Step::Sgd(rule) => rule.plain(),
+            UpdateRule::Sgd(rule) => rule.plain(),
             _ => None,
         }
     }
@@ -244,14 +244,14 @@ impl Step {
         let parameters = weight.len() as u64;
         short(Buffer::Gradient, parameters, gradient.len())?;
         match self {
-            Step::Sgd(rule) => {
+            UpdateRule::Sgd(rule) => {
                 isa.compiled(sgd, (weight, gradient), rule);
             }
-            Step::Momentum(rule) => {
+            UpdateRule::Momentum(rule) => {
                 short(Buffer::State, parameters, state.len())?;
                 isa.compiled(momentum, (weight, gradient), (rule, state));
             }
-            Step::Adam(rule) => {
+            UpdateRule::Adam(rule) => {
                 short(Buffer::State, parameters.saturating_mul(2), state.len())?;
                 let moments = state.as_chunks_mut::<2>().0;
                 let done = rule.on_registers(isa, weight, gradient, moments);

@@ -3,13 +3,13 @@
 use shatterscope::graph::Window;
 use shatterscope::graph::{Builder, Graph, Node, Shape};
 use shatterscope::plan::{Plan, RunLengths, RunOptions, Schedule, Statistics, Storage, place};
-use shatterscope::train::{Init, Initializer};
+use shatterscope::train::{InitialWeights, Initializer};
 use shatterscope_digits::{CLASSES, SIDE};
 
 /// Number of points in the batch: the first digits.
 pub const POINTS: usize = 256;
 /// The initial parameters, drawn as `train` draws them by default.
-pub const INIT: Init = Init { start: Initializer::He, seed: 1, run: 0 };
+pub const INIT: InitialWeights = InitialWeights { start: Initializer::He, seed: 1, run: 0 };
 
 /// Channels of each convolution.
 const WIDTH: u32 = 16;

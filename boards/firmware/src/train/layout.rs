@@ -2,7 +2,7 @@ use crate::arena::Short;
 use shatterscope::exec::Buffers;
 use shatterscope::graph::NODE_WORDS;
 use shatterscope::plan::{Plan, Want};
-use shatterscope::train::{Decay, Init, Optimiser};
+use shatterscope::train::{Decay, InitialWeights, Optimiser};
 use shatterscope::wire::TrainConfig;
 use shatterscope::{Error, InvalidSpec};
 
@@ -105,8 +105,8 @@ pub fn training_layout(
     }))
 }
 
-pub(super) fn init(with: &TrainConfig) -> Init {
-    Init { start: with.start, seed: with.seed, run: with.run }
+pub(super) fn init(with: &TrainConfig) -> InitialWeights {
+    InitialWeights { start: with.start, seed: with.seed, run: with.run }
 }
 
 impl TrainingLayout {

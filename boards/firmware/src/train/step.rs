@@ -6,7 +6,7 @@ use shatterscope::exec::{Backward, Executor, Forward, Mode, Options, Outputs};
 use shatterscope::graph::{Graph, NODE_WORDS};
 use shatterscope::math::Math;
 use shatterscope::plan::{Plan, Want};
-use shatterscope::train::{MeanLoss, Step, correct_count, cross_entropy};
+use shatterscope::train::{MeanLoss, UpdateRule, correct_count, cross_entropy};
 use shatterscope::wire::{Stage, StepRequest, StepResult, Why, examples_digest};
 use shatterscope::workers::Serial;
 use shatterscope::{InvalidConfig, Pass};
@@ -153,7 +153,7 @@ struct Batch<'a> {
 fn watched_step<const R: usize, const T: usize, M: Machine>(
     executor: &mut Executor<Serial, R, T>,
     all: (&mut [f32], &mut [f32], &mut [f32]),
-    (pass, rule): (&Batch, &Step),
+    (pass, rule): (&Batch, &UpdateRule),
     line: &mut Line<M>,
 ) -> Result<(f32, u32), Refused> {
     let mut watch = Watch::new(line, pass.plan, pass.teach.count, pass.report);
@@ -169,7 +169,7 @@ fn watched_step<const R: usize, const T: usize, M: Machine>(
 fn step<const R: usize, const T: usize, M: Machine>(
     executor: &mut Executor<Serial, R, T>,
     (parameters, running, state): (&mut [f32], &mut [f32], &mut [f32]),
-    (pass, rule): (&Batch, &Step),
+    (pass, rule): (&Batch, &UpdateRule),
     mut watch: Option<&mut Watch<M>>,
 ) -> Result<(f32, u32), Refused> {
     let mode = Mode::Training { seed: pass.seed, step: pass.teach.step, running };

@@ -183,7 +183,7 @@ impl fmt::Display for LinkError {
 
 fn refused(f: &mut fmt::Formatter<'_>, why: Why, need: u64, have: u64) -> fmt::Result {
     match why {
-        Why::Network(refusal) => write!(f, "the device refuses: {refusal}"),
+        Why::Network(reason) => write!(f, "the device refuses: {reason}"),
         Why::Memory => write!(
             f,
             "the device refuses: the run needs {need} B of memory, {have} B are there; `plan` shows what fits"
@@ -221,7 +221,7 @@ fn refused(f: &mut fmt::Formatter<'_>, why: Why, need: u64, have: u64) -> fmt::R
         Why::Stack => f.write_str(
             "stack overflow on the device: reset it, and give its firmware more stack (in its board.toml) or a smaller network",
         ),
-        Why::Node(refusal) => write!(f, "the device refuses node {need} of the graph: {refusal}"),
+        Why::Node(reason) => write!(f, "the device refuses node {need} of the graph: {reason}"),
         Why::Nodes => f.write_str("the graph did not arrive whole"),
         Why::Operation => write!(
             f,
@@ -238,9 +238,9 @@ impl LinkError {
             LinkError::Refused { why: Why::NonFinite(fault), .. } => {
                 placed.failure(shatterscope::Error::NonFinite(fault), OUT_OF_RANGE).message
             }
-            LinkError::Refused { why: Why::Node(refusal), need, .. } => {
+            LinkError::Refused { why: Why::Node(reason), need, .. } => {
                 let node = placed.names().shown(need.min(u64::from(u32::MAX)) as u32);
-                format!("the device refuses node {node} of the graph: {refusal}")
+                format!("the device refuses node {node} of the graph: {reason}")
             }
             _ => self.to_string(),
         }

@@ -1,6 +1,6 @@
 //! What an answer to a run must look like, from the request alone.
 use super::{Identity, LinkError};
-use shatterscope::Fault;
+use shatterscope::NonFinite;
 use shatterscope::Pass;
 use shatterscope::graph::{Graph, Node};
 use shatterscope::plan::{Derivative, Plan};
@@ -49,7 +49,7 @@ impl Expected {
     }
 
     /// Refuses a place of NaN or infinity that is not in the network.
-    pub fn check_fault(&self, fault: &Fault) -> Result<(), LinkError> {
+    pub fn check_fault(&self, fault: &NonFinite) -> Result<(), LinkError> {
         match fault.layer {
             layer if (1..=self.layers).contains(&layer) => Ok(()),
             layer => Err(LinkError::Lie(format!("NaN or infinity in layer {layer} of a network of {}", self.layers))),

@@ -11,7 +11,7 @@ use crate::device::profile::Profile;
 use crate::spec::Spec;
 use crate::{Failure, Result};
 use shatterscope::contract::Digest;
-use shatterscope::{Fault, Pass};
+use shatterscope::{NonFinite, Pass};
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +25,7 @@ pub enum Outcome {
         outputs: Vec<u32>,
     },
     /// NaN or infinity arose: no result, but where it arose is part of the contract.
-    NonFinite(Fault),
+    NonFinite(NonFinite),
 }
 
 impl Outcome {
