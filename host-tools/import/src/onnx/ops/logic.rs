@@ -1,0 +1,110 @@
+//! What is computed of constants only: comparisons, truth values, remainders, roundings.
+use super::arithmetic::operands;
+use crate::{
+    error::Result,
+    evaluate::{self, Comparison},
+    model::ValueId,
+    onnx_format::scope::{Results, Scope, one},
+    shape,
+    tensor::Tensor,
+};
+
+/// Both operands, which have to be constant; the elements of the result are counted.
+fn constants(s: &mut Scope<'_, '_>) -> Result<(ValueId, ValueId)> {
+    let (a, b) = operands(s)?;
+    s.constant(a, "first operand")?;
+    s.constant(b, "second operand")?;
+    let shape = s.at(shape::broadcast(&s.shape(a), &s.shape(b)))?;
+    let n = s.at(shape::elements(&shape))?;
+    s.spend(n)?;
+    Ok((a, b))
+}
+
+pub fn modulo(mut s: Scope<'_, '_>) -> Results {
+    let (a, b) = constants(&mut s)?;
+    let fmod = s.flag("fmod")?;
+    let y = evaluate::modulo(s.constant(a, "first operand")?, s.constant(b, "second operand")?, fmod);
+    let y = s.at(y)?;
+    one(s.fresh(y))
+}
+
+pub fn compare(mut s: Scope<'_, '_>) -> Results {
+    let how = match s.site.kind.as_str() {
+        "Equal" => Comparison::Equal,
+        "Less" => Comparison::Less,
+        "LessOrEqual" => Comparison::LessOrEqual,
+        "Greater" => Comparison::Greater,
+        _ => Comparison::GreaterOrEqual,
+    };
+    let (a, b) = constants(&mut s)?;
+    let y = evaluate::compare(how, s.constant(a, "first operand")?, s.constant(b, "second operand")?);
+    let y = s.at(y)?;
+    one(s.fresh(y))
+}
+
+pub fn logical(mut s: Scope<'_, '_>) -> Results {
+    let f: fn(bool, bool) -> bool = match s.site.kind.as_str() {
+        "And" => |a, b| a && b,
+        "Or" => |a, b| a || b,
+        _ => |a, b| a != b,
+    };
+    let (a, b) = constants(&mut s)?;
+    let y = evaluate::logical(s.constant(a, "first operand")?, s.constant(b, "second operand")?, f);
+    let y = s.at(y)?;
+    one(s.fresh(y))
+}
+
+pub fn not(mut s: Scope<'_, '_>) -> Results {
+    let x = s.operand(0)?;
+    let y = match s.constant(x, "operand")? {
+        Tensor::Bool { shape, data } => Tensor::Bool { shape: shape.clone(), data: data.iter().map(|&v| !v).collect() },
+        other => return Err(s.error(format!("an operand of {}, expected truth values", other.element()))),
+    };
+    s.spend(y.len())?;
+    one(s.fresh(y))
+}
+
+pub fn select(mut s: Scope<'_, '_>) -> Results {
+    let (condition, a, b) = (s.operand(0)?, s.operand(1)?, s.operand(2)?);
+    for (id, what) in [(condition, "condition"), (a, "second operand"), (b, "third operand")] {
+        s.constant(id, what)?;
+    }
+    let both = s.at(shape::broadcast(&s.shape(a), &s.shape(b)))?;
+    let shape = s.at(shape::broadcast(&both, &s.shape(condition)))?;
+    let n = s.at(shape::elements(&shape))?;
+    s.spend(n)?;
+    let y = evaluate::select(
+        s.constant(condition, "condition")?,
+        s.constant(a, "second operand")?,
+        s.constant(b, "third operand")?,
+    );
+    let y = s.at(y)?;
+    one(s.fresh(y))
+}
+
+pub fn rounded(mut s: Scope<'_, '_>) -> Results {
+    let f: fn(f32) -> f32 = match s.site.kind.as_str() {
+        "Floor" => f32::floor,
+        "Ceil" => f32::ceil,
+        "Round" => f32::round_ties_even,
+        _ => |v| {
+            if v > 0.0 {
+                1.0
+            } else if v < 0.0 {
+                -1.0
+            } else {
+                v
+            }
+        },
+    };
+    let x = s.operand(0)?;
+    s.spend(s.shape(x).iter().product())?;
+    let y = match s.constant(x, "operand")? {
+        Tensor::I64 { shape, data } if s.site.kind == "Sign" => {
+            Ok(Tensor::I64 { shape: shape.clone(), data: data.iter().map(|v| v.signum()).collect() })
+        }
+        tensor => evaluate::floats(tensor, f),
+    };
+    let y = s.at(y)?;
+    one(s.fresh(y))
+}

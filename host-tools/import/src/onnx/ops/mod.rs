@@ -1,0 +1,81 @@
+//! The operators, one function each: from a node of any version to operations with the newest meaning.
+mod activation;
+mod arithmetic;
+mod constant;
+mod logic;
+mod movement;
+mod normalise;
+mod pool;
+mod product;
+mod reduce;
+mod resize;
+mod slice;
+
+use super::scope::{Results, Scope};
+pub use slice::resolve as resolve_slice;
+
+/// A function that converts a node.
+pub type Convert = fn(Scope<'_, '_>) -> Results;
+
+/// The function for an operator, if it is supported.
+pub fn converter(kind: &str) -> Option<Convert> {
+    Some(match kind {
+        "Relu" | "Sigmoid" | "Tanh" | "HardSwish" | "Softplus" | "Softsign" | "Abs" | "Neg" | "Exp" | "Log" | "Erf"
+        | "Sqrt" | "Reciprocal" => activation::plain,
+        "LeakyRelu" | "Elu" | "Selu" | "HardSigmoid" | "Gelu" => activation::with_numbers,
+        "Celu" => activation::celu,
+        "Mish" => activation::mish,
+        "PRelu" => activation::prelu,
+        "Clip" => activation::clip,
+        "Softmax" | "LogSoftmax" => activation::softmax,
+        "Add" | "Sub" | "Mul" | "Div" => arithmetic::binary,
+        "Pow" => arithmetic::pow,
+        "Sum" | "Mean" | "Min" | "Max" => arithmetic::variadic,
+        "Mod" => logic::modulo,
+        "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" => logic::compare,
+        "And" | "Or" | "Xor" => logic::logical,
+        "Not" => logic::not,
+        "Where" => logic::select,
+        "Floor" | "Ceil" | "Round" | "Sign" => logic::rounded,
+        "Constant" => constant::constant,
+        "ConstantOfShape" => constant::constant_of_shape,
+        "Range" => constant::range,
+        "Shape" => constant::shape,
+        "Size" => constant::size,
+        "NonZero" => constant::non_zero,
+        "EyeLike" => constant::eye_like,
+        "Trilu" => constant::trilu,
+        "Cast" => constant::cast,
+        "CastLike" => constant::cast_like,
+        "Identity" => movement::identity,
+        "Dropout" => movement::dropout,
+        "Reshape" => movement::reshape,
+        "Flatten" => movement::flatten,
+        "Squeeze" => movement::squeeze,
+        "Unsqueeze" => movement::unsqueeze,
+        "Transpose" => movement::transpose,
+        "Expand" => movement::expand,
+        "Concat" => movement::concat,
+        "Gather" => movement::gather,
+        "DepthToSpace" => movement::depth_to_space,
+        "SpaceToDepth" => movement::space_to_depth,
+        "Tile" => slice::tile,
+        "Slice" => slice::slice,
+        "Split" => slice::split,
+        "Pad" => slice::pad,
+        "Conv" => product::conv,
+        "Gemm" => product::gemm,
+        "MatMul" => product::matmul,
+        "MaxPool" | "AveragePool" => pool::pool,
+        "GlobalAveragePool" | "GlobalMaxPool" => pool::global,
+        "BatchNormalization" => normalise::batch,
+        "InstanceNormalization" => normalise::instance,
+        "LayerNormalization" => normalise::layer,
+        "GroupNormalization" => normalise::group,
+        "ReduceSum" | "ReduceMean" | "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceL1" | "ReduceL2"
+        | "ReduceLogSum" | "ReduceLogSumExp" | "ReduceSumSquare" => reduce::reduce,
+        "Resize" => resize::resize,
+        "Upsample" => resize::upsample,
+        _ => return None,
+    })
+}

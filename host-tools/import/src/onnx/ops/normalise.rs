@@ -1,0 +1,62 @@
+//! Norms, in inference.
+use crate::{
+    model::Operation,
+    onnx_format::scope::{Results, Scope, one},
+};
+
+pub fn batch(mut s: Scope<'_, '_>) -> Results {
+    if s.flag("training_mode")? {
+        return s.unsupported("in training mode");
+    }
+    if s.version < 7 && !s.flag("is_test")? {
+        return s.unsupported("in training mode (is_test is 0)");
+    }
+    let x = s.operand(0)?;
+    if s.version < 9 && s.int("spatial", 1)? == 0 && s.shape(x).len() > 2 {
+        return s.unsupported("with a mean for each position (spatial is 0)");
+    }
+    // Before version 14 further results meant training.
+    if s.node.output.iter().skip(1).any(|name| !name.is_empty()) {
+        return s.unsupported("in training mode (it has more than one output)");
+    }
+    let eps = s.float("epsilon", 1e-5)?;
+    let operands = s.all()?;
+    one(s.emit(Operation::BatchNormalization { eps }, &operands)?)
+}
+
+pub fn instance(mut s: Scope<'_, '_>) -> Results {
+    let eps = s.float("epsilon", 1e-5)?;
+    let operands = s.all()?;
+    one(s.emit(Operation::InstanceNormalization { eps }, &operands)?)
+}
+
+pub fn layer(mut s: Scope<'_, '_>) -> Results {
+    let (x, scale) = (s.operand(0)?, s.operand(1)?);
+    let axis = s.axis(s.int("axis", -1)?, s.shape(x).len())?;
+    let eps = s.float("epsilon", 1e-5)?;
+    let operands: Vec<usize> = [Some(x), Some(scale), s.optional(2)].into_iter().flatten().collect();
+    one(s.emit(Operation::LayerNormalization { axis, eps }, &operands)?)
+}
+
+pub fn group(mut s: Scope<'_, '_>) -> Results {
+    let (x, mut scale, mut bias) = (s.operand(0)?, s.operand(1)?, s.operand(2)?);
+    let shape = s.shape(x);
+    let (channels, groups) = (shape.get(1).copied().unwrap_or(0), s.int("num_groups", 0)?);
+    let groups = match usize::try_from(groups) {
+        Ok(n) if n > 0 && channels % n == 0 => n,
+        _ => return Err(s.error(format!("num_groups is {groups}, which does not divide {channels} channels"))),
+    };
+    // Before version 21 scale and bias were those of a group.
+    if s.version < 21 && groups != channels {
+        s.spend(2 * channels)?;
+        let indices: Vec<usize> = (0..channels).map(|c| c / (channels / groups)).collect();
+        for operand in [&mut scale, &mut bias] {
+            if s.shape(*operand) != [groups] {
+                return Err(s.error(format!("an operand has shape {:?}, expected {:?}", s.shape(*operand), [groups])));
+            }
+            *operand = s.emit(Operation::Gather { axis: 0, indices: indices.clone() }, &[*operand])?;
+        }
+    }
+    let eps = s.float("epsilon", 1e-5)?;
+    one(s.emit(Operation::GroupNormalization { groups, eps }, &[x, scale, bias])?)
+}

@@ -1,0 +1,325 @@
+//! TensorFlow Lite files of f32. Images become `[batch, channel, row, column]`: each convolution and pool stands between two transposes, which a
+//! later pass removes where they meet.
+mod convert;
+mod names;
+mod table;
+
+use crate::{
+    builder::{Builder, Element, Site},
+    error::{Error, Result, quoted},
+    model::{Format, Model, ValueId},
+    onnx_format::{Type, raw_tensor},
+    options::{Dimension, Options},
+    passes::{self, Draft},
+    shape,
+    tensor::Tensor,
+};
+use std::collections::{BTreeMap, HashSet};
+use table::{File, Table};
+
+/// A tensor of the file.
+struct Info<'a> {
+    name: String,
+    shape: Vec<i32>,
+    /// The shape with -1 for what is open; empty if nothing is.
+    signature: Vec<i32>,
+    element: u8,
+    data: Option<&'a [u8]>,
+}
+
+/// An operator of the file.
+struct Operator<'a> {
+    code: i32,
+    site: Site,
+    inputs: Vec<Option<usize>>,
+    outputs: Vec<usize>,
+    options: Option<Table<'a>>,
+}
+
+/// The state of a conversion.
+struct Reader<'a> {
+    tensors: Vec<Info<'a>>,
+    builder: Builder,
+    /// Values by tensor.
+    values: Vec<Option<ValueId>>,
+    /// Whether shapes are those of the file.
+    fixed: bool,
+}
+
+/// Reads a model.
+pub fn read(bytes: &[u8], options: &Options) -> Result<Model> {
+    let file = File::new(bytes);
+    let root = file.root()?;
+    let codes = root.tables(1)?.iter().map(code).collect::<Result<Vec<_>>>()?;
+    let buffers = root.tables(4)?;
+    let graphs = root.tables(2)?;
+    let graph = graphs.first().ok_or_else(|| Error::tflite("it has no graph"))?;
+    let tensors = graph.tables(0)?.iter().map(|t| tensor(t, &buffers)).collect::<Result<Vec<_>>>()?;
+    let index = |i: i32| {
+        usize::try_from(i)
+            .ok()
+            .filter(|&i| i < tensors.len())
+            .ok_or_else(|| Error::tflite(format!("tensor {i} is named, and there are {}", tensors.len())))
+    };
+    let indices = |list: Option<Vec<i32>>| list.unwrap_or_default().into_iter().map(index).collect::<Result<Vec<_>>>();
+    let (inputs, outputs) = (indices(graph.ints(1)?)?, indices(graph.ints(2)?)?);
+    if outputs.is_empty() {
+        return Err(Error::tflite("its graph has no outputs"));
+    }
+    let mut operators = Vec::new();
+    for (i, operator) in graph.tables(3)?.iter().enumerate() {
+        let number = operator.int(0, 0)?;
+        let (code, kind) =
+            usize::try_from(number).ok().and_then(|n| codes.get(n)).cloned().ok_or_else(|| {
+                Error::tflite(format!("operator {i} has code {number}, and there are {}", codes.len()))
+            })?;
+        let inputs = operator.ints(1)?.unwrap_or_default();
+        let inputs = inputs.into_iter().map(|i| if i == -1 { Ok(None) } else { index(i).map(Some) });
+        let (inputs, outputs) = (inputs.collect::<Result<Vec<_>>>()?, indices(operator.ints(2)?)?);
+        let name = match outputs.first().map(|&o| tensors[o].name.as_str()) {
+            Some(name) if !name.is_empty() => name.chars().take(256).collect(),
+            _ => format!("operator {i}"),
+        };
+        operators.push(Operator { code, site: Site { name, kind }, inputs, outputs, options: operator.table(4)? });
+    }
+    let (operators, used) = needed(operators, &outputs);
+    quantised(&operators, &tensors)?;
+    let unknown: Vec<_> = (operators.iter())
+        .filter(|o| !convert::is_known(o.code))
+        .filter_map(|o| match o.site.unsupported("") {
+            Error::Unsupported(list) => Some(list),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    let mut reader =
+        Reader { values: vec![None; tensors.len()], tensors, builder: Builder::new(bytes.len()), fixed: true };
+    let placed = reader.inputs(&inputs, &used, options)?;
+    reader.operators(&operators, unknown)?;
+    let outputs = outputs.iter().map(|&o| {
+        let name = reader.tensors[o].name.clone();
+        let id = reader
+            .value(o)?
+            .ok_or_else(|| Error::Missing { value: name.clone(), user: "the output of the graph".to_owned() })?;
+        Ok((name, id))
+    });
+    let outputs = outputs.collect::<Result<Vec<_>>>()?;
+    let unused = reader.tensors.iter().enumerate().filter(|(i, t)| {
+        !used.contains(i)
+            && !outputs.iter().any(|(name, _)| *name == t.name)
+            && (t.data.is_some() || inputs.contains(i))
+    });
+    let unused = unused.map(|(_, t)| t.name.clone()).collect();
+    let draft = Draft {
+        format: Format::Tflite,
+        name: graph.text(4)?,
+        builder: reader.builder,
+        inputs: placed,
+        outputs,
+        unused,
+    };
+    passes::finish(draft, options)
+}
+
+/// The number and the name of an operator's kind.
+fn code(table: &Table<'_>) -> Result<(i32, String)> {
+    // Numbers above 127 are in the newer field.
+    let number = i32::from(table.byte(0, 0)?.cast_signed()).max(table.int(3, 0)?);
+    let custom = table.text(1)?;
+    let name = names::name(number);
+    Ok((number, if number == 32 { format!("{name} {}", custom.chars().take(80).collect::<String>()) } else { name }))
+}
+
+fn tensor<'a>(table: &Table<'a>, buffers: &[Table<'a>]) -> Result<Info<'a>> {
+    let name: String = table.text(3)?.chars().take(256).collect();
+    let buffer = table.int(2, 0)?;
+    let data = match usize::try_from(buffer).ok().and_then(|b| buffers.get(b)) {
+        None => return Err(Error::tensor(&name, format!("its buffer is {buffer}, and there are {}", buffers.len()))),
+        Some(buffer) => {
+            if buffer.long(1)? > 1 {
+                return Err(Error::tensor(&name, "its data are behind the end of the tables, which is not supported"));
+            }
+            buffer.raw(0, 1)?.filter(|bytes| !bytes.is_empty())
+        }
+    };
+    if data.is_some() && table.table(6)?.is_some() {
+        return Err(Error::tensor(&name, "it is sparse, which is not supported"));
+    }
+    let (shape, signature) = (table.ints(0)?.unwrap_or_default(), table.ints(7)?.unwrap_or_default());
+    Ok(Info { name, shape, signature, element: table.byte(1, 0)?, data })
+}
+
+/// Operators that outputs depend on, in their order, and the tensors that these use.
+fn needed<'a>(operators: Vec<Operator<'a>>, outputs: &[usize]) -> (Vec<Operator<'a>>, HashSet<usize>) {
+    let mut used: HashSet<usize> = outputs.iter().copied().collect();
+    let mut kept = Vec::new();
+    for operator in operators.into_iter().rev() {
+        if operator.outputs.iter().any(|o| used.contains(o)) {
+            used.extend(operator.inputs.iter().flatten());
+            kept.push(operator);
+        }
+    }
+    kept.reverse();
+    (kept, used)
+}
+
+/// The first operator that computes with small integers.
+fn quantised(operators: &[Operator<'_>], tensors: &[Info<'_>]) -> Result<()> {
+    let small = |&i: &usize| matches!(tensors[i].element, 3 | 7 | 9 | 17);
+    for operator in operators {
+        let hybrid = operator.outputs.first().is_some_and(|&o| tensors[o].element == 0);
+        if let Some(found) = operator.inputs.iter().flatten().chain(&operator.outputs).copied().find(|i| small(i)) {
+            let element = match (names::element(tensors[found].element), hybrid) {
+                ("int8", true) => "int8 (hybrid: weights of integers, values of f32)",
+                (element, _) => element,
+            };
+            let operator = format!("{} {}", operator.site.kind, quoted(&operator.site.name));
+            return Err(Error::Quantised { tensor: tensors[found].name.clone(), operator, element });
+        }
+    }
+    Ok(())
+}
+
+impl Reader<'_> {
+    /// Inputs that are used, as values.
+    fn inputs(&mut self, inputs: &[usize], used: &HashSet<usize>, options: &Options) -> Result<Vec<ValueId>> {
+        options.check(&inputs.iter().map(|&i| self.tensors[i].name.as_str()).collect::<Vec<_>>())?;
+        let mut placed = Vec::new();
+        for &i in inputs.iter().filter(|i| used.contains(i)) {
+            let info = &self.tensors[i];
+            if self.values[i].is_some() || info.data.is_some() {
+                return Err(Error::input(&info.name, "it is an input twice, or an input with data"));
+            }
+            let open = info.signature.len() == info.shape.len();
+            let dimensions = info.shape.iter().enumerate().map(|(axis, &n)| {
+                if open && info.signature[axis] == -1 {
+                    return Ok(Dimension::Open(String::new()));
+                }
+                let bad = |_| Error::input(&info.name, format!("a dimension of {n}"));
+                usize::try_from(n).map(Dimension::Fixed).map_err(bad)
+            });
+            let dimensions = dimensions.collect::<Result<Vec<_>>>()?;
+            let shape = options.shape(&info.name, Some(&dimensions), &mut BTreeMap::new())?;
+            if shape.contains(&0) {
+                return Err(Error::input(&info.name, format!("shape {shape:?} has no elements")));
+            }
+            self.fixed &= shape.iter().zip(&info.shape).all(|(&n, &m)| i64::try_from(n) == Ok(i64::from(m)));
+            let (name, element) = (info.name.clone(), info.element);
+            let kind = if element == 0 { Element::Float } else { Element::Other(names::element(element)) };
+            let id = match options.bound(&name)? {
+                Some(tensor) if (tensor.floats().is_some()) == (kind == Element::Float) => {
+                    self.builder.constant(&name, tensor)
+                }
+                Some(tensor) => {
+                    let what = format!("bound to {}, expected {}", tensor.element(), names::element(element));
+                    return Err(Error::input(&name, what));
+                }
+                None => {
+                    let id = self.builder.input(&name, shape, kind);
+                    placed.push(id);
+                    id
+                }
+            };
+            self.values[i] = Some(id);
+        }
+        Ok(placed)
+    }
+
+    /// The value of a tensor: computed before, an input, or a constant.
+    fn value(&mut self, tensor: usize) -> Result<Option<ValueId>> {
+        let info = &self.tensors[tensor];
+        let (None, Some(bytes)) = (self.values[tensor], info.data) else { return Ok(self.values[tensor]) };
+        let kind = match info.element {
+            0 => Type::F32,
+            1 => Type::F16,
+            2 => Type::I32,
+            4 => Type::I64,
+            6 => Type::Bool,
+            10 => Type::F64,
+            18 => Type::Bf16,
+            other => {
+                let what = format!("element type {} is not supported", names::element(other));
+                return Err(Error::tensor(&info.name, what));
+            }
+        };
+        let sizes = info.shape.iter().map(|&n| usize::try_from(n).ok()).collect::<Option<Vec<_>>>();
+        let shape = sizes.ok_or_else(|| Error::tensor(&info.name, format!("shape {:?}", info.shape)))?;
+        let n = shape::elements(&shape).map_err(|e| Error::tensor(&info.name, e))?;
+        if n.checked_mul(kind.bytes()) != Some(bytes.len()) {
+            let what =
+                format!("{} bytes of data, expected {n} times {} for shape {shape:?}", bytes.len(), kind.bytes());
+            return Err(Error::tensor(&info.name, what));
+        }
+        let converted: Tensor = raw_tensor(&info.name, kind, shape, bytes)?;
+        let id = self.builder.constant(&info.name, converted);
+        self.values[tensor] = Some(id);
+        Ok(Some(id))
+    }
+
+    fn operators(&mut self, operators: &[Operator<'_>], mut unsupported: Vec<crate::Unsupported>) -> Result<()> {
+        // Tensors that an unsupported operator would have computed.
+        let mut unknown: HashSet<usize> = HashSet::new();
+        for operator in operators {
+            let known =
+                convert::is_known(operator.code) && !operator.inputs.iter().flatten().any(|i| unknown.contains(i));
+            let outcome = if known { self.operator(operator) } else { Ok(None) };
+            let result = match outcome {
+                Ok(result) => result,
+                Err(Error::Unsupported(list)) => {
+                    unsupported.extend(list);
+                    None
+                }
+                Err(error) if unsupported.is_empty() => return Err(error),
+                Err(_) => None,
+            };
+            match (result, operator.outputs.as_slice()) {
+                (Some(id), &[output]) => {
+                    if self.builder.values[id].name.is_empty() {
+                        self.builder.values[id].name = self.tensors[output].name.clone();
+                    }
+                    self.values[output] = Some(id);
+                }
+                (None, outputs) => unknown.extend(outputs),
+                _ => return Err(operator.site.error(format!("{} outputs, expected 1", operator.outputs.len()))),
+            }
+        }
+        if unsupported.is_empty() { Ok(()) } else { Err(Error::Unsupported(unsupported)) }
+    }
+
+    fn operator(&mut self, operator: &Operator<'_>) -> Result<Option<ValueId>> {
+        let mut operands = Vec::with_capacity(operator.inputs.len());
+        for &input in &operator.inputs {
+            operands.push(match input {
+                None => None,
+                Some(i) => Some(self.value(i)?.ok_or_else(|| Error::Missing {
+                    value: self.tensors[i].name.clone(),
+                    user: format!("{} {}", operator.site.kind, quoted(&operator.site.name)),
+                })?),
+            });
+        }
+        if let Some(&output) = operator.outputs.first()
+            && (self.values[output].is_some() || self.tensors[output].data.is_some())
+        {
+            return Err(operator.site.error("its output is an input, a constant or computed twice"));
+        }
+        let scope = convert::Scope {
+            site: &operator.site,
+            code: operator.code,
+            builder: &mut self.builder,
+            operands,
+            options: operator.options,
+        };
+        let id = convert::convert(scope)?;
+        if let (true, Some(&output)) = (self.fixed, operator.outputs.first()) {
+            let (found, file) = (self.builder.shape(id), &self.tensors[output].shape);
+            // A tensor without a shape is one whose shape is not known.
+            let same = found.len() == file.len() && found.iter().zip(file).all(|(&n, &m)| usize::try_from(m) == Ok(n));
+            if !same && !file.is_empty() {
+                return Err(operator
+                    .site
+                    .error(format!("its output has shape {file:?} in the file, expected {found:?}")));
+            }
+        }
+        Ok(Some(id))
+    }
+}

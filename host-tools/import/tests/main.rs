@@ -1,0 +1,3 @@
+//! Model files, well made and hostile.
+mod backend;
+mod tiny;

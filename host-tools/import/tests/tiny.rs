@@ -1,0 +1,76 @@
+//! The networks of MLPerf Tiny.
+use shatterscope_import::{Error, Model, Operation, Options, read};
+use std::path::PathBuf;
+
+/// A file of the folder, or none with a word.
+fn file(name: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("SHATTERSCOPE_MODELS").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/mlperf-tiny"),
+        PathBuf::from,
+    );
+    let path = folder.join(name);
+    if path.is_file() {
+        Some(path)
+    } else {
+        println!("SKIPPED: {} is absent; SHATTERSCOPE_MODELS names its folder", path.display());
+        None
+    }
+}
+
+fn model(name: &str) -> Option<Model> {
+    Some(read(&file(name)?, &Options::default()).unwrap())
+}
+
+fn count(model: &Model, which: fn(&Operation) -> bool) -> usize {
+    model.nodes.iter().filter(|n| which(&n.op)).count()
+}
+
+fn shapes(model: &Model) -> (Vec<usize>, Vec<usize>) {
+    let shape = |id: usize| model.values[id].shape.clone();
+    (shape(model.inputs[0]), shape(model.outputs[0]))
+}
+
+fn describe(model: &Model) {
+    for node in &model.nodes {
+        let shapes: Vec<_> = node.inputs.iter().map(|&i| &model.values[i].shape).collect();
+        println!("{} {:?} {shapes:?} -> {:?}", node.kind, node.op, model.values[node.outputs[0]].shape);
+    }
+}
+
+/// One transpose of the image; convolutions follow each other without any.
+#[test]
+fn convolutional_networks() {
+    for (name, convs, input, outputs) in [
+        ("pretrainedResnet.tflite", 9, [1, 32, 32, 3], 10),
+        ("pretrainedResnet_large_float.tflite", 9, [1, 32, 32, 3], 10),
+        ("vww_96_float.tflite", 27, [1, 96, 96, 3], 2),
+    ] {
+        let Some(model) = model(name) else { continue };
+        describe(&model);
+        assert_eq!(shapes(&model), (input.to_vec(), vec![1, outputs]), "{name}");
+        assert_eq!(count(&model, |op| matches!(op, Operation::Conv { .. })), convs, "{name}");
+        assert_eq!(count(&model, |op| matches!(op, Operation::Transpose { .. })), 1, "{name}");
+    }
+}
+
+#[test]
+fn autoencoder() {
+    let Some(model) = model("ad01_fp32.tflite") else { return };
+    describe(&model);
+    assert_eq!(shapes(&model), (vec![1, 640], vec![1, 640]));
+    assert_eq!(count(&model, |op| matches!(op, Operation::Gemm { .. })), 10);
+    assert_eq!(count(&model, |op| matches!(op, Operation::Transpose { .. })), 0);
+}
+
+#[test]
+fn networks_of_integers_are_refused_in_a_line() {
+    for name in
+        ["kws_ref_model_float32.tflite", "kws_ref_model.tflite", "pretrainedResnet_quant.tflite", "ad01_int8.tflite"]
+    {
+        let Some(path) = file(name) else { continue };
+        let error = read(&path, &Options::default()).unwrap_err();
+        println!("{name}: {error}");
+        assert!(matches!(error, Error::Quantised { .. }), "{name}: {error}");
+        assert!(!error.to_string().contains('\n'));
+    }
+}
