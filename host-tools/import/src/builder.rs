@@ -45,6 +45,8 @@ pub struct Builder {
     pub kinds: Vec<Element>,
     /// The nodes, in topological order.
     pub nodes: Vec<Node>,
+    /// What the caller should know of the conversion.
+    pub notes: Vec<String>,
     /// Elements that may still be made from constants.
     budget: usize,
 }
@@ -53,7 +55,7 @@ impl Builder {
     /// `bytes` is the length of the file: what is made from its constants is at most a multiple of that.
     pub fn new(bytes: usize) -> Self {
         let budget = bytes.saturating_mul(16).saturating_add(1 << 24);
-        Self { values: Vec::new(), kinds: Vec::new(), nodes: Vec::new(), budget }
+        Self { values: Vec::new(), kinds: Vec::new(), nodes: Vec::new(), notes: Vec::new(), budget }
     }
 
     fn push(&mut self, value: Value, kind: Element) -> ValueId {

@@ -21,7 +21,8 @@ pub struct Model {
     pub outputs: Vec<ValueId>,
     /// Names of tensors and inputs of the file that nothing uses.
     pub unused: Vec<String>,
-    /// One line for each change that can change bits: what was recognised, what was folded into a convolution.
+    /// One line for each change that can change bits: what was recognised, what was folded into a convolution, casts to f16 and bf16 that were left
+    /// out.
     pub notes: Vec<String>,
 }
 

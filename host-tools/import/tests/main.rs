@@ -1,3 +1,4 @@
 //! Model files, well made and hostile.
 mod backend;
+mod interpret;
 mod tiny;

@@ -1,6 +1,7 @@
 //! The networks of MLPerf Tiny.
+use crate::interpret::{self, Array};
 use shatterscope_import::{Error, Model, Operation, Options, read};
-use std::path::PathBuf;
+use std::{fs::File, io::Read, path::PathBuf};
 
 /// A file of the folder, or none with a word.
 fn file(name: &str) -> Option<PathBuf> {
@@ -72,5 +73,41 @@ fn networks_of_integers_are_refused_in_a_line() {
         println!("{name}: {error}");
         assert!(matches!(error, Error::Quantised { .. }), "{name}: {error}");
         assert!(!error.to_string().contains('\n'));
+    }
+}
+
+/// An array of an .npz file: f32, C order.
+fn array(archive: &mut zip::ZipArchive<File>, name: &str) -> (Vec<usize>, Vec<f64>) {
+    let mut bytes = Vec::new();
+    archive.by_name(&format!("{name}.npy")).unwrap().read_to_end(&mut bytes).unwrap();
+    let header = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let text = String::from_utf8_lossy(&bytes[10..10 + header]).into_owned();
+    assert!(text.contains("'<f4'") && text.contains("'fortran_order': False"), "{text}");
+    let shape = text.split('(').nth(1).unwrap().split(')').next().unwrap();
+    let shape = shape.split(',').filter_map(|n| n.trim().parse().ok()).collect();
+    let data = bytes[10 + header..].as_chunks().0.iter().map(|&b| f64::from(f32::from_le_bytes(b))).collect();
+    (shape, data)
+}
+
+/// What the networks compute, against LiteRT and TFLM: f64 here, f32 there.
+#[test]
+fn outputs_are_those_of_the_interpreters() {
+    for name in ["pretrainedResnet", "pretrainedResnet_large_float", "vww_96_float", "ad01_fp32"] {
+        let (Some(model), Some(expected)) = (model(&format!("{name}.tflite")), file(&format!("expected/{name}.npz")))
+        else {
+            continue;
+        };
+        let mut archive = zip::ZipArchive::new(File::open(expected).unwrap()).unwrap();
+        let ((shape, input), (_, output)) = (array(&mut archive, "input"), array(&mut archive, "tflm"));
+        let (one, out) = (input.len() / shape[0], output.len() / shape[0]);
+        for i in [0, shape[0] - 1] {
+            let x = Array { shape: shape[1..].to_vec(), data: input[i * one..(i + 1) * one].to_vec() };
+            let y = interpret::run(&model, &[x]).remove(0);
+            let expected = &output[i * out..(i + 1) * out];
+            let scale = expected.iter().fold(0f64, |m, v| m.max(v.abs()));
+            let worst = y.data.iter().zip(expected).map(|(a, b)| (a - b).abs() / scale).fold(0.0, f64::max);
+            println!("{name} input {i}: the largest difference is {worst:.1e} of the largest output");
+            assert!(worst < 1e-5, "{name} input {i}: {worst}");
+        }
     }
 }

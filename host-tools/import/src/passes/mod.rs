@@ -40,7 +40,7 @@ pub fn finish(draft: Draft, options: &Options) -> Result<Model> {
         inputs: draft.inputs,
         outputs,
         unused: draft.unused,
-        notes: Vec::new(),
+        notes: draft.builder.notes,
     };
     dead::remove(&mut model);
     transposes::sink(&mut model)?;

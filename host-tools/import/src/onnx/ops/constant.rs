@@ -1,6 +1,6 @@
 //! Constants, and what depends on shapes alone.
 use crate::{
-    error::Result,
+    error::{Result, quoted},
     evaluate,
     model::ValueId,
     onnx_format::{
@@ -165,6 +165,10 @@ pub fn trilu(mut s: Scope<'_, '_>) -> Results {
 fn to_type(mut s: Scope<'_, '_>, x: ValueId, kind: Type) -> Results {
     if s.builder.tensor(x).is_none() {
         if s.is_float(x) && kind.class() == Class::Float {
+            if matches!(kind, Type::F16 | Type::Bf16) {
+                let note = format!("left out the cast to {} at {}: values are f32", kind.name(), quoted(&s.site.name));
+                s.builder.notes.push(note);
+            }
             return one(x);
         }
         return s.unsupported(format!("a cast to {} of a value that is not constant", kind.name()));
