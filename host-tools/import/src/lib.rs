@@ -16,6 +16,13 @@ mod tensor;
 #[path = "tflite/mod.rs"]
 mod tflite_format;
 
+/// The messages of ONNX's files, for tests that write some.
+#[doc(hidden)]
+pub mod messages {
+    pub use crate::onnx_format::proto::*;
+    pub use prost::Message;
+}
+
 pub use error::{Error, Result, Unsupported};
 pub use model::{Format, Model, Node, Operation, Order, PadMode, ReduceKind, Value, ValueId};
 pub use onnx_format::{pb_name, pb_tensor};

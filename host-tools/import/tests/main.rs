@@ -1,4 +1,8 @@
 //! Model files, well made and hostile.
 mod backend;
+mod hostile;
 mod interpret;
+mod patterns;
 mod tiny;
+mod versions;
+mod write;

@@ -4,7 +4,7 @@ use shatterscope_import::{Error, Model, Operation, Options, read};
 use std::{fs::File, io::Read, path::PathBuf};
 
 /// A file of the folder, or none with a word.
-fn file(name: &str) -> Option<PathBuf> {
+pub fn file(name: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("SHATTERSCOPE_MODELS").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/mlperf-tiny"),
         PathBuf::from,
