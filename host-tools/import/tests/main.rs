@@ -2,6 +2,7 @@
 mod backend;
 mod hostile;
 mod interpret;
+mod lite;
 mod patterns;
 mod tiny;
 mod versions;

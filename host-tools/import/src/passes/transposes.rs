@@ -8,7 +8,7 @@ use crate::{
     model::{Model, Node, Operation, Value, ValueId},
     shape,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Axis `i` of the value is axis `perm[i]` of the source.
 #[derive(Clone, PartialEq)]
@@ -23,6 +23,8 @@ struct Pass<'m> {
     /// What a value was found to be the same as.
     same: HashMap<ValueId, ValueId>,
     views: HashMap<ValueId, View>,
+    /// Values that have a view and were needed as they are.
+    computed: HashSet<ValueId>,
     /// The operand of a reshape, by its result.
     reshaped: HashMap<ValueId, ValueId>,
 }
@@ -35,6 +37,7 @@ pub fn sink(model: &mut Model) -> Result<()> {
         nodes: Vec::with_capacity(nodes.len()),
         same: HashMap::new(),
         views: HashMap::new(),
+        computed: HashSet::new(),
         reshaped: HashMap::new(),
     };
     for node in nodes {
@@ -82,7 +85,11 @@ impl Pass<'_> {
 
     /// The value as it is: a transposed one is computed now.
     fn value(&mut self, id: ValueId) -> ValueId {
-        let Some(view) = self.views.remove(&id) else { return id };
+        let Some(view) = self.views.get(&id).cloned() else { return id };
+        // Its view stays, for transposes that come later.
+        if !self.computed.insert(id) {
+            return id;
+        }
         let op =
             if self.is_reshape(&view) { Operation::Reshape } else { Operation::Transpose { perm: view.perm.clone() } };
         if op == Operation::Reshape {
