@@ -1,6 +1,6 @@
 //! The graph while it is made: a node whose operands are constants becomes a constant.
 use crate::{
-    error::{Error, Result, Unsupported, shown},
+    error::{Error, Result, Unsupported, cut, shown},
     evaluate,
     model::{Node, Operation, Value, ValueId},
     shape,
@@ -28,12 +28,12 @@ pub struct Site {
 impl Site {
     /// An error at this node.
     pub fn error(&self, what: impl Into<String>) -> Error {
-        Error::Node { node: format!("{} {}", shown(&self.kind), crate::error::quoted(&self.name)), what: what.into() }
+        Error::Node { node: format!("{} {}", shown(&self.kind), crate::error::quoted(&self.name)), what: cut(what) }
     }
 
     /// An operation that is not supported.
     pub fn unsupported(&self, why: impl Into<String>) -> Error {
-        Error::Unsupported(vec![Unsupported { node: self.name.clone(), kind: self.kind.clone(), why: why.into() }])
+        Error::Unsupported(vec![Unsupported { node: self.name.clone(), kind: self.kind.clone(), why: cut(why) }])
     }
 }
 

@@ -1,5 +1,5 @@
 //! Errors: one line each that says what is wrong, where, what was expected and what was found.
-use std::{fmt, io, path::PathBuf};
+use std::{collections::HashMap, fmt, io, path::PathBuf};
 
 /// Why a model was not read.
 #[derive(Debug, thiserror::Error)]
@@ -102,19 +102,19 @@ pub struct Unsupported {
 
 impl Error {
     pub(crate) fn onnx(what: impl Into<String>) -> Self {
-        Self::Malformed { format: "ONNX", what: what.into() }
+        Self::Malformed { format: "ONNX", what: cut(what) }
     }
 
     pub(crate) fn tflite(what: impl Into<String>) -> Self {
-        Self::Malformed { format: "TFLite", what: what.into() }
+        Self::Malformed { format: "TFLite", what: cut(what) }
     }
 
     pub(crate) fn tensor(tensor: &str, what: impl Into<String>) -> Self {
-        Self::Tensor { tensor: tensor.to_owned(), what: what.into() }
+        Self::Tensor { tensor: tensor.to_owned(), what: cut(what) }
     }
 
     pub(crate) fn input(input: &str, what: impl Into<String>) -> Self {
-        Self::Input { input: input.to_owned(), what: what.into() }
+        Self::Input { input: input.to_owned(), what: cut(what) }
     }
 }
 
@@ -123,33 +123,44 @@ struct Listed<'a>(&'a [Unsupported]);
 
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut groups: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+        let mut groups: Vec<(&Unsupported, Vec<&str>)> = Vec::new();
+        let mut known = HashMap::new();
         for unsupported in self.0 {
-            match groups.iter_mut().find(|(kind, why, _)| *kind == unsupported.kind && *why == unsupported.why) {
-                Some((_, _, nodes)) => nodes.push(&unsupported.node),
-                None => groups.push((&unsupported.kind, &unsupported.why, vec![&unsupported.node])),
-            }
+            let group = *known.entry((&unsupported.kind, &unsupported.why)).or_insert_with(|| {
+                groups.push((unsupported, Vec::new()));
+                groups.len() - 1
+            });
+            groups[group].1.push(&unsupported.node);
         }
         write!(f, "unsupported operations ({}): ", self.0.len())?;
-        for (i, (kind, why, nodes)) in groups.iter().enumerate() {
-            if i > 0 {
-                f.write_str("; ")?;
+        for (i, (of, nodes)) in groups.iter().take(50).enumerate() {
+            write!(f, "{}{}", if i > 0 { "; " } else { "" }, shown(&of.kind))?;
+            if !of.why.is_empty() {
+                write!(f, ", {}", of.why)?;
             }
-            write!(f, "{}", shown(kind))?;
-            if !why.is_empty() {
-                write!(f, ", {why}")?;
-            }
-            write!(f, " (")?;
             for (j, node) in nodes.iter().take(8).enumerate() {
-                write!(f, "{}{}", if j > 0 { ", " } else { "" }, shown(node))?;
+                write!(f, "{}{}", if j > 0 { ", " } else { " (" }, shown(node))?;
             }
-            if nodes.len() > 8 {
-                write!(f, " and {} more", nodes.len() - 8)?;
+            match nodes.len() {
+                n if n > 8 => write!(f, " and {} more)", n - 8)?,
+                _ => f.write_str(")")?,
             }
-            f.write_str(")")?;
         }
-        Ok(())
+        match groups.len() {
+            n if n > 50 => write!(f, "; and {} more kinds", n - 50),
+            _ => Ok(()),
+        }
     }
+}
+
+/// Text of this crate with numbers of a file in it, which may be many: cut after 300 characters.
+pub(crate) fn cut(text: impl Into<String>) -> String {
+    let mut text = text.into();
+    if let Some((at, _)) = text.char_indices().nth(300) {
+        text.truncate(at);
+        text.push_str("...");
+    }
+    text
 }
 
 /// Foreign text on one line: control characters escaped, cut after 80 characters.

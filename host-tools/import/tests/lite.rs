@@ -165,11 +165,15 @@ fn lite(shape: &[i32]) -> Lite {
 
 #[test]
 fn arithmetic_and_fused_activations() {
-    for (code, expected) in [(0, [2.0, 3.0, 4.0]), (41, [-2.0, -1.0, 0.0]), (18, [0.0, 2.0, 4.0]), (42, [0.0, 0.5, 1.0])] {
+    for (code, expected) in
+        [(0, [2.0, 3.0, 4.0]), (41, [-2.0, -1.0, 0.0]), (18, [0.0, 2.0, 4.0]), (42, [0.0, 0.5, 1.0])]
+    {
         let file = lite(&[1, 3]).constant(&[1], &[2.0]).tensor(&[1, 3]).operator(code, &[0, 1], 2, vec![]);
         assert_eq!(file.compute().data, expected, "operator {code}");
     }
-    for (number, expected) in [(1, O::Relu), (2, O::Clip { min: -1.0, max: 1.0 }), (3, O::Clip { min: 0.0, max: 6.0 }), (4, O::Tanh)] {
+    for (number, expected) in
+        [(1, O::Relu), (2, O::Clip { min: -1.0, max: 1.0 }), (3, O::Clip { min: 0.0, max: 6.0 }), (4, O::Tanh)]
+    {
         let file = lite(&[3]).tensor(&[3]).operator(0, &[0, 0], 1, vec![(0, F::Byte(number))]);
         let model = file.read().unwrap();
         assert_eq!(model.nodes.iter().map(|n| n.op.clone()).collect::<Vec<_>>(), [O::Add, expected]);
@@ -257,7 +261,8 @@ fn batches() {
 
 #[test]
 fn constants_of_f16() {
-    let mut file = lite(&[2]).tensor(&[2]).tensor(&[2]).tensor(&[2]).operator(6, &[1], 2, vec![]).operator(0, &[0, 2], 3, vec![]);
+    let mut file =
+        lite(&[2]).tensor(&[2]).tensor(&[2]).tensor(&[2]).operator(6, &[1], 2, vec![]).operator(0, &[0, 2], 3, vec![]);
     file.tensors[1].element = 1;
     file.tensors[1].data = vec![0x00, 0x3c, 0x00, 0xc0];
     assert_eq!(file.compute().data, [1.0, -1.0]);
@@ -271,7 +276,8 @@ fn what_is_wrong_is_named() {
         text
     };
     let unsupported = lite(&[2]).tensor(&[2]).tensor(&[2]).tensor(&[2]);
-    let unsupported = unsupported.operator(119, &[0], 1, vec![]).operator(16, &[1], 2, vec![]).operator(119, &[2], 3, vec![]);
+    let unsupported =
+        unsupported.operator(119, &[0], 1, vec![]).operator(16, &[1], 2, vec![]).operator(119, &[2], 3, vec![]);
     assert_eq!(line(&unsupported), "unsupported operations (3): WHILE (t1, t3); LSTM (t2)");
     let missing = lite(&[2]).tensor(&[2]).tensor(&[2]).operator(0, &[0, 1], 2, vec![]);
     assert!(line(&missing).contains("`t1` is needed by ADD `t2`"));

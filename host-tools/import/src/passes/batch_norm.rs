@@ -1,7 +1,7 @@
 //! Batch norms after convolutions become part of them.
 use super::Uses;
 use crate::{
-    model::{Model, Operation, Value},
+    model::{Model, Node, Operation, Value},
     tensor::Tensor,
 };
 
@@ -12,7 +12,9 @@ pub fn fold(model: &mut Model) {
         let Operation::BatchNormalization { eps } = model.nodes[index].op else { continue };
         let x = model.nodes[index].inputs[0];
         let Some(producer) = uses.producer[x].filter(|_| uses.count[x] == 1) else { continue };
-        if !matches!(model.nodes[producer].op, Operation::Conv { .. }) {
+        // Weights that convolutions share stay shared.
+        let alone = |conv: &Node| uses.count[conv.inputs[1]] == 1;
+        if !matches!(model.nodes[producer].op, Operation::Conv { .. }) || !alone(&model.nodes[producer]) {
             continue;
         }
         let Some((weights, biases)) = folded(model, producer, index, eps) else { continue };

@@ -7,6 +7,7 @@ use crate::{
     evaluate,
     model::{Model, Node, Operation, Value, ValueId},
     shape,
+    tensor::Tensor,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -25,6 +26,8 @@ struct Pass<'m> {
     views: HashMap<ValueId, View>,
     /// Values that have a view and were needed as they are.
     computed: HashSet<ValueId>,
+    /// Elements of constants that may still be copied.
+    budget: usize,
     /// The operand of a reshape, by its result.
     reshaped: HashMap<ValueId, ValueId>,
 }
@@ -32,7 +35,9 @@ struct Pass<'m> {
 /// Rewrites the nodes of a model.
 pub fn sink(model: &mut Model) -> Result<()> {
     let nodes = std::mem::take(&mut model.nodes);
+    let constants: usize = model.values.iter().filter_map(|v| v.constant.as_ref()).map(Tensor::len).sum();
     let mut pass = Pass {
+        budget: constants.saturating_mul(4),
         model,
         nodes: Vec::with_capacity(nodes.len()),
         same: HashMap::new(),
@@ -208,7 +213,12 @@ impl Pass<'_> {
             }
             _ => return Ok(None),
         };
+        // A constant in another order is a copy: a file may have many operations share one.
+        let constants = node.inputs.iter().filter(|id| !computed(id));
+        let copied: usize = constants.map(|&id| self.shape(id).iter().product::<usize>()).filter(|&n| n > 1).sum();
+        let Some(left_over) = self.budget.checked_sub(copied) else { return Ok(None) };
         let error = |what: String| Error::Node { node: crate::error::shown(&node.name), what };
+        self.budget = left_over;
         let mut inputs = Vec::with_capacity(node.inputs.len());
         for &id in &node.inputs {
             inputs.push(match self.views.get(&id) {
