@@ -2,7 +2,8 @@
 use crate::{
     error::{Error, Result, Unsupported, cut, shown},
     evaluate,
-    model::{Node, Operation, Value, ValueId},
+    model::{Node, Value, ValueId},
+    operation::Operation,
     shape,
     tensor::Tensor,
 };

@@ -9,6 +9,7 @@ mod evaluate;
 mod model;
 #[path = "onnx/mod.rs"]
 mod onnx_format;
+mod operation;
 mod options;
 mod passes;
 mod shape;
@@ -24,8 +25,9 @@ pub mod messages {
 }
 
 pub use error::{Error, Result, Unsupported};
-pub use model::{Format, Model, Node, Operation, Order, PadMode, ReduceKind, Value, ValueId};
+pub use model::{Format, Model, Node, Value, ValueId};
 pub use onnx_format::{pb_name, pb_tensor};
+pub use operation::{Operation, Order, PadMode, ReduceKind};
 pub use options::Options;
 pub use tensor::Tensor;
 

@@ -11,6 +11,8 @@ enum F {
     Ints(Vec<i32>),
 }
 
+type Fields = Vec<(u16, F)>;
+
 struct Tensor {
     shape: Vec<i32>,
     element: u8,
@@ -22,7 +24,8 @@ struct Tensor {
 #[derive(Default)]
 struct Lite {
     tensors: Vec<Tensor>,
-    operators: Vec<(i32, Vec<i32>, Vec<i32>, Vec<(u16, F)>)>,
+    /// Number, inputs, outputs, options.
+    operators: Vec<(i32, Vec<i32>, Vec<i32>, Fields)>,
 }
 
 type Builder = FlatBufferBuilder<'static>;
@@ -66,7 +69,7 @@ impl Lite {
         self
     }
 
-    fn operator(mut self, code: i32, inputs: &[i32], output: i32, options: Vec<(u16, F)>) -> Self {
+    fn operator(mut self, code: i32, inputs: &[i32], output: i32, options: Fields) -> Self {
         self.operators.push((code, inputs.into(), vec![output], options));
         self
     }

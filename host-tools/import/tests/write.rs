@@ -22,7 +22,7 @@ pub enum A<'a> {
     S(&'a str),
     Is(&'a [i64]),
     Fs(&'a [f32]),
-    T(TensorProto),
+    T(Box<TensorProto>),
 }
 
 pub fn floats(name: &str, dims: &[i64], data: &[f32]) -> TensorProto {
@@ -103,7 +103,7 @@ impl File {
                     3
                 }
                 A::T(v) => {
-                    a.t = Some(v.clone());
+                    a.t = Some(TensorProto::clone(v));
                     4
                 }
                 A::Fs(v) => {

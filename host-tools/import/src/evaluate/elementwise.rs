@@ -1,7 +1,7 @@
 //! Element by element.
 use super::movement::{broadcast_strides, strided};
 use crate::{
-    model::Operation,
+    operation::Operation,
     shape::{self, Outcome},
     tensor::Tensor,
 };

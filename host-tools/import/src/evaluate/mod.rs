@@ -3,7 +3,7 @@ mod elementwise;
 mod movement;
 mod reduce;
 
-use crate::{model::Operation, shape::Outcome, tensor::Tensor};
+use crate::{operation::Operation, shape::Outcome, tensor::Tensor};
 pub use elementwise::{Comparison, compare, floats, logical, modulo, select};
 pub use movement::{cast_from, strides};
 
@@ -33,7 +33,7 @@ pub const fn can(op: &Operation) -> bool {
             | O::Reduce { .. }
             | O::Concat { .. }
             | O::Slice { .. }
-            | O::Pad { mode: crate::model::PadMode::Constant, .. }
+            | O::Pad { mode: crate::operation::PadMode::Constant, .. }
             | O::Reshape
             | O::Transpose { .. }
             | O::Gather { .. }

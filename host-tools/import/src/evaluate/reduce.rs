@@ -1,6 +1,6 @@
 //! Reductions of constants: f32 in a chain, ascending.
 use super::movement::{strided, strides};
-use crate::{model::ReduceKind, shape::Outcome, tensor::Tensor};
+use crate::{operation::ReduceKind, shape::Outcome, tensor::Tensor};
 
 pub fn reduce(kind: ReduceKind, axes: &[usize], x: &Tensor, shape: &[usize]) -> Outcome<Tensor> {
     let from = x.shape();

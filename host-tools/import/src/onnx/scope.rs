@@ -6,7 +6,8 @@ use super::{
 use crate::{
     builder::{Builder, Element, Site},
     error::{Error, Result, quoted},
-    model::{Operation, ValueId},
+    model::ValueId,
+    operation::Operation,
     shape,
     tensor::Tensor,
 };

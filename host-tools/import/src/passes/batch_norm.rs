@@ -1,7 +1,8 @@
 //! Batch norms after convolutions become part of them.
 use super::Uses;
 use crate::{
-    model::{Model, Node, Operation, Value},
+    model::{Model, Node, Value},
+    operation::Operation,
     tensor::Tensor,
 };
 

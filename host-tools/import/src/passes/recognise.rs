@@ -1,7 +1,8 @@
 //! Operations that an exporter wrote out as several: GELU, SiLU, HardSwish, layer norm.
 use super::Uses;
 use crate::{
-    model::{Model, Operation, ReduceKind, Value, ValueId},
+    model::{Model, Value, ValueId},
+    operation::{Operation, ReduceKind},
     tensor::Tensor,
 };
 

@@ -5,7 +5,8 @@
 use crate::{
     error::{Error, Result},
     evaluate,
-    model::{Model, Node, Operation, Value, ValueId},
+    model::{Model, Node, Value, ValueId},
+    operation::Operation,
     shape,
     tensor::Tensor,
 };

@@ -1,7 +1,8 @@
 //! Functions of single elements, and softmax.
 use crate::{
-    model::{Operation, ValueId},
+    model::ValueId,
     onnx_format::scope::{Results, Scope, one},
+    operation::Operation,
     tensor::Tensor,
 };
 

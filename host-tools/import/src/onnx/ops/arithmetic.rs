@@ -1,8 +1,9 @@
 //! Arithmetic between tensors.
 use crate::{
     error::Result,
-    model::{Operation, ValueId},
+    model::ValueId,
     onnx_format::scope::{Results, Scope, one},
+    operation::Operation,
     tensor::Tensor,
 };
 

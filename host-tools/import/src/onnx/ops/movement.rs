@@ -1,8 +1,9 @@
 //! Elements that change places.
 use crate::{
     error::Result,
-    model::{Operation, ValueId},
+    model::ValueId,
     onnx_format::scope::{Results, Scope, one},
+    operation::Operation,
     shape::{self, MAX_RANK},
     tensor::Tensor,
 };

@@ -1,7 +1,7 @@
 //! Norms, in inference.
 use crate::{
-    model::Operation,
     onnx_format::scope::{Results, Scope, one},
+    operation::Operation,
 };
 
 pub fn batch(mut s: Scope<'_, '_>) -> Results {

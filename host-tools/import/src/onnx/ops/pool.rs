@@ -1,8 +1,8 @@
 //! Windows over images, and pools.
 use crate::{
     error::Result,
-    model::{Operation, PadMode},
     onnx_format::scope::{Results, Scope, one},
+    operation::{Operation, PadMode},
 };
 
 /// A window, its automatic padding resolved.

@@ -1,8 +1,8 @@
 //! Convolutions and products of matrices.
 use super::pool::Window;
 use crate::{
-    model::{Operation, Order},
     onnx_format::scope::{Results, Scope, one},
+    operation::{Operation, Order},
 };
 
 pub fn conv(mut s: Scope<'_, '_>) -> Results {

@@ -1,8 +1,9 @@
 //! Reductions; some are written out as several operations.
 use crate::{
     error::Result,
-    model::{Operation, ReduceKind, ValueId},
+    model::ValueId,
     onnx_format::scope::{Results, Scope, one},
+    operation::{Operation, ReduceKind},
     shape,
 };
 

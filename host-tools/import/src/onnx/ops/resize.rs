@@ -1,8 +1,9 @@
 //! Images of another size, each element from its nearest: the indices are computed here, in f32 as ONNX Runtime does.
 use crate::{
     error::Result,
-    model::{Operation, ValueId},
+    model::ValueId,
     onnx_format::scope::{Results, Scope, one},
+    operation::Operation,
     tensor::Tensor,
 };
 

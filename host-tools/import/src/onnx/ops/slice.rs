@@ -1,8 +1,8 @@
 //! Parts of tensors, and tensors with something around them.
 use crate::{
     error::Result,
-    model::{Operation, PadMode},
     onnx_format::scope::{Results, Scope, one},
+    operation::{Operation, PadMode},
     shape::{self, MAX_RANK},
     tensor::Tensor,
 };

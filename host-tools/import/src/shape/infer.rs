@@ -1,113 +1,9 @@
-//! Shapes: of operations' results, from those of their operands.
-use crate::model::Operation;
-
-/// What does not fit, as the end of an error.
-pub type Outcome<T> = Result<T, String>;
-
-/// Axes of a shape, at most: more than any operation knows, and few enough to copy.
-pub const MAX_RANK: usize = 16;
-
-/// The number of elements, if a value may have as many.
-pub fn elements(shape: &[usize]) -> Outcome<usize> {
-    if shape.len() > MAX_RANK {
-        return Err(format!("a shape has {} axes, and at most {MAX_RANK} are supported", shape.len()));
-    }
-    // Zeros count as ones: strides of a shape without elements have to fit, too.
-    let product = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n.max(1)));
-    match product.filter(|&n| u32::try_from(n).is_ok()) {
-        Some(n) => Ok(if shape.contains(&0) { 0 } else { n }),
-        None => Err(format!("a shape of {shape:?} has more than 2^32 - 1 elements")),
-    }
-}
-
-/// The shape that both broadcast to.
-pub fn broadcast(a: &[usize], b: &[usize]) -> Outcome<Vec<usize>> {
-    let rank = a.len().max(b.len());
-    let at = |shape: &[usize], axis: usize| {
-        (axis + shape.len()).checked_sub(rank).and_then(|i| shape.get(i)).copied().unwrap_or(1)
-    };
-    (0..rank)
-        .map(|axis| match (at(a, axis), at(b, axis)) {
-            (x, y) if x == y => Ok(x),
-            (1, y) => Ok(y),
-            (x, 1) => Ok(x),
-            _ => Err(format!("shapes {a:?} and {b:?} do not broadcast")),
-        })
-        .collect()
-}
-
-/// An axis that may count from the end.
-pub fn axis(given: i64, rank: usize) -> Outcome<usize> {
-    let signed = i64::try_from(rank).map_err(|e| e.to_string())?;
-    let from_start = if given < 0 { given.checked_add(signed) } else { Some(given) };
-    match from_start {
-        Some(axis) if (0..signed).contains(&axis) => Ok(axis as usize),
-        _ => Err(format!("axis {given} does not exist in a shape with {rank} axes")),
-    }
-}
-
-/// Axes that may count from the end, ascending; a repetition is an error.
-pub fn axes(given: &[i64], rank: usize) -> Outcome<Vec<usize>> {
-    let mut found = given.iter().take(MAX_RANK + 1).map(|&a| axis(a, rank)).collect::<Outcome<Vec<_>>>()?;
-    found.sort_unstable();
-    if found.windows(2).any(|w| w[0] == w[1]) || given.len() > MAX_RANK {
-        return Err(format!("axes {:?} repeat an axis", &given[..given.len().min(MAX_RANK)]));
-    }
-    Ok(found)
-}
-
-/// Places of a window along one axis.
-pub fn places(size: usize, kernel: usize, stride: usize, dilation: usize, pads: [usize; 2]) -> Outcome<usize> {
-    if kernel == 0 || stride == 0 || dilation == 0 {
-        return Err(format!("kernel {kernel}, stride {stride}, dilation {dilation}: none may be 0"));
-    }
-    let extent = (kernel - 1).checked_mul(dilation).and_then(|n| n.checked_add(1));
-    let padded = size.checked_add(pads[0]).and_then(|n| n.checked_add(pads[1]));
-    match (extent, padded) {
-        (Some(extent), Some(padded)) if extent <= padded => Ok((padded - extent) / stride + 1),
-        _ => Err(format!(
-            "a window of {kernel} (dilation {dilation}) is larger than {size} elements with padding {} and {}",
-            pads[0], pads[1]
-        )),
-    }
-}
-
-/// A window for each spatial axis.
-struct Windows<'a> {
-    kernel: &'a [usize],
-    strides: &'a [usize],
-    pads: &'a [usize],
-    dilations: &'a [usize],
-}
-
-impl Windows<'_> {
-    fn places(&self, spatial: &[usize]) -> Outcome<Vec<usize>> {
-        let n = spatial.len();
-        if n == 0 || n > 2 {
-            return Err(format!("{n} spatial axes, and 1 or 2 are supported"));
-        }
-        if self.kernel.len() != n || self.strides.len() != n || self.dilations.len() != n || self.pads.len() != 2 * n {
-            return Err(format!(
-                "{n} spatial axes need as many of kernel {:?}, strides {:?} and dilations {:?}, and twice as many pads {:?}",
-                self.kernel, self.strides, self.dilations, self.pads
-            ));
-        }
-        (0..n)
-            .map(|i| {
-                let pads = [self.pads[i], self.pads[n + i]];
-                places(spatial[i], self.kernel[i], self.strides[i], self.dilations[i], pads)
-            })
-            .collect()
-    }
-}
-
-/// Batch, channels and spatial axes.
-fn image(x: &[usize]) -> Outcome<(usize, usize, &[usize])> {
-    match x {
-        [n, c, spatial @ ..] if !spatial.is_empty() => Ok((*n, *c, spatial)),
-        _ => Err(format!("the input has shape {x:?}, expected [batch, channels, ...] with a spatial axis")),
-    }
-}
+//! Shapes of operations' results, from those of their operands.
+use super::{
+    Outcome, broadcast, elements,
+    windows::{Windows, image},
+};
+use crate::operation::Operation;
 
 fn expect(what: &str, found: &[usize], expected: &[usize]) -> Outcome<()> {
     if found == expected { Ok(()) } else { Err(format!("{what} has shape {found:?}, expected {expected:?}")) }
@@ -290,7 +186,7 @@ pub fn infer(op: &Operation, inputs: &[&[usize]], wanted: Option<&[usize]>) -> O
             (0..x.len())
                 .map(|i| {
                     let (begin, end) = (pads[i], pads[x.len() + i]);
-                    if *mode == crate::model::PadMode::Reflect
+                    if *mode == crate::operation::PadMode::Reflect
                         && (begin >= x[i] || end >= x[i])
                         && (begin > 0 || end > 0)
                     {
