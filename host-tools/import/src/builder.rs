@@ -108,7 +108,13 @@ impl Builder {
         wanted: Option<&[usize]>,
     ) -> Result<ValueId> {
         let shapes: Vec<&[usize]> = inputs.iter().map(|&i| self.shape(i)).collect();
-        let shape = shape::infer(&op, &shapes, wanted).map_err(|e| site.error(e))?;
+        let shape = shape::infer(&op, &shapes, wanted).map_err(|e| {
+            let operands = inputs.iter().take(6).map(|&i| match self.values[i].name.as_str() {
+                "" => format!("{:?}", self.shape(i)),
+                name => format!("{} {:?}", crate::error::quoted(name), self.shape(i)),
+            });
+            site.error(format!("{e}; operands: {}", operands.collect::<Vec<_>>().join(", ")))
+        })?;
         let n = shape::elements(&shape).map_err(|e| site.error(e))?;
         if inputs.iter().all(|&i| self.tensor(i).is_some()) && evaluate::can(&op) {
             let work: usize = inputs.iter().map(|&i| self.values[i].constant.as_ref().map_or(0, Tensor::len)).sum();

@@ -100,12 +100,18 @@ fn all_unsupported_operations_at_once() {
 #[test]
 fn expected_and_found_are_in_errors() {
     let weights = File::new(13, &[1, 3, 4]).floats("w", &[1, 2, 2], &[0.0; 4]).node("Conv", &["x", "w"], &["y"], &[]);
-    assert_eq!(line(&weights), "Conv `conv0`: 1 groups, 3 input channels and a filter of shape [1, 2, 2] do not fit");
+    assert_eq!(
+        line(&weights),
+        "Conv `conv0`: the filter has shape [1, 2, 2], expected [out, 3, ..] for 3 channels in 1 groups; operands: `x` [1, 3, 4], `w` [1, 2, 2]"
+    );
     let short = File::new(13, &[2]).floats("c", &[2], &[1.0]).node("Add", &["x", "c"], &["y"], &[]);
     assert_eq!(line(&short), "tensor `c`: 1 elements, expected 2 for shape [2]");
     let bias = File::new(13, &[1, 1, 4]).floats("w", &[1, 1, 2], &[0.0; 2]).floats("b", &[2], &[0.0; 2]);
     let bias = bias.node("Conv", &["x", "w", "b"], &["y"], &[]);
-    assert_eq!(line(&bias), "Conv `conv0`: the bias has shape [2], expected [1]");
+    assert_eq!(
+        line(&bias),
+        "Conv `conv0`: the bias has shape [2], expected [1]; operands: `x` [1, 1, 4], `w` [1, 1, 2], `b` [2]"
+    );
     let control = File::new(13, &[2]).node("Add", &["x", "a\nb\u{1b}"], &["y"], &[]);
     assert!(line(&control).contains("`a\\nb\\u{1b}`"));
 }

@@ -30,7 +30,15 @@ pub fn infer(op: &Operation, inputs: &[&[usize]], wanted: Option<&[usize]>) -> O
             let (&w, bias) = rest.split_first().ok_or("the filter is missing")?;
             let [out, each, kernel @ ..] = w else { return Err(format!("the filter has shape {w:?}")) };
             if *groups == 0 || c % groups != 0 || out % groups != 0 || *each != c / groups {
-                return Err(format!("{groups} groups, {c} input channels and a filter of shape {w:?} do not fit"));
+                let expected = c.checked_div(*groups).filter(|n| n * groups == c);
+                return Err(match expected {
+                    Some(n) if *each != n => {
+                        format!(
+                            "the filter has shape {w:?}, expected [out, {n}, ..] for {c} channels in {groups} groups"
+                        )
+                    }
+                    _ => format!("{groups} groups do not divide {c} input and {out} output channels"),
+                });
             }
             match bias {
                 [] => {}

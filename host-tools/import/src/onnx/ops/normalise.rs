@@ -1,7 +1,7 @@
 //! Norms, in inference.
 use crate::{
     onnx_format::scope::{Results, Scope, one},
-    operation::Operation,
+    operation::{Operation, ReduceKind},
 };
 
 pub fn batch(mut s: Scope<'_, '_>) -> Results {
@@ -35,7 +35,23 @@ pub fn layer(mut s: Scope<'_, '_>) -> Results {
     let axis = s.axis(s.int("axis", -1)?, s.shape(x).len())?;
     let eps = s.float("epsilon", 1e-5)?;
     let operands: Vec<usize> = [Some(x), Some(scale), s.optional(2)].into_iter().flatten().collect();
-    one(s.emit(Operation::LayerNormalization { axis, eps }, &operands)?)
+    let y = s.emit(Operation::LayerNormalization { axis, eps }, &operands)?;
+    let named = |i: usize| s.node.output.get(i).is_some_and(|name| !name.is_empty());
+    if !named(1) && !named(2) {
+        return one(y);
+    }
+    // Mean and inverse deviation, which training wants.
+    let axes: Vec<usize> = (axis..s.shape(x).len()).collect();
+    let over = Operation::Reduce { kind: ReduceKind::Mean, axes, keepdims: true };
+    let mean = s.emit(over.clone(), &[x])?;
+    let centred = s.emit(Operation::Sub, &[x, mean])?;
+    let square = s.emit(Operation::Mul, &[centred, centred])?;
+    let variance = s.emit(over, &[square])?;
+    let eps = s.number(eps);
+    let sum = s.emit(Operation::Add, &[variance, eps])?;
+    let root = s.emit(Operation::Sqrt, &[sum])?;
+    let inverse = s.emit(Operation::Reciprocal, &[root])?;
+    Ok(vec![Some(y), Some(mean), Some(inverse)])
 }
 
 pub fn group(mut s: Scope<'_, '_>) -> Results {
