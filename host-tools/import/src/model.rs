@@ -1,5 +1,5 @@
 //! The model that a file becomes.
-use crate::{operation::Operation, tensor::Tensor};
+use crate::{operation::Operation, shape, tensor::Tensor};
 
 /// An index into [`Model::values`].
 pub type ValueId = usize;
@@ -62,4 +62,54 @@ pub struct Node {
     pub inputs: Vec<ValueId>,
     /// The results: one.
     pub outputs: Vec<ValueId>,
+}
+
+impl Model {
+    /// Whether nodes only use what is defined before them, shapes are those of their operations, and constants have their elements. What this
+    /// crate returns passes.
+    ///
+    /// # Errors
+    /// What does not fit, and where.
+    pub fn check(&self) -> Result<(), String> {
+        let mut defined = vec![false; self.values.len()];
+        for (id, value) in self.values.iter().enumerate() {
+            let n = shape::elements(&value.shape)?;
+            match &value.constant {
+                Some(tensor) if tensor.shape() != value.shape || tensor.len() != n => {
+                    return Err(format!("constant {id} has {} elements for shape {:?}", tensor.len(), value.shape));
+                }
+                Some(_) => defined[id] = true,
+                None if n == 0 => return Err(format!("value {id} of shape {:?} has no elements", value.shape)),
+                None => {}
+            }
+        }
+        let define = |id: ValueId, defined: &mut Vec<bool>| match defined.get_mut(id) {
+            Some(known) if !*known => {
+                *known = true;
+                Ok(())
+            }
+            _ => Err(format!("value {id} is defined twice, or does not exist")),
+        };
+        for &id in &self.inputs {
+            define(id, &mut defined)?;
+        }
+        for (index, node) in self.nodes.iter().enumerate() {
+            if let Some(id) = node.inputs.iter().find(|&&id| defined.get(id) != Some(&true)) {
+                return Err(format!("node {index} uses value {id} before it is defined"));
+            }
+            let shapes: Vec<&[usize]> = node.inputs.iter().map(|&id| self.values[id].shape.as_slice()).collect();
+            let &[output] = node.outputs.as_slice() else { return Err(format!("node {index} has not one output")) };
+            define(output, &mut defined)?;
+            let found = &self.values[output].shape;
+            let expected = shape::infer(&node.op, &shapes, Some(found)).map_err(|e| format!("node {index}: {e}"))?;
+            if *found != expected {
+                return Err(format!("node {index} has a value of shape {found:?}, expected {expected:?}"));
+            }
+        }
+        match self.outputs.iter().find(|&&id| defined.get(id) != Some(&true)) {
+            Some(id) => Err(format!("output {id} is not defined")),
+            None if defined.contains(&false) => Err("a value is not defined".to_owned()),
+            None => Ok(()),
+        }
+    }
 }

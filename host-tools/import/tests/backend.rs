@@ -42,7 +42,7 @@ fn cases() -> Vec<PathBuf> {
 }
 
 /// The tensors of a test, in the order of their numbers.
-fn tensors(case: &Path, what: &str) -> Option<Vec<(String, Tensor)>> {
+pub fn tensors(case: &Path, what: &str) -> Option<Vec<(String, Tensor)>> {
     let mut found = Vec::new();
     for i in 0.. {
         let path = case.join("test_data_set_0").join(format!("{what}_{i}.pb"));

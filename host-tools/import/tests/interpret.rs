@@ -10,6 +10,7 @@ pub struct Array {
 
 /// The outputs for the inputs in the order of the model's.
 pub fn run(model: &Model, inputs: &[Array]) -> Vec<Array> {
+    model.check().unwrap();
     let mut values: Vec<Option<Array>> = vec![None; model.values.len()];
     for (id, value) in model.values.iter().enumerate() {
         if let Some(data) = value.constant.as_ref().and_then(|t| t.floats()) {

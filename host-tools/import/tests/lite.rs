@@ -1,5 +1,8 @@
 //! Small TensorFlow Lite files, one operator each, written with the format's own library.
-use crate::interpret::{Array, run};
+use crate::{
+    hostile::checked,
+    interpret::{Array, run},
+};
 use flatbuffers::{FlatBufferBuilder, TableUnfinishedWIPOffset, UnionWIPOffset, WIPOffset};
 use shatterscope_import::{Error, Model, Operation as O, Options, Order, tflite};
 
@@ -306,11 +309,11 @@ fn every_truncation_and_every_changed_byte() {
     let bytes = conv.operator(3, &[0, 1, 2], 3, options).bytes();
     assert!(tflite(&bytes, &Options::default()).is_ok());
     for n in 0..bytes.len() {
-        let _ = tflite(&bytes[..n], &Options::default());
+        checked(tflite(&bytes[..n], &Options::default()));
         for value in 0..=255 {
             let mut changed = bytes.clone();
             changed[n] = value;
-            let _ = tflite(&changed, &Options::default());
+            checked(tflite(&changed, &Options::default()));
         }
     }
 }
