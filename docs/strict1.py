@@ -511,6 +511,159 @@ def sigmoid(x):
     return over(one, x)
 
 
+# Imported models. A Python float is a binary64, and each of its operations is rounded to nearest on its own.
+LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10
+
+
+def exp_parts(x):
+    x = -700.0 if x < -700.0 else x
+    x = 700.0 if x > 700.0 else x
+    v = x * 1.4426950408889634
+    k = 0 if math.isnan(v) else int(v + 0.5 if v >= 0 else v - 0.5)
+    s = ((x - (k * LN2_HIGH)) - (k * LN2_LOW)) * 0.125
+    p = 1 / 5040
+    for c in (1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2, 1.0):
+        p = (p * s) + c
+    q = s * p
+    for _ in range(3):
+        q = q * (q + 2.0)
+    return q, k
+
+
+def exp64(x):
+    q, k = exp_parts(x)
+    return math.ldexp(1.0 + q, k)
+
+
+def expm1_64(x):
+    q, k = exp_parts(x)
+    return q if k == 0 else math.ldexp(q, k) + (math.ldexp(1.0, k) - 1.0)
+
+
+def log_of_parts(k, f):
+    s = f / (2.0 + f)
+    z = s * s
+    p = 1 / 15
+    for c in (1 / 13, 1 / 11, 1 / 9, 1 / 7, 1 / 5, 1 / 3, 1.0):
+        p = (p * z) + c
+    return ((k * LN2_LOW) + ((2.0 * s) * p)) + (k * LN2_HIGH)
+
+
+def ln64(x):
+    if math.isnan(x) or x < 0:
+        return math.nan
+    if x == 0 or math.isinf(x):
+        return math.inf if x else -math.inf
+    half, k = math.frexp(x)
+    m, k = half * 2.0, k - 1
+    if m > 1.4142135623730951:
+        m, k = m * 0.5, k + 1
+    return log_of_parts(k, m - 1.0)
+
+
+def ln1p64(e):
+    return log_of_parts(1, (e - 1.0) * 0.5) if e > 0.41421356237309503 else log_of_parts(0, e)
+
+
+def horner64(x, coefficients):
+    p = coefficients[0]
+    for c in coefficients[1:]:
+        p = (p * x) + c
+    return p
+
+
+def erfc64(z):
+    z = 16.0 if z > 16.0 else z
+    t = 2.0 / (2.0 + z)
+    p = horner64(t - 0.5, [
+        0.0797230784311989, -0.26749087200619437, 0.168686638027652, 0.25341335970864803, -0.3330839580234012,
+        -0.09299604935198663, 0.34195656593045487, -0.03749677931744352, -0.30006939466731114, 0.11256713187895072,
+        0.2823914706968856, -0.15796278998839108, -0.3751647833999785, 0.18937322432634063, 1.3452864475225539,
+        -0.6717940840512382])
+    return t * exp64(p - (z * z))
+
+
+def erf64(v):
+    return v * horner64(v * v, [
+        0.00010822775087999957, -0.0008506764778541435, 0.005223275685975539, -0.026866109537792997,
+        0.11283791417077241, -0.37612638899222656, 1.1283791670954115]) if v <= 0.5 else 1.0 - erfc64(v)
+
+
+def sigmoid64(x):
+    return 1.0 / (1.0 + exp64(-x))
+
+
+def normal_below(x):
+    h = 0.5 * erfc64(abs(x) * 0.7071067811865476)
+    return h if x < 0 else 1.0 - h
+
+
+def power(x, c):
+    if c == np.rint(c) and abs(c) <= 16:
+        p = x
+        for _ in range(int(abs(c)) - 1):
+            p = p * x
+        return ONE if c == ZERO else p if c > ZERO else ONE / p
+    if not x >= ZERO:
+        return F(np.nan)
+    if x == ZERO:
+        return ZERO if c > ZERO else F(np.inf)
+    return F(exp64(float(c) * ln64(float(x))))
+
+
+def gelu_tanh(x):
+    a, b = 1.5957691216057308, 0.07135481627260025
+    s = sigmoid64(x * (a + (b * (x * x))))
+    return x * s, s + (((x * s) * (1.0 - s)) * (a + ((3.0 * b) * (x * x))))
+
+
+def silu(a, x):
+    v = a * x
+    return x * sigmoid64(v), sigmoid64(v) * (1.0 + (v * (1.0 - sigmoid64(v))))
+
+
+def clip(low, high, x):
+    t = low if x < low else x
+    return high if high < t else t
+
+
+# Number, a and b of an example, the value of (a, b, x), and the gradient from (a, b, x, y, g).
+FUNCTIONS = {
+    "tanh": (1, 0, 0, lambda a, b, x: tanh_of(x), lambda a, b, x, y, g: g * (ONE - (y * y))),
+    "leaky-relu": (2, 0.125, 0, lambda a, b, x: x if x > ZERO else a * x, lambda a, b, x, y, g: g if y > ZERO else g * a),
+    "clip": (3, -0.5, 0.25, lambda a, b, x: clip(a, b, x), lambda a, b, x, y, g: g if a < y and y < b else ZERO),
+    "selu": (4, 1.67, 1.05, lambda a, b, x: b * x if x > ZERO else (b * a) * F(expm1_64(float(x))),
+             lambda a, b, x, y, g: g * b if y > ZERO else g * (y + (b * a))),
+    "hard-sigmoid": (5, 0.75, 0.5, lambda a, b, x: clip(ZERO, ONE, (a * x) + b),
+                     lambda a, b, x, y, g: g * a if ZERO < y and y < ONE else ZERO),
+    "hard-swish": (6, 0, 0, lambda a, b, x: (x * clip(ZERO, F(6), x + F(3))) / F(6),
+                   lambda a, b, x, y, g: g * (ZERO if x <= F(-3) else ONE if x >= F(3) else ((TWO * x) + F(3)) / F(6))),
+    "silu": (7, 1, 0, lambda a, b, x: F(silu(float(a), float(x))[0]), lambda a, b, x, y, g: g * F(silu(float(a), float(x))[1])),
+    "gelu": (8, 0, 0, lambda a, b, x: F(float(x) * normal_below(float(x))), lambda a, b, x, y, g: g * F(
+        normal_below(float(x)) + (float(x) * (0.3989422804014327 * exp64(-0.5 * (float(x) * float(x))))))),
+    "gelu-tanh": (9, 0, 0, lambda a, b, x: F(gelu_tanh(float(x))[0]), lambda a, b, x, y, g: g * F(gelu_tanh(float(x))[1])),
+    "softplus": (10, 0, 0, lambda a, b, x: F(float(x if x > ZERO else ZERO) + ln1p64(exp64(-abs(float(x))))),
+                 lambda a, b, x, y, g: g * F(sigmoid64(float(x)))),
+    "softsign": (11, 0, 0, lambda a, b, x: x / (ONE + np.abs(x)),
+                 lambda a, b, x, y, g: g * ((ONE - np.abs(y)) * (ONE - np.abs(y)))),
+    "abs": (12, 0, 0, lambda a, b, x: np.abs(x), lambda a, b, x, y, g: g if x > ZERO else -g if x < ZERO else ZERO),
+    "exp": (13, 0, 0, lambda a, b, x: F(exp64(float(x))), lambda a, b, x, y, g: g * y),
+    "log": (14, 0, 0, lambda a, b, x: F(ln64(float(x))), lambda a, b, x, y, g: g / x),
+    "erf": (15, 0, 0, lambda a, b, x: np.copysign(F(erf64(abs(float(x)))), x),
+            lambda a, b, x, y, g: g * F(1.1283791670955126 * exp64(-(float(x) * float(x))))),
+    "sqrt": (16, 0, 0, lambda a, b, x: np.sqrt(x), lambda a, b, x, y, g: g / (TWO * y)),
+    "reciprocal": (17, 0, 0, lambda a, b, x: ONE / x, lambda a, b, x, y, g: -(g * (y * y))),
+    "power": (18, 2.5, 0, lambda a, b, x: power(x, a), lambda a, b, x, y, g: g * (a * power(x, a - ONE))),
+    "affine": (19, -0.75, 0.5, lambda a, b, x: (a * x) + b, lambda a, b, x, y, g: g * a),
+}
+POSITIVE = ("log", "sqrt", "power", "reciprocal")
+
+
+def tanh_of(x):
+    m = expm1_64(2.0 * abs(float(x)))
+    return np.copysign(F(m / (m + 2.0)), x)
+
+
 def shortcut(x, channels, stride):
     taken = x[:, ::stride, ::stride]
     return np.concatenate([taken, np.zeros((channels - len(x),) + taken.shape[1:], F)])
@@ -1526,6 +1679,14 @@ def linear_rule(forward, back):
     return rule
 
 
+def function_rule(numbers, _, x):
+    number, a, b = numbers
+    value, slope = next(f[3:] for f in FUNCTIONS.values() if f[0] == number)
+    y = over(lambda x: value(a, b, x), x)
+    by = lambda g: np.array([slope(a, b, *of) for of in zip(x.flat, y.flat, g.flat)], F).reshape(x.shape)
+    return y, lambda g: ([by(g)], []), by
+
+
 BIAS_FLAG = 1 << 8
 EPS, MOMENTUM = F(1e-3), F(0.1)
 OPERATIONS = {
@@ -1551,17 +1712,33 @@ OPERATIONS = {
     "centre": (15, (), (3, 2, 2), [], centre_rule),
     "elu": (16, (F(0.75),), (3, 1, 2), [], mapped_rule(elu, elu_slope)),
     "group-norm": (18, (2, F(1e-5)), (4, 3, 3), [(4,), (4,)], group_rule),
+    "function": (19, (1, ZERO, ZERO), (2, 2, 3), [], function_rule),
     "sigmoid": (17, (), (6, 1, 1), [], mapped_rule(sigmoid, lambda y, g: g * (y * (ONE - y)))),
 }
 
 
+# More examples of operations that compute several things: (name, numbers), as above.
+MORE = [("function", (number, F(a), F(b))) for number, a, b, *_ in FUNCTIONS.values()]
+MORE += [("function", (18, F(a), ZERO)) for a in (3, 1, -2, 16, -0.5)]
+
+
 def operation_cases():
-    for name, (tag, numbers, shape, of_parameters, rule) in OPERATIONS.items():
+    all_of = [(name, *rest) for name, rest in OPERATIONS.items()]
+    for name, numbers in MORE:
+        tag, _, *rest = OPERATIONS[name]
+        all_of.append((name, tag, numbers, *rest))
+    for name, tag, numbers, shape, of_parameters, rule in all_of:
         word = lambda x: int(x.view(np.uint32)) if isinstance(x, F) else x
         # Means over points go round their sixteen lanes.
         for points in (1, 17) if rule in (norm_rule, centre_rule) else (1, 3):
             salt = (tag & 0xFF) * 1000 + points
+            salt += 0 if name != "function" else 50 * int(numbers[0])
             operands = [fine(salt + i, *shape, points) for i in range(2 if name == "add" else 1)]
+            if name == "function":
+                # Large ones, too, and where it matters above zero.
+                operands = [x * F(4) for x in operands]
+                if numbers[0] in [FUNCTIONS[name][0] for name in POSITIVE]:
+                    operands = [np.abs(x) + F(0.125) for x in operands]
             parameters = [fine(salt + 100 + i, *of) for i, of in enumerate(of_parameters)]
             y, back, tangent = rule(numbers, parameters, *operands)
             g, ts = fine(salt + 200, *y.shape), [fine(salt + 300 + i, *x.shape) for i, x in enumerate(operands)]

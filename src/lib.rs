@@ -19,6 +19,7 @@
 //! |---|---|---|
 //! | `conv` | yes | convolutions, pools, shortcuts |
 //! | `norm` | yes | batch norm, group norm, normalisation, centring |
+//! | `models` | yes | operations of models from files: GELU, softmax, products of values, movements |
 //! | `train` | yes | gradients of parameters, losses, optimisers: `Session::train_step`, `TrainState` |
 //! | `probe` | yes | `exec::Run`, the module `probe` |
 //! | `micromath` | yes | approximate functions, an experiment under a contract of its own |
@@ -65,7 +66,14 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Code of operations that are not compiled in, and of checkers, is not used.
 #![cfg_attr(
-    not(all(feature = "conv", feature = "internals", feature = "norm", feature = "probe", feature = "train")),
+    not(all(
+        feature = "conv",
+        feature = "internals",
+        feature = "models",
+        feature = "norm",
+        feature = "probe",
+        feature = "train"
+    )),
     allow(dead_code, unused_imports, clippy::wrong_self_convention)
 )]
 

@@ -204,7 +204,7 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
             Op::Prelu { .. } => self.prelu(node),
             Op::Crelu => self.crelu(node),
             Op::GroupNorm { groups, eps } => self.group_norm(node, groups, eps),
-            Op::Elu { .. } | Op::Sigmoid => self.elements(node),
+            Op::Elu { .. } | Op::Sigmoid | Op::Function { .. } => self.elements(node),
             Op::BatchNorm { .. } | Op::Normalise { .. } | Op::Centre => self.norm(node),
             Op::AveragePool { window } => self.average_pool(node, window),
             Op::MaxPool { window } => self.max_pool(node, window),

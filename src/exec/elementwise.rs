@@ -1,6 +1,6 @@
 use super::backward::Backward;
 use super::forward::{Forward, Mode, Passed};
-use crate::graph::Node;
+use crate::graph::{Node, Saved};
 use crate::kernel::{all_finite, crelu_backward, crelu_forward, relu_backward, relu_forward};
 use crate::op::{Dropout, crelu_values, dropout_backward, dropout_forward, relu_values};
 use crate::workers::Workers;
@@ -54,7 +54,7 @@ impl<K: Workers, const R: usize, const T: usize> Forward<'_, '_, '_, K, R, T> {
         }
     }
 
-    /// An operation of single elements that is differentiated from its value.
+    /// An operation of single elements.
     #[inline(never)]
     pub(super) fn elements(&mut self, node: &Node) -> bool {
         let Some(elements) = node.op.elements() else { return false };
@@ -122,9 +122,20 @@ impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
             return true;
         }
         let i = self.at_hand(node).0;
-        let (isa, of_value, gradient) = (self.room.isa, self.memory.span(i), self.memory.gradient(i));
-        let finite = self.memory.across(of_value, gradient, |_, y, g| {
-            elements.slope(y, g);
+        let (isa, gradient) = (self.room.isa, self.memory.gradient(i));
+        let of = match elements.of() {
+            Saved::Value => self.memory.span(i),
+            Saved::Operands => self.memory.span(node.x),
+            Saved::Nothing | Saved::Normalised => {
+                let finite = self.memory.over(gradient, |_, g| {
+                    elements.slope(&[], g);
+                    all_finite(isa, g)
+                });
+                return finite && self.pass_on_from(gradient, node);
+            }
+        };
+        let finite = self.memory.across(of, gradient, |_, of, g| {
+            elements.slope(of, g);
             all_finite(isa, g)
         });
         finite && self.pass_on_from(gradient, node)

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use shatterscope::graph::{
-//!     BackwardFacts, Builder, Elements, Entry, Facts, Graph, Image, NODE_WORDS, Node, NodeWords, Op, Saved, Shape, Value, Window,
+//!     BackwardFacts, Builder, Elements, Entry, Facts, Function, Graph, Image, NODE_WORDS, Node, NodeWords, Op, Saved, Shape, Value, Window,
 //! };
 //!
 //! // Two inputs, each through a layer of its own.
@@ -32,6 +32,7 @@
 //! let entry: &Entry = Op::LIST.iter().find(|entry| entry.tag == 17).unwrap();
 //! let elements: Elements = entry.op.elements().unwrap();
 //! assert_eq!((entry.op.name(), entry.op.norm()), ("sigmoid", None::<Norm>));
+//! assert_eq!(Op::Function { function: Function::Tanh, a: 0.0, b: 0.0 }.facts(Shape::vector(3), Shape::vector(3))?.shape, Shape::vector(3));
 //! # let _ = elements;
 //!
 //! // The same graph as words, for flash or for a line to a device.
@@ -46,7 +47,7 @@ mod message;
 mod node;
 mod words;
 
-pub use crate::op::{BackwardFacts, BatchStatistics, Elements, Entry, Facts, NODE_WORDS, NodeWords, Op, Saved};
+pub use crate::op::{BackwardFacts, BatchStatistics, Elements, Entry, Facts, Function, NODE_WORDS, NodeWords, Op, Saved};
 pub use crate::shape::{Image, Shape, Window};
 pub use builder::{Builder, Value};
 pub use layers::Layers;

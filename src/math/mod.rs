@@ -8,6 +8,7 @@
 //! ```
 mod exp;
 mod ln;
+pub(crate) mod wide;
 
 /// Which library answers for square roots, logarithms and exponentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-use super::{Elements, Facts};
+use super::{Elements, Facts, Saved};
 use crate::error::{Error, InvalidSpec};
 use crate::math::Math;
 use crate::shape::Shape;
@@ -7,15 +7,15 @@ use crate::shape::Shape;
 ///
 /// # References
 /// Clevert et al., "Fast and accurate deep network learning by exponential linear units", ICLR 2016, equation 15.
-pub(super) const ELEMENTS: Elements = Elements { number: 1.0, value, slope };
+pub(super) const ELEMENTS: Elements = Elements { number: 1.0, second: 0.0, value, slope, of: Saved::Value };
 
-fn value(alpha: f32, x: &mut [f32]) {
+fn value([alpha, _]: [f32; 2], x: &mut [f32]) {
     for x in x {
         *x = if *x > 0.0 { *x } else { alpha * (Math::Libm.exp(*x) - 1.0) };
     }
 }
 
-fn slope(alpha: f32, y: &[f32], g: &mut [f32]) {
+fn slope([alpha, _]: [f32; 2], y: &[f32], g: &mut [f32]) {
     for (g, y) in g.iter_mut().zip(y) {
         *g = if *y > 0.0 { *g } else { *g * (y + alpha) };
     }

@@ -18,6 +18,7 @@ pub(crate) mod dropout;
 mod elements;
 mod elu;
 mod facts;
+mod function;
 mod group_norm;
 pub(crate) mod join;
 pub mod naive;
@@ -52,6 +53,7 @@ pub use dropout::{Dropout, dropout_backward, dropout_forward};
 pub use elements::Elements;
 pub(crate) use facts::finite;
 pub use facts::{BackwardFacts, Facts, Saved};
+pub use function::Function;
 pub(crate) use group_norm::tape as group_norm_tape;
 pub use group_norm::{
     GroupNorm, group_norm_backward_input, group_norm_backward_parameters, group_norm_forward, group_norm_moments,
@@ -239,6 +241,19 @@ macro_rules! operations {
             group_norm::facts(x, groups, eps),
             group_norm::backward(x, groups, tile, learns),
             (Op::GroupNorm { groups: 2, eps: 1e-5 }, Shape { channels: 4, height: 2, width: 3 });
+
+            /// A function of single elements with numbers a and b.
+            19 "function" fn function: Function {
+                /// Its number in the table of functions.
+                function: Function,
+                /// The number a of the function; 0 where it has none.
+                a: f32,
+                /// The number b of the function; 0 where it has none.
+                b: f32,
+            },
+            function::facts(x, function, a, b),
+            function::backward(function),
+            (Op::Function { function: Function::Tanh, a: 0.0, b: 0.0 }, Shape { channels: 2, height: 2, width: 3 });
         }
     };
 }
@@ -291,11 +306,13 @@ impl Op {
         }
     }
 
-    /// The functions of an operation that works on single elements and is differentiated from its value. None for other operations.
+    /// The functions of an operation that works on single elements. None for other operations.
     pub const fn elements(&self) -> Option<Elements> {
         match *self {
             Op::Elu { alpha } => Some(Elements { number: alpha, ..elu::ELEMENTS }),
             Op::Sigmoid => Some(sigmoid::ELEMENTS),
+            // The table is not linked where its functions are refused.
+            Op::Function { function, a, b } if cfg!(feature = "models") => Some(function.elements(a, b)),
             _ => None,
         }
     }

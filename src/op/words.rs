@@ -1,6 +1,6 @@
 //! The numbers of an operation as words that are the same on every core. Methods have the names of the types.
 #![allow(non_snake_case, reason = "the list of operations calls them by the types of its fields")]
-use super::Window;
+use super::{Function, Window};
 use crate::shape::Shape;
 
 /// Words of an encoded node.
@@ -40,6 +40,10 @@ impl Writer {
 
     pub const fn f32(&mut self, x: f32) {
         self.u32(x.to_bits());
+    }
+
+    pub const fn Function(&mut self, x: Function) {
+        self.u32(x as u32);
     }
 
     pub const fn bool(&mut self, x: bool) {
@@ -86,6 +90,14 @@ impl<'w> Reader<'w> {
     pub const fn f32(&mut self) -> Option<f32> {
         match self.u32() {
             Some(bits) => Some(f32::from_bits(bits)),
+            None => None,
+        }
+    }
+
+    #[inline(always)]
+    pub const fn Function(&mut self) -> Option<Function> {
+        match self.u32() {
+            Some(number) => Function::of_number(number),
             None => None,
         }
     }

@@ -6,7 +6,7 @@ use super::workers::Order;
 use shatterscope::exec::Isa;
 use shatterscope::exec::{self, Executor, Options};
 use shatterscope::graph::Window;
-use shatterscope::graph::{Builder, Graph, Node, Op, Shape, Value};
+use shatterscope::graph::{Builder, Function, Graph, Node, Op, Saved, Shape, Value};
 use shatterscope::plan::{Plan, Storage, Want};
 use shatterscope::random::philox4x32_10;
 use shatterscope::{Error, InvalidSpec};
@@ -78,8 +78,12 @@ fn drawn(draw: &mut Draw, most: u32, norms: bool) -> Vec<Node> {
             16 if norms => g.centre(x),
             17 if at.channels.is_multiple_of(2) => g.group_norm(x, 2, 1e-3),
             0..17 => {
-                let elements = Op::LIST.iter().filter(|entry| entry.op.elements().is_some());
-                g.push(elements.clone().nth(i as usize % elements.count()).unwrap().op, x, x)
+                // Differentiated from the value, from the operand, or from neither.
+                let function = |function| Op::Function { function, a: 0.0, b: 0.0 };
+                let affine = Op::Function { function: Function::Affine, a: 0.75, b: -0.25 };
+                let all =
+                    [Op::Sigmoid, Op::Elu { alpha: 0.5 }, function(Function::Gelu), function(Function::Tanh), affine];
+                g.push(all[i as usize % all.len()], x, x)
             }
             _ => g.reshape(x, Shape::vector(at.units().unwrap())),
         };
@@ -421,7 +425,11 @@ impl Units<'_> {
             Op::Dense { .. } | Op::Conv { .. } | Op::Prelu { .. } if self.learns(i) => self.read(Owner::Value(x)),
             Op::GroupNorm { .. } if self.learns(i) || self.wanted(x) => self.read(Owner::Value(x)),
             Op::BatchNorm { .. } | Op::Normalise { .. } if self.saves(i) => self.read(Owner::Saved(i)),
-            op if op.elements().is_some() && self.wanted(x) => self.read(Owner::Value(i)),
+            op if op.elements().is_some() && self.wanted(x) => match op.elements().unwrap().of() {
+                Saved::Value => self.read(Owner::Value(i)),
+                Saved::Operands => self.read(Owner::Value(x)),
+                _ => Ok(()),
+            },
             _ => Ok(()),
         }
     }

@@ -4,21 +4,27 @@ use super::machine::{Mode, Planned, values};
 use super::runs::{compare, compare_drawn};
 use super::tangents::tangents;
 use super::walk::{Case, Walk, turned};
-use shatterscope::graph::Entry;
-use shatterscope::graph::{Builder, Node, Op, Value};
+use shatterscope::graph::{Builder, Function, Node, Op, Shape, Value};
 use shatterscope::plan::Want;
 
+/// An operation with the shapes of its operands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Example {
+    pub op: Op,
+    pub operands: [Shape; 2],
+}
+
 /// The operation behind an input for each operand.
-pub(super) fn nodes_of(example: &Entry) -> Vec<Node> {
+pub(super) fn nodes_of(example: &Example) -> Vec<Node> {
     nodes_before(example, |_, value| value)
 }
 
 /// The same with more behind it.
-fn nodes_before(example: &Entry, more: impl Fn(&mut Builder, Value) -> Value) -> Vec<Node> {
+fn nodes_before(example: &Example, more: impl Fn(&mut Builder, Value) -> Value) -> Vec<Node> {
     let mut nodes = vec![Node::EMPTY; 6];
     let mut g = Builder::new(&mut nodes);
-    let x = g.input(example.operand);
-    let y = if example.op.is_binary() { g.input(example.operand) } else { x };
+    let x = g.input(example.operands[0]);
+    let y = if example.op.is_binary() { g.input(example.operands[1]) } else { x };
     g.layer(1);
     let value = g.push(example.op, x, y);
     let value = more(&mut g, value);
@@ -27,7 +33,7 @@ fn nodes_before(example: &Entry, more: impl Fn(&mut Builder, Value) -> Value) ->
     nodes
 }
 
-pub(super) fn case_of(example: &Entry, points: usize) -> Case {
+pub(super) fn case_of(example: &Example, points: usize) -> Case {
     case_with(nodes_of(example), points)
 }
 
@@ -37,7 +43,12 @@ fn case_with(nodes: Vec<Node>, points: usize) -> Case {
     let units = |i: usize| nodes[i].shape.units().unwrap() as usize;
     let (last, inputs) = (nodes.len() - 1, nodes.iter().filter(|node| node.is_input()).count());
     // No operand is near the bend of a ReLU.
-    let away = |x: f32| if x < 0.0 { x - 0.1 } else { x + 0.1 };
+    let positive = nodes.iter().any(|node| takes_positive(&node.op));
+    let away = |x: f32| match x {
+        x if positive => x.abs() + 0.5,
+        x if x < 0.0 => x - 0.1,
+        x => x + 0.1,
+    };
     Case {
         points,
         mode: Mode::Probing,
@@ -49,8 +60,24 @@ fn case_with(nodes: Vec<Node>, points: usize) -> Case {
     }
 }
 
-pub(super) fn all() -> impl Iterator<Item = &'static Entry> {
-    Op::LIST.iter().filter(|example| !example.op.is_input())
+/// Each operation of the list but inputs, and more examples of those that compute several things.
+pub(super) fn all() -> impl Iterator<Item = Example> {
+    let listed = Op::LIST.iter().filter(|entry| !entry.op.is_input());
+    listed.map(|entry| Example { op: entry.op, operands: [entry.operand; 2] }).chain(others())
+}
+
+fn others() -> impl Iterator<Item = Example> {
+    let shape = Shape { channels: 2, height: 2, width: 3 };
+    let functions = Function::LIST.iter().map(|&(function, [a, b])| Op::Function { function, a, b });
+    // Exponents that are computed by products.
+    let powers = [3.0, 1.0, -2.0].map(|a| Op::Function { function: Function::Power, a, b: 0.0 });
+    functions.chain(powers).map(move |op| Example { op, operands: [shape; 2] })
+}
+
+/// Whether the operation is tested on positive operands, away from 0.
+fn takes_positive(op: &Op) -> bool {
+    let Op::Function { function, .. } = op else { return false };
+    matches!(function, Function::Log | Function::Sqrt | Function::Power | Function::Reciprocal)
 }
 
 #[test]
@@ -58,7 +85,7 @@ fn operations_have_the_bits_of_their_plain_loops() {
     for (i, example) in all().enumerate() {
         for points in [1, 3, 16, 21] {
             let number = i as u32 + points as u32;
-            compare(&case_of(example, points), number, &mut Draw(0, 6_000_000 + number));
+            compare(&case_of(&example, points), number, &mut Draw(0, 6_000_000 + number));
         }
     }
 }
@@ -69,7 +96,7 @@ fn operations_have_the_bits_of_their_plain_loops() {
 fn operations_are_computed_again_for_statistics() {
     for (i, example) in all().enumerate() {
         let number = i as u32;
-        let nodes = nodes_before(example, |g, value| {
+        let nodes = nodes_before(&example, |g, value| {
             g.layer(2);
             let value = g.normalise(value, 1e-3);
             g.centre(value)
@@ -84,7 +111,7 @@ fn operations_take_drawn_weights() {
     for (i, example) in all().enumerate() {
         for points in [1, 5, 18] {
             let number = i as u32 + points as u32;
-            compare_drawn(&case_of(example, points), number, &mut Draw(0, 9_000_000 + number));
+            compare_drawn(&case_of(&example, points), number, &mut Draw(0, 9_000_000 + number));
         }
     }
 }
@@ -95,7 +122,7 @@ fn derivatives_of_operations_are_derivatives() {
     const STEP: f32 = 1.0 / 1024.0;
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
     for example in all() {
-        let case = case_of(example, 5);
+        let case = case_of(&example, 5);
         let (walk, spans) = Walk::values(&case, false);
         let (reverse, _) = Walk::both(&case, false);
         let along: Vec<_> = case.inputs.iter().map(|x| values(x.len(), 77)).collect();
@@ -109,7 +136,7 @@ fn derivatives_of_operations_are_derivatives() {
         let at = |step: f32| {
             let moved = |(x, along): (&Vec<f32>, &Vec<f32>)| x.iter().zip(along).map(|(x, v)| x + step * v).collect();
             let inputs = case.inputs.iter().zip(&along).map(moved).collect();
-            let case = Case { inputs, nodes: case.nodes.clone(), ..case_of(example, 5) };
+            let case = Case { inputs, nodes: case.nodes.clone(), ..case_of(&example, 5) };
             dot(&seed, Walk::values(&case, false).0.values.last().unwrap())
         };
         let difference = (at(STEP) - at(-STEP)) / (2.0 * f64::from(STEP));
@@ -120,11 +147,16 @@ fn derivatives_of_operations_are_derivatives() {
 #[test]
 fn operations_have_names_and_words_of_their_own() {
     let mut names = Vec::new();
+    for function in Function::LIST {
+        assert!(!names.contains(&function.0.name()), "{}", function.0.name());
+        names.push(function.0.name());
+    }
+    names.clear();
     for example in Op::LIST {
         assert!(!names.contains(&example.op.name()), "{}", example.op.name());
         names.push(example.op.name());
     }
-    for node in all().flat_map(nodes_of) {
+    for node in all().flat_map(|example| nodes_of(&example)) {
         let words = node.to_words();
         assert_eq!(Node::from_words(&words), Some(node));
         // Each word counts: no other number is read as the same node.

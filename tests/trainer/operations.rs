@@ -1,7 +1,7 @@
 //! The list of operations against `docs/vectors/operation.json`, which an implementation of its own wrote, and `docs/operations.md`, which is
 //! made from the list.
 use super::dags::Draw;
-use super::examples::{all, case_of, nodes_of};
+use super::examples::{Example, all, case_of, nodes_of};
 use super::runs::compare;
 use super::tangents::tangents;
 use super::walk::{Walk, turned};
@@ -18,14 +18,18 @@ fn operations_are_those_of_the_contract() {
         let name = case["operation"].as_str().unwrap();
         let entry = all().find(|entry| entry.op.name() == name).unwrap_or_else(|| panic!("{name} is no operation"));
         known.insert(name.to_owned());
-        let mut encoded = nodes_of(entry).last().unwrap().to_words();
+        let mut encoded = nodes_of(&entry).last().unwrap().to_words();
         encoded[..6].copy_from_slice(&words(&case["words"]));
         let op = Node::from_words(&encoded).unwrap_or_else(|| panic!("words of no node: {case}")).op;
         assert_eq!(op.name(), name);
-        let extent: Vec<_> = case["operand"].as_array().unwrap().iter().map(uint).collect();
-        let operand = Shape { channels: extent[0] as u32, height: extent[1] as u16, width: extent[2] as u16 };
+        let shape = |name: &str| {
+            let extent: Vec<_> = case[name].as_array()?.iter().map(uint).collect();
+            Some(Shape { channels: extent[0] as u32, height: extent[1] as u16, width: extent[2] as u16 })
+        };
+        let operand = shape("operand").unwrap();
+        let second = shape("second").unwrap_or(operand);
         let points = uint(&case["points"]) as usize;
-        let mut ours = case_of(&Entry { op, operand, ..*entry }, points);
+        let mut ours = case_of(&Example { op, operands: [operand, second] }, points);
         // `[unit][point]` there, `[point][unit]` here.
         let by_points = |x: &Vec<f32>| turned(x, x.len() / points);
         ours.parameters = floats(&case["parameters"]);

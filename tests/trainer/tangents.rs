@@ -1,6 +1,6 @@
 //! The definition of forward mode.
 use super::walk::{Case, Walk, as_units, finite, turned};
-use shatterscope::graph::Op;
+use shatterscope::graph::{Op, Saved};
 use shatterscope::internals::op::{self, Conv, GroupNorm, Pool, Shortcut};
 use shatterscope::math::Math;
 
@@ -82,7 +82,8 @@ pub fn tangents(
             }
             op => {
                 y = t;
-                op.elements().expect("an operation that is defined here").slope(&walk.values[i], &mut y);
+                let elements = op.elements().expect("an operation that is defined here");
+                elements.slope(if elements.of() == Saved::Value { &walk.values[i] } else { x }, &mut y);
             }
         }
         if !finite(&y) {

@@ -2,7 +2,7 @@
 use super::machine::{Mode, bits};
 use super::naive::Norm;
 use shatterscope::exec;
-use shatterscope::graph::{Graph, Node, Op};
+use shatterscope::graph::{Graph, Node, Op, Saved};
 use shatterscope::internals::op::{self, Affine, Conv, Dropout, GroupNorm, Pool, Shortcut};
 use shatterscope::math::Math;
 
@@ -349,7 +349,9 @@ impl<'c> Walk<'c> {
             }
             op => {
                 to = g;
-                op.elements().expect("an operation that is defined here").slope(&self.values[i], &mut to);
+                let elements = op.elements().expect("an operation that is defined here");
+                let of_value = elements.of() == Saved::Value;
+                elements.slope(if of_value { &self.values[i] } else { &self.values[node.x as usize] }, &mut to);
             }
         }
         if let Op::Dense { .. } | Op::Normalise { .. } | Op::Centre | Op::Add { .. } = node.op {

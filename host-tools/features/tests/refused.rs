@@ -11,6 +11,7 @@ fn feature(op: Op) -> bool {
     match op.name() {
         "conv" | "average-pool" | "max-pool" | "shortcut" => cfg!(feature = "conv"),
         "batch-norm" | "normalise" | "centre" | "group-norm" => cfg!(feature = "norm"),
+        "function" => cfg!(feature = "models"),
         _ => true,
     }
 }

@@ -86,8 +86,19 @@ pub fn targets(tree: &Tree, report: &mut Report, tools: &Tools) {
 }
 
 /// Sets of the core's features that a program asks for.
-const FEATURES: [&str; 10] =
-    ["", "conv", "norm", "train", "probe", "conv,norm", "conv,train", "micromath,probe", "flash", "serde,wire"];
+const FEATURES: [&str; 11] = [
+    "",
+    "conv",
+    "models",
+    "norm",
+    "train",
+    "probe",
+    "conv,norm",
+    "conv,train",
+    "micromath,probe",
+    "flash",
+    "serde,wire",
+];
 
 /// The core with some of its features, and as a package.
 pub fn features(tree: &Tree, report: &mut Report) {
@@ -97,7 +108,7 @@ pub fn features(tree: &Tree, report: &mut Report) {
             succeed(lint.arg(features).args(["--", "-D", "warnings"]))?;
         }
         // What is left out is refused by name, and the rest works.
-        for features in ["alone", "alone,conv", "alone,norm,train", "alone,conv,micromath,norm,probe,train"] {
+        for features in ["alone", "alone,conv", "alone,norm,train", "alone,conv,micromath,models,norm,probe,train"] {
             let mut test = tree.cargo("test --quiet -p shatterscope-features --no-default-features --features");
             succeed(test.arg(features))?;
         }

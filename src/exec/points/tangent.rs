@@ -2,7 +2,7 @@ use super::super::at::At;
 use super::super::group_norm;
 use super::super::memory::Span;
 use super::Run;
-use crate::graph::{Node, Op};
+use crate::graph::{Node, Op, Saved};
 use crate::kernel::all_finite;
 use crate::op::{GroupNorm, Pool, crelu_tangent, max_pool_tangents, relu_tangent};
 use crate::plan::Statistics;
@@ -23,7 +23,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             | Op::Add { .. } => self.linear(node, at) && self.value(node),
             Op::Relu => self.relu_and_tangent(node),
             Op::Crelu => self.crelu_and_tangent(node),
-            Op::Elu { .. } | Op::Sigmoid => self.elements_and_tangent(node),
+            Op::Elu { .. } | Op::Sigmoid | Op::Function { .. } => self.elements_and_tangent(node),
             Op::Prelu { .. } => self.prelu_tangent(node, at) && self.value(node),
             Op::GroupNorm { groups, eps } => self.group_norm_tangent(node, groups, eps) && self.value(node),
             Op::MaxPool { window } => {
@@ -77,16 +77,27 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         true
     }
 
-    /// An operation of single elements that is differentiated from its value.
+    /// An operation of single elements.
     #[inline(never)]
     fn elements_and_tangent(&mut self, node: &Node) -> bool {
         let Some(elements) = node.op.elements() else { return false };
         let (from, to) = (self.memory.span(node.x), self.memory.span(self.cursor.node));
         core::mem::swap(&mut self.memory.values, &mut self.tangents);
         self.memory.copy(from, to);
+        let of_value = matches!(elements.of(), Saved::Value);
+        if !of_value {
+            // The value may be written over the operand.
+            let x = invariant!(self.tangents.get(from.start..).and_then(|x| x.get(..from.len)));
+            self.memory.over(to, |tile, t| {
+                elements.slope(from.of_tile(x, tile), t);
+                true
+            });
+        }
         core::mem::swap(&mut self.memory.values, &mut self.tangents);
         let finite = self.value(node);
-        self.over_both(to, |y, t| elements.slope(y, t));
+        if of_value {
+            self.over_both(to, |y, t| elements.slope(y, t));
+        }
         finite && self.is_finite(to)
     }
 
