@@ -34,8 +34,16 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
 
     /// Whether the plan has a slot for the normalised operand: if the backward pass differentiates through the statistics.
     fn saves_normalised(&self, node: &Node, norm: BatchStatistics) -> bool {
-        let through = norm.affine.is_some() || self.memory.is_trained(node.x);
+        // As the plan has it: for scales and shifts that are all frozen nothing is saved.
+        let learns = norm.affine.is_some() && self.memory.plan.want().parameters() && self.learns();
+        let through = learns || self.memory.is_trained(node.x);
         through && norm.eps.is_some() && self.memory.is_trained(self.node()) && !self.memory.plan.want().detached()
+    }
+
+    /// Whether the node at hand has parameters that are not frozen.
+    #[inline(never)]
+    fn learns(&self) -> bool {
+        self.memory.plan.graph().learns(self.node())
     }
 
     /// The offsets of a norm, and its scales and shifts.
