@@ -1687,6 +1687,191 @@ def function_rule(numbers, _, x):
     return y, lambda g: ([by(g)], []), by
 
 
+def place_lines(shape, axis):
+    """The lines along an axis, each the indices of its units."""
+    return np.moveaxis(np.arange(math.prod(shape)).reshape(shape), axis, -1).reshape(-1, shape[axis])
+
+
+def softmax_rule(log):
+    def rule(numbers, _, x):
+        lines = place_lines(x.shape[:3], numbers[0])
+        units = lambda t: t.reshape(-1, x.shape[3])
+
+        def lined(f, *of):
+            out = np.zeros((math.prod(x.shape[:3]), x.shape[3]), F)
+            for line in lines:
+                for p in range(x.shape[3]):
+                    out[line, p] = f(*(units(t)[line, p] for t in of))
+            return out.reshape(x.shape)
+        exp = lambda v: np.array([F(exp64(float(e))) for e in v], F)
+
+        def value(x):
+            m = x[0]
+            for e in x[1:]:
+                m = e if e > m else m
+            e = exp(x - m)
+            s = chain(ZERO, e)
+            return (x - m) - F(ln64(float(s))) if log else e / s
+        y = lined(value, x)
+        back = lambda y, g: g - (exp(y) * chain(ZERO, g)) if log else y * (g - chain(ZERO, g * y))
+        along = lambda y, t: t - chain(ZERO, t * exp(y)) if log else y * (t - chain(ZERO, t * y))
+        return y, lambda g: ([lined(back, y, g)], []), lambda t: lined(along, y, t)
+    return rule
+
+
+PAIRS = {  # number: value, gradients of x and y, tangent
+    1: (lambda x, y: x + y, lambda x, y, g: (g, g), lambda x, y, s, t: s + t),
+    2: (lambda x, y: x - y, lambda x, y, g: (g, -g), lambda x, y, s, t: s - t),
+    3: (lambda x, y: x * y, lambda x, y, g: (g * y, g * x), lambda x, y, s, t: (s * y) + (x * t)),
+    4: (lambda x, y: x / y, lambda x, y, g: (g / y, -((g * (x / y)) / y)), lambda x, y, s, t: (s - ((x / y) * t)) / y),
+    5: (lambda x, y: y if y > x else x, lambda x, y, g: (ZERO, g) if y > x else (g, ZERO),
+        lambda x, y, s, t: t if y > x else s),
+    6: (lambda x, y: y if y < x else x, lambda x, y, g: (ZERO, g) if y < x else (g, ZERO),
+        lambda x, y, s, t: t if y < x else s)}
+
+
+def pairwise_rule(numbers, _, x, y):
+    value, gradients, tangent = PAIRS[numbers[0]]
+    places = list(np.ndindex(x.shape))
+    of_y = lambda at: tuple(e if n > 1 else 0 for e, n in zip(at[:3], y.shape)) + at[3:]
+
+    def each(f, s, t):
+        out = np.zeros(x.shape, F)
+        for at in places:
+            out[at] = f(x[at], y[of_y(at)], *([] if s is None else [s[at], t[of_y(at)]]))
+        return out
+
+    def back(g):
+        of_x, sums = np.zeros(x.shape, F), np.zeros(y.shape, F)
+        for at in places:
+            of_x[at], second = gradients(x[at], y[of_y(at)], g[at])
+            sums[of_y(at)] = sums[of_y(at)] + second
+        return [of_x, sums], []
+    return each(value, None, None), back, lambda s, t: each(tangent, s, t)
+
+
+def constant_rule(numbers, parameters, x):
+    shape, points = numbers[:3], x.shape[3]
+    y = np.repeat(parameters[0].reshape(shape)[..., None], points, axis=3)
+    zero = np.zeros(len(parameters[0]), F)
+    return (y, lambda g: ([np.zeros(x.shape, F)], [chain(zero, (g.reshape(-1, points)[:, p] for p in range(points)))]),
+            lambda t: np.zeros(y.shape, F))
+
+
+def signed(word):
+    return int(word) - (1 << 32) if word >> 31 else int(word)
+
+
+def beyond(mode, i, n):
+    if 0 <= i < n or mode == 1:
+        return i if 0 <= i < n else None
+    return min(max(i, 0), n - 1) if mode == 3 else -i if i < 0 else 2 * (n - 1) - i
+
+
+def movement_rule(name):
+    def rule(numbers, _, x):
+        extent, constant, n = list(x.shape[:3]), ZERO, numbers
+        if name == "transpose":
+            extent = [x.shape[a] for a in n]
+            source = lambda at: [at[n.index(a)] for a in range(3)]
+        elif name == "slice":
+            axis, start, step, count = n[0], n[1], signed(n[2]), n[3]
+            extent[axis] = count
+            source = lambda at: [start + e * step if a == axis else e for a, e in enumerate(at)]
+        elif name == "pad":
+            mode, constant = n[:2]
+            before, after = [w & 0xFFFF for w in n[2:]], [w >> 16 for w in n[2:]]
+            extent = [b + e + a for b, e, a in zip(before, extent, after)]
+            source = lambda at: [beyond(mode, e - b, size) for e, b, size in zip(at, before, x.shape)]
+        elif name == "expand":
+            extent = list(n[:3])
+            source = lambda at: [e if size > 1 else 0 for e, size in zip(at, x.shape)]
+        else:
+            axis, size, numerator, offset, denominator = n[0], n[1], n[2], signed(n[3]), n[4]
+            extent[axis] = size
+            at_most = x.shape[axis] - 1
+            source = lambda at: [min(max((e * numerator + offset) // denominator, 0), at_most) if a == axis else e
+                                 for a, e in enumerate(at)]
+        sources = {at: tuple(source(at)) for at in np.ndindex(*extent)}
+
+        def moved(x, constant):
+            y = np.full(tuple(extent) + x.shape[3:], constant, F)
+            for at, of in sources.items():
+                if None not in of:
+                    y[at] = x[of]
+            return y
+
+        def back(g):
+            to = np.zeros(x.shape, F)
+            for at, of in sources.items():
+                if None not in of:
+                    to[of] = to[of] + g[at]
+            return [to], []
+        return moved(x, constant), back, lambda t: moved(t, ZERO)
+    return rule
+
+
+def concat_rule(numbers, _, x, y):
+    axis = numbers[0]
+    join = lambda x, y: np.concatenate([x, y], axis=axis)
+    return join(x, y), lambda g: (np.split(g, [x.shape[axis]], axis=axis), []), join
+
+
+def matmul_rule(transposed):
+    def rule(_, __, a, b):
+        turn = (lambda b: b.swapaxes(1, 2)) if transposed else (lambda b: b)
+        b = turn(b)
+        # [c][i][j][point] of terms by k.
+        product = lambda a, b: (a[:, :, k, None] * b[:, None, k] for k in range(a.shape[2]))
+        zero = np.zeros((len(a), a.shape[1], b.shape[2], a.shape[3]), F)
+
+        def back(g):
+            of_a = chain(np.zeros(a.shape, F), (g[:, :, None, j] * b[:, None, :, j] for j in range(b.shape[2])))
+            of_b = chain(np.zeros(b.shape, F), (a[:, i, :, None] * g[:, i, None] for i in range(a.shape[1])))
+            return [of_a, turn(of_b)], []
+        return (chain(zero, product(a, b)), back,
+                lambda s, t: chain(chain(zero, product(s, b)), product(a, turn(t))))
+    return rule
+
+
+def reduce_rule(numbers, _, x):
+    kind, axes = numbers
+    reduced = [bool(axes >> a & 1) for a in range(3)]
+    extent = tuple(1 if r else e for r, e in zip(reduced, x.shape))
+    of = lambda at: tuple(0 if r else e for r, e in zip(reduced, at))
+    groups = {}
+    for at in np.ndindex(*x.shape[:3]):
+        groups.setdefault(of(at), []).append(at)
+    n = F(x[..., 0].size // math.prod(extent))
+    points = range(x.shape[3])
+
+    def taken(group, p):
+        best = group[0]
+        for at in group[1:]:
+            best = at if x[at][p] > x[best][p] else best
+        return best
+
+    def value(t):
+        y = np.zeros(extent + x.shape[3:], F)
+        for to, group in groups.items():
+            if kind == 3:
+                y[to] = [t[taken(group, p)][p] for p in points]
+            else:
+                s = chain(np.zeros(x.shape[3], F), (t[at] for at in group))
+                y[to] = s / n if kind == 1 else s
+        return y
+
+    def back(g):
+        to = np.zeros(x.shape, F)
+        for out, group in groups.items():
+            for at in group if kind != 3 else []:
+                to[at] = g[out] / n if kind == 1 else g[out]
+            for p in points if kind == 3 else []:
+                to[taken(group, p)][p] = g[out][p]
+        return [to], []
+    return value(x), back, value
+
+
 BIAS_FLAG = 1 << 8
 EPS, MOMENTUM = F(1e-3), F(0.1)
 OPERATIONS = {
@@ -1713,27 +1898,54 @@ OPERATIONS = {
     "elu": (16, (F(0.75),), (3, 1, 2), [], mapped_rule(elu, elu_slope)),
     "group-norm": (18, (2, F(1e-5)), (4, 3, 3), [(4,), (4,)], group_rule),
     "function": (19, (1, ZERO, ZERO), (2, 2, 3), [], function_rule),
+    "softmax": (20, (0,), (4, 2, 3), [], softmax_rule(False)),
+    "pairwise": (21, (3,), (2, 2, 3), [], pairwise_rule),
+    "constant": (22, (2, 1, 3, ONE), (2, 1, 1), [(6,)], constant_rule),
+    "transpose": (23, (2, 0, 1), (2, 3, 4), [], movement_rule("transpose")),
+    "slice": (24, (2, 4, -2 & 0xFFFFFFFF, 2), (2, 3, 5), [], movement_rule("slice")),
+    "concat": (25, (1,), (2, 2, 3), [], concat_rule),
+    "pad": (26, (1, F(0.5), 0, 1, 2 << 16 | 1), (2, 2, 3), [], movement_rule("pad")),
+    "expand": (27, (2, 3, 4), (2, 1, 4), [], movement_rule("expand")),
+    "resize": (28, (2, 5, 3, -1 & 0xFFFFFFFF, 5), (2, 2, 3), [], movement_rule("resize")),
+    "matmul": (29, (), (2, 3, 3), [], matmul_rule(False)),
+    "reduce": (30, (1, 6), (2, 2, 3), [], reduce_rule),
     "sigmoid": (17, (), (6, 1, 1), [], mapped_rule(sigmoid, lambda y, g: g * (y * (ONE - y)))),
 }
 
 
-# More examples of operations that compute several things: (name, numbers), as above.
-MORE = [("function", (number, F(a), F(b))) for number, a, b, *_ in FUNCTIONS.values()]
-MORE += [("function", (18, F(a), ZERO)) for a in (3, 1, -2, 16, -0.5)]
+# More examples of operations that compute several things: the name, and what differs.
+MORE = [("function", dict(numbers=(number, F(a), F(b)))) for number, a, b, *_ in FUNCTIONS.values()]
+MORE += [("function", dict(numbers=(18, F(a), ZERO))) for a in (3, 1, -2, 16, -0.5)]
+MORE += [("softmax", dict(numbers=(axis,), **of)) for axis in (0, 1, 2)
+         for of in (dict(), dict(tag=20 | BIAS_FLAG, rule=softmax_rule(True)))]
+MORE += [("pairwise", dict(numbers=(pair,), second=second)) for pair in PAIRS
+         for second in ((2, 2, 3), (1, 2, 1), (2, 1, 3), (1, 1, 1))]
+MORE += [("transpose", dict(numbers=order)) for order in ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 1, 0))]
+MORE += [("slice", dict(numbers=n)) for n in ((0, 1, 1, 1), (1, 0, 2, 2), (2, 1, 1, 4))]
+MORE += [("concat", dict(numbers=(axis,), second=second)) for axis, second in ((0, (3, 2, 3)), (1, (2, 1, 3)), (2, (2, 2, 4)))]
+MORE += [("pad", dict(numbers=n)) for n in ((2, ZERO, 1 << 16, 1, 2 << 16 | 1), (3, ZERO, 2, 1 << 16, 3 << 16 | 4),
+                                            (1, F(-1.5), 1 << 16 | 1, 0, 0))]
+MORE += [("expand", dict(numbers=(3, 2, 2), shape=(1, 2, 1)))]
+MORE += [("resize", dict(numbers=n)) for n in ((0, 4, 1, 0, 2), (1, 1, 2, 1, 1), (2, 7, 4, 1, 14), (1, 9, 1, 0, 1))]
+MORE += [("matmul", dict(shape=(2, 3, 4), second=(2, 4, 2))),
+         ("matmul", dict(tag=29 | BIAS_FLAG, shape=(2, 3, 4), second=(2, 5, 4), rule=matmul_rule(True)))]
+MORE += [("reduce", dict(numbers=(kind, axes))) for kind in (1, 2, 3) for axes in (1, 2, 4, 5, 7)]
+TWO_OPERANDS = ("add", "pairwise", "concat", "matmul")
 
 
 def operation_cases():
-    all_of = [(name, *rest) for name, rest in OPERATIONS.items()]
-    for name, numbers in MORE:
-        tag, _, *rest = OPERATIONS[name]
-        all_of.append((name, tag, numbers, *rest))
-    for name, tag, numbers, shape, of_parameters, rule in all_of:
+    names = ("tag", "numbers", "shape", "of_parameters", "rule", "second")
+    examples = [(name, dict(zip(names, rest))) for name, rest in OPERATIONS.items()]
+    examples += [(name, {**dict(zip(names, OPERATIONS[name])), **of}) for name, of in MORE]
+    for name, example in examples:
+        tag, numbers, shape, of_parameters, rule = (example[key] for key in names[:5])
+        second = example.get("second", shape)
         word = lambda x: int(x.view(np.uint32)) if isinstance(x, F) else x
         # Means over points go round their sixteen lanes.
         for points in (1, 17) if rule in (norm_rule, centre_rule) else (1, 3):
             salt = (tag & 0xFF) * 1000 + points
             salt += 0 if name != "function" else 50 * int(numbers[0])
-            operands = [fine(salt + i, *shape, points) for i in range(2 if name == "add" else 1)]
+            operands = [fine(salt + i, *of, points) for i, of in enumerate((shape, second) if name in TWO_OPERANDS else (shape,))]
             if name == "function":
                 # Large ones, too, and where it matters above zero.
                 operands = [x * F(4) for x in operands]
@@ -1744,7 +1956,7 @@ def operation_cases():
             g, ts = fine(salt + 200, *y.shape), [fine(salt + 300 + i, *x.shape) for i, x in enumerate(operands)]
             of_operands, moved = back(g)
             yield {"operation": name, "words": words([tag, *map(word, numbers)] + [0] * (5 - len(numbers))),
-                   "operand": list(shape), "points": points, "parameters": sum(map(flat, parameters), []),
+                   "operand": list(shape), **({"second": list(second)} if second != shape else {}), "points": points, "parameters": sum(map(flat, parameters), []),
                    "x": [flat(x) for x in operands], "y": flat(y), "g": flat(g), "grad_x": [flat(g) for g in of_operands],
                    "grad_parameters": sum(map(flat, moved), []), "t": [flat(t) for t in ts],
                    "tangent": flat(tangent(*ts))}

@@ -8,7 +8,7 @@ use syn::visit::{self, Visit};
 type Found = BTreeMap<(String, String), usize>;
 
 /// The list of operations and what is made from it, their facts, and the passes forward, backward and with tangents.
-const ALLOWED: [(&str, &str); 13] = [
+const ALLOWED: [(&str, &str); 15] = [
     ("exec/backward.rs", "propagate"),
     ("exec/forward.rs", "compute"),
     ("exec/points/tangent.rs", "value_and_tangent"),
@@ -16,12 +16,14 @@ const ALLOWED: [(&str, &str); 13] = [
     ("graph/layers.rs", ""),
     ("op/define.rs", ""),
     ("op/mod.rs", ""),
+    ("op/binary.rs", "binary_of"),
     ("op/mod.rs", "conv"),
     ("op/mod.rs", "dense"),
     ("op/mod.rs", "elements"),
     ("op/mod.rs", "is_binary"),
     ("op/mod.rs", "is_input"),
     ("op/mod.rs", "norm"),
+    ("op/unary.rs", "unary_of"),
 ];
 
 /// What draws weights: a network begins linear or not by what stands between its weights.

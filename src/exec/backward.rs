@@ -211,6 +211,15 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
             Op::Dropout { rate } => self.dropout(node, rate),
             Op::Shortcut { channels, stride } => self.shortcut(node, channels, stride),
             Op::Add { a, b } => self.add(node, (a, b)),
+            Op::Constant { .. } => self.constant(node),
+            Op::Pairwise { .. } | Op::Concat { .. } | Op::Matmul { .. } => self.binary(node),
+            Op::Softmax { .. }
+            | Op::Reduce { .. }
+            | Op::Transpose { .. }
+            | Op::Slice { .. }
+            | Op::Pad { .. }
+            | Op::Expand { .. }
+            | Op::Resize { .. } => self.unary(node),
         }
     }
 

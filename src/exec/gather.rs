@@ -60,8 +60,12 @@ pub(super) fn gather<K: Workers, const N: usize, const T: usize>(
 impl<K: Workers, const R: usize, const T: usize> Backward<'_, '_, '_, K, R, T> {
     /// Adds the gradient of the value at hand, points and then positions ascending, to the gradients of the parameters from `at` on, one a channel.
     pub(super) fn chain_channels(&mut self, node: &Node, at: usize) {
+        self.chain_rows(node, at, (node.shape.channels as usize, node.shape.plane() as usize));
+    }
+
+    /// The same of so many rows of the value, of `plane` units each.
+    pub(super) fn chain_rows(&mut self, node: &Node, at: usize, (channels, plane): (usize, usize)) {
         let (isa, workers, count) = (self.room.isa, self.memory.workers, self.memory.count);
-        let (channels, plane) = (node.shape.channels as usize, node.shape.plane() as usize);
         let of = self.memory.gradient(self.at_hand(node).0);
         let terms = self.memory.get(of);
         let gathered = &mut *self.room.gathered;

@@ -83,6 +83,8 @@
 mod arena;
 mod at;
 mod backward;
+mod binary;
+mod constant;
 mod conv;
 mod dense;
 mod drawn;
@@ -107,6 +109,7 @@ mod session;
 mod sink;
 mod source;
 mod training;
+mod unary;
 
 pub use crate::kernel::Isa;
 pub use backward::{Backward, Gradients};

@@ -1,6 +1,6 @@
 use super::{Graph, Node, Op, Shape};
 use crate::error::{Buffer, Error, InvalidSpec};
-use crate::op::{Function, Window, operations};
+use crate::op::{Axis, Function, PadMode, Reduction, Window, operations};
 
 /// A value that a [`Builder`] has handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 use super::{Builder, Graph, Node, Op, Shape, Value};
 use crate::error::{Error, InvalidSpec};
-use crate::op::{Function, Window, operations};
+use crate::op::{Axis, Function, PadMode, Reduction, Window, operations};
 
 /// The most forks that are open at the same time.
 const FORKS: usize = 8;

@@ -31,9 +31,27 @@
 //! // All operations, with an example of each.
 //! let entry: &Entry = Op::LIST.iter().find(|entry| entry.tag == 17).unwrap();
 //! let elements: Elements = entry.op.elements().unwrap();
-//! assert_eq!((entry.op.name(), entry.op.norm()), ("sigmoid", None::<Norm>));
+//! assert_eq!((entry.op.name(), entry.op.norm()), ("sigmoid", None::<BatchStatistics>));
 //! assert_eq!(Op::Function { function: Function::Tanh, a: 0.0, b: 0.0 }.facts(Shape::vector(3), Shape::vector(3))?.shape, Shape::vector(3));
 //! # let _ = elements;
+//!
+//! // Attention, from queries, keys and values with their positions as rows.
+//! use shatterscope::graph::{Axis, PadMode, Pair, Reduction};
+//!
+//! let mut nodes = [Node::EMPTY; 8];
+//! let mut builder = Builder::new(&mut nodes);
+//! let shape = Shape { channels: 2, height: 5, width: 4 };
+//! let [queries, keys, values] = [(); 3].map(|()| builder.input(shape));
+//! let scores = builder.push(Op::Matmul { transposed: true }, queries, keys);
+//! let scores = builder.function(scores, Function::Affine, 0.5, 0.0);
+//! let weights = builder.softmax(scores, Axis::Columns, false);
+//! let attended = builder.push(Op::Matmul { transposed: false }, weights, values);
+//! assert_eq!(builder.shape(attended), shape);
+//! // Other operations of models from files.
+//! let (edge, mean) = (PadMode::Edge, Op::Reduce { reduction: Reduction::Mean, axes: 4 });
+//! assert!(Op::Pairwise { pair: Pair::Multiply }.facts(shape, Shape::vector(1))?.shape == shape);
+//! assert_eq!(mean.facts(shape, shape)?.shape, Shape { width: 1, ..shape });
+//! assert!(Op::Pad { mode: edge, constant: 0.0, channels: 0, rows: 1, columns: 1 << 16 }.facts(shape, shape).is_ok());
 //!
 //! // The same graph as words, for flash or for a line to a device.
 //! let words: Vec<NodeWords> = (0..6).map(|i| graph.node(i).unwrap().to_words()).collect();
@@ -47,7 +65,10 @@ mod message;
 mod node;
 mod words;
 
-pub use crate::op::{BackwardFacts, BatchStatistics, Elements, Entry, Facts, Function, NODE_WORDS, NodeWords, Op, Saved};
+pub use crate::op::{
+    Axis, BackwardFacts, BatchStatistics, Elements, Entry, Facts, Function, NODE_WORDS, NodeWords, Op, PadMode, Pair, Reduction,
+    Saved,
+};
 pub use crate::shape::{Image, Shape, Window};
 pub use builder::{Builder, Value};
 pub use layers::Layers;

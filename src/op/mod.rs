@@ -8,9 +8,13 @@
 #![allow(rustdoc::broken_intra_doc_links)]
 #[macro_use]
 mod define;
+mod axes;
 mod batch_norm;
+mod binary;
 mod centre;
 pub(crate) mod channel_norm;
+mod concat;
+mod constant;
 pub(crate) mod conv;
 pub(crate) mod crelu;
 pub(crate) mod dense;
@@ -21,14 +25,20 @@ mod facts;
 mod function;
 mod group_norm;
 pub(crate) mod join;
+mod matmul;
+mod movement;
 pub mod naive;
+mod pairwise;
 pub(crate) mod pool;
 mod positions;
 pub(crate) mod prelu;
+mod reduce;
 mod relu;
 mod reshape;
 pub(crate) mod shortcut;
 mod sigmoid;
+mod softmax;
+mod unary;
 mod words;
 
 use crate::error::{Buffer, Error};
@@ -36,14 +46,18 @@ use crate::shape::Shape;
 
 pub use crate::shape::conv_gathered_len;
 pub use crate::shape::{Conv, Image, Pool, Shortcut, Window};
+pub use axes::Axis;
 pub use batch_norm::{
     Affine, Moments, batch_norm_backward_detached, batch_norm_backward_full, batch_norm_backward_parameters,
     batch_norm_forward, batch_norm_moments,
 };
+pub use binary::{Binary, binary_of};
 pub use centre::{centre_backward_full, centre_forward};
 pub use channel_norm::{
     Running, batch_norm_inference, channel_norm_backward_full, channel_norm_backward_parameters, channel_norm_moments,
 };
+pub use concat::{Concat, concat_backward, concat_forward};
+pub use constant::{constant_backward, constant_forward};
 pub use conv::{conv_backward_input, conv_backward_parameters, conv_forward};
 pub(crate) use crelu::crelu_values;
 pub use crelu::{crelu_backward, crelu_forward, crelu_tangent};
@@ -59,13 +73,21 @@ pub use group_norm::{
     GroupNorm, group_norm_backward_input, group_norm_backward_parameters, group_norm_forward, group_norm_moments,
 };
 pub use join::{join_backward_branch, join_backward_input, join_forward};
+pub use matmul::{Matmul, matmul_backward_first, matmul_backward_second, matmul_forward, matmul_tangent};
+pub use movement::{Movement, Moves, PadMode, movement_backward, movement_forward};
+pub use pairwise::{
+    Pair, Pairwise, pairwise_backward_first, pairwise_backward_second, pairwise_forward, pairwise_tangent,
+};
 pub use pool::{average_pool_backward, average_pool_forward, max_pool_backward, max_pool_forward, max_pool_tangent};
 pub(crate) use pool::{max_pool_tangents, max_pool_values};
 pub(crate) use prelu::{prelu_backward_gated, prelu_gates, prelu_in_place, prelu_term};
 pub use prelu::{prelu_backward_input, prelu_backward_parameters, prelu_forward};
+pub use reduce::{Reduce, Reduction, reduce_backward, reduce_forward, reduce_tangent};
 pub(crate) use relu::relu_values;
 pub use relu::{relu, relu_backward, relu_forward, relu_tangent};
 pub use shortcut::{shortcut_backward, shortcut_forward};
+pub use softmax::{Softmax, softmax_backward, softmax_forward, softmax_tangent};
+pub use unary::{Unary, unary_of};
 pub(crate) use words::OP_WORDS;
 pub use words::{NODE_WORDS, NodeWords};
 use words::{Reader, Writer};
@@ -254,6 +276,152 @@ macro_rules! operations {
             function::facts(x, function, a, b),
             function::backward(function),
             (Op::Function { function: Function::Tanh, a: 0.0, b: 0.0 }, Shape { channels: 2, height: 2, width: 3 });
+
+            /// `y = exp(x - m) / sum(exp(x - m))` along an axis, m the maximum, or its logarithm.
+            20 "softmax" fn softmax: Softmax {
+                /// The axis.
+                axis: Axis,
+                /// Whether the value is the logarithm.
+                log: bool,
+            },
+            softmax::facts(x),
+            softmax::BACKWARD,
+            (Op::Softmax { axis: Axis::Channels, log: false }, Shape { channels: 4, height: 2, width: 3 });
+
+            /// A function of the elements of two values, of which the second is repeated along each axis where it has one entry.
+            21 "pairwise": Pairwise {
+                /// The function.
+                pair: Pair,
+            },
+            pairwise::facts(x, y),
+            pairwise::backward(pair),
+            (Op::Pairwise { pair: Pair::Multiply }, Shape { channels: 2, height: 2, width: 3 });
+
+            /// Parameters as a value, one a unit, the same at every point. The operand is not used: its gradient is +0.0.
+            22 "constant" fn constant: Constant {
+                /// The shape of the value.
+                shape: Shape,
+                /// The value that training starts from.
+                start: f32,
+            },
+            constant::facts(shape, start),
+            constant::backward(shape, tile, learns),
+            (Op::Constant { shape: Shape { channels: 2, height: 1, width: 3 }, start: 1.0 }, Shape::vector(2));
+
+            /// The same units with other axes.
+            23 "transpose" fn transpose: Transpose {
+                /// The axis that becomes channels.
+                channels: Axis,
+                /// The axis that becomes rows.
+                rows: Axis,
+                /// The axis that becomes columns.
+                columns: Axis,
+            },
+            movement::facts(movement::transpose(x, [channels, rows, columns])),
+            BackwardFacts::NOTHING,
+            (
+                Op::Transpose { channels: Axis::Columns, rows: Axis::Channels, columns: Axis::Rows },
+                Shape { channels: 2, height: 3, width: 4 }
+            );
+
+            /// Entries of an axis: the first one, then each `step` further.
+            24 "slice" fn slice: Slice {
+                /// The axis.
+                axis: Axis,
+                /// The first entry.
+                start: u32,
+                /// From one entry to the next; not 0.
+                step: i32,
+                /// Number of entries.
+                count: u32,
+            },
+            movement::facts(movement::slice(x, axis, start, step, count)),
+            BackwardFacts::NOTHING,
+            (
+                Op::Slice { axis: Axis::Columns, start: 4, step: -2, count: 2 },
+                Shape { channels: 2, height: 3, width: 5 }
+            );
+
+            /// The second operand behind the first along an axis.
+            25 "concat": Concat {
+                /// The axis.
+                axis: Axis,
+            },
+            concat::facts(x, y, axis),
+            BackwardFacts::NOTHING,
+            (Op::Concat { axis: Axis::Rows }, Shape { channels: 2, height: 2, width: 3 });
+
+            /// Entries around a value, on each axis so many before it in the low half of a word, and so many after it in the high half.
+            26 "pad" fn pad: Pad {
+                /// What they are.
+                mode: PadMode,
+                /// The constant; +0.0 in other modes.
+                constant: f32,
+                /// Channels.
+                channels: u32,
+                /// Rows.
+                rows: u32,
+                /// Columns.
+                columns: u32,
+            },
+            movement::facts(movement::pad(x, mode, constant, [channels, rows, columns])),
+            BackwardFacts::NOTHING,
+            (
+                Op::Pad { mode: PadMode::Constant, constant: 0.5, channels: 0, rows: 1, columns: 2 << 16 | 1 },
+                Shape { channels: 2, height: 2, width: 3 }
+            );
+
+            /// Repeats the only entry of an axis.
+            27 "expand" fn expand: Expand {
+                /// The shape of the value.
+                shape: Shape,
+            },
+            movement::facts(movement::expand(x, shape)),
+            BackwardFacts::NOTHING,
+            (
+                Op::Expand { shape: Shape { channels: 2, height: 3, width: 4 } },
+                Shape { channels: 2, height: 1, width: 4 }
+            );
+
+            /// Entry i of an axis is entry `floor((i numerator + offset) / denominator)` of the operand, or its first or last one.
+            28 "resize" fn resize: Resize {
+                /// The axis.
+                axis: Axis,
+                /// Entries of the value.
+                size: u32,
+                /// Operand entries to `denominator` value entries.
+                numerator: u32,
+                /// Added before the division.
+                offset: i32,
+                /// The divisor.
+                denominator: u32,
+            },
+            movement::facts(movement::resize(x, axis, size, [numerator, denominator], offset)),
+            BackwardFacts::NOTHING,
+            (
+                Op::Resize { axis: Axis::Columns, size: 5, numerator: 3, offset: -1, denominator: 5 },
+                Shape { channels: 2, height: 2, width: 3 }
+            );
+
+            /// Products of matrices, one a channel: `y[i][j] = sum over k of x0[i][k] x1[k][j]`.
+            29 "matmul": Matmul {
+                /// Whether the second operand is `x1[j][k]`.
+                transposed: bool,
+            },
+            matmul::facts(x, y, transposed),
+            matmul::BACKWARD,
+            (Op::Matmul { transposed: false }, Shape { channels: 2, height: 3, width: 3 });
+
+            /// The mean, the sum or the maximum along some axes, which have one entry then.
+            30 "reduce" fn reduce: Reduce {
+                /// What is computed.
+                reduction: Reduction,
+                /// 1 for channels, 2 for rows, 4 for columns, or a sum of these.
+                axes: u32,
+            },
+            reduce::facts(x, axes),
+            reduce::backward(reduction),
+            (Op::Reduce { reduction: Reduction::Mean, axes: 6 }, Shape { channels: 2, height: 2, width: 3 });
         }
     };
 }
@@ -287,7 +455,7 @@ impl Op {
 
     /// Whether it has two operands.
     pub const fn is_binary(&self) -> bool {
-        matches!(self, Op::Add { .. })
+        matches!(self, Op::Add { .. } | Op::Pairwise { .. } | Op::Concat { .. } | Op::Matmul { .. })
     }
 
     /// Whether a dense layer has a bias. None for other operations.

@@ -1,6 +1,6 @@
 //! The numbers of an operation as words that are the same on every core. Methods have the names of the types.
 #![allow(non_snake_case, reason = "the list of operations calls them by the types of its fields")]
-use super::{Function, Window};
+use super::{Axis, Function, PadMode, Pair, Reduction, Window};
 use crate::shape::Shape;
 
 /// Words of an encoded node.
@@ -42,7 +42,7 @@ impl Writer {
         self.u32(x.to_bits());
     }
 
-    pub const fn Function(&mut self, x: Function) {
+    pub const fn i32(&mut self, x: i32) {
         self.u32(x as u32);
     }
 
@@ -95,9 +95,9 @@ impl<'w> Reader<'w> {
     }
 
     #[inline(always)]
-    pub const fn Function(&mut self) -> Option<Function> {
+    pub const fn i32(&mut self) -> Option<i32> {
         match self.u32() {
-            Some(number) => Function::of_number(number),
+            Some(word) => Some(word as i32),
             None => None,
         }
     }
@@ -125,3 +125,25 @@ impl<'w> Reader<'w> {
         }
     }
 }
+
+/// Numbers of enums, which never change.
+macro_rules! numbered {
+    ($($kind:ident)*) => {
+        impl Writer {
+            $(pub const fn $kind(&mut self, x: $kind) {
+                self.u32(x as u32);
+            })*
+        }
+
+        impl Reader<'_> {
+            $(#[inline(always)]
+            pub const fn $kind(&mut self) -> Option<$kind> {
+                match self.u32() {
+                    Some(number) => $kind::of_number(number),
+                    None => None,
+                }
+            })*
+        }
+    };
+}
+numbered!(Axis Function PadMode Pair Reduction);

@@ -74,7 +74,9 @@ impl<'a> Lifetimes<'a> {
     pub const fn most_units(&self, slot: usize) -> u64 {
         let i = self.node_of(slot);
         if slot == self.slot(i, EXTRA) && self.want.backward() {
-            return self.units(self.graph.at(i).x as usize).saturating_mul(2);
+            let node = self.graph.at(i);
+            let (x, y) = (self.units(node.x as usize), self.units(node.y as usize));
+            return if x > y { x } else { y }.saturating_mul(2);
         }
         self.units(i)
     }
@@ -200,7 +202,8 @@ impl<'a> Lifetimes<'a> {
         let node = self.graph.at(i);
         let x = node.x as usize;
         let units = self.units(x);
-        let part = self.adds_a_part(i);
+        let of_part = self.part_units(i);
+        let part = of_part > 0;
         if matches!(self.saves(i), Saved::Normalised) {
             if self.value_until(x) == i {
                 return Some(Lifetime { units, from: i, to: self.back(i), home: Some(self.slot(x, VALUE)) });
@@ -208,18 +211,22 @@ impl<'a> Lifetimes<'a> {
             let units = if part { units.saturating_mul(2) } else { units };
             return Some(Lifetime { units, from: i, to: self.back(i), home: None });
         }
-        if part { Some(Lifetime { units, from: self.back(i), to: self.back(i), home: None }) } else { None }
+        if part { Some(Lifetime { units: of_part, from: self.back(i), to: self.back(i), home: None }) } else { None }
     }
 
-    /// Whether node i computes its part of the operand's gradient in memory of its own, before it is added to the parts of later nodes.
-    pub const fn adds_a_part(&self, i: usize) -> bool {
+    /// Units of the memory in which node i computes its part of an operand's gradient, before it is added to the parts of later nodes; 0 where it
+    /// needs none. Operands follow each other in it.
+    const fn part_units(&self, i: usize) -> u64 {
         let node = self.graph.at(i);
-        let x = node.x as usize;
-        self.want.backward()
-            && !node.is_input()
-            && self.wanted(x)
-            && self.graph.last_use(x) as usize != i
-            && !self.backward(&node, 1).in_place
+        if !self.want.backward() || node.is_input() || self.backward(&node, 1).in_place {
+            return 0;
+        }
+        let (x, y) = (node.x as usize, node.y as usize);
+        let first = if self.wanted(x) && self.graph.last_use(x) as usize != i { self.units(x) } else { 0 };
+        // The second part of a value that is both operands is added to the first.
+        let adds = node.op.is_binary() && self.wanted(y) && (self.graph.last_use(y) as usize != i || x == y);
+        let second = if adds { self.units(y) } else { 0 };
+        if first > second { first } else { second }
     }
 
     #[inline(never)]

@@ -6,7 +6,8 @@ use super::workers::Order;
 use shatterscope::exec::Isa;
 use shatterscope::exec::{self, Executor, Options};
 use shatterscope::graph::Window;
-use shatterscope::graph::{Builder, Function, Graph, Node, Op, Saved, Shape, Value};
+use shatterscope::graph::{Axis, Builder, Function, Graph, Node, Op, PadMode, Pair, Reduction, Saved, Shape, Value};
+use shatterscope::internals::op::{binary_of, unary_of};
 use shatterscope::plan::{Plan, Storage, Want};
 use shatterscope::random::philox4x32_10;
 use shatterscope::{Error, InvalidSpec};
@@ -29,6 +30,11 @@ impl Draw {
 
 /// A graph of at most so many operations, with or without batch norms.
 fn drawn(draw: &mut Draw, most: u32, norms: bool) -> Vec<Node> {
+    drawn_with(draw, most, norms, false)
+}
+
+/// The same with operations of imported models or without.
+fn drawn_with(draw: &mut Draw, most: u32, norms: bool, imports: bool) -> Vec<Node> {
     let mut nodes = vec![Node::EMPTY; most as usize + 2];
     let mut g = Builder::new(&mut nodes);
     let shape =
@@ -49,7 +55,8 @@ fn drawn(draw: &mut Draw, most: u32, norms: bool) -> Vec<Node> {
         let at = g.shape(x);
         let like = |y: &Value| g.shape(*y) == at;
         let mut used = vec![x];
-        let value = match draw.below(18) {
+        let value = match if imports && draw.below(2) == 0 { 18 } else { draw.below(18) } {
+            18 => imported(draw, &mut g, (x, &all), &mut used),
             0 | 1 => g.dense(x, 1 + draw.below(7), i % 2 == 0),
             2 => g.relu(x),
             3 => g.prelu(x, 0.25),
@@ -100,6 +107,41 @@ fn drawn(draw: &mut Draw, most: u32, norms: bool) -> Vec<Node> {
     nodes
 }
 
+/// An operation of imported models.
+fn imported(draw: &mut Draw, g: &mut Builder, (x, all): (Value, &[Value]), used: &mut Vec<Value>) -> Value {
+    let axes = [Axis::Channels, Axis::Rows, Axis::Columns];
+    let at = g.shape(x);
+    let extents = [at.channels, u32::from(at.height), u32::from(at.width)];
+    let along = draw.below(3) as usize;
+    let axis = axes[along];
+    match draw.below(11) {
+        0 => g.softmax(x, axis, draw.below(2) == 0),
+        1 => {
+            let turn = draw.below(3) as usize;
+            g.transpose(x, axes[turn], axes[(turn + 1) % 3], axes[(turn + 2) % 3])
+        }
+        2 => g.slice(x, axis, extents[along] - 1, -1, 1 + draw.below(extents[along])),
+        3 => g.pad(x, PadMode::Edge, 0.0, 0, 1 << 16, draw.below(2)),
+        4 => g.resize(x, axis, 1 + draw.below(4), 1, 0, 2),
+        5 => g.reduce(x, draw.of([Reduction::Mean, Reduction::Sum, Reduction::Max]), 1 + draw.below(7)),
+        6 => g.constant(x, draw.of([at, Shape { height: 1, ..at }, Shape::vector(at.channels)]), 0.5),
+        _ => {
+            // Any other value that fits, or itself.
+            let pair = draw.of([Pair::Add, Pair::Subtract, Pair::Multiply, Pair::Maximum]);
+            let product = Op::Matmul { transposed: draw.below(2) == 0 };
+            let op = draw.of([Op::Pairwise { pair }, Op::Pairwise { pair }, Op::Concat { axis }, product]);
+            let fits = |y: &&Value| op.facts(at, g.shape(**y)).is_ok_and(|facts| facts.shape.units() < Some(300));
+            let others: Vec<_> = all.iter().filter(fits).copied().collect();
+            if others.is_empty() {
+                return g.softmax(x, axis, false);
+            }
+            let y = others[draw.below(others.len() as u32) as usize];
+            used.push(y);
+            g.push(op, x, y)
+        }
+    }
+}
+
 /// A window of at most two by two.
 fn under(draw: &mut Draw, at: Shape, padding: u32) -> Window {
     let of = |extent: u16| u32::from(extent).min(2);
@@ -109,6 +151,16 @@ fn under(draw: &mut Draw, at: Shape, padding: u32) -> Window {
 impl Case {
     pub(super) fn new(draw: &mut Draw, norms: bool) -> Self {
         let nodes = drawn(draw, 16, norms);
+        Self::of(draw, nodes)
+    }
+
+    /// A graph with operations of imported models.
+    pub(super) fn imported(draw: &mut Draw, norms: bool) -> Self {
+        let nodes = drawn_with(draw, 12, norms, true);
+        Self::of(draw, nodes)
+    }
+
+    fn of(draw: &mut Draw, nodes: Vec<Node>) -> Self {
         let graph = Graph::new(&nodes).unwrap();
         let points = 1 + draw.below(21) as usize;
         let units = |i: u32| nodes[i as usize].shape.units().unwrap() as usize;
@@ -234,7 +286,8 @@ fn apart(nodes: &[Node], want: Want) -> Vec<u32> {
         slot
     };
     let units = |i: u32| nodes[i as usize].shape.units().unwrap();
-    let of = |i: u32| [next(units(i)), next(2 * units(nodes[i as usize].x)), next(units(i))];
+    let of =
+        |i: u32| [next(units(i)), next(2 * units(nodes[i as usize].x).max(units(nodes[i as usize].y))), next(units(i))];
     assert_eq!(want.slots(), 3);
     (0..nodes.len() as u32).flat_map(of).collect()
 }
@@ -245,7 +298,6 @@ fn graphs_have_the_bits_of_the_plain_loops() {
     for number in 0..400 {
         let mut draw = Draw(0, number);
         let case = Case::new(&mut draw, number % 4 > 0);
-        let [expected, detached] = [false, true].map(|detached| Walk::run(&case, detached));
         let n = case.nodes.len();
         let uses = |i: u32| case.nodes.iter().filter(|node| !node.is_input() && (node.x == i || node.y == i)).count();
         several += usize::from((0..n as u32).any(|i| uses(i) > 1));
@@ -253,50 +305,70 @@ fn graphs_have_the_bits_of_the_plain_loops() {
         frozen += case.nodes.iter().flat_map(|node| node.frozen).filter(|frozen| *frozen).count();
         twice += usize::from(case.nodes.iter().any(|node| node.op.is_binary() && node.x == node.y));
         shared += usize::from(case.inputs.len() > 1 && case.seeds.len() > 1);
-        let half = case.points / 2;
-        let cuts = [&[case.points][..], &[half, case.points - half]];
-        for want in WANTS {
-            let planned = Planned::of(case.nodes.clone(), want).unwrap();
-            let graph = planned.graph();
-            let apart = apart(&case.nodes, want);
-            let plans = [planned.plan(), Plan::new(&graph, want, &apart).unwrap()];
-            let expected = if want.detached() { &detached } else { &expected };
-            let expected = Outcome {
-                inputs: expected.inputs.iter().map(|g| g.clone().filter(|_| want.inputs())).collect(),
-                gradient: if want.parameters() { expected.gradient.clone() } else { Vec::new() },
-                ..expected.clone()
-            };
-            for (turn, plan) in plans.iter().enumerate() {
-                let cut = half > 0 && !case.joins_points() && turn == 0;
-                // At one point the scratch may be that of plain descent.
-                let update = want.parameters() && !cut && case.points > 1 && number % 2 == 0;
-                let more = plan.scratch_best.saturating_sub(plan.scratch_len) as usize;
-                let how = How {
-                    isa: Isa::ALL[number as usize % Isa::ALL.len()],
-                    cuts: cuts[usize::from(cut)],
-                    more: ([0, more / 3, more][number as usize / 2 % 3], 1 + turn),
-                    update,
-                    budget: [u64::MAX, 1, 300, 4000][number as usize / 3 % 4],
-                };
-                let order = &[Order::InTurn, Order::Reverse, Order::Threads][number as usize % 3];
-                let check = |tile: &str, ours: Outcome| {
-                    assert!(
-                        ours == expected,
-                        "graph {number}, {want:?}, {tile}, {how:?}, slots {turn}: {:?}\n{ours:?}\nnot\n{expected:?}",
-                        case.nodes
-                    );
-                };
-                check("1x1", run::<1, 1>(&case, plan, order, how));
-                check("4x4", run::<4, 4>(&case, plan, order, how));
-                check("5x16", run::<5, 16>(&case, plan, order, how));
-            }
-        }
+        compare_plans(&case, number);
     }
     // The draws have what they are for.
     println!("of 400: {several} with values of several uses, {both} with outputs that are operands");
     println!("{frozen} frozen parameters of nodes");
     println!("{twice} with a value added to itself, {shared} with two inputs and several outputs");
     assert!(several > 300 && both > 100 && twice > 50 && shared > 50 && frozen > 300);
+}
+
+#[test]
+fn graphs_of_imported_operations_have_the_bits_of_the_plain_loops() {
+    let (mut twice, mut parts) = (0, 0);
+    for number in 0..300 {
+        let case = Case::imported(&mut Draw(0, 11_000_000 + number), number % 4 > 0);
+        let imported = |node: &Node| node.op.is_binary() && !matches!(node.op, Op::Add { .. });
+        twice += usize::from(case.nodes.iter().any(|node| imported(node) && node.x == node.y));
+        let later = |x: u32, i: usize| case.node(x).last_use > i as u32;
+        parts += usize::from((0..).zip(&case.nodes).any(|(i, node)| imported(node) && later(node.y, i)));
+        compare_plans(&case, number);
+    }
+    assert!(twice > 30 && parts > 60, "{twice} of one value twice, {parts} of a value that others use later");
+}
+
+/// A graph under all plans against the plain loops.
+fn compare_plans(case: &Case, number: u32) {
+    let [expected, detached] = [false, true].map(|detached| Walk::run(case, detached));
+    let half = case.points / 2;
+    let cuts = [&[case.points][..], &[half, case.points - half]];
+    for want in WANTS {
+        let planned = Planned::of(case.nodes.clone(), want).unwrap();
+        let graph = planned.graph();
+        let apart = apart(&case.nodes, want);
+        let plans = [planned.plan(), Plan::new(&graph, want, &apart).unwrap()];
+        let expected = if want.detached() { &detached } else { &expected };
+        let expected = Outcome {
+            inputs: expected.inputs.iter().map(|g| g.clone().filter(|_| want.inputs())).collect(),
+            gradient: if want.parameters() { expected.gradient.clone() } else { Vec::new() },
+            ..expected.clone()
+        };
+        for (turn, plan) in plans.iter().enumerate() {
+            let cut = half > 0 && !case.joins_points() && turn == 0;
+            // At one point the scratch may be that of plain descent.
+            let update = want.parameters() && !cut && case.points > 1 && number % 2 == 0;
+            let more = plan.scratch_best.saturating_sub(plan.scratch_len) as usize;
+            let how = How {
+                isa: Isa::ALL[number as usize % Isa::ALL.len()],
+                cuts: cuts[usize::from(cut)],
+                more: ([0, more / 3, more][number as usize / 2 % 3], 1 + turn),
+                update,
+                budget: [u64::MAX, 1, 300, 4000][number as usize / 3 % 4],
+            };
+            let order = &[Order::InTurn, Order::Reverse, Order::Threads][number as usize % 3];
+            let check = |tile: &str, ours: Outcome| {
+                assert!(
+                    ours == expected,
+                    "graph {number}, {want:?}, {tile}, {how:?}, slots {turn}: {:?}\n{ours:?}\nnot\n{expected:?}",
+                    case.nodes
+                );
+            };
+            check("1x1", run::<1, 1>(case, plan, order, how));
+            check("4x4", run::<4, 4>(case, plan, order, how));
+            check("5x16", run::<5, 16>(case, plan, order, how));
+        }
+    }
 }
 
 /// The slot that owns a unit of memory.
@@ -306,6 +378,8 @@ pub(super) enum Owner {
     Value(usize),
     Saved(usize),
     Part(usize),
+    /// The part of the second operand.
+    Second(usize),
     Gradient(usize),
 }
 
@@ -350,6 +424,7 @@ impl Units<'_> {
                 let norm = self.saves(i);
                 (slot(i, 1) + if norm { of_operand(i) } else { 0 }, of_operand(i))
             }
+            Owner::Second(i) => (slot(i, 1), self.units(self.nodes[i].y as usize)),
             Owner::Gradient(i) => (slot(i, 2), self.units(i)),
         };
         start..start + units
@@ -412,16 +487,36 @@ impl Units<'_> {
                 self.write(Owner::Value(i));
                 self.read(Owner::Value(x))?;
             }
+            Op::Constant { .. } => self.write(Owner::Value(i)),
+            _ if self.is_imported(i) => {
+                self.write(Owner::Value(i));
+                self.read(Owner::Value(x))?;
+                self.read(Owner::Value(y))?;
+            }
             _ => self.take_place(Owner::Value(x), Owner::Value(i))?,
         }
         self.read(Owner::Value(i))
     }
 
+    /// Whether it is computed out of place from one or two operands, without parameters.
+    fn is_imported(&self, i: usize) -> bool {
+        let (node, shape) = (&self.nodes[i], |i: usize| self.nodes[i].shape);
+        let [x, y] = self.operands(i).map(shape);
+        unary_of(&node.op, x, node.shape).is_some() || binary_of(&node.op, [x, y], node.shape).is_some()
+    }
+
     /// What the gradient of a node's operand and of its parameters are computed from is still there.
     fn backward_operands(&self, i: usize) -> Result<(), Overwritten> {
         self.read(Owner::Gradient(i))?;
-        let x = self.nodes[i].x as usize;
+        let [x, y] = self.operands(i);
         match self.nodes[i].op {
+            op if self.is_imported(i) && (self.wanted(x) || self.wanted(y)) => {
+                match op.backward(self.nodes[x].shape, 1, false).saved {
+                    Saved::Value => self.read(Owner::Value(i)),
+                    Saved::Operands => self.read(Owner::Value(x)).and_then(|()| self.read(Owner::Value(y))),
+                    _ => Ok(()),
+                }
+            }
             Op::Dense { .. } | Op::Conv { .. } | Op::Prelu { .. } if self.learns(i) => self.read(Owner::Value(x)),
             Op::GroupNorm { .. } if self.learns(i) || self.wanted(x) => self.read(Owner::Value(x)),
             Op::BatchNorm { .. } | Op::Normalise { .. } if self.saves(i) => self.read(Owner::Saved(i)),
@@ -456,6 +551,17 @@ impl Units<'_> {
                         self.read(Owner::Gradient(i))?;
                         self.read(Owner::Gradient(x))?;
                     }
+                }
+            }
+            op if op.is_binary() => {
+                for (x, part, second) in [(x, Owner::Part(i), false), (y, Owner::Second(i), true)] {
+                    if !self.wanted(x) {
+                        continue;
+                    }
+                    let stores = first(x) && !(second && node.x == node.y);
+                    self.write(if stores { Owner::Gradient(x) } else { part });
+                    self.read(Owner::Gradient(x))?;
+                    self.backward_operands(i)?;
                 }
             }
             _ if !self.wanted(x) => {}
@@ -511,7 +617,7 @@ impl Units<'_> {
 fn learns(node: &Node) -> bool {
     let [weights, others] = match node.op {
         Op::Dense { bias, .. } | Op::Conv { bias, .. } => [true, bias],
-        Op::Prelu { .. } => [true, false],
+        Op::Prelu { .. } | Op::Constant { .. } => [true, false],
         Op::BatchNorm { .. } | Op::GroupNorm { .. } => [true, true],
         _ => [false, false],
     };
@@ -543,6 +649,21 @@ fn nothing_that_is_needed_is_overwritten_in_long_graphs() {
         }
     }
     assert!(long >= 15, "{long} of 36");
+}
+
+#[test]
+fn nothing_that_imported_operations_need_is_overwritten() {
+    for number in 0..1200 {
+        let mut draw = Draw(0, 12_000_000 + number);
+        let nodes = drawn_with(&mut draw, 8 + number % 40, true, true);
+        for want in WANTS {
+            let planned = Planned::of(nodes.clone(), want).unwrap();
+            match simulated(&nodes, planned.plan().slots(), want) {
+                Ok(units) => assert!(units as u64 <= planned.memory.units, "graph {number}, {want:?}: {nodes:?}"),
+                Err(told) => panic!("graph {number}, {want:?}: {told:?} in {nodes:?}"),
+            }
+        }
+    }
 }
 
 #[test]

@@ -4,8 +4,9 @@ use super::machine::{Mode, Planned, values};
 use super::runs::{compare, compare_drawn};
 use super::tangents::tangents;
 use super::walk::{Case, Walk, turned};
-use shatterscope::graph::{Builder, Function, Node, Op, Shape, Value};
+use shatterscope::graph::{Axis, Builder, Function, Node, Op, PadMode, Pair, Reduction, Shape, Value};
 use shatterscope::plan::Want;
+use shatterscope::{Error, InvalidSpec};
 
 /// An operation with the shapes of its operands.
 #[derive(Clone, Copy, Debug)]
@@ -71,13 +72,64 @@ fn others() -> impl Iterator<Item = Example> {
     let functions = Function::LIST.iter().map(|&(function, [a, b])| Op::Function { function, a, b });
     // Exponents that are computed by products.
     let powers = [3.0, 1.0, -2.0].map(|a| Op::Function { function: Function::Power, a, b: 0.0 });
-    functions.chain(powers).map(move |op| Example { op, operands: [shape; 2] })
+    let softmaxes = AXES.iter().flat_map(|&axis| [false, true].map(|log| Op::Softmax { axis, log }));
+    let [c, y, x] = AXES;
+    let orders = [[c, x, y], [y, c, x], [y, x, c], [x, y, c]];
+    let transposed = orders.map(|[channels, rows, columns]| Op::Transpose { channels, rows, columns });
+    let pads = [
+        Op::Pad { mode: PadMode::Reflect, constant: 0.0, channels: 1 << 16, rows: 1, columns: 2 << 16 | 1 },
+        Op::Pad { mode: PadMode::Edge, constant: 0.0, channels: 2, rows: 1 << 16, columns: 3 << 16 | 4 },
+    ];
+    let resized = [
+        Op::Resize { axis: c, size: 4, numerator: 1, offset: 0, denominator: 2 },
+        Op::Resize { axis: y, size: 1, numerator: 2, offset: 1, denominator: 1 },
+        Op::Resize { axis: x, size: 7, numerator: 4, offset: 1, denominator: 14 },
+    ];
+    let slices = [
+        Op::Slice { axis: c, start: 1, step: 1, count: 1 },
+        Op::Slice { axis: y, start: 1, step: -1, count: 2 },
+        Op::Slice { axis: x, start: 0, step: 2, count: 2 },
+    ];
+    let reduced = [Reduction::Mean, Reduction::Sum, Reduction::Max]
+        .into_iter()
+        .flat_map(|reduction| [1, 2, 4, 5, 7].map(|axes| Op::Reduce { reduction, axes }));
+    let constants = [1, 65].map(|channels| {
+        let shape = Shape { channels, height: 1, width: 1 };
+        Op::Constant { shape, start: -0.5 }
+    });
+    let alike = functions.chain(powers).chain(softmaxes).chain(transposed).chain(pads).chain(resized).chain(slices);
+    alike.chain(reduced).chain(constants).map(move |op| Example { op, operands: [shape; 2] }).chain(pairs())
+}
+
+const AXES: [Axis; 3] = [Axis::Channels, Axis::Rows, Axis::Columns];
+
+/// Operations with two operands.
+fn pairs() -> impl Iterator<Item = Example> {
+    let shape = |channels, height, width| Shape { channels, height, width };
+    let first = shape(2, 2, 3);
+    let seconds = [first, shape(1, 2, 1), shape(2, 1, 3), shape(1, 1, 1)];
+    let all = [Pair::Add, Pair::Subtract, Pair::Multiply, Pair::Divide, Pair::Maximum, Pair::Minimum];
+    let pairwise = all
+        .into_iter()
+        .flat_map(move |pair| seconds.map(|second| Example { op: Op::Pairwise { pair }, operands: [first, second] }));
+    let behind = [shape(3, 2, 3), shape(2, 1, 3), shape(2, 2, 4)];
+    let concat = AXES.into_iter().zip(behind);
+    let concat = concat.map(move |(axis, second)| Example { op: Op::Concat { axis }, operands: [first, second] });
+    let products = [(false, shape(2, 4, 2)), (true, shape(2, 5, 4)), (false, shape(2, 4, 1))];
+    let products = products
+        .map(|(transposed, second)| Example { op: Op::Matmul { transposed }, operands: [shape(2, 3, 4), second] });
+    pairwise.chain(concat).chain(products)
 }
 
 /// Whether the operation is tested on positive operands, away from 0.
 fn takes_positive(op: &Op) -> bool {
-    let Op::Function { function, .. } = op else { return false };
-    matches!(function, Function::Log | Function::Sqrt | Function::Power | Function::Reciprocal)
+    match op {
+        Op::Function { function, .. } => {
+            matches!(function, Function::Log | Function::Sqrt | Function::Power | Function::Reciprocal)
+        }
+        Op::Pairwise { pair } => *pair == Pair::Divide,
+        _ => false,
+    }
 }
 
 #[test]
@@ -165,5 +217,58 @@ fn operations_have_names_and_words_of_their_own() {
             other[i] ^= 1;
             assert_ne!(Node::from_words(&other), Some(node), "word {i} of {node:?}");
         }
+    }
+}
+
+#[test]
+fn numbers_and_shapes_out_of_range_are_refused() {
+    let shape = |channels, height, width| Shape { channels, height, width };
+    let (x, y) = (shape(2, 3, 4), shape(2, 4, 4));
+    let function = |function, a, b| Op::Function { function, a, b };
+    let (axis, pair) = (Axis::Rows, Pair::Add);
+    let [scale, operation, shapes, large] =
+        [InvalidSpec::Scale, InvalidSpec::Operation, InvalidSpec::Shape, InvalidSpec::TooLarge];
+    let resize = |size, numerator, denominator| Op::Resize { axis, size, numerator, offset: 0, denominator };
+    let pad = |mode, constant, rows| Op::Pad { mode, constant, channels: 0, rows, columns: 0 };
+    for (op, operands, refusal) in [
+        (function(Function::Tanh, 1.0, 0.0), [x; 2], scale),
+        (function(Function::Tanh, -0.0, 0.0), [x; 2], scale),
+        (function(Function::LeakyRelu, -0.5, 0.0), [x; 2], scale),
+        (function(Function::Clip, 1.0, 0.5), [x; 2], scale),
+        (function(Function::Clip, f32::NAN, 0.5), [x; 2], scale),
+        (function(Function::Affine, f32::INFINITY, 0.5), [x; 2], scale),
+        (function(Function::Power, 0.0, 0.0), [x; 2], scale),
+        (Op::Constant { shape: x, start: f32::NAN }, [x; 2], scale),
+        (Op::Constant { shape: shape(0, 1, 1), start: 0.0 }, [x; 2], InvalidSpec::Layers),
+        (Op::Pairwise { pair }, [x, y], shapes),
+        (Op::Pairwise { pair }, [shape(1, 3, 4), x], shapes),
+        (Op::Matmul { transposed: false }, [x, x], shapes),
+        (Op::Matmul { transposed: true }, [x, shape(3, 4, 4)], shapes),
+        (Op::Concat { axis: Axis::Channels }, [x, y], shapes),
+        (Op::Concat { axis }, [shape(1, 65535, 1), shape(1, 1, 1)], large),
+        (Op::Transpose { channels: axis, rows: axis, columns: Axis::Columns }, [x; 2], operation),
+        (
+            Op::Transpose { channels: axis, rows: Axis::Channels, columns: Axis::Columns },
+            [shape(65536, 1, 1); 2],
+            large,
+        ),
+        (Op::Slice { axis, start: 3, step: 1, count: 1 }, [x; 2], shapes),
+        (Op::Slice { axis, start: 1, step: -1, count: 3 }, [x; 2], shapes),
+        (Op::Slice { axis, start: 0, step: i32::MAX, count: u32::MAX }, [x; 2], shapes),
+        (Op::Slice { axis, start: 0, step: 0, count: 1 }, [x; 2], operation),
+        (Op::Slice { axis, start: 0, step: 1, count: 0 }, [x; 2], operation),
+        (pad(PadMode::Reflect, 0.0, 3), [x; 2], shapes),
+        (pad(PadMode::Edge, 1.0, 3), [x; 2], operation),
+        (pad(PadMode::Constant, f32::NAN, 3), [x; 2], scale),
+        (pad(PadMode::Constant, 0.0, 65535), [x; 2], large),
+        (Op::Expand { shape: shape(2, 3, 5) }, [x; 2], shapes),
+        (resize(4, 1, 0), [x; 2], operation),
+        (resize(4, u32::MAX, 1), [x; 2], operation),
+        (resize(0, 1, 1), [x; 2], InvalidSpec::Layers),
+        (resize(65536, 1, 1), [x; 2], large),
+        (Op::Reduce { reduction: Reduction::Sum, axes: 0 }, [x; 2], operation),
+        (Op::Reduce { reduction: Reduction::Sum, axes: 8 }, [x; 2], operation),
+    ] {
+        assert_eq!(op.facts(operands[0], operands[1]), Err(Error::InvalidSpec(refusal)), "{op:?} of {operands:?}");
     }
 }

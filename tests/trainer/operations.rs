@@ -6,8 +6,7 @@ use super::runs::compare;
 use super::tangents::tangents;
 use super::walk::{Walk, turned};
 use crate::vectors::{cases, floats, rows, same, uint, words};
-use shatterscope::graph::{Entry, Saved};
-use shatterscope::graph::{Node, Op, Shape};
+use shatterscope::graph::{Entry, Function, Node, Op, Saved, Shape};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -76,6 +75,16 @@ seed, a panel at a time. One-bit gates are what a relu keeps for its gradient. E
 
 ";
 
+const FUNCTIONS: &str = "
+## Numbers of operations
+
+`Axis`: 0 channels, 1 rows, 2 columns. `Pair`: 1 add, 2 subtract, 3 multiply, 4 divide, 5 maximum, 6 minimum. `PadMode`: 1 constant, 2 reflect, 3 edge.
+`Reduction`: 1 mean, 2 sum, 3 maximum. `Function`, with the numbers a and b, and what the derivative is computed from:
+
+| number | function | value | derivative from |
+|---|---|---|---|
+";
+
 /// One line of a table of `docs/operations.md` for each operation.
 fn table(text: &mut String, titles: &[&str], row: impl Fn(&Entry) -> Vec<String>) {
     let _ = writeln!(text, "| {} |\n|{}", titles.join(" | "), "---|".repeat(titles.len()));
@@ -132,6 +141,16 @@ fn page() -> String {
     table(&mut text, &["tag", "operation", "value", "numbers"], |entry| {
         vec![entry.tag.to_string(), entry.op.name().to_owned(), entry.about.trim().replace('|', "\\|"), numbers(entry)]
     });
+    text.push_str(FUNCTIONS);
+    for &(function, [a, b]) in Function::LIST {
+        let from = match (Op::Function { function, a, b }).elements().unwrap().of() {
+            Saved::Value => "the value",
+            Saved::Operands => "the operand",
+            _ => "neither",
+        };
+        let about = function.about().trim().replace('|', "\\|");
+        let _ = writeln!(text, "| {} | {} | {about} | {from} |", function as u8, function.name());
+    }
     text.push_str(MEMORY);
     table(&mut text, &["operation", "in place", "keeps for gradients of operands", "and of parameters"], |entry| {
         let facts = entry.op.facts(entry.operand, entry.operand).unwrap();

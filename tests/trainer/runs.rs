@@ -60,6 +60,16 @@ fn runs_have_the_bits_of_the_plain_loops() {
     }
 }
 
+#[test]
+fn runs_of_imported_operations_have_the_bits_of_the_plain_loops() {
+    for number in 0..150 {
+        let mut draw = Draw(0, 13_000_000 + number);
+        let case = Case { mode: Mode::Probing, ..Case::imported(&mut draw, number % 4 > 0) };
+        compare(&case, number, &mut draw);
+        compare_drawn(&case, number, &mut draw);
+    }
+}
+
 /// Runs of a graph, both modes, in all schedules, with the definition. `number` chooses the instruction set, the order of the workers and the
 /// budget.
 pub(super) fn compare(case: &Case, number: u32, draw: &mut Draw) {

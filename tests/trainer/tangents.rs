@@ -80,6 +80,19 @@ pub fn tangents(
                 let norm = GroupNorm { input: image, groups, eps };
                 op::group_norm_backward_input(&norm, w, points, (x, &t), true, &mut y);
             }
+            Op::Constant { .. } => y.fill(0.0),
+            op if op.is_binary() => {
+                let operands = [node.x, node.y].map(|x| case.nodes[x as usize].shape);
+                let binary = op::binary_of(&op, operands, node.shape).unwrap();
+                let of = (&x[..], &walk.values[node.y as usize][..]);
+                binary.tangent(points, of, (&t, &all[node.y as usize]), &mut y);
+            }
+            op if op.elements().is_none() => {
+                let operand = case.nodes[node.x as usize].shape;
+                let unary = op::unary_of(&op, operand, node.shape).unwrap();
+                let of_value = op.backward(operand, 1, false).saved == Saved::Value;
+                unary.tangent(points, if of_value { &walk.values[i] } else { x }, &t, &mut y);
+            }
             op => {
                 y = t;
                 let elements = op.elements().expect("an operation that is defined here");

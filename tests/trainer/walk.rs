@@ -246,6 +246,15 @@ impl<'c> Walk<'c> {
                 let moments = op::group_norm_moments(&norm, points, x);
                 self.look_forward(i, &moments.flat_map(|m| [m.mean, m.variance, m.inv]).collect::<Vec<_>>());
             }
+            Op::Constant { .. } => op::constant_forward(w, points, &mut y),
+            op if op.is_binary() => {
+                let operands = [node.x, node.y].map(|x| case.node(x).shape);
+                let binary = op::binary_of(&op, operands, node.shape).unwrap();
+                binary.forward(points, (x, &self.values[node.y as usize]), &mut y);
+            }
+            op if op.elements().is_none() => {
+                op::unary_of(&op, case.node(node.x).shape, node.shape).unwrap().forward(points, x, &mut y);
+            }
             op => {
                 y.copy_from_slice(x);
                 op.elements().expect("an operation that is defined here").value(&mut y);
@@ -346,6 +355,25 @@ impl<'c> Walk<'c> {
                 let norm = GroupNorm { input: image, groups, eps };
                 op::group_norm_backward_input(&norm, w, points, (x, &g), false, &mut to);
                 op::group_norm_backward_parameters(&norm, points, (x, &g), of_weights, of_others);
+            }
+            Op::Constant { .. } => {
+                to.fill(0.0);
+                op::constant_backward(points, &g, of_weights);
+            }
+            op if op.is_binary() => {
+                let operands = [node.x, node.y].map(|x| case.node(x).shape);
+                let binary = op::binary_of(&op, operands, node.shape).unwrap();
+                let y = &self.values[node.y as usize];
+                binary.backward(false, points, (x, y), &g, &mut to);
+                let mut second = vec![f32::NAN; y.len()];
+                binary.backward(true, points, (x, y), &g, &mut second);
+                self.add(node.x, to);
+                to = second;
+            }
+            op if op.elements().is_none() => {
+                let unary = op::unary_of(&op, case.node(node.x).shape, node.shape).unwrap();
+                let of_value = op.backward(case.node(node.x).shape, 1, false).saved == Saved::Value;
+                unary.backward(points, if of_value { &self.values[i] } else { x }, &g, &mut to);
             }
             op => {
                 to = g;

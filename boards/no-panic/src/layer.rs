@@ -3,6 +3,7 @@ use crate::{buffer, slice};
 use core::hint::black_box;
 use shatterscope::contract::Red16;
 use shatterscope::exec::Isa;
+use shatterscope::graph::Op;
 use shatterscope::internals::kernel::{
     self, Along, Matrix, Nest, Scale, all_finite, chain, chain_matrix, descend, draw, panel_index, portable,
     weight_gradient,
@@ -25,6 +26,7 @@ pub fn everything() {
     norms();
     group_norms();
     joins();
+    imported();
 }
 
 fn shape() -> (usize, usize, usize) {
@@ -184,6 +186,26 @@ fn group_norms() {
     group_norm_backward_input(&norm, gamma, points, (x, x), black_box(true), buffer(&mut y));
     let (of_gamma, of_beta) = sums.split_at_mut(2);
     group_norm_backward_parameters(&norm, points, (x, x), buffer(of_gamma), buffer(of_beta));
+}
+
+/// Operations of imported models, as they are found in graphs: the operation is not known.
+fn imported() {
+    let (x, points, mut y): (&[f32], usize, _) = (slice(&[1.0; 16]), black_box(2), [0.0; 16]);
+    for entry in black_box(Op::LIST) {
+        let (op, operand, value) = black_box((entry.op, entry.operand, entry.operand));
+        if let Some(unary) = black_box(unary_of(&op, operand, value)) {
+            unary.forward(points, x, buffer(&mut y));
+            unary.backward(points, x, x, buffer(&mut y));
+            unary.tangent(points, x, x, buffer(&mut y));
+        }
+        if let Some(binary) = black_box(binary_of(&op, [operand, operand], value)) {
+            binary.forward(points, (x, x), buffer(&mut y));
+            binary.backward(black_box(true), points, (x, x), x, buffer(&mut y));
+            binary.tangent(points, (x, x), (x, x), buffer(&mut y));
+        }
+    }
+    constant_forward(x, points, buffer(&mut y));
+    constant_backward(points, x, buffer(&mut y));
 }
 
 fn joins() {

@@ -11,7 +11,8 @@ fn feature(op: Op) -> bool {
     match op.name() {
         "conv" | "average-pool" | "max-pool" | "shortcut" => cfg!(feature = "conv"),
         "batch-norm" | "normalise" | "centre" | "group-norm" => cfg!(feature = "norm"),
-        "function" => cfg!(feature = "models"),
+        "function" | "softmax" | "pairwise" | "constant" | "transpose" | "slice" | "concat" | "pad" | "expand"
+        | "resize" | "matmul" | "reduce" => cfg!(feature = "models"),
         _ => true,
     }
 }

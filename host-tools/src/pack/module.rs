@@ -1,6 +1,6 @@
 use super::Packed;
 use crate::{Failure, Result, limits};
-use shatterscope::graph::Node;
+use shatterscope::graph::{Node, Op};
 use std::fmt::{self, Write};
 
 /// Characters of a name that a comment shows.
@@ -64,12 +64,27 @@ pub(super) const ALLOWED: &str =
 pub(super) fn nodes(nodes: &[Node]) -> String {
     let mut text = format!("/// The nodes of the graph.\npub static NODES: [Node; {}] = [\n", nodes.len());
     for node in nodes {
-        let literal = format!("{node:?}").replace("op: ", "op: Op::");
+        let literal = literal(node);
         // What is packed does not learn.
         let _ = writeln!(text, "    {},", literal.replace("frozen: [false, false]", "..Node::EMPTY"));
     }
     text += "];\n";
     text
+}
+
+/// A node as its `Debug` prints it, with the paths of enums among the numbers of its operation.
+fn literal(node: &Node) -> String {
+    const NUMBERS: [&str; 6] = ["u32", "i32", "f32", "bool", "Shape", "Window"];
+    let mut text = format!("{node:?}").replacen("op: ", "op: Op::", 1);
+    let entry = Op::LIST.iter().find(|entry| entry.op.name() == node.op.name());
+    for [name, kind, _] in entry.map_or(&[][..], |entry| entry.numbers) {
+        if !NUMBERS.contains(kind) {
+            // The operation comes first.
+            text = text.replacen(&format!("{name}: "), &format!("{name}: shatterscope::graph::{kind}::"), 1);
+        }
+    }
+    // Bounds of a clip.
+    text.replace(": inf", ": f32::INFINITY").replace(": -inf", ": f32::NEG_INFINITY")
 }
 
 /// An empty text with memory for all these numbers.

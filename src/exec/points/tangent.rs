@@ -4,7 +4,7 @@ use super::super::memory::Span;
 use super::Run;
 use crate::graph::{Node, Op, Saved};
 use crate::kernel::all_finite;
-use crate::op::{GroupNorm, Pool, crelu_tangent, max_pool_tangents, relu_tangent};
+use crate::op::{GroupNorm, Pool, binary_of, crelu_tangent, max_pool_tangents, relu_tangent, unary_of};
 use crate::plan::Statistics;
 use crate::workers::Workers;
 
@@ -20,6 +20,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             | Op::AveragePool { .. }
             | Op::Shortcut { .. }
             | Op::Dropout { .. }
+            | Op::Constant { .. }
             | Op::Add { .. } => self.linear(node, at) && self.value(node),
             Op::Relu => self.relu_and_tangent(node),
             Op::Crelu => self.crelu_and_tangent(node),
@@ -31,6 +32,16 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
                 self.max_pool_tangent(node, &pool) && self.value(node)
             }
             Op::BatchNorm { .. } | Op::Normalise { .. } | Op::Centre => self.norm_and_tangent(node),
+            Op::Pairwise { .. } | Op::Concat { .. } | Op::Matmul { .. } => {
+                self.value(node) && self.binary_tangent(node)
+            }
+            Op::Softmax { .. }
+            | Op::Reduce { .. }
+            | Op::Transpose { .. }
+            | Op::Slice { .. }
+            | Op::Pad { .. }
+            | Op::Expand { .. }
+            | Op::Resize { .. } => self.value(node) && self.unary_tangent(node),
         }
     }
 
@@ -143,6 +154,53 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         let finite = self.memory.over(to, |tile, t| group_norm::tangents::<T>(&norm, gamma, from.of_tile(x, tile), t));
         core::mem::swap(&mut self.memory.values, &mut self.tangents);
         finite
+    }
+
+    /// The tangent of an operation with one operand, from what it saves.
+    #[inline(never)]
+    fn unary_tangent(&mut self, node: &Node) -> bool {
+        // The plan has refused the graph: the code is left out.
+        if !cfg!(feature = "models") {
+            return false;
+        }
+        let operand = self.memory.plan.graph().shape(node.x as usize);
+        let Some(unary) = unary_of(&node.op, operand, node.shape) else { return false };
+        let (from, to) = (self.memory.span(node.x), self.memory.span(self.cursor.node));
+        let of = if matches!(node.op.backward(operand, 1, false).saved, Saved::Value) { to } else { from };
+        core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        let values = invariant!(self.tangents.get(of.start..).and_then(|x| x.get(..of.len)));
+        let isa = self.room.isa;
+        let finite = self.memory.across(from, to, |tile, t, to| {
+            unary.tangent(T, of.of_tile(values, tile), t, to);
+            all_finite(isa, to)
+        });
+        core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        finite
+    }
+
+    /// The tangent of an operation with two operands.
+    #[inline(never)]
+    fn binary_tangent(&mut self, node: &Node) -> bool {
+        // The plan has refused the graph: the code is left out.
+        if !cfg!(feature = "models") {
+            return false;
+        }
+        let operands = [node.x, node.y].map(|i| self.memory.plan.graph().shape(i as usize));
+        let Some(binary) = binary_of(&node.op, operands, node.shape) else { return false };
+        let [x, y, to] = [node.x, node.y, self.cursor.node].map(|i| self.memory.span(i));
+        core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        let values = |span: Span| invariant!(self.tangents.get(span.start..).and_then(|x| x.get(..span.len)));
+        let (first, second) = (values(x), values(y));
+        let (isa, workers) = (self.room.isa, self.memory.workers);
+        let (rest, tangent) = self.memory.writing(to);
+        let (of_x, of_y) = (rest.get(x), rest.get(y));
+        let any = workers.any(tangent, to.tile_len, |tile, to| {
+            let of = (x.of_tile(first, tile), y.of_tile(second, tile));
+            binary.tangent(T, of, (x.of_tile(of_x, tile), y.of_tile(of_y, tile)), to);
+            !all_finite(isa, to)
+        });
+        core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        !any
     }
 
     /// The tangent of the maximum under each window.

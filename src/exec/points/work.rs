@@ -90,12 +90,18 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     /// Adds `times` times the multiply-adds of the current node.
     fn count_work(&mut self, times: u64) {
         // `Drawing` counts the others.
-        if let Source::Stored(_) = self.source
+        if (matches!(self.source, Source::Stored(_)) || !self.is_drawn())
             && let Some(facts) = self.memory.plan.graph().facts(self.cursor.node)
         {
             let each = times.saturating_mul(self.memory.count as u64);
             self.done = self.done.saturating_add(facts.multiply_adds.saturating_mul(each));
         }
+    }
+
+    /// Whether weights of the current node are drawn from a seed.
+    fn is_drawn(&self) -> bool {
+        let op = self.memory.plan.graph().at(self.cursor.node as usize).op;
+        !cfg!(feature = "models") || op.dense().is_some() || op.conv().is_some()
     }
 
     /// Computes one panel of a node whose weights are drawn. Returns None for other nodes.
