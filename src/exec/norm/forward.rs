@@ -2,7 +2,7 @@ use super::super::at::At;
 use super::super::forward::{Forward, Mode};
 use super::super::memory::Span;
 use super::{Channels, Rows, affine_of, value};
-use crate::graph::{BatchStatistics, Node};
+use crate::graph::{BatchStatistics, Node, Saved};
 use crate::kernel::{ABREAST, all_finite, red16_abreast, shift_and_scale, term};
 use crate::op::{Affine, inverse_deviation};
 use crate::plan::{Sums, Want};
@@ -25,25 +25,16 @@ impl<'p, K: Workers, const R: usize, const T: usize> Forward<'_, '_, 'p, K, R, T
         if !self.find_statistics(node, norm, (at.channels, at.kept)) {
             return false;
         }
-        if self.saves_normalised(node, norm) {
+        if self.saves_normalised() {
             self.normalise_and_save(node, norm, parameters, at.kept)
         } else {
             self.normalise(node, norm, parameters, at.kept)
         }
     }
 
-    /// Whether the plan has a slot for the normalised operand: if the backward pass differentiates through the statistics.
-    fn saves_normalised(&self, node: &Node, norm: BatchStatistics) -> bool {
-        // As the plan has it: for scales and shifts that are all frozen nothing is saved.
-        let learns = norm.affine.is_some() && self.memory.plan.want().parameters() && self.learns();
-        let through = learns || self.memory.is_trained(node.x);
-        through && norm.eps.is_some() && self.memory.is_trained(self.node()) && !self.memory.plan.want().detached()
-    }
-
-    /// Whether the node at hand has parameters that are not frozen.
-    #[inline(never)]
-    fn learns(&self) -> bool {
-        self.memory.plan.graph().learns(self.node())
+    /// Whether the plan has a slot for the normalised operand.
+    fn saves_normalised(&self) -> bool {
+        matches!(self.memory.plan.lifetimes.saves(self.node() as usize), Saved::Normalised)
     }
 
     /// The offsets of a norm, and its scales and shifts.
