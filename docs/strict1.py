@@ -463,6 +463,123 @@ def max_pool_tangent(t, choice, window):
     return y
 
 
+# A dilated window: (kh, kw, (sy, sx), (dy, dx), (top, left, bottom, right)).
+def dilated_places(size, window):
+    kh, kw, strides, dilations, padding = window
+    return tuple((size[i] + padding[i] + padding[i + 2] - ((k - 1) * dilations[i] + 1)) // strides[i] + 1
+                 for i, k in enumerate((kh, kw)))
+
+
+def dilated_sees(size, window, place, tap):
+    """The position (y, x) that a tap sees from a place, or None."""
+    y, x = (place[i] * window[2][i] + tap[i] * window[3][i] - window[4][i] for i in (0, 1))
+    return (y, x) if 0 <= y < size[0] and 0 <= x < size[1] else None
+
+
+def dilated_order(size, window):
+    rows, columns = dilated_places(size, window)
+    return [(row, column) for row in range(rows) for column in range(columns)]
+
+
+def grouped_conv(w, bias, x, groups, window, taps_first=False):
+    """A chain for each channel out, place and point."""
+    size, of_in, of_out = x.shape[1:3], len(x) // groups, len(w) // groups
+    y = np.zeros((len(w),) + dilated_places(size, window) + x.shape[3:], F)
+    terms = [(c, tap) for c in range(of_in) for tap in taps(window)]
+    if taps_first:
+        terms = [(c, tap) for tap in taps(window) for c in range(of_in)]
+    for i in range(len(w)):
+        for place in dilated_order(size, window):
+            seen = ((c, tap, dilated_sees(size, window, place, tap)) for c, tap in terms)
+            products = (w[(i, c) + tap] * x[(i // of_out * of_in + c,) + at] for c, tap, at in seen if at is not None)
+            y[(i,) + place] = chain(np.full(x.shape[3], bias[i], F), products)
+    return y
+
+
+def grouped_conv_back(w, g, shape, groups, window):
+    """A chain for each channel in, position and point."""
+    size, of_in, of_out = shape[1:3], shape[0] // groups, len(w) // groups
+    grad = np.zeros(tuple(shape) + g.shape[3:], F)
+    for channel in range(shape[0]):
+        group, c = divmod(channel, of_in)
+        for i in range(group * of_out, (group + 1) * of_out):
+            for tap in taps(window):
+                for place in dilated_order(size, window):  # a tap sees a position from one place at most
+                    at = dilated_sees(size, window, place, tap)
+                    if at is not None:
+                        grad[(channel,) + at] += w[(i, c) + tap] * g[(i,) + place]
+    return grad
+
+
+def grouped_conv_grads(shape_w, g, x, groups, window):
+    """Chains from +0.0 for each weight and bias: points, then places in order."""
+    size, of_in, of_out = x.shape[1:3], len(x) // groups, shape_w[0] // groups
+    grad_w, grad_bias = np.zeros(shape_w, F), np.zeros(shape_w[0], F)
+    for p in range(x.shape[3]):
+        for place in dilated_order(size, window):
+            for i in range(shape_w[0]):
+                first = i // of_out * of_in
+                for tap in taps(window):
+                    at = dilated_sees(size, window, place, tap)
+                    if at is not None:
+                        grad_w[(i, slice(None)) + tap] += g[(i,) + place][p] * x[(slice(first, first + of_in),) + at][:, p]
+                grad_bias[i] = grad_bias[i] + g[(i,) + place][p]
+    return grad_w, grad_bias
+
+
+def dilated_average(x, window, whole):
+    size = x.shape[1:3]
+    y = np.zeros(x.shape[:1] + dilated_places(size, window) + x.shape[3:], F)
+    for place in dilated_order(size, window):
+        seen = [at for at in (dilated_sees(size, window, place, tap) for tap in taps(window)) if at is not None]
+        k = F(len(taps(window)) if whole else len(seen))
+        y[(slice(None),) + place] = chain(np.zeros((len(x), x.shape[3]), F), (x[(slice(None),) + at] for at in seen)) / k
+    return y
+
+
+def dilated_average_back(g, size, window, whole):
+    grad = np.zeros(g.shape[:1] + size + g.shape[3:], F)
+    for place in dilated_order(size, window):
+        seen = [at for at in (dilated_sees(size, window, place, tap) for tap in taps(window)) if at is not None]
+        k = F(len(taps(window)) if whole else len(seen))
+        for at in seen:
+            grad[(slice(None),) + at] += g[(slice(None),) + place] / k
+    return grad
+
+
+def dilated_max(x, window):
+    """The largest, and which tap it is."""
+    size = x.shape[1:3]
+    y = np.zeros(x.shape[:1] + dilated_places(size, window) + x.shape[3:], F)
+    choice = np.zeros(y.shape, int)
+    for place in dilated_order(size, window):
+        m = None
+        for i, tap in enumerate(taps(window)):
+            at = dilated_sees(size, window, place, tap)
+            if at is not None:
+                seen = x[(slice(None),) + at]
+                m, chosen = (seen, np.full(seen.shape, i)) if m is None else (
+                    np.where(seen > m, seen, m), np.where(seen > m, i, chosen))
+        y[(slice(None),) + place], choice[(slice(None),) + place] = m, chosen
+    return y, choice
+
+
+def dilated_max_moves(g, t, choice, size, window):
+    """The gradient of the operand, and the tangent of the value."""
+    grad, y = np.zeros(choice.shape[:1] + size + choice.shape[3:], F), np.zeros(choice.shape, F)
+    for place in dilated_order(size, window):
+        here = (slice(None),) + place
+        for i, tap in enumerate(taps(window)):
+            at = dilated_sees(size, window, place, tap)
+            if at is not None:
+                seen, chose = (slice(None),) + at, choice[here] == i
+                if g is not None:
+                    grad[seen] = np.where(chose, grad[seen] + g[here], grad[seen])
+                if t is not None:
+                    y[here] = np.where(chose, t[seen], y[here])
+    return grad, y
+
+
 def prelu(slope, bit, x):
     """Of values, gradients and tangents: `[c][y][x][point]`, a slope a channel."""
     return np.where(bit, x, slope.reshape(-1, 1, 1, 1) * x)
@@ -1665,6 +1782,43 @@ def max_pool_rule(numbers, parameters, x):
     return y, lambda g: ([max_pool_back(g, choice, x.shape[1:3], numbers)], []), lambda t: max_pool_tangent(t, choice, numbers)
 
 
+def dilated_window(words):
+    """The window in three words: taps, strides and dilations, padding."""
+    byte = lambda word: tuple(word >> i & 0xFF for i in (0, 8, 16, 24))
+    (sy, sx, dy, dx), padding = byte(words[1]), byte(words[2])
+    return words[0] & 0xFFFF, words[0] >> 16, (sy, sx), (dy, dx), padding
+
+
+def dilated_words(kh, kw, strides, dilations, padding):
+    word = lambda numbers: sum(n << 8 * i for i, n in enumerate(numbers))
+    return kh | kw << 16, word(strides + dilations), word(padding)
+
+
+def grouped_rule(taps_first):
+    def rule(numbers, parameters, x):
+        w, groups, window = parameters[0], numbers[1], dilated_window(numbers[2:])
+        zero = np.zeros(len(w), F)
+        bias = parameters[1] if len(parameters) > 1 else zero
+        return (grouped_conv(w, bias, x, groups, window, taps_first),
+                lambda g: ([grouped_conv_back(w, g, x.shape[:3], groups, window)],
+                           grouped_conv_grads(w.shape, g, x, groups, window)[:len(parameters)]),
+                lambda t: grouped_conv(w, zero, t, groups, window, taps_first))
+    return rule
+
+
+def dilated_average_rule(whole):
+    window = lambda n: dilated_window(n[:3])
+    return linear_rule(lambda n, x: dilated_average(x, window(n), whole),
+                       lambda n, shape, g: [dilated_average_back(g, shape[1:3], window(n), whole)])
+
+
+def dilated_max_rule(numbers, parameters, x):
+    window, size = dilated_window(numbers), x.shape[1:3]
+    y, choice = dilated_max(x, window)
+    return (y, lambda g: ([dilated_max_moves(g, None, choice, size, window)[0]], []),
+            lambda t: dilated_max_moves(None, t, choice, size, window)[1])
+
+
 def mapped_rule(value, slope):
     """Single elements, differentiated from the value."""
     def rule(numbers, _, x):
@@ -1910,6 +2064,12 @@ OPERATIONS = {
     "matmul": (29, (), (2, 3, 3), [], matmul_rule(False)),
     "reduce": (30, (1, 6), (2, 2, 3), [], reduce_rule),
     "sigmoid": (17, (), (6, 1, 1), [], mapped_rule(sigmoid, lambda y, g: g * (y * (ONE - y)))),
+    "grouped-conv": (41 | BIAS_FLAG, (6, 2) + dilated_words(3, 2, (2, 1), (1, 2), (1, 0, 2, 1)), (4, 5, 4), [(6, 2, 3, 2), (6,)],
+                     grouped_rule(False)),
+    "taps-first-conv": (42, (4, 1) + dilated_words(3, 3, (1, 2), (1, 1), (0, 1, 2, 1)), (3, 4, 5), [(4, 3, 3, 3)],
+                        grouped_rule(True)),
+    "dilated-average-pool": (43, dilated_words(3, 2, (2, 1), (1, 1), (1, 0, 0, 1)), (2, 5, 4), [], dilated_average_rule(False)),
+    "dilated-max-pool": (44, dilated_words(2, 3, (1, 2), (2, 1), (1, 2, 0, 1)), (2, 4, 5), [], dilated_max_rule),
 }
 
 
@@ -1930,6 +2090,21 @@ MORE += [("resize", dict(numbers=n)) for n in ((0, 4, 1, 0, 2), (1, 1, 2, 1, 1),
 MORE += [("matmul", dict(shape=(2, 3, 4), second=(2, 4, 2))),
          ("matmul", dict(tag=29 | BIAS_FLAG, shape=(2, 3, 4), second=(2, 5, 4), rule=matmul_rule(True)))]
 MORE += [("reduce", dict(numbers=(kind, axes))) for kind in (1, 2, 3) for axes in (1, 2, 4, 5, 7)]
+
+# Windows: depthwise, one group, one row, and what no tap sees.
+for name, tag, numbers, shape, of_parameters, rule in [
+    ("grouped-conv", 41, (6, 3) + dilated_words(3, 3, (2, 2), (1, 1), (0, 0, 1, 1)), (3, 6, 6), [(6, 1, 3, 3)], grouped_rule(False)),
+    ("grouped-conv", 41 | BIAS_FLAG, (3, 1) + dilated_words(1, 4, (1, 3), (1, 2), (0, 2, 0, 5)), (2, 1, 9), [(3, 2, 1, 4), (3,)],
+     grouped_rule(False)),
+    ("grouped-conv", 41 | BIAS_FLAG, (2, 2) + dilated_words(2, 2, (3, 2), (4, 3), (5, 2, 3, 4)), (2, 2, 3), [(2, 1, 2, 2), (2,)],
+     grouped_rule(False)),
+    ("taps-first-conv", 42, (4, 2) + dilated_words(2, 3, (1, 1), (2, 1), (1, 1, 1, 1)), (4, 4, 4), [(4, 2, 2, 3)], grouped_rule(True)),
+    ("dilated-average-pool", 43 | BIAS_FLAG, dilated_words(3, 3, (1, 2), (1, 2), (1, 2, 1, 0)), (2, 4, 6), [], dilated_average_rule(True)),
+    ("dilated-average-pool", 43, dilated_words(3, 7, (1, 1), (1, 1), (0, 0, 0, 0)), (2, 3, 7), [], dilated_average_rule(False)),
+    ("dilated-max-pool", 44, dilated_words(20, 15, (1, 1), (1, 1), (0, 0, 0, 0)), (1, 20, 15), [], dilated_max_rule),
+]:
+    MORE.append((name, dict(tag=tag, numbers=numbers, shape=shape, of_parameters=of_parameters, rule=rule)))
+
 TWO_OPERANDS = ("add", "pairwise", "concat", "matmul")
 
 

@@ -123,7 +123,8 @@ pub enum InvalidSpec {
     Tile,
     /// A window has taps and a stride, fits its image with the padding, and sees the image at every place; images have channels.
     Window,
-    /// An average pool has no padding and at most 2^24 taps, a max pool at most 256.
+    /// An average pool has no padding and at most 2^24 taps, a max pool at most 256; a dilated pool sees some of the image at every position, and
+    /// has at most 2^24 taps for averages, 2^16 for maxima.
     Pool,
     /// A dropout rate is at least 0 and below 1.
     Rate,
@@ -299,7 +300,9 @@ impl InvalidSpec {
             InvalidSpec::Window => {
                 "the window does not fit the image: it must be no larger than the image with its padding, and needs taps, a stride, and padding below its size"
             }
-            InvalidSpec::Pool => "an average pool takes no padding and at most 2^24 taps, a max pool at most 256 taps",
+            InvalidSpec::Pool => {
+                "an average pool takes no padding and at most 2^24 taps, a max pool at most 256 taps; a dilated pool must see some of the image at every position, and takes at most 2^24 taps for averages, 65536 for maxima"
+            }
             InvalidSpec::Rate => "a dropout rate must be at least 0 and below 1",
             InvalidSpec::Pairs => "looks-linear with plain ReLUs pairs units: widths and channels must be even",
             InvalidSpec::Operand => "its operands must be nodes before it, and inputs must come first",
@@ -314,7 +317,7 @@ impl InvalidSpec {
             InvalidSpec::Ends => "a graph that is trained has one output, and on a device one input",
             InvalidSpec::Want => "the plan keeps nothing for these gradients: plan the graph with what is wanted of it",
             InvalidSpec::Feature => {
-                "it is not compiled in: enable the crate's feature conv (convolutions, pools, shortcuts), norm, train or micromath"
+                "it is not compiled in: enable the crate's feature conv (convolutions, pools, shortcuts), models, norm, train or micromath"
             }
         }
     }

@@ -18,6 +18,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `conv` | yes | convolutions, pools, shortcuts |
+//! | `models` | yes | operations of imported models: with `conv` convolutions by groups and dilated windows |
 //! | `norm` | yes | batch norm, group norm, normalisation, centring |
 //! | `models` | yes | operations of models from files: GELU, softmax, products of values, movements |
 //! | `train` | yes | gradients of parameters, losses, optimisers: `Session::train_step`, `TrainState` |

@@ -4,6 +4,7 @@ mod bits;
 mod buffers;
 mod cases;
 mod common;
+mod dilated;
 mod draws;
 mod gradients;
 mod graph;

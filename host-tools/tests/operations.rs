@@ -8,7 +8,7 @@ use syn::visit::{self, Visit};
 type Found = BTreeMap<(String, String), usize>;
 
 /// The list of operations and what is made from it, their facts, and the passes forward, backward and with tangents.
-const ALLOWED: [(&str, &str); 15] = [
+const ALLOWED: [(&str, &str); 18] = [
     ("exec/backward.rs", "propagate"),
     ("exec/forward.rs", "compute"),
     ("exec/points/tangent.rs", "value_and_tangent"),
@@ -20,7 +20,10 @@ const ALLOWED: [(&str, &str); 15] = [
     ("op/mod.rs", "conv"),
     ("op/mod.rs", "dense"),
     ("op/mod.rs", "elements"),
+    ("op/mod.rs", "grouped_conv"),
     ("op/mod.rs", "is_binary"),
+    ("op/mod.rs", "is_conv"),
+    ("op/mod.rs", "is_grouped_conv"),
     ("op/mod.rs", "is_input"),
     ("op/mod.rs", "norm"),
     ("op/unary.rs", "unary_of"),

@@ -109,10 +109,12 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
     pub fn done(&self) -> u64 {
         let Some(node) = self.node().and_then(|i| self.memory.node(i)) else { return 0 };
         let x = self.memory.plan.graph().shape(node.x as usize);
-        let operand = match node.op.conv() {
-            _ if !self.wants(node.x) => 0,
-            Some(_) => x.channels,
-            None => invariant!(x.units()),
+        let operand = if !self.wants(node.x) {
+            0
+        } else if node.op.is_conv() {
+            x.channels
+        } else {
+            invariant!(x.units())
         };
         let (rows, before) = (self.rows.done() as u64, operand as u64);
         let of = |rows, all: u64| self.memory.multiply_adds(self.left.saturating_sub(1), rows, all);
@@ -211,6 +213,9 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Backward<'e, 'a, 'p
             Op::Dropout { rate } => self.dropout(node, rate),
             Op::Shortcut { channels, stride } => self.shortcut(node, channels, stride),
             Op::Add { a, b } => self.add(node, (a, b)),
+            Op::GroupedConv { .. } | Op::TapsFirstConv { .. } => self.grouped_conv(node),
+            Op::DilatedAveragePool { window, whole } => self.dilated_average_pool(node, window, whole),
+            Op::DilatedMaxPool { window } => self.dilated_max_pool(node, window),
             Op::Constant { .. } => self.constant(node),
             Op::Pairwise { .. } | Op::Concat { .. } | Op::Matmul { .. } => self.binary(node),
             Op::Softmax { .. }

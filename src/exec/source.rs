@@ -29,6 +29,10 @@ impl Source<'_> {
             if seeded.parts_pairs(graph, i, &dense) {
                 return Err(Error::InvalidNode { node: i, reason: InvalidSpec::LooksLinear });
             }
+            if cfg!(feature = "models") && graph.node(i).is_some_and(|node| node.op.is_grouped_conv()) {
+                need = need.max(seeded.grouped_conv_panel_len(&dense));
+                continue;
+            }
             let window = graph.node(i).is_some_and(|node| node.op.conv().is_some());
             need = need.max(if window { seeded.conv_panel_len(&dense) } else { seeded.panel_len(&dense) });
         }

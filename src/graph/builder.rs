@@ -184,7 +184,7 @@ impl<'a> Builder<'a> {
 macro_rules! methods {
     (($x:ident $y:ident $tile:ident $learns:ident) $(
         $(#[$doc:meta])*
-        $tag:literal $name:literal $(fn $method:ident)?:
+        $tag:literal $name:literal $(if $feature:tt)? $(fn $method:ident)?:
         $variant:ident $({ $($(#[$about:meta])* $field:ident: $kind:ident,)* })?,
         $facts:expr, $backward:expr, ($op:expr, $operand:expr);
     )*) => {

@@ -225,7 +225,7 @@ impl<const N: usize> Layers<N> {
 macro_rules! methods {
     (($x:ident $y:ident $tile:ident $learns:ident) $(
         $(#[$doc:meta])*
-        $tag:literal $name:literal $(fn $method:ident)?:
+        $tag:literal $name:literal $(if $feature:tt)? $(fn $method:ident)?:
         $variant:ident $({ $($(#[$about:meta])* $field:ident: $kind:ident,)* })?,
         $facts:expr, $backward:expr, ($op:expr, $operand:expr);
     )*) => {

@@ -5,7 +5,8 @@
 //!
 //! ```
 //! use shatterscope::graph::{
-//!     BackwardFacts, Builder, Elements, Entry, Facts, Function, Graph, Image, NODE_WORDS, Node, NodeWords, Op, Saved, Shape, Value, Window,
+//!     BackwardFacts, BatchStatistics, Builder, DilatedWindow, Elements, Entry, Facts, Function, Graph, Image, NODE_WORDS, Node, NodeWords, Op,
+//!     Saved, Shape, Value, Window,
 //! };
 //!
 //! // Two inputs, each through a layer of its own.
@@ -28,6 +29,11 @@
 //! assert_eq!((facts.shape.units(), facts.multiply_adds), (Some(32), 16 * 9 * 2));
 //! let backward: BackwardFacts = Op::Relu.backward(Shape::vector(9), 1, false);
 //! assert_eq!((backward.saved, backward.tape), (Saved::Nothing, 2));
+//! // Convolutions of imported models have a window of their own. Each channel for itself:
+//! let window = DilatedWindow { padding: [0, 0, 1, 1], ..DilatedWindow::of(&Window { height: 3, width: 3, stride: 2, padding: 0 }).unwrap() };
+//! let depthwise = Op::GroupedConv { channels: 4, groups: 4, window, bias: false };
+//! let image = Shape { channels: 4, height: 8, width: 8 };
+//! assert_eq!(depthwise.facts(image, image)?.shape, Shape { channels: 4, height: 4, width: 4 });
 //! // All operations, with an example of each.
 //! let entry: &Entry = Op::LIST.iter().find(|entry| entry.tag == 17).unwrap();
 //! let elements: Elements = entry.op.elements().unwrap();
@@ -66,10 +72,10 @@ mod node;
 mod words;
 
 pub use crate::op::{
-    Axis, BackwardFacts, BatchStatistics, Elements, Entry, Facts, Function, NODE_WORDS, NodeWords, Op, PadMode, Pair, Reduction,
-    Saved,
+    Axis, BackwardFacts, BatchStatistics, Elements, Entry, Facts, Function, NODE_WORDS, NodeWords, Op, PadMode, Pair,
+    Reduction, Saved,
 };
-pub use crate::shape::{Image, Shape, Window};
+pub use crate::shape::{DilatedWindow, Image, Shape, Window};
 pub use builder::{Builder, Value};
 pub use layers::Layers;
 #[doc(hidden)]

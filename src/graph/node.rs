@@ -327,7 +327,15 @@ impl<'a> Graph<'a> {
 
     /// Checks node i; those before it have been.
     const fn check(&self, i: usize) -> Result<(), Error> {
-        let Some(node) = self.nodes.checked(i) else { return Err(Error::InvalidSpec(InvalidSpec::Operation)) };
+        let Some(node) = self.nodes.checked(i) else {
+            let left_out = match self.nodes {
+                // No panic: i is below the length.
+                Nodes::Words(words) if i < words.len() => Op::is_left_out(words[i][0]),
+                _ => false,
+            };
+            let refusal = if left_out { InvalidSpec::Feature } else { InvalidSpec::Operation };
+            return Err(Error::InvalidSpec(refusal));
+        };
         let (x, y) = (node.x as usize, node.y as usize);
         if node.is_input() {
             let first = match i.checked_sub(1) {

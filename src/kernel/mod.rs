@@ -25,6 +25,7 @@ mod lanes;
 #[cfg(registers = "neon")]
 mod neon;
 mod nest;
+mod nest_along;
 pub mod portable;
 mod relu;
 mod set;
@@ -43,7 +44,9 @@ pub(crate) use chain::chain_matrix_ahead;
 pub use chain::{Matrix, chain, chain_matrix};
 pub(crate) use chain_rows::chain_rows;
 pub(crate) use channel::{add_channel, add_unit, term};
+pub(crate) use conv::grouped_conv_gather;
 pub use conv::{conv_backward_input, conv_forward, conv_gather, conv_pack, conv_weight_gradient};
+pub use conv::{grouped_conv_backward_input, grouped_conv_forward, grouped_conv_pack};
 pub use descend::descend;
 pub(crate) use draw::Series;
 pub use draw::{Along, Scale, draw};

@@ -60,7 +60,7 @@ fn run<const T: usize>(isa: Isa, loops: Loops<'_, T>) {
 }
 
 /// Where the next term's weights and inputs begin.
-struct Terms {
+pub(super) struct Terms {
     left: [usize; 3],
     at: [usize; 3],
     from: [usize; 3],
@@ -69,7 +69,7 @@ struct Terms {
 
 impl Terms {
     #[inline(always)]
-    fn new(nest: &Nest, start: usize) -> Self {
+    pub(super) fn new(nest: &Nest, start: usize) -> Self {
         let empty = nest.counts.contains(&0);
         Self { left: if empty { [0; 3] } else { nest.counts }, at: [0; 3], from: [start; 3], nest: *nest }
     }

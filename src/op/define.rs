@@ -1,4 +1,4 @@
-//! What is made from the list of operations in `mod.rs`.
+//! What is made from the list of operations in `mod.rs`. An entry `if` a feature is refused without it, and its numbers are no code.
 use super::Op;
 use crate::shape::Shape;
 
@@ -22,7 +22,7 @@ pub struct Entry {
 macro_rules! define {
     (($x:ident $y:ident $tile:ident $learns:ident) $(
         $(#[doc = $doc:literal])*
-        $tag:literal $name:literal $(fn $method:ident)?:
+        $tag:literal $name:literal $(if $feature:tt)? $(fn $method:ident)?:
         $variant:ident $({ $($(#[doc = $about:literal])* $field:ident: $kind:ident,)* })?,
         $facts:expr, $backward:expr, ($op:expr, $operand:expr);
     )*) => {
@@ -57,7 +57,12 @@ macro_rules! define {
             #[allow(unused_variables, reason = "not every operation uses all of its numbers, or both operands")]
             pub const fn facts(&self, $x: Shape, $y: Shape) -> Result<Facts, Error> {
                 match *self {
-                    $(Op::$variant $({ $($field),* })? => $facts,)*
+                    $(Op::$variant $({ $($field),* })? => {
+                        $(if !cfg!(feature = $feature) {
+                            return Err(Error::InvalidSpec(InvalidSpec::Feature));
+                        })?
+                        $facts
+                    })*
                 }
             }
 
@@ -66,7 +71,12 @@ macro_rules! define {
             #[allow(unused_variables, reason = "not every operation uses all of its numbers")]
             pub const fn backward(&self, $x: Shape, $tile: u32, $learns: bool) -> BackwardFacts {
                 match *self {
-                    $(Op::$variant $({ $($field),* })? => $backward,)*
+                    $(Op::$variant $({ $($field),* })? => {
+                        $(if !cfg!(feature = $feature) {
+                            return BackwardFacts::NOTHING;
+                        })?
+                        $backward
+                    })*
                 }
             }
 
@@ -75,11 +85,21 @@ macro_rules! define {
                 let mut numbers = Writer::new();
                 let tag = match self {
                     $(Op::$variant $({ $($field),* })? => {
-                        $($(numbers.$kind($field);)*)?
+                        if true $(&& cfg!(feature = $feature))? {
+                            $($(numbers.$kind($field);)*)?
+                        }
                         $tag
                     })*
                 };
                 numbers.with_tag(tag)
+            }
+
+            /// Whether encoded nodes with this tag are of an operation whose feature is not enabled.
+            pub(crate) const fn is_left_out(tag: u32) -> bool {
+                match tag & 0xff {
+                    $($($tag => !cfg!(feature = $feature),)?)*
+                    _ => false,
+                }
             }
 
             /// The operation of an encoded node; None for a tag or numbers that are of none.
@@ -89,6 +109,9 @@ macro_rules! define {
                 Some(match words[0] & 0xff {
                     // Each arm reads what it needs: a step of training decodes every node twice.
                     $($tag => {
+                        $(if !cfg!(feature = $feature) {
+                            return None;
+                        })?
                         let mut numbers = Reader::of(words);
                         Op::$variant $({ $($field: match numbers.$kind() {
                             Some(number) => number,

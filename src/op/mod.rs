@@ -18,12 +18,16 @@ mod constant;
 pub(crate) mod conv;
 pub(crate) mod crelu;
 pub(crate) mod dense;
+mod dilated;
+mod dilated_average;
+mod dilated_pool;
 pub(crate) mod dropout;
 mod elements;
 mod elu;
 mod facts;
 mod function;
 mod group_norm;
+pub(crate) mod grouped_conv;
 pub(crate) mod join;
 mod matmul;
 mod movement;
@@ -41,11 +45,11 @@ mod softmax;
 mod unary;
 mod words;
 
-use crate::error::{Buffer, Error};
+use crate::error::{Buffer, Error, InvalidSpec};
 use crate::shape::Shape;
 
 pub use crate::shape::conv_gathered_len;
-pub use crate::shape::{Conv, Image, Pool, Shortcut, Window};
+pub use crate::shape::{Conv, DilatedPool, DilatedWindow, GroupedConv, Image, Pool, Shortcut, Window};
 pub use axes::Axis;
 pub use batch_norm::{
     Affine, Moments, batch_norm_backward_detached, batch_norm_backward_full, batch_norm_backward_parameters,
@@ -63,6 +67,8 @@ pub(crate) use crelu::crelu_values;
 pub use crelu::{crelu_backward, crelu_forward, crelu_tangent};
 pub use define::Entry;
 pub use dense::{dense_backward_input, dense_backward_parameters, dense_forward};
+pub use dilated_average::{dilated_average_pool_backward, dilated_average_pool_forward};
+pub use dilated_pool::{dilated_max_pool_backward, dilated_max_pool_forward, dilated_max_pool_tangent};
 pub use dropout::{Dropout, dropout_backward, dropout_forward};
 pub use elements::Elements;
 pub(crate) use facts::finite;
@@ -72,6 +78,8 @@ pub(crate) use group_norm::tape as group_norm_tape;
 pub use group_norm::{
     GroupNorm, group_norm_backward_input, group_norm_backward_parameters, group_norm_forward, group_norm_moments,
 };
+pub(crate) use grouped_conv::grouped_conv_backward_weights;
+pub use grouped_conv::{grouped_conv_backward_input, grouped_conv_backward_parameters, grouped_conv_forward};
 pub use join::{join_backward_branch, join_backward_input, join_forward};
 pub use matmul::{Matmul, matmul_backward_first, matmul_backward_second, matmul_forward, matmul_tangent};
 pub use movement::{Movement, Moves, PadMode, movement_backward, movement_forward};
@@ -92,8 +100,8 @@ pub(crate) use words::OP_WORDS;
 pub use words::{NODE_WORDS, NodeWords};
 use words::{Reader, Writer};
 
-/// The list of operations: the tag in encoded nodes (which never changes), the name, the method of the graph's builder, the variant of
-/// [`Op`] with its numbers, its facts, its backward facts, and an example with the shapes of its operands.
+/// The list of operations: the tag in encoded nodes (which never changes), the name, the feature without which its encoding is no code, the method of
+/// the graph's builder, the variant of [`Op`] with its numbers, its facts, its backward facts, and an example with the shapes of its operands.
 macro_rules! operations {
     ($with:ident) => {
         $with! { (x y tile learns)
@@ -422,6 +430,80 @@ macro_rules! operations {
             reduce::facts(x, axes),
             reduce::backward(reduction),
             (Op::Reduce { reduction: Reduction::Mean, axes: 6 }, Shape { channels: 2, height: 2, width: 3 });
+            /// Convolution by groups of channels, with strides, dilations and paddings for each side; parameters `[c_out][c_in / groups][kh][kw]`,
+            /// then one bias per channel.
+            41 "grouped-conv" if "models": GroupedConv {
+                /// Channels out.
+                channels: u32,
+                /// Groups; they divide the channels in and out.
+                groups: u32,
+                /// The kernel's window.
+                window: DilatedWindow,
+                /// Whether it has a bias.
+                bias: bool,
+            },
+            grouped_conv::facts(x, (channels, groups), window, bias),
+            grouped_conv::backward(x, (channels, groups), window, bias, tile),
+            (
+                Op::GroupedConv {
+                    channels: 6,
+                    groups: 2,
+                    window: DilatedWindow { height: 3, width: 2, strides: [1, 2], dilations: [2, 1], padding: [1, 0, 2, 1] },
+                    bias: true,
+                },
+                Shape { channels: 4, height: 5, width: 4 }
+            );
+
+            /// The same without a bias, its sums through the taps first, then through the channels: TFLite's order.
+            42 "taps-first-conv" if "models": TapsFirstConv {
+                /// Channels out.
+                channels: u32,
+                /// Groups; they divide the channels in and out.
+                groups: u32,
+                /// The kernel's window.
+                window: DilatedWindow,
+            },
+            grouped_conv::facts(x, (channels, groups), window, false),
+            grouped_conv::backward(x, (channels, groups), window, false, tile),
+            (
+                Op::TapsFirstConv {
+                    channels: 6,
+                    groups: 1,
+                    window: DilatedWindow { height: 3, width: 3, strides: [2, 1], dilations: [1, 2], padding: [0, 2, 1, 1] },
+                },
+                Shape { channels: 3, height: 6, width: 5 }
+            );
+
+            /// The mean of what a dilated window sees.
+            43 "dilated-average-pool" if "models": DilatedAveragePool {
+                /// The window, of at most 2^24 taps, which sees some of the image at every position.
+                window: DilatedWindow,
+                /// Whether the padding counts in what the sum is divided by.
+                whole: bool,
+            },
+            dilated_average::facts(x, window),
+            BackwardFacts::NOTHING,
+            (
+                Op::DilatedAveragePool {
+                    window: DilatedWindow { height: 3, width: 2, strides: [2, 1], dilations: [1, 2], padding: [1, 1, 0, 2] },
+                    whole: false,
+                },
+                Shape { channels: 2, height: 5, width: 4 }
+            );
+
+            /// The maximum of what a dilated window sees.
+            44 "dilated-max-pool" if "models": DilatedMaxPool {
+                /// The window, of at most 2^16 taps, which sees some of the image at every position.
+                window: DilatedWindow,
+            },
+            dilated_pool::max_facts(x, window),
+            dilated_pool::max_backward(x, window, tile),
+            (
+                Op::DilatedMaxPool {
+                    window: DilatedWindow { height: 2, width: 3, strides: [1, 2], dilations: [2, 1], padding: [1, 1, 0, 2] },
+                },
+                Shape { channels: 2, height: 4, width: 5 }
+            );
         }
     };
 }
@@ -475,6 +557,31 @@ impl Op {
     }
 
     /// The functions of an operation that works on single elements. None for other operations.
+    /// Whether rows of it are channels in or out.
+    pub(crate) const fn is_conv(&self) -> bool {
+        matches!(self, Op::Conv { .. }) || self.is_grouped_conv()
+    }
+
+    /// Whether it is a convolution by groups.
+    pub(crate) const fn is_grouped_conv(&self) -> bool {
+        cfg!(feature = "models") && matches!(self, Op::GroupedConv { .. } | Op::TapsFirstConv { .. })
+    }
+
+    /// A convolution by groups of an image, and whether it has a bias. None for other operations.
+    pub(crate) const fn grouped_conv(&self, input: Image) -> Option<(GroupedConv, bool)> {
+        // No graph has one.
+        if !cfg!(feature = "models") {
+            return None;
+        }
+        let (channels, groups, window, bias, taps_first) = match *self {
+            Op::GroupedConv { channels, groups, window, bias } => (channels, groups, window, bias, false),
+            Op::TapsFirstConv { channels, groups, window } => (channels, groups, window, false, true),
+            _ => return None,
+        };
+        Some((GroupedConv { input, channels, groups, window, taps_first }, bias))
+    }
+
+    /// The functions of an operation that works on single elements and is differentiated from its value. None for other operations.
     pub const fn elements(&self) -> Option<Elements> {
         match *self {
             Op::Elu { alpha } => Some(Elements { number: alpha, ..elu::ELEMENTS }),

@@ -1,6 +1,6 @@
 //! The numbers of an operation as words that are the same on every core. Methods have the names of the types.
 #![allow(non_snake_case, reason = "the list of operations calls them by the types of its fields")]
-use super::{Axis, Function, PadMode, Pair, Reduction, Window};
+use super::{Axis, DilatedWindow, Function, PadMode, Pair, Reduction, Window};
 use crate::shape::Shape;
 
 /// Words of an encoded node.
@@ -57,6 +57,15 @@ impl Writer {
         self.u32(padding);
     }
 
+    pub const fn DilatedWindow(&mut self, window: DilatedWindow) {
+        let DilatedWindow { height, width, strides, dilations, padding } = window;
+        let [down, across] = strides;
+        let [dilated_down, dilated_across] = dilations;
+        self.u32(height as u32 | (width as u32) << 16);
+        self.u32(u32::from_le_bytes([down, across, dilated_down, dilated_across]));
+        self.u32(u32::from_le_bytes(padding));
+    }
+
     pub const fn Shape(&mut self, Shape { channels, height, width }: Shape) {
         self.u32(channels);
         self.u32(height as u32);
@@ -111,6 +120,23 @@ impl<'w> Reader<'w> {
     pub const fn Window(&mut self) -> Option<Window> {
         match (self.u32(), self.u32(), self.u32(), self.u32()) {
             (Some(height), Some(width), Some(stride), Some(padding)) => Some(Window { height, width, stride, padding }),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    pub const fn DilatedWindow(&mut self) -> Option<DilatedWindow> {
+        match (self.u32(), self.u32(), self.u32()) {
+            (Some(taps), Some(steps), Some(padding)) => {
+                let [down, across, dilated_down, dilated_across] = steps.to_le_bytes();
+                Some(DilatedWindow {
+                    height: taps as u16,
+                    width: (taps >> 16) as u16,
+                    strides: [down, across],
+                    dilations: [dilated_down, dilated_across],
+                    padding: padding.to_le_bytes(),
+                })
+            }
             _ => None,
         }
     }

@@ -1,7 +1,10 @@
 //! Shapes of values, and what a window over an image covers.
+mod dilated;
 mod gathered;
 mod image;
 
+pub(crate) use dilated::Axis;
+pub use dilated::{DilatedPool, DilatedWindow, GroupedConv};
 pub use gathered::conv_gathered_len;
 pub(crate) use gathered::{COLUMNS, conv_apart, conv_lanes, conv_read_past};
 pub use image::{Conv, Image, Pool, Shortcut, Window};

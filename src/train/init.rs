@@ -1,7 +1,7 @@
 use crate::error::{Buffer, Error, InvalidSpec};
 use crate::graph::{Graph, Op};
 use crate::math::{Math, negate};
-use crate::op::Window;
+use crate::op::{DilatedWindow, Window};
 use crate::random::{Normal, Purpose, Stream};
 use crate::weights::{Block, Dense, Orthogonal, Role};
 
@@ -200,12 +200,19 @@ fn kernels<'a>(graph: &Graph<'a>, start: Initializer) -> impl Iterator<Item = (u
         let (outputs, inputs, taps, centre) = match node.op {
             Op::Conv { channels, window, .. } => (channels, x.channels, window.taps(), centre(&window)),
             Op::Dense { outputs, .. } => (outputs, x.units()?, 1, [Some(0), None, None, None]),
-            _ => return None,
+            _ if !cfg!(feature = "models") => return None,
+            op => {
+                let (conv, _) = op.grouped_conv(x.image())?;
+                let DilatedWindow { height, width, strides: [down, across], .. } = conv.window;
+                let stride = if down > across { down } else { across } as u32;
+                let window = Window { height: height as u32, width: width as u32, stride, padding: 0 };
+                (conv.channels, conv.per_group()?.0, window.taps(), centre(&window))
+            }
         };
         number = u32::saturating_add(number, 1);
         // Pools change the places of a channel, never the channels; a convolution takes each place for itself.
         let plane = |channels: u32| match node.op {
-            Op::Conv { .. } => 1,
+            op if op.is_conv() => 1,
             _ => invariant!(inputs.checked_div(channels)),
         };
         let mirrored = pairs.map(plane);
@@ -220,7 +227,7 @@ fn is_rectified(graph: &Graph, i: u32) -> bool {
     let mut rectified = false;
     for node in (i.saturating_add(1)..graph.len() as u32).filter_map(|i| graph.node(i)) {
         match node.op {
-            Op::Dense { .. } | Op::Conv { .. } => return rectified,
+            op if op.is_conv() || op.dense().is_some() => return rectified,
             Op::Relu => rectified = true,
             _ => {}
         }

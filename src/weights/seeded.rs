@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::graph::Graph;
 use crate::kernel::{Along, Isa, Series, draw};
 use crate::math::{Math, negate};
-use crate::op::Conv;
+use crate::op::{Conv, GroupedConv};
 use crate::random::{Normal, Purpose, Stream};
 use crate::spec::{Family, Init, Readout, Spec};
 
@@ -82,6 +82,11 @@ impl Seeded {
                 bias,
             );
         }
+        if cfg!(feature = "models")
+            && let Some((conv, bias)) = node.op.grouped_conv(graph.shape(node.x as usize).image())
+        {
+            return self.grouped_conv(node.address, &conv, bias);
+        }
         let bias = node.op.dense()?;
         Some(self.dense(node.address, (graph.units(node.x as usize) as u32, node.shape.channels), bias))
     }
@@ -93,7 +98,14 @@ impl Seeded {
         Some(Dense { taps, ..dense })
     }
 
-    /// Whether the columns of a looks-linear pair are not adjacent: for an operand of several places a channel, or a window of several taps.
+    /// The affine map of a convolution by groups at one place, from the channels of a group; None past 2^32 - 1 inputs.
+    pub(crate) fn grouped_conv(&self, layer: u32, conv: &GroupedConv, bias: bool) -> Option<Dense> {
+        let (taps, fan_in) = (u32::try_from(conv.window.taps()).ok()?, u32::try_from(conv.weights_each()?).ok()?);
+        Some(Dense { taps, ..self.dense(layer, (fan_in, conv.channels), bias) })
+    }
+
+    /// Whether the columns of a looks-linear pair are not adjacent: for an operand of several places a channel, a window of several taps, or
+    /// several groups.
     pub(crate) fn parts_pairs(&self, graph: &Graph, i: u32, dense: &Dense) -> bool {
         let pairs = match dense.role {
             Role::Stem => false,
@@ -101,6 +113,12 @@ impl Seeded {
             Role::Readout => self.mirrored_readout,
         };
         let place = |x: u32| graph.shape(x as usize).plane() == 1;
+        if cfg!(feature = "models")
+            && let Some(node) = graph.node(i)
+            && let Some((conv, _)) = node.op.grouped_conv(graph.shape(node.x as usize).image())
+        {
+            return pairs && (dense.taps > 1 || conv.groups > 1);
+        }
         pairs && !(dense.taps == 1 && graph.node(i).is_some_and(|node| node.op.conv().is_some() || place(node.x)))
     }
 
@@ -237,6 +255,18 @@ impl Seeded {
         };
         let biases = if dense.bias { fan_out } else { 0 };
         rows.saturating_mul(2).saturating_add(biases).saturating_add(behind)
+    }
+
+    /// The same for a convolution by groups, whose weights are drawn at once, behind the biases; behind them a row is packed.
+    pub(crate) fn grouped_conv_panel_len(&self, dense: &Dense) -> u64 {
+        let (fan_in, fan_out) = (dense.fan_in as u64, dense.fan_out as u64);
+        let biases = if dense.bias { fan_out } else { 0 };
+        let row = fan_in.max(fan_out.saturating_mul(dense.taps as u64));
+        fan_in
+            .saturating_mul(fan_out)
+            .saturating_add(biases)
+            .saturating_add(row)
+            .saturating_add(self.behind(dense) as u64)
     }
 
     /// Elements that drawing needs behind what is drawn.

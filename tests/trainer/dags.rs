@@ -5,8 +5,8 @@ use super::walk::{Case, Outcome, Walk};
 use super::workers::Order;
 use shatterscope::exec::Isa;
 use shatterscope::exec::{self, Executor, Options};
-use shatterscope::graph::Window;
 use shatterscope::graph::{Axis, Builder, Function, Graph, Node, Op, PadMode, Pair, Reduction, Saved, Shape, Value};
+use shatterscope::graph::{DilatedWindow, Window};
 use shatterscope::internals::op::{binary_of, unary_of};
 use shatterscope::plan::{Plan, Storage, Want};
 use shatterscope::random::philox4x32_10;
@@ -71,6 +71,12 @@ fn drawn_with(draw: &mut Draw, most: u32, norms: bool, imports: bool) -> Vec<Nod
                 g.add((x, draw.of([1.0, 0.75, -0.5])), (y, draw.of([1.0, 0.5, -1.25])))
             }
             9 => g.dropout(x, 0.3),
+            10 if draw.below(2) == 0 => g.push(grouped(draw, at), x, x),
+            12 | 13 if draw.below(2) == 0 => {
+                let window = dilated(draw, at);
+                let average = Op::DilatedAveragePool { window, whole: draw.below(2) == 0 };
+                g.push(draw.of([average, Op::DilatedMaxPool { window }]), x, x)
+            }
             10 | 11 => {
                 let size = draw.of([1, 3]);
                 g.conv(x, 1 + draw.below(5), Window::half_padded(size, 1 + draw.below(2)), i % 2 == 0)
@@ -148,6 +154,33 @@ fn under(draw: &mut Draw, at: Shape, padding: u32) -> Window {
     Window { height: of(at.height), width: of(at.width), stride: 1 + draw.below(2), padding }
 }
 
+/// A dilated window that makes an image no larger, and sees some of it everywhere.
+fn dilated(draw: &mut Draw, at: Shape) -> DilatedWindow {
+    let mut byte = |least: u32, many: u32| (least + draw.below(many)) as u8;
+    let (strides, dilations) = ([byte(1, 2), byte(1, 3)], [byte(1, 2), byte(1, 2)]);
+    let padding = [byte(0, 2), byte(0, 2), byte(0, 3), byte(0, 2)];
+    let window = DilatedWindow { height: byte(1, 3).into(), width: byte(1, 3).into(), strides, dilations, padding };
+    let fits = |(rows, columns)| rows <= u32::from(at.height) && columns <= u32::from(at.width);
+    let seen = Op::DilatedMaxPool { window }.facts(at, at).is_ok();
+    if seen && window.positions(&at.image()).is_some_and(fits) {
+        window
+    } else {
+        DilatedWindow { height: 1, width: 1, strides, dilations, padding: [0; 4] }
+    }
+}
+
+/// A convolution of one group, or with a group for each channel.
+fn grouped(draw: &mut Draw, at: Shape) -> Op {
+    let window = dilated(draw, at);
+    let groups = draw.of([1, at.channels]);
+    let channels = groups * (1 + draw.below(if at.channels <= 4 { 3 } else { 1 }));
+    draw.of([
+        Op::GroupedConv { channels, groups, window, bias: true },
+        Op::GroupedConv { channels, groups, window, bias: false },
+        Op::TapsFirstConv { channels, groups, window },
+    ])
+}
+
 impl Case {
     pub(super) fn new(draw: &mut Draw, norms: bool) -> Self {
         let nodes = drawn(draw, 16, norms);
@@ -219,7 +252,10 @@ pub(super) fn run<const R: usize, const T: usize>(case: &Case, plan: &Plan, orde
         // With one multiply-add a step, each row of weights is one.
         let nodes = || case.nodes.iter().filter(|node| !node.is_input());
         let rows = |node: &Node| {
-            let weights = matches!(node.op, Op::Dense { .. } | Op::Conv { .. });
+            let weights = matches!(
+                node.op,
+                Op::Dense { .. } | Op::Conv { .. } | Op::GroupedConv { .. } | Op::TapsFirstConv { .. }
+            );
             if weights { node.shape.channels as usize } else { 1 }
         };
         let (least, most) = (nodes().count(), nodes().map(rows).sum());
@@ -483,7 +519,15 @@ impl Units<'_> {
                 self.take_place(Owner::Value(own), Owner::Value(i))?;
                 self.read(Owner::Value(kept))?;
             }
-            Op::Dense { .. } | Op::Conv { .. } | Op::AveragePool { .. } | Op::MaxPool { .. } | Op::Shortcut { .. } => {
+            Op::Dense { .. }
+            | Op::Conv { .. }
+            | Op::GroupedConv { .. }
+            | Op::TapsFirstConv { .. }
+            | Op::AveragePool { .. }
+            | Op::DilatedAveragePool { .. }
+            | Op::MaxPool { .. }
+            | Op::DilatedMaxPool { .. }
+            | Op::Shortcut { .. } => {
                 self.write(Owner::Value(i));
                 self.read(Owner::Value(x))?;
             }
@@ -510,6 +554,15 @@ impl Units<'_> {
         self.read(Owner::Gradient(i))?;
         let [x, y] = self.operands(i);
         match self.nodes[i].op {
+            Op::Dense { .. }
+            | Op::Conv { .. }
+            | Op::GroupedConv { .. }
+            | Op::TapsFirstConv { .. }
+            | Op::Prelu { .. }
+                if self.learns(i) =>
+            {
+                self.read(Owner::Value(x))
+            }
             op if self.is_imported(i) && (self.wanted(x) || self.wanted(y)) => {
                 match op.backward(self.nodes[x].shape, 1, false).saved {
                     Saved::Value => self.read(Owner::Value(i)),
@@ -517,7 +570,6 @@ impl Units<'_> {
                     _ => Ok(()),
                 }
             }
-            Op::Dense { .. } | Op::Conv { .. } | Op::Prelu { .. } if self.learns(i) => self.read(Owner::Value(x)),
             Op::GroupNorm { .. } if self.learns(i) || self.wanted(x) => self.read(Owner::Value(x)),
             Op::BatchNorm { .. } | Op::Normalise { .. } if self.saves(i) => self.read(Owner::Saved(i)),
             op if op.elements().is_some() && self.wanted(x) => match op.elements().unwrap().of() {
@@ -616,8 +668,8 @@ impl Units<'_> {
 /// Whether some of its parameters are not frozen.
 fn learns(node: &Node) -> bool {
     let [weights, others] = match node.op {
-        Op::Dense { bias, .. } | Op::Conv { bias, .. } => [true, bias],
-        Op::Prelu { .. } | Op::Constant { .. } => [true, false],
+        Op::Dense { bias, .. } | Op::Conv { bias, .. } | Op::GroupedConv { bias, .. } => [true, bias],
+        Op::TapsFirstConv { .. } | Op::Prelu { .. } | Op::Constant { .. } => [true, false],
         Op::BatchNorm { .. } | Op::GroupNorm { .. } => [true, true],
         _ => [false, false],
     };

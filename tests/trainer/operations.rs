@@ -97,6 +97,9 @@ fn numbers(entry: &Entry) -> String {
     let number = |[name, kind, about]: &[&str; 3]| {
         let kind = match *kind {
             "Window" => "window: rows, columns, stride, padding".to_owned(),
+            "DilatedWindow" => "window: rows and columns, 16 bits each; strides, then dilations of rows and columns, 8 bits each; padding above, left, \
+                                below, right, 8 bits each; all from the lowest bit of their word"
+                .to_owned(),
             "Shape" => "channels, rows, columns".to_owned(),
             "bool" => format!("`{name}`, bit 8 of the tag"),
             kind => format!("`{name}`, {kind}"),

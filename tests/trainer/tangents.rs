@@ -1,7 +1,7 @@
 //! The definition of forward mode.
-use super::walk::{Case, Walk, as_units, finite, turned};
+use super::walk::{Case, Walk, as_units, finite, grouped_conv, turned};
 use shatterscope::graph::{Op, Saved};
-use shatterscope::internals::op::{self, Conv, GroupNorm, Pool, Shortcut};
+use shatterscope::internals::op::{self, Conv, DilatedPool, GroupNorm, Pool, Shortcut};
 use shatterscope::math::Math;
 
 /// The tangents of all nodes, `[unit][point]` of all points at once, and the lowest layer with one that is not finite.
@@ -79,6 +79,18 @@ pub fn tangents(
             Op::GroupNorm { groups, eps } => {
                 let norm = GroupNorm { input: image, groups, eps };
                 op::group_norm_backward_input(&norm, w, points, (x, &t), true, &mut y);
+            }
+            Op::GroupedConv { .. } | Op::TapsFirstConv { .. } => {
+                let conv = grouped_conv(node.op, image).unwrap();
+                op::grouped_conv_forward(&conv, w, &[], points, &t, &mut y).unwrap();
+            }
+            Op::DilatedAveragePool { window, whole } => {
+                let pool = DilatedPool { input: image, window };
+                op::dilated_average_pool_forward(&pool, whole, points, &t, &mut y).unwrap();
+            }
+            Op::DilatedMaxPool { window } => {
+                let pool = DilatedPool { input: image, window };
+                op::dilated_max_pool_tangent(&pool, points, (x, &t), &mut y).unwrap();
             }
             Op::Constant { .. } => y.fill(0.0),
             op if op.is_binary() => {

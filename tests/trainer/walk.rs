@@ -3,7 +3,9 @@ use super::machine::{Mode, bits};
 use super::naive::Norm;
 use shatterscope::exec;
 use shatterscope::graph::{Graph, Node, Op, Saved};
-use shatterscope::internals::op::{self, Affine, Conv, Dropout, GroupNorm, Pool, Shortcut};
+use shatterscope::internals::op::{
+    self, Affine, Conv, DilatedPool, Dropout, GroupNorm, GroupedConv, Image, Pool, Shortcut,
+};
 use shatterscope::math::Math;
 
 /// Key of dropout.
@@ -48,6 +50,16 @@ impl Case {
         let Mode::Training { step } = self.mode else { return None };
         Some(Dropout::new(KEY, step, node.address, rate).unwrap())
     }
+}
+
+/// A convolution by groups; None for other operations.
+pub fn grouped_conv(op: Op, input: Image) -> Option<GroupedConv> {
+    let (channels, groups, window, taps_first) = match op {
+        Op::GroupedConv { channels, groups, window, .. } => (channels, groups, window, false),
+        Op::TapsFirstConv { channels, groups, window } => (channels, groups, window, true),
+        _ => return None,
+    };
+    Some(GroupedConv { input, channels, groups, window, taps_first })
 }
 
 /// What came of it, in bits.
@@ -246,6 +258,19 @@ impl<'c> Walk<'c> {
                 let moments = op::group_norm_moments(&norm, points, x);
                 self.look_forward(i, &moments.flat_map(|m| [m.mean, m.variance, m.inv]).collect::<Vec<_>>());
             }
+            Op::GroupedConv { .. } | Op::TapsFirstConv { .. } => {
+                let conv = grouped_conv(node.op, image).unwrap();
+                op::grouped_conv_forward(&conv, w, b, points, x, &mut y).unwrap();
+            }
+            Op::DilatedAveragePool { window, whole } => {
+                let pool = DilatedPool { input: image, window };
+                op::dilated_average_pool_forward(&pool, whole, points, x, &mut y).unwrap();
+            }
+            Op::DilatedMaxPool { window } => {
+                self.tapes[i] = vec![0xff; y.len() * if window.taps() > 256 { 2 } else { 1 }];
+                let pool = DilatedPool { input: image, window };
+                op::dilated_max_pool_forward(&pool, points, x, &mut y, &mut self.tapes[i]).unwrap();
+            }
             Op::Constant { .. } => op::constant_forward(w, points, &mut y),
             op if op.is_binary() => {
                 let operands = [node.x, node.y].map(|x| case.node(x).shape);
@@ -355,6 +380,19 @@ impl<'c> Walk<'c> {
                 let norm = GroupNorm { input: image, groups, eps };
                 op::group_norm_backward_input(&norm, w, points, (x, &g), false, &mut to);
                 op::group_norm_backward_parameters(&norm, points, (x, &g), of_weights, of_others);
+            }
+            Op::GroupedConv { .. } | Op::TapsFirstConv { .. } => {
+                let conv = grouped_conv(node.op, image).unwrap();
+                op::grouped_conv_backward_input(&conv, w, points, &g, &mut to).unwrap();
+                op::grouped_conv_backward_parameters(&conv, points, x, &g, of_weights, of_others).unwrap();
+            }
+            Op::DilatedAveragePool { window, whole } => {
+                let pool = DilatedPool { input: image, window };
+                op::dilated_average_pool_backward(&pool, whole, points, &g, &mut to).unwrap();
+            }
+            Op::DilatedMaxPool { window } => {
+                let pool = DilatedPool { input: image, window };
+                op::dilated_max_pool_backward(&pool, points, &self.tapes[i], &g, &mut to).unwrap();
             }
             Op::Constant { .. } => {
                 to.fill(0.0);

@@ -20,6 +20,10 @@ pub fn everything() {
     convolutions::<16>();
     dense();
     images();
+    dilated();
+    grouped::<1>();
+    grouped::<4>();
+    grouped::<16>();
     relus::<1>();
     relus::<4>();
     relus::<16>();
@@ -133,6 +137,41 @@ fn images() {
         dropout_backward(&dropout, black_box(4), points, buffer(&mut y));
     }
 }
+
+fn dilated() {
+    let (mut y, mut z, mut tape) = ([0.0; 16], [0.0; 16], [0; 16]);
+    let (x, points): (&[f32], usize) = (slice(&[1.0; 16]), black_box(2));
+    let plain: Window = black_box(Window::half_padded(3, 1));
+    let window: DilatedWindow = black_box(DilatedWindow { dilations: [1, 2], ..DilatedWindow::of(&plain).unwrap_or(DILATED) });
+    let input: Image = black_box(Image { channels: 2, height: 2, width: 2 });
+    let conv: GroupedConv = black_box(GroupedConv { input, channels: 2, groups: 2, window, taps_first: false });
+    black_box((window.taps(), window.positions(&input), conv.output(), conv.multiply_adds(), conv.per_group()));
+    let _ = black_box(grouped_conv_forward(&conv, slice(&[1.0; 36]), slice(&[1.0; 2]), points, x, buffer(&mut y)));
+    let _ = black_box(grouped_conv_backward_input(&conv, slice(&[1.0; 36]), points, x, buffer(&mut y)));
+    let _ = black_box(grouped_conv_backward_parameters(&conv, points, x, x, buffer(&mut y), buffer(&mut z)));
+    let pool: DilatedPool = black_box(DilatedPool { input, window });
+    black_box(pool.output());
+    let whole = black_box(true);
+    let _ = black_box(dilated_average_pool_forward(&pool, whole, points, x, buffer(&mut y)));
+    let _ = black_box(dilated_average_pool_backward(&pool, whole, points, x, buffer(&mut y)));
+    let _ = black_box(dilated_max_pool_forward(&pool, points, x, buffer(&mut y), buffer(&mut tape)));
+    let _ = black_box(dilated_max_pool_backward(&pool, points, slice(&tape), x, buffer(&mut y)));
+    let _ = black_box(dilated_max_pool_tangent(&pool, points, (x, x), buffer(&mut y)));
+}
+
+fn grouped<const T: usize>() {
+    let isa: Isa = black_box(Isa::detect());
+    let input: Image = black_box(Image { channels: 2, height: 2, width: 2 });
+    let conv: GroupedConv = black_box(GroupedConv { input, channels: 2, groups: 2, window: DILATED, taps_first: false });
+    let rows = || black_box(0usize)..black_box(2usize);
+    let (mut panel, x, mut y): (_, &[[f32; T]], _) = ([1.0; 16], slice(&[[1.0; T]; 4]), [[0.0; T]; 4]);
+    kernel::grouped_conv_pack::<T>(isa, &conv, black_box(true), rows(), slice(&[1.0; 36]), buffer(&mut panel));
+    kernel::grouped_conv_forward::<T>(isa, &conv, rows(), slice(&panel), slice(&[1.0; 2]), x, buffer(&mut y));
+    kernel::grouped_conv_backward_input::<T>(isa, &conv, rows(), slice(&panel), x, buffer(&mut y));
+}
+
+const DILATED: DilatedWindow =
+    DilatedWindow { height: 2, width: 2, strides: [1, 2], dilations: [2, 1], padding: [1, 0, 1, 1] };
 
 fn relus<const T: usize>() {
     let (mut x, mut t, mut tape) = ([1.0; 16], [1.0; 16], [0; 16]);

@@ -1,6 +1,6 @@
 //! What is not compiled in is refused by name; what is compiled in works, whatever else is.
 use shatterscope::exec::{Model, Options, Session};
-use shatterscope::graph::{Layers, Op, Shape};
+use shatterscope::graph::{Graph, Layers, Node, Op, Shape};
 use shatterscope::math::Math;
 use shatterscope::plan::{Plan, Storage, Want};
 use shatterscope::spec::{Norm, Spec};
@@ -10,6 +10,9 @@ use shatterscope::{Error, InvalidSpec};
 fn feature(op: Op) -> bool {
     match op.name() {
         "conv" | "average-pool" | "max-pool" | "shortcut" => cfg!(feature = "conv"),
+        "grouped-conv" | "taps-first-conv" | "dilated-average-pool" | "dilated-max-pool" => {
+            cfg!(all(feature = "conv", feature = "models"))
+        }
         "batch-norm" | "normalise" | "centre" | "group-norm" => cfg!(feature = "norm"),
         "function" | "softmax" | "pairwise" | "constant" | "transpose" | "slice" | "concat" | "pad" | "expand"
         | "resize" | "matmul" | "reduce" => cfg!(feature = "models"),
@@ -32,7 +35,11 @@ fn operations_are_refused_by_name_or_have_facts() {
             );
             let Shape { channels, height, width } = entry.operand;
             let graph = Layers::<4>::input_image(channels, height, width).then(entry.op);
-            assert_eq!(graph.graph().map(|_| ()), Err(Error::InvalidNode { node: 1, reason: InvalidSpec::Feature }));
+            let refused = Err(Error::InvalidNode { node: 1, reason: InvalidSpec::Feature });
+            assert_eq!(graph.graph().map(|_| ()), refused);
+            let node = |op, last_use| Node { op, shape: entry.operand, last_use, ..Node::EMPTY }.to_words();
+            let words = [node(Op::Input { shape: entry.operand }, 1), node(entry.op, 2)];
+            assert_eq!(Graph::from_words(&words).map(|_| ()), refused);
         }
     }
     assert!(InvalidSpec::Feature.reason().contains("feature"));

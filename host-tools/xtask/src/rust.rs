@@ -86,13 +86,14 @@ pub fn targets(tree: &Tree, report: &mut Report, tools: &Tools) {
 }
 
 /// Sets of the core's features that a program asks for.
-const FEATURES: [&str; 11] = [
+const FEATURES: [&str; 12] = [
     "",
     "conv",
     "models",
     "norm",
     "train",
     "probe",
+    "conv,models",
     "conv,norm",
     "conv,train",
     "micromath,probe",

@@ -1,6 +1,7 @@
 //! Resumable runs over a set of points. `mod.rs` decides what comes next, `work.rs` computes it, `tangent.rs` computes tangents in forward
 //! mode, and `ends.rs` loads inputs and stores results.
 mod ends;
+mod grouped;
 mod step;
 mod tangent;
 mod work;

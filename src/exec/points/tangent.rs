@@ -4,7 +4,10 @@ use super::super::memory::Span;
 use super::Run;
 use crate::graph::{Node, Op, Saved};
 use crate::kernel::all_finite;
-use crate::op::{GroupNorm, Pool, binary_of, crelu_tangent, max_pool_tangents, relu_tangent, unary_of};
+use crate::op::{
+    DilatedPool, GroupNorm, Pool, binary_of, crelu_tangent, dilated_max_pool_tangent, max_pool_tangents, relu_tangent,
+    unary_of,
+};
 use crate::plan::Statistics;
 use crate::workers::Workers;
 
@@ -18,6 +21,9 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             | Op::Conv { .. }
             | Op::Reshape { .. }
             | Op::AveragePool { .. }
+            | Op::GroupedConv { .. }
+            | Op::TapsFirstConv { .. }
+            | Op::DilatedAveragePool { .. }
             | Op::Shortcut { .. }
             | Op::Dropout { .. }
             | Op::Constant { .. }
@@ -30,6 +36,10 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
             Op::MaxPool { window } => {
                 let pool = Pool { input: self.memory.plan.graph().shape(node.x as usize).image(), window };
                 self.max_pool_tangent(node, &pool) && self.value(node)
+            }
+            Op::DilatedMaxPool { window } => {
+                let input = self.memory.plan.graph().shape(node.x as usize).image();
+                self.dilated_max_pool_tangent(node, &DilatedPool { input, window }) && self.value(node)
             }
             Op::BatchNorm { .. } | Op::Normalise { .. } | Op::Centre => self.norm_and_tangent(node),
             Op::Pairwise { .. } | Op::Concat { .. } | Op::Matmul { .. } => {
@@ -216,6 +226,23 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         let done = self
             .memory
             .across(from, to, |tile, t, to| max_pool_tangents(pool, T, (from.of_tile(x, tile), t), to).is_ok());
+        core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        done
+    }
+
+    /// The same under each dilated window.
+    #[inline(never)]
+    fn dilated_max_pool_tangent(&mut self, node: &Node, pool: &DilatedPool) -> bool {
+        // The plan has refused the graph: the code is left out.
+        if !cfg!(all(feature = "conv", feature = "models")) {
+            return false;
+        }
+        let (from, to) = (self.memory.span(node.x), self.memory.span(self.cursor.node));
+        core::mem::swap(&mut self.memory.values, &mut self.tangents);
+        let x = invariant!(self.tangents.get(from.start..).and_then(|x| x.get(..from.len)));
+        let done = self
+            .memory
+            .across(from, to, |tile, t, to| dilated_max_pool_tangent(pool, T, (from.of_tile(x, tile), t), to).is_ok());
         core::mem::swap(&mut self.memory.values, &mut self.tangents);
         done
     }

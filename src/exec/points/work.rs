@@ -69,7 +69,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     }
 
     /// A backward pass at the current node.
-    fn pass_back(&mut self) -> Backward<'_, 'a, 'a, K, R, T> {
+    pub(super) fn pass_back(&mut self) -> Backward<'_, 'a, 'a, K, R, T> {
         let sink = Sink::new(Way::Buffer(self.parameters, &mut []));
         Backward::at_node(&mut self.memory, &mut self.room, sink, self.cursor.node, self.at)
     }
@@ -108,7 +108,10 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
     fn panel(&mut self, node: &Node) -> Option<Option<bool>> {
         let Source::Seeded(seeded) = self.source else { return None };
         let Some(bias) = node.op.dense() else {
-            return if node.op.conv().is_some() { self.conv_rows(node, seeded) } else { None };
+            if node.op.conv().is_some() {
+                return self.conv_rows(node, seeded);
+            }
+            return if node.op.is_conv() { self.drawn_grouped_conv(node, seeded).map(Some) } else { None };
         };
         // In a family, no other operation takes what a dense layer takes.
         let shared = self.cursor.backward && self.memory.plan.graph().spec().is_none();
@@ -138,7 +141,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
 
     /// Adds a finished gradient to the parts that other operations gave.
     #[inline(never)]
-    fn settled(&mut self, node: &Node, finite: Option<bool>) -> Option<bool> {
+    pub(super) fn settled(&mut self, node: &Node, finite: Option<bool>) -> Option<bool> {
         if finite == Some(true) { Some(self.pass_back().settle(node)) } else { finite }
     }
 

@@ -90,7 +90,7 @@ pub fn conv_weight_gradient<const T: usize>(
 
 impl Shape {
     /// From point to point of the inputs and of the gradients of outputs, once gathered.
-    fn apart(&self, tile: usize) -> [usize; 2] {
+    pub(super) fn apart(&self, tile: usize) -> [usize; 2] {
         let Self { input: [channels, height, width], output: [outputs, down, across], padding, .. } = *self;
         // What saturates is longer than any slice.
         let padded = padding.saturating_mul(2).saturating_add(width);

@@ -1,7 +1,12 @@
 //! Convolutions on tiles `[unit][T]`: every place of the output is a product of a few rows, and its taps are a nest of loops.
 mod gradient;
+mod grouped;
+mod grouped_gradient;
+mod side;
 
 pub use gradient::{conv_gather, conv_weight_gradient};
+pub use grouped::{grouped_conv_backward_input, grouped_conv_forward, grouped_conv_pack};
+pub(crate) use grouped_gradient::grouped_conv_gather;
 
 use super::Isa;
 use super::nest::{Nest, nest_from, nest_rows};
