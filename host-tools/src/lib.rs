@@ -4,7 +4,7 @@
 //! parameters, [`engine`] runs the kernel on threads, [`statistics`] and [`record`] make a result of the runs,
 //! [`figure`] the paper's figures, [`plot`] draws them. Beside that path: [`device`] talks to boards, [`compare`] holds them
 //! to this machine, [`plan`] says beforehand what a run takes there, [`pack`] puts a user's own network into flash;
-//! [`data`] reads labelled images, and [`train`] trains networks on them.
+//! [`data`] reads labelled images, and [`train`] trains networks on them; [`model`] reads and runs models of the user's.
 pub mod cli;
 pub mod command;
 pub mod compare;
@@ -15,6 +15,7 @@ pub mod ending;
 pub mod engine;
 pub mod figure;
 pub mod files;
+pub mod model;
 pub mod output;
 pub mod pack;
 pub mod plan;

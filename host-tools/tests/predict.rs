@@ -74,7 +74,7 @@ fn remote(made: Made, faults: Faults, batch: u32) -> shatterscope_host::Result<R
         LinkError::Closed(how) => panic!("{how}"),
         error => shatterscope_host::Failure::from(error),
     })?;
-    Remote::new((link, None), "simulated".to_owned(), &placed, &checkpoint.model, batch, 0)
+    Remote::new((link, None), "simulated".to_owned(), &placed, checkpoint.model.weights(), batch, 0)
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn the_part_up_to_a_node_has_its_value_on_a_device() {
         let again = shatterscope_host::predict::predict(&part, of, &examples.inputs, 20, isa).unwrap();
         assert_eq!(Digest::of(&again), here.digest, "{name}");
         let link = Link::open(Simulated::new(Made::default(), good()), Duration::from_secs(2)).unwrap();
-        let mut remote = Remote::new((link, None), "simulated".to_owned(), &part, &model, 3, 0).unwrap();
+        let mut remote = Remote::new((link, None), "simulated".to_owned(), &part, model.weights(), 3, 0).unwrap();
         remote.predict(&examples, &here, |_| {}).unwrap();
         let mut wrong = here.clone();
         wrong.outputs[0] += 1.0;
@@ -129,7 +129,7 @@ fn what_is_not_finite_on_a_device_has_the_name_of_its_node() {
     // Too small for the first convolution to overflow, too large for the second.
     checkpoint.model.parameters.iter_mut().for_each(|x| *x = 1e30);
     let link = Link::open(Simulated::new(Made::default(), good()), Duration::from_secs(2)).unwrap();
-    let mut remote = Remote::new((link, None), "simulated".to_owned(), &placed, &checkpoint.model, 1, 0).unwrap();
+    let mut remote = Remote::new((link, None), "simulated".to_owned(), &placed, checkpoint.model.weights(), 1, 0).unwrap();
     let there = remote.predict(&examples, &here, |_| {}).unwrap_err();
     let error = Prediction::new(&checkpoint, &placed, &examples, 1, Isa::Auto.kernel().unwrap()).unwrap_err();
     let said = "NaN or infinity in the forward pass, first at node 3.conv: the numbers leave the range of f32";

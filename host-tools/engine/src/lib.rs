@@ -5,6 +5,7 @@ mod aligned;
 pub mod error;
 mod execute;
 pub mod float_mode;
+pub mod inspect;
 mod isa;
 pub mod limits;
 mod machine;

@@ -381,7 +381,7 @@ impl<const R: usize, const T: usize> Machine for Buffered<R, T> {
 }
 
 /// Tiles as `[point][unit]`.
-fn by_points<const T: usize>((x, tile_len): (&[f32], usize), count: usize) -> Vec<f32> {
+pub(crate) fn by_points<const T: usize>((x, tile_len): (&[f32], usize), count: usize) -> Vec<f32> {
     let units = tile_len / T;
     let of = |point: usize| (0..units).map(move |unit| x[point / T * tile_len + unit * T + point % T]);
     (0..count).flat_map(of).collect()

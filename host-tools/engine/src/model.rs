@@ -24,6 +24,11 @@ pub struct Model {
 }
 
 impl Model {
+    /// The parameters, and the running statistics.
+    pub fn weights(&self) -> (&[f32], &[f32]) {
+        (&self.parameters, &self.running)
+    }
+
     /// Of the parameters and running statistics, in their order.
     pub fn digest(&self) -> Digest {
         let all: Vec<f32> = self.parameters.iter().chain(&self.running).copied().collect();

@@ -84,6 +84,11 @@ impl Names {
         self.0.get(i as usize).map_or_else(|| format!("number {i} (counted from 0)"), |name| visible(name))
     }
 
+    /// The name of node i as it is, for files; None past the end.
+    pub fn plain(&self, i: u32) -> Option<&str> {
+        self.0.get(i as usize).map(String::as_str)
+    }
+
     /// All names, safe to show.
     pub fn all_shown(&self) -> Vec<String> {
         self.0.iter().map(|name| visible(name)).collect()

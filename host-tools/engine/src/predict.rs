@@ -4,7 +4,8 @@ use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Executor, Mode, Options};
 use shatterscope::internals::kernel::Tiled;
 
-/// The outputs of a graph with one input, `[point][unit]`, computed in batches of `batch` points.
+/// The outputs of a graph, `[point][unit]`, computed in batches of `batch` points. Of several inputs each point has the units of the first, then those
+/// of the next; outputs likewise.
 ///
 /// # Errors
 /// NaN or infinity, with the node; inputs that are no whole points.
@@ -64,21 +65,26 @@ impl Tiled for &Pass<'_> {
         let mut executor = Executor::<_, R, T>::new(&plan, &threads, options, buffers)?;
         let units = |i: u32| graph.node(i).and_then(|node| node.shape.units()).unwrap_or(0) as usize;
         let outputs: Vec<u32> = graph.outputs().collect();
-        let inputs = units(0);
-        if graph.inputs().count() != 1 || inputs == 0 || !self.inputs.len().is_multiple_of(inputs) {
-            return Err(Failure::usage("the graph has one input, and whole points are needed"));
+        let inputs: usize = graph.inputs().map(units).sum();
+        if inputs == 0 || !self.inputs.len().is_multiple_of(inputs) {
+            let len = self.inputs.len();
+            return Err(Failure::usage(format!("{len} inputs are not a whole number of points of {inputs} inputs")));
         }
         let mut results = Vec::new();
         for points in self.inputs.chunks(inputs * self.batch as usize) {
             let count = points.len() / inputs;
             let mut batch = executor.begin(count as u32)?;
-            let Some((x, tile_len)) = batch.input(0) else { continue };
-            for (i, tile) in x.chunks_exact_mut(tile_len).enumerate() {
-                for lane in 0..T {
-                    let point = (i * T + lane).min(count - 1);
-                    let point = &points[point * inputs..(point + 1) * inputs];
-                    point.iter().enumerate().for_each(|(unit, x)| tile[unit * T + lane] = *x);
+            let mut from = 0;
+            for node in graph.inputs() {
+                let Some((x, tile_len)) = batch.input(node) else { continue };
+                for (i, tile) in x.chunks_exact_mut(tile_len).enumerate() {
+                    for lane in 0..T {
+                        let point = (i * T + lane).min(count - 1);
+                        let point = &points[point * inputs + from..][..tile_len / T];
+                        point.iter().enumerate().for_each(|(unit, x)| tile[unit * T + lane] = *x);
+                    }
                 }
+                from += units(node);
             }
             let failed = |error| self.placed.failure(error, OUT_OF_RANGE);
             let mut forward =

@@ -1,6 +1,6 @@
 //! Commands that reach devices, or plan for them.
 use super::given::RUNS;
-use super::{Common, Computing, Devices, Given, Network, ProfileTraining};
+use super::{Common, Computing, Devices, Given, ModelInputs, ModelOptions, Network, ProfileTraining};
 use crate::compare::{Entry, suite};
 use crate::device::firmware::Firmware;
 use crate::device::{BOARDS, Board, Target};
@@ -11,6 +11,7 @@ use crate::plan::stacks::measure_all;
 use crate::spec::{Overrides, Shown};
 use crate::{Failure, Result, command};
 use clap::{Args, Subcommand};
+use shatterscope::plan::Want;
 use std::path::PathBuf;
 
 /// Commands on devices.
@@ -125,8 +126,14 @@ pub struct Plan {
     /// With --checkpoint: folder with the data it was trained on [default: digits 8x8, built in]
     #[arg(long, value_name = "DIR", requires = "checkpoint")]
     pub data: Option<PathBuf>,
-    /// With --checkpoint: examples in one forward pass
-    #[arg(long, value_name = "EXAMPLES", default_value_t = 1, requires = "checkpoint", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    /// Plan inference with a model of your own instead: .onnx, .tflite, or .safetensors that `import` wrote
+    #[arg(long, value_name = "FILE", requires = "board", conflicts_with_all = ["preset", "spec", "checkpoint"])]
+    pub model: Option<PathBuf>,
+    /// How the model is read
+    #[command(flatten)]
+    pub options: ModelOptions,
+    /// With --checkpoint or --model: examples in one forward pass
+    #[arg(long, value_name = "EXAMPLES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub batch: u32,
     /// Plan a training instead, with the options of `train`: `plan --train --help` lists them
     #[arg(long)]
@@ -159,7 +166,17 @@ impl Plan {
             let written = serde_json::json!({ "file": path.display().to_string() });
             return if common.json { command::print_json(&written) } else { Ok(()) };
         }
+        const OPTIONS: [&str; 5] = ["model_batch", "shape", "bind", "fold", "no_recognise"];
+        given.refuse_if(self.model.is_none(), &OPTIONS, "without a model of your own", "give --model")?;
+        let own = self.model.is_some() || self.checkpoint.is_some();
+        given.refuse_if(!own, &["batch"], "on a run from a seed", "give --checkpoint or --model")?;
         let board = board(self.board.as_deref().unwrap_or_default())?;
+        if let Some(model) = &self.model {
+            given.refuse(&Overrides::names(), "with --model, which is a network of its own", "leave that out")?;
+            given.refuse(&["timeout", "schedule", "no_count"], "on a plan of inference, which asks no device", "")?;
+            let network = self.options.source(model)?.network(Want::Output)?;
+            return command::plan_inference::placed(&network.placed, board, self.batch, &self.devices.settings()?, common);
+        }
         if let Some(from) = &self.checkpoint {
             given.refuse(
                 &Overrides::names(),
@@ -195,6 +212,12 @@ pub struct Compare {
     /// The built-in suite: every part of the contract, small enough for 16 KiB of memory
     #[arg(long, conflicts_with_all = ["preset", "spec"])]
     pub suite: bool,
+    /// Compare a model of your own instead, run on --input
+    #[arg(long, value_name = "FILE", requires = "input", conflicts_with_all = ["suite", "junit", "preset", "spec"])]
+    pub model: Option<PathBuf>,
+    /// What the model is run on
+    #[command(flatten)]
+    pub inputs: ModelInputs,
     /// Write a JUnit report
     #[arg(long, value_name = "FILE.xml")]
     pub junit: Option<PathBuf>,
@@ -222,6 +245,14 @@ impl Compare {
             "leave that out",
         )?;
         given.refuse_if(self.suite, &["schedule"], "with --suite, which has schedules of its own", "leave that out")?;
+        const INPUTS: [&str; 7] = ["input", "scaling", "model_batch", "shape", "bind", "fold", "no_recognise"];
+        given.refuse_if(self.model.is_none(), &INPUTS, "without a model of your own", "give --model")?;
+        if let Some(model) = &self.model {
+            given.refuse(&Overrides::names(), "with --model, which is a network of its own", "leave that out")?;
+            given.refuse(&["schedule"], "with --model, whose inference has no schedule", "leave that out")?;
+            let (settings, engine) = (self.devices.settings()?, self.computing.engine(common)?);
+            return command::compare_model::run((model, &self.inputs), &targets, &settings, &engine, common);
+        }
         if let (Some(report), Some(spec)) = (&self.junit, &self.network.spec) {
             refuse_input(report, &[spec])?;
         }

@@ -4,12 +4,14 @@ use super::{Common, Computing, Devices, Given, Network, Sampling};
 use crate::device::Target;
 use crate::engine::Engine;
 use crate::figure::{FIGURES, FigureEntry, Scale};
-use crate::spec::{Acf, Shown, Spec};
+use crate::model::probe::Of;
+use crate::spec::{Acf, Init, Overrides, Shown, Spec};
 use crate::tensors::Bundle;
 use crate::theory::Draws;
 use crate::{Failure, Result, command};
 use clap::Args;
-use std::path::PathBuf;
+use shatterscope::train::Initializer;
+use std::path::{Path, PathBuf};
 
 /// `probe`
 #[derive(Debug, Args)]
@@ -29,6 +31,27 @@ pub struct Probe {
     /// Measure only, without the wide limit
     #[arg(long)]
     pub no_theory: bool,
+    /// Probe a model of your own instead, at the examples of --data: .onnx, .tflite, or .safetensors that `import` wrote
+    #[arg(long, value_name = "FILE", requires = "input", conflicts_with_all = ["preset", "spec", "weights"])]
+    pub model: Option<PathBuf>,
+    /// With --model: what the gradients are of: random, output:N, or loss [default: random]
+    #[arg(long, value_name = "WHAT", requires = "model")]
+    pub of: Option<String>,
+    /// With --model: the label of each example, a number a line
+    #[arg(long, value_name = "FILE", requires = "model")]
+    pub classes: Option<PathBuf>,
+    /// With --model: also along the straight line between two examples, counted from 0, at --points points [default: 256]
+    #[arg(long, value_name = "A:B", requires = "model")]
+    pub path: Option<String>,
+    /// With --model: beside it the same graph with drawn weights, over --runs runs [default: 20] of --seed
+    #[arg(long, value_name = "INIT", requires = "model")]
+    pub reinit: Option<Init>,
+    /// With --model: folder for a page with plots, and the numbers as CSV and JSON
+    #[arg(long, value_name = "DIR", requires = "model")]
+    pub out: Option<PathBuf>,
+    /// The examples of a model
+    #[command(flatten)]
+    pub inputs: super::ModelInputs,
     /// How the wide limit is found
     #[command(flatten)]
     pub sampling: Sampling,
@@ -39,6 +62,11 @@ pub struct Probe {
 
 impl Probe {
     pub(super) fn run(&self, given: &Given, common: &Common) -> Result<()> {
+        const INPUTS: [&str; 7] = ["input", "scaling", "model_batch", "shape", "bind", "fold", "no_recognise"];
+        given.refuse_if(self.model.is_none(), &INPUTS, "without a model of your own", "give --model")?;
+        if let Some(model) = &self.model {
+            return self.own_model(model, given, common);
+        }
         let preset = self.network.preset()?;
         let question = command::probe::Question {
             acf: self.acf.or(preset.as_ref().map(|p| p.acf)).unwrap_or(Acf::MeanRemoved),
@@ -62,6 +90,57 @@ impl Probe {
         given.refuse(&DRAWN, "on weights that are given", "leave out --weights")?;
         self.check(given, &spec)?;
         command::probe::run(&spec, question, Some((path, &bundle)), &engine, common)
+    }
+}
+
+impl Probe {
+    fn own_model(&self, model: &Path, given: &Given, common: &Common) -> Result<()> {
+        let used = ["points", "runs", "seed"];
+        let idle: Vec<String> = Overrides::names().into_iter().filter(|name| !used.contains(&name.as_str())).collect();
+        given.refuse(&idle, "with --model, which is a network of its own", "leave that out")?;
+        given.refuse(&["no_theory", "theory_draws", "theory_seed", "acf"], "with --model, which has no wide limit", "")?;
+        given.refuse_if(self.reinit.is_none(), &["runs"], "on the weights of the model", "give --reinit")?;
+        given.refuse_if(self.path.is_none(), &["points", "lags"], "without a path", "give --path A:B")?;
+        let overrides = &self.network.overrides;
+        let seed = overrides.seed.unwrap_or(1);
+        let of = match self.of.as_deref() {
+            None | Some("random") => Of::Random(seed),
+            Some("loss") => Of::Loss,
+            Some(word) => match word.strip_prefix("output:").and_then(|n| n.parse().ok()) {
+                Some(output) => Of::Output(output),
+                None => return Err(Failure::usage(format!("--of {word}: give random, output:N or loss"))),
+            },
+        };
+        let path = self.path.as_deref().map(|word| {
+            let ends = word.split_once(':').and_then(|(a, b)| Some([a.parse().ok()?, b.parse().ok()?]));
+            ends.ok_or_else(|| Failure::usage(format!("--path {word}: write A:B, the numbers of two examples from 0 on")))
+        });
+        let points = overrides.points.unwrap_or(256) as usize;
+        if points < 3 {
+            return Err(Failure::usage("--points: a path has at least 3 points"));
+        }
+        let reinit = self.reinit.map(|init| (initializer(init), overrides.runs.unwrap_or(20), seed));
+        let question = command::probe_model::Question {
+            model,
+            inputs: &self.inputs,
+            of,
+            path: path.transpose()?,
+            points,
+            lags: self.lags.unwrap_or(15) as usize,
+            reinit,
+            classes: self.classes.as_deref(),
+            out: self.out.as_deref(),
+        };
+        command::probe_model::run(&question, &self.computing.engine(common)?, common)
+    }
+}
+
+fn initializer(init: Init) -> Initializer {
+    match init {
+        Init::He => Initializer::He,
+        Init::Glorot => Initializer::Glorot,
+        Init::Orthogonal => Initializer::Orthogonal,
+        Init::LooksLinear => Initializer::LooksLinear,
     }
 }
 
@@ -135,15 +214,14 @@ pub struct Export {
 /// `pack`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The list of layers, in the order of the data:
+A model file becomes a module with its graph, plan and weights. For weights alone, --net lists the layers, in the order of the data:
   layers = [ { dense = \"fc1\" }, \"relu\", \"fork\", { dense = \"fc2\" }, { join = { a = 1.0, b = 0.5 } } ]
 There are also \"crelu\", \"centre\" and { batch-norm = { eps = 1e-5 } }. A batch-norm computes its statistics from the points and has no
 parameters: a model that has some for it is refused, because they would be lost.
 
-Example: shatterscope pack model.safetensors --net net.toml --out src/network.rs")]
+Example: shatterscope pack model.onnx --out src/network.rs")]
 pub struct Pack {
-    /// Weights, .safetensors or .npz; tensors that no layer takes may be of any type
-    #[arg(requires = "net")]
+    /// A model: .onnx, .tflite, .safetensors that `import` wrote; or with --net weights, .safetensors or .npz
     pub model: Option<PathBuf>,
     /// List of layers, TOML
     #[arg(long, value_name = "NET.toml", requires = "model")]
@@ -160,6 +238,9 @@ pub struct Pack {
     /// Refuse a model with tensors that no layer takes, instead of a warning that names them
     #[arg(long)]
     pub strict: bool,
+    /// How a model without --net is read
+    #[command(flatten)]
+    pub options: super::ModelOptions,
 }
 
 /// `figures`

@@ -3,6 +3,7 @@ mod device;
 mod given;
 mod given_training;
 mod measure;
+mod model;
 mod options;
 mod predict;
 mod train;
@@ -11,6 +12,7 @@ mod wrong;
 pub use device::{Compare, DeviceCommand, Plan};
 pub use given::Given;
 pub use measure::{Export, Figures, Pack, Probe, Theory};
+pub use model::{Import, ModelInputs, ModelOptions, Run};
 pub use options::{Computing, Devices, Network, Sampling};
 pub use predict::Predict;
 pub use train::{PlanTraining, ProfileTraining, Reach, StepResult, Train};
@@ -79,6 +81,10 @@ pub enum Command {
     Train(Box<Train>),
     /// Run a trained network on test data, here and on a device, and compare the outputs
     Predict(Box<Predict>),
+    /// Read a model of your own: a table of its nodes, or the native form
+    Import(Import),
+    /// Run a model of your own on inputs, here and on devices
+    Run(Box<Run>),
     /// Presets
     Preset {
         /// What to do with them
@@ -156,6 +162,8 @@ impl Cli {
             Command::Pack(pack) => command::pack::run(pack, common),
             Command::Train(train) => train.run(given, common),
             Command::Predict(predict) => predict.run(given, common),
+            Command::Import(import) => import.run(common),
+            Command::Run(run) => run.run(given, common),
             Command::Preset { command: PresetCommand::List } => command::preset::list(common),
         }
     }

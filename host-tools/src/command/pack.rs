@@ -4,6 +4,7 @@ use crate::cli::{Common, Pack};
 use crate::data::{self, Inputs};
 use crate::files::{Destination, refuse_input};
 use crate::output::say;
+use crate::text::visible;
 use crate::pack::{Packed, listed, trained};
 use crate::predict::{Placed, no_checkpoint};
 use crate::train::{Checkpoint, FILES};
@@ -22,7 +23,8 @@ pub fn run(pack: &Pack, common: &Common) -> Result<()> {
     match (&pack.checkpoint, &pack.model, &pack.net) {
         (Some(from), ..) => trained_network(pack, from, common),
         (None, Some(model), Some(net)) => listed_layers(pack, model, net, common),
-        _ => Err(Failure::usage("give a model and --net, or --checkpoint with the folder of a checkpoint")),
+        (None, Some(model), None) => own_model(pack, model, common),
+        _ => Err(Failure::usage("give a model, weights and --net, or --checkpoint with the folder of a checkpoint")),
     }
 }
 
@@ -50,6 +52,32 @@ fn listed_layers(pack: &Pack, model: &Path, net: &Path, common: &Common) -> Resu
         "parameters_bytes": bytes,
         "dense": packed.tensors.iter().map(|(name, _, _)| name).collect::<Vec<_>>(),
         "unused": packed.unused,
+    });
+    hand_out(pack, place, (module, operations, bytes), about, common)
+}
+
+fn own_model(pack: &Pack, model: &Path, common: &Common) -> Result<()> {
+    if let Some(out) = &pack.out {
+        refuse_input(out, &[model])?;
+    }
+    let network = pack.options.source(model)?.network(Want::Output)?;
+    if pack.strict && !network.origin.unused.is_empty() {
+        let names = network.origin.unused.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ");
+        return Err(Failure::failed(format!("{}: nothing uses {names}: leave out --strict", model.display())));
+    }
+    let place = pack.out.as_deref().map(Destination::open).transpose()?;
+    let name = model.file_name().unwrap_or_default().to_string_lossy();
+    let module = crate::pack::model::text(&network, &name)?;
+    let bytes = 4 * (network.parameters.len() + network.running.len());
+    let operations = operations(&network.placed.nodes);
+    let plan = network.placed.plan()?;
+    let about = json!({
+        "model": model.display().to_string(),
+        "operations": operations,
+        "parameters_bytes": bytes,
+        "values_bytes": 4 * plan.units,
+        "scratch_bytes": 4 * plan.scratch_len,
+        "unused": network.origin.unused,
     });
     hand_out(pack, place, (module, operations, bytes), about, common)
 }

@@ -25,9 +25,23 @@ pub fn run(
 ) -> Result<()> {
     let data = data::open(folder)?;
     let Some(checkpoint) = Checkpoint::read(from, &data)? else { return Err(no_checkpoint(from)) };
-    let placed = Placed::of_layers(&checkpoint.model.layers, Want::Output)?;
+    let network = Placed::of_layers(&checkpoint.model.layers, Want::Output)?;
+    placed(&network, board, batch, settings, common)
+}
+
+/// Plans a graph and prints.
+///
+/// # Errors
+/// Firmware that cannot be built; a network that does not fit.
+pub fn placed(
+    placed: &Placed,
+    board: &'static Board,
+    batch: u32,
+    settings: &Settings,
+    common: &Common,
+) -> Result<()> {
     let image = Image::read(&Firmware::find(settings.firmware.as_deref())?.program(board)?)?;
-    let planned = plan_for(&placed, board, &image, batch, settings.ram)?;
+    let planned = plan_for(placed, board, &image, batch, settings.ram)?;
     if common.json { print_json(&planned) } else { print(&table(&planned)) }
 }
 

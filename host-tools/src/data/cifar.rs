@@ -17,7 +17,7 @@ pub(super) const NAMES: [&str; 6] = [
 ];
 /// The folder in the archive.
 pub(super) const BELOW: &str = "cifar-10-batches-bin";
-const IMAGE: Image = Image { channels: 3, height: 32, width: 32 };
+pub(super) const IMAGE: Image = Image { channels: 3, height: 32, width: 32 };
 const CLASSES: u8 = 10;
 const RECORD: usize = 1 + 3 * 32 * 32;
 /// Bytes of a file, at most: ten times the real ones.
@@ -59,7 +59,7 @@ pub(super) fn read<const N: usize>(files: [Result<Source>; N]) -> Result<Dataset
 }
 
 /// Adds the records of a file.
-fn records(mut source: Source, to: &mut Examples) -> Result<()> {
+pub(super) fn records(mut source: Source, to: &mut Examples) -> Result<()> {
     let bytes = source.up_to(MOST)?;
     let (records, rest) = bytes.as_chunks::<RECORD>();
     if records.is_empty() || !rest.is_empty() {

@@ -67,9 +67,8 @@ pub(super) fn read(name: String, [a, b, c, d]: [Source; 4]) -> Result<Dataset> {
     Ok(Dataset { name, image, classes, largest: u8::MAX, train, test })
 }
 
-/// Images and labels, as many of one as of the other; of the shape and the classes of the training part.
-fn part(mut source: Source, labels: Source, like: Option<(Image, u32)>) -> Result<(Image, Examples)> {
-    let images = source.path();
+/// The images of a file: their shape, how many there are, and their pixels.
+pub(super) fn images(mut source: Source) -> Result<(Image, u32, Vec<u8>)> {
     let [count, height, width] = header(&mut source, IMAGES, "images")?;
     let image = Image { channels: 1, height, width };
     if count > MAX_EXAMPLES {
@@ -78,19 +77,27 @@ fn part(mut source: Source, labels: Source, like: Option<(Image, u32)>) -> Resul
     let units = image.units().filter(|&units| units > 0 && count > 0).ok_or_else(|| {
         source.failure(4, format!("{count} images of {height} x {width}: there must be some, and not of 2^32 pixels"))
     })?;
-    if let Some((other, _)) = like.filter(|&(other, _)| other != image) {
-        let (h, w) = (other.height, other.width);
-        return Err(
-            source.failure(8, format!("images of {height} x {width}, those to train on are {h} x {w}: mix no sets"))
-        );
-    }
     let pixels = source.exactly(u64::from(count) * u64::from(units), "the last image")?;
     source.end()?;
+    Ok((image, count, pixels))
+}
+
+/// Images and labels, as many of one as of the other; of the shape and the classes of the training part.
+fn part(source: Source, labels: Source, like: Option<(Image, u32)>) -> Result<(Image, Examples)> {
+    let there = source.path();
+    let (image, count, pixels) = images(source)?;
+    if let Some((other, _)) = like.filter(|&(other, _)| other != image) {
+        let (Image { height, width, .. }, h, w) = (image, other.height, other.width);
+        return Err(Failure::failed(format!(
+            "{}, byte 8: images of {height} x {width}, those to train on are {h} x {w}: mix no sets",
+            there.display()
+        )));
+    }
 
     let mut source = labels;
     let [named] = header(&mut source, LABELS, "labels")?;
     if named != count {
-        let there = images.display();
+        let there = there.display();
         return Err(source.failure(4, format!("{named} labels for the {count} images of {there}: mix no sets")));
     }
     let labels = source.exactly(u64::from(count), "the last label")?;

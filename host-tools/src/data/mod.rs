@@ -111,6 +111,21 @@ pub fn files(dir: Option<&Path>) -> Result<Vec<PathBuf>> {
     })
 }
 
+/// The images of one file: IDX, plain or packed, which has no labels; or with the extension .bin CIFAR-10's binary version, which has them.
+///
+/// # Errors
+/// A file that cannot be read or is damaged, with the place in it.
+pub fn images(path: &Path) -> Result<(Image, Examples)> {
+    let source = source::Source::open(path)?;
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("bin")) {
+        let mut examples = Examples::default();
+        cifar::records(source, &mut examples)?;
+        return Ok((cifar::IMAGE, examples));
+    }
+    let (image, _, pixels) = idx::images(source)?;
+    Ok((image, Examples { pixels, labels: Vec::new() }))
+}
+
 enum Found {
     Idx([PathBuf; 4]),
     Cifar([PathBuf; 6]),

@@ -17,6 +17,7 @@
 //!
 //! Numbers are rounded to f32; what f32 does not hold is refused. Tensors that no layer takes are named in [`Packed::unused`].
 mod left_over;
+pub mod model;
 mod module;
 mod net;
 pub mod trained;

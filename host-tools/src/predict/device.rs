@@ -6,7 +6,6 @@ use crate::{Failure, Result};
 use serde::Serialize;
 use shatterscope::contract::{Digest, canonical_bits};
 use shatterscope::wire::{Load, Loaded, Predict, Store, words_digest};
-use shatterscope_engine::Model;
 use shatterscope_firmware::Work;
 
 /// What inference takes on a device.
@@ -57,7 +56,7 @@ impl Remote {
         (mut link, counter): (Link, Option<Counter>),
         target: String,
         placed: &Placed,
-        model: &Model,
+        (parameters, running): (&[f32], &[f32]),
         batch: u32,
         ram: u32,
     ) -> Result<Self> {
@@ -68,7 +67,8 @@ impl Remote {
         let nodes = Words { store: Store::Nodes, words: &words };
         let refused = |error: LinkError| named(error.about(placed));
         let mut loaded = link.load(&load, nodes).map_err(refused)?;
-        let lens = (model.parameters.len(), model.running.len());
+        let lens = (parameters.len(), running.len());
+        let own = Digest::of(&[parameters, running].concat());
         if (loaded.parameters as usize, loaded.running as usize) != lens {
             let (parameters, running) = (loaded.parameters, loaded.running);
             return Err(named(format!(
@@ -77,9 +77,9 @@ impl Remote {
             )));
         }
         let bits = |values: &[f32]| values.iter().copied().map(canonical_bits).collect::<Vec<u32>>();
-        let (parameters, running) = (bits(&model.parameters), bits(&model.running));
+        let (parameters, running) = (bits(parameters), bits(running));
         for _ in 0..3 {
-            if loaded.digest == model.digest() {
+            if loaded.digest == own {
                 break;
             }
             let at = Standing { session: load.session, step: 0 };
@@ -87,7 +87,7 @@ impl Remote {
             link.put(at, Words { store: Store::Running, words: &running })?;
             loaded = link.loaded(&load).map_err(refused)?;
         }
-        if loaded.digest != model.digest() {
+        if loaded.digest != own {
             return Err(named("the parameters do not arrive whole".to_owned()));
         }
         let (examples, stack, ticks, instructions) = (0, None, Some(0), 0);

@@ -11,7 +11,7 @@
 //! All are f32, row-major. The resolved spec is stored as JSON in the metadata of .safetensors (key `spec`) and as bytes
 //! (u8) in the array `spec` of .npz; beside it, key or array `digest`, [`digest::of`] all that the file holds.
 pub mod digest;
-mod npy;
+pub mod npy;
 pub mod npz;
 mod safetensors;
 

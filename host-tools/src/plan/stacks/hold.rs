@@ -83,7 +83,7 @@ fn prediction(board: &'static Board, program: &Path, image: &Image, draw: &Draw)
     let placed = Placed::of_layers(&checkpoint.model.layers, Want::Output)?;
     let planned = inference::plan_for(&placed, board, image, spec.batch, *ram);
     let line = open_link(&in_emulator(board, program)?, &settings)?;
-    let remote = Remote::new(line, board.name.to_owned(), &placed, &checkpoint.model, spec.batch, *ram);
+    let remote = Remote::new(line, board.name.to_owned(), &placed, checkpoint.model.weights(), spec.batch, *ram);
     let (planned, mut remote) = match (planned, remote) {
         (Err(planned), Err(measured)) => return refused(&planned, &measured),
         (planned, remote) => (planned?, remote?),

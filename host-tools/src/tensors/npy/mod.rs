@@ -2,9 +2,12 @@
 //!
 //! # References
 //! NumPy, "numpy.lib.format", versions 1.0, 2.0 and 3.0.
+mod any;
 mod literal;
 #[cfg(test)]
 mod tests;
+
+pub use any::{Any, any};
 
 use super::Tensor;
 use literal::{Dtype, Literal};
@@ -236,7 +239,7 @@ fn ordered(data: Vec<f32>, shape: Vec<usize>, fortran: bool) -> Result<Tensor, S
 }
 
 /// An array as a file: version 1.0, C order, padded to 64 bytes as NumPy does.
-pub(super) fn write(descr: &str, shape: &[usize], data: &[u8]) -> Vec<u8> {
+pub fn write(descr: &str, shape: &[usize], data: &[u8]) -> Vec<u8> {
     let extents: Vec<String> = shape.iter().map(usize::to_string).collect();
     let shape = if shape.len() == 1 { format!("({},)", extents[0]) } else { format!("({})", extents.join(", ")) };
     let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");

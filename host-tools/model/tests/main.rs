@@ -1,0 +1,5 @@
+//! Models of others, run.
+mod backend;
+mod npz;
+mod run;
+mod tflite;
