@@ -41,6 +41,7 @@ fn settings(entry: &Entry) -> Settings {
         schedule: entry.schedule,
         ram: 0,
         count: Counting::Instructions,
+        models: false,
     }
 }
 

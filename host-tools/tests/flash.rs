@@ -204,8 +204,14 @@ fn what_is_asked_twice_is_done_once() {
 #[ignore = "needs QEMU"]
 fn every_core_takes_up_what_it_saved() {
     let course = Course::new(COURSES[1]);
-    let settings =
-        Settings { firmware: None, timeout: Duration::from_secs(60), schedule: None, ram: 0, count: Counting::Off };
+    let settings = Settings {
+        firmware: None,
+        timeout: Duration::from_secs(60),
+        schedule: None,
+        ram: 0,
+        count: Counting::Off,
+        models: false,
+    };
     emulated().for_each(|board| {
         let mut link = open_link(&Target::Qemu(board), &settings).unwrap().0;
         course.begin(&mut link, 1);

@@ -129,7 +129,8 @@ fn what_is_not_finite_on_a_device_has_the_name_of_its_node() {
     // Too small for the first convolution to overflow, too large for the second.
     checkpoint.model.parameters.iter_mut().for_each(|x| *x = 1e30);
     let link = Link::open(Simulated::new(Made::default(), good()), Duration::from_secs(2)).unwrap();
-    let mut remote = Remote::new((link, None), "simulated".to_owned(), &placed, checkpoint.model.weights(), 1, 0).unwrap();
+    let mut remote =
+        Remote::new((link, None), "simulated".to_owned(), &placed, checkpoint.model.weights(), 1, 0).unwrap();
     let there = remote.predict(&examples, &here, |_| {}).unwrap_err();
     let error = Prediction::new(&checkpoint, &placed, &examples, 1, Isa::Auto.kernel().unwrap()).unwrap_err();
     let said = "NaN or infinity in the forward pass, first at node 3.conv: the numbers leave the range of f32";

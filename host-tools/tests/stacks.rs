@@ -71,8 +71,14 @@ fn a_stack_overflow_is_named() {
         program[at..at + 4].copy_from_slice(&less.to_le_bytes());
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), program).unwrap();
-        let settings =
-            Settings { firmware: None, timeout: Duration::from_secs(60), schedule: None, ram: 0, count: Counting::Off };
+        let settings = Settings {
+            firmware: None,
+            timeout: Duration::from_secs(60),
+            schedule: None,
+            ram: 0,
+            count: Counting::Off,
+            models: false,
+        };
         let engine = Engine::new(Some(1), Isa::Auto, true).unwrap();
         let given: Overrides = toml::from_str("depth = 3\nwidth = 8\npoints = 6\nnorm = 'batch'\nruns = 1").unwrap();
         let mut place = open(&in_emulator(board, file.path()).unwrap(), &settings, &engine).unwrap();

@@ -3,7 +3,7 @@ use super::given::RUNS;
 use super::{Common, Computing, Devices, Given, ModelInputs, ModelOptions, Network, ProfileTraining};
 use crate::compare::{Entry, suite};
 use crate::device::firmware::Firmware;
-use crate::device::{BOARDS, Board, Target};
+use crate::device::{BOARDS, Board, Settings, Target};
 use crate::engine::{Engine, Isa};
 use crate::files::{Destination, refuse_input};
 use crate::plan::calibrate::calibrate;
@@ -175,7 +175,8 @@ impl Plan {
             given.refuse(&Overrides::names(), "with --model, which is a network of its own", "leave that out")?;
             given.refuse(&["timeout", "schedule", "no_count"], "on a plan of inference, which asks no device", "")?;
             let network = self.options.source(model)?.network(Want::Output)?;
-            return command::plan_inference::placed(&network.placed, board, self.batch, &self.devices.settings()?, common);
+            let settings = Settings { models: true, ..self.devices.settings()? };
+            return command::plan_inference::placed(&network.placed, board, self.batch, &settings, common);
         }
         if let Some(from) = &self.checkpoint {
             given.refuse(

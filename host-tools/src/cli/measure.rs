@@ -98,7 +98,11 @@ impl Probe {
         let used = ["points", "runs", "seed"];
         let idle: Vec<String> = Overrides::names().into_iter().filter(|name| !used.contains(&name.as_str())).collect();
         given.refuse(&idle, "with --model, which is a network of its own", "leave that out")?;
-        given.refuse(&["no_theory", "theory_draws", "theory_seed", "acf"], "with --model, which has no wide limit", "")?;
+        given.refuse(
+            &["no_theory", "theory_draws", "theory_seed", "acf"],
+            "with --model, which has no wide limit",
+            "",
+        )?;
         given.refuse_if(self.reinit.is_none(), &["runs"], "on the weights of the model", "give --reinit")?;
         given.refuse_if(self.path.is_none(), &["points", "lags"], "without a path", "give --path A:B")?;
         let overrides = &self.network.overrides;
@@ -113,7 +117,9 @@ impl Probe {
         };
         let path = self.path.as_deref().map(|word| {
             let ends = word.split_once(':').and_then(|(a, b)| Some([a.parse().ok()?, b.parse().ok()?]));
-            ends.ok_or_else(|| Failure::usage(format!("--path {word}: write A:B, the numbers of two examples from 0 on")))
+            ends.ok_or_else(|| {
+                Failure::usage(format!("--path {word}: write A:B, the numbers of two examples from 0 on"))
+            })
         });
         let points = overrides.points.unwrap_or(256) as usize;
         if points < 3 {

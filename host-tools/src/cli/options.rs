@@ -129,7 +129,7 @@ impl Devices {
         }
         let count = if self.no_count { Counting::Off } else { Counting::Instructions };
         let timeout = Duration::from_secs_f64(self.timeout);
-        Ok(Settings { firmware: self.firmware.clone(), timeout, schedule, ram, count })
+        Ok(Settings { firmware: self.firmware.clone(), timeout, schedule, ram, count, models: false })
     }
 }
 

@@ -51,7 +51,11 @@ pub fn run(
             devices,
         })
     })??;
-    if common.json { print_json(&document)? } else { print(&table(&document))? }
+    if common.json {
+        print_json(&document)?
+    } else {
+        print(&table(&document))?
+    }
     let bad: Vec<&Compared> = document.devices.iter().filter(|device| !device.equal).collect();
     match bad.first().and_then(|device| device.error.as_ref()) {
         None => Ok(()),

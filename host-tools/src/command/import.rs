@@ -126,7 +126,11 @@ fn table(rows: &[Row]) -> String {
 fn shortened(name: &str) -> String {
     const MOST: usize = 40;
     let count = name.chars().count();
-    if count <= MOST { name.to_owned() } else { format!("...{}", name.chars().skip(count + 3 - MOST).collect::<String>()) }
+    if count <= MOST {
+        name.to_owned()
+    } else {
+        format!("...{}", name.chars().skip(count + 3 - MOST).collect::<String>())
+    }
 }
 
 fn totals(document: &Document<'_>) -> String {

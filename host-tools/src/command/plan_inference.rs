@@ -33,14 +33,9 @@ pub fn run(
 ///
 /// # Errors
 /// Firmware that cannot be built; a network that does not fit.
-pub fn placed(
-    placed: &Placed,
-    board: &'static Board,
-    batch: u32,
-    settings: &Settings,
-    common: &Common,
-) -> Result<()> {
-    let image = Image::read(&Firmware::find(settings.firmware.as_deref())?.program(board)?)?;
+pub fn placed(placed: &Placed, board: &'static Board, batch: u32, settings: &Settings, common: &Common) -> Result<()> {
+    let firmware = Firmware::find(settings.firmware.as_deref())?;
+    let image = Image::read(&firmware.program_with(board, settings.models)?)?;
     let planned = plan_for(placed, board, &image, batch, settings.ram)?;
     if common.json { print_json(&planned) } else { print(&table(&planned)) }
 }

@@ -68,8 +68,7 @@ pub fn run(asked: &Predict, target: &Target, engine: &Engine, common: &Common) -
             Target::Host => None,
             target => {
                 let line = open_link(target, &settings)?;
-                let mut remote =
-                    Remote::new(line, target.to_string(), &part, model.weights(), batch, settings.ram)?;
+                let mut remote = Remote::new(line, target.to_string(), &part, model.weights(), batch, settings.ram)?;
                 remote.predict(&examples, &here, |_| {})?;
                 Some(remote.report())
             }

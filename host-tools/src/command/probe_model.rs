@@ -93,7 +93,9 @@ fn labels(path: &File, count: usize) -> Result<Vec<u32>> {
     let mut labels = Vec::new();
     for (line, word) in (1..).zip(text.lines().map(str::trim)).filter(|(_, word)| !word.is_empty()) {
         let label = word.parse();
-        labels.push(label.map_err(|_| Failure::failed(format!("{}, line {line}: no label, which is a number from 0 on", path.display())))?);
+        labels.push(label.map_err(|_| {
+            Failure::failed(format!("{}, line {line}: no label, which is a number from 0 on", path.display()))
+        })?);
     }
     match labels.len() == count {
         true => Ok(labels),
@@ -104,9 +106,9 @@ fn labels(path: &File, count: usize) -> Result<Vec<u32>> {
 fn check(question: &Question<'_>, network: &Network, examples: &Examples) -> Result<()> {
     let outputs: usize = network.outputs.iter().map(crate::model::Port::elements).sum();
     match question.of {
-        Of::Output(output) if output >= outputs => Err(Failure::usage(format!(
-            "--of output:{output}: the model has {outputs} outputs, counted from 0"
-        ))),
+        Of::Output(output) if output >= outputs => {
+            Err(Failure::usage(format!("--of output:{output}: the model has {outputs} outputs, counted from 0")))
+        }
         Of::Loss => match &examples.labels {
             None => Err(Failure::usage(
                 "--of loss: the examples have no labels: give --classes with a label each line, or a CIFAR-10 file",
@@ -198,7 +200,8 @@ fn write(question: &Question<'_>, document: &Document, out: &File) -> Result<Vec
         layers: &document.layers,
         provenance: provenance.clone(),
     };
-    let figure = drawing.figure().ok_or_else(|| Failure::failed("there is nothing to draw: give two examples or more"))?;
+    let figure =
+        drawing.figure().ok_or_else(|| Failure::failed("there is nothing to draw: give two examples or more"))?;
     std::fs::create_dir_all(out).map_err(|error| Failure::file(out, "cannot create", error))?;
     let mut files = write_figure(&figure, out)?;
     files.push(write_index(&[figure], &[], &provenance, out)?);

@@ -50,7 +50,11 @@ struct Top {
 pub fn run(asked: &Run, targets: &[Target], engine: &Engine, common: &Common) -> Result<()> {
     if let Some(out) = &asked.out {
         Results::check(out)?;
-        let files = asked.inputs.input.iter().map(|word| Path::new(word.split_once('=').map_or(word.as_str(), |(_, file)| file)));
+        let files = asked
+            .inputs
+            .input
+            .iter()
+            .map(|word| Path::new(word.split_once('=').map_or(word.as_str(), |(_, file)| file)));
         refuse_input(out, &files.chain([asked.model.as_path()]).collect::<Vec<_>>())?;
     }
     let scaling = Scaling::parse(&asked.inputs.scaling)?;
@@ -69,11 +73,11 @@ pub fn run(asked: &Run, targets: &[Target], engine: &Engine, common: &Common) ->
             results.write(path, file)?;
         }
         let first = results.outputs.first();
-        let rows = || {
-            first.into_iter().flat_map(|(_, shape, data)| data.chunks_exact(shape.iter().product::<usize>().max(1)))
-        };
+        let rows =
+            || first.into_iter().flat_map(|(_, shape, data)| data.chunks_exact(shape.iter().product::<usize>().max(1)));
         let correct = examples.labels.as_ref().map(|labels| {
-            let right = |(row, label): &(&[f32], &u32)| top(row, 1).first().is_some_and(|(i, _)| *i == **label as usize);
+            let right =
+                |(row, label): &(&[f32], &u32)| top(row, 1).first().is_some_and(|(i, _)| *i == **label as usize);
             rows().zip(labels).filter(right).count()
         });
         let named = |(class, value): (usize, f32)| {
@@ -95,7 +99,11 @@ pub fn run(asked: &Run, targets: &[Target], engine: &Engine, common: &Common) ->
             top: asked.top.map(|count| rows().map(|row| top(row, count).into_iter().map(named).collect()).collect()),
             devices,
         };
-        if common.json { print_json(&document)? } else { print(&text(&document))? }
+        if common.json {
+            print_json(&document)?
+        } else {
+            print(&text(&document))?
+        }
         match document.devices.iter().find_map(|device| device.error.as_ref()) {
             None => Ok(()),
             Some(error) => Err(Failure::failed(error.clone())),

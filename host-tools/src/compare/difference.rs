@@ -130,8 +130,14 @@ mod tests {
     use std::time::Duration;
 
     fn host() -> Box<dyn OpenTarget> {
-        let settings =
-            Settings { firmware: None, timeout: Duration::from_secs(1), schedule: None, ram: 0, count: Counting::Off };
+        let settings = Settings {
+            firmware: None,
+            timeout: Duration::from_secs(1),
+            schedule: None,
+            ram: 0,
+            count: Counting::Off,
+            models: false,
+        };
         open(&Target::Host, &settings, &Engine::new(Some(1), Isa::Auto, true).unwrap()).unwrap()
     }
 

@@ -48,9 +48,21 @@ impl Firmware {
     /// # Errors
     /// A build that fails: its last words.
     pub fn program(&self, board: &Board) -> Result<PathBuf> {
-        let built = self.build_folder().join(board.triple).join("release").join(board.name);
+        self.program_with(board, false)
+    }
+
+    /// The same, with the operations of models from files if `models`: it takes more flash, and has a build folder of its own.
+    ///
+    /// # Errors
+    /// As [`Firmware::program`].
+    pub fn program_with(&self, board: &Board, models: bool) -> Result<PathBuf> {
+        let folder = if models { self.build_folder().join("models") } else { self.build_folder() };
+        let built = folder.join(board.triple).join("release").join(board.name);
         let mut cargo = self.cargo(&self.root.join("boards").join(board.folder));
         cargo.args(["build", "--quiet", "--release", "--bin", board.name, "--target", board.triple]);
+        if models {
+            cargo.args(["--features", "models"]).env("CARGO_TARGET_DIR", folder);
+        }
         self.run(cargo, &format!("the firmware of {}", board.name), board.triple)?;
         Ok(built)
     }

@@ -32,6 +32,7 @@ pub fn compare(
     let examples = predict::Examples { inputs: examples.inputs.clone(), labels: vec![0; examples.count] };
     let here = Prediction { outputs: outputs.to_vec(), digest: Digest::of(outputs), correct: None };
     let of = (&network.parameters[..], &network.running[..]);
+    let settings = &Settings { models: true, ..settings.clone() };
     let on = |target: &Target| -> Result<Report> {
         let line = open_link(target, settings)?;
         let mut remote = Remote::new(line, target.to_string(), &network.placed, of, batch, settings.ram)?;

@@ -20,9 +20,17 @@ pub struct Examples {
 
 /// Numbers of a file, or bytes of images.
 enum Numbers {
-    Floats { shape: Vec<usize>, data: Vec<f32> },
+    Floats {
+        shape: Vec<usize>,
+        data: Vec<f32>,
+    },
     /// `[example][row][column][channel]` if `last`, else `[example][channel][row][column]`.
-    Bytes { shape: Vec<usize>, data: Vec<u8>, last: bool, labels: Option<Vec<u32>> },
+    Bytes {
+        shape: Vec<usize>,
+        data: Vec<u8>,
+        last: bool,
+        labels: Option<Vec<u32>>,
+    },
 }
 
 /// Reads the examples of all inputs. Each word is a file, or `NAME=FILE` for a network with several inputs.
@@ -146,7 +154,9 @@ fn numbers(path: &Path, name: &str) -> Result<Numbers> {
             let bundle = Bundle::read(path)?;
             let tensor = match bundle.find(name)? {
                 Some(tensor) => tensor,
-                None if bundle.tensors.len() == 1 => bundle.tensors.values().next().ok_or_else(|| failed(String::new()))?,
+                None if bundle.tensors.len() == 1 => {
+                    bundle.tensors.values().next().ok_or_else(|| failed(String::new()))?
+                }
                 None => {
                     let all: Vec<&str> = bundle.tensors.keys().map(String::as_str).collect();
                     let (name, all) = (crate::text::visible(name), crate::text::line(&all.join(", ")));

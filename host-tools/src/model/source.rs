@@ -19,7 +19,13 @@ impl Source {
     ///
     /// # Errors
     /// Wrong use: a word that is not understood. A file that cannot be read.
-    pub fn new(path: &Path, batch: Option<usize>, shapes: &[String], binds: &[String], ways: [bool; 2]) -> Result<Self> {
+    pub fn new(
+        path: &Path,
+        batch: Option<usize>,
+        shapes: &[String],
+        binds: &[String],
+        ways: [bool; 2],
+    ) -> Result<Self> {
         let [recognise, fold] = ways;
         let mut options = Options { batch, recognise, fold, ..Options::default() };
         for word in shapes {

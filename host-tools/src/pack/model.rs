@@ -12,9 +12,7 @@ use std::fmt::Write;
 pub fn text(network: &Network, from: &str) -> Result<String> {
     let placed = &network.placed;
     let plan = placed.plan()?;
-    let values = plan
-        .values_len(1, 1)
-        .ok_or_else(|| Failure::usage("the values of the network cannot be counted"))?;
+    let values = plan.values_len(1, 1).ok_or_else(|| Failure::usage("the values of the network cannot be counted"))?;
     let mut text = room(&[&network.parameters, &network.running])?;
     let bytes = 4 * (network.parameters.len() + network.running.len());
     let ports = |ports: &[crate::model::Port]| {

@@ -27,6 +27,8 @@ pub struct Settings {
     pub ram: u32,
     /// What is counted under the emulator.
     pub count: Counting,
+    /// Whether firmware that is built has the operations of models from files.
+    pub models: bool,
 }
 
 /// What the emulator's plugin follows.
@@ -64,9 +66,9 @@ pub fn open_link(target: &Target, settings: &Settings) -> Result<(Link, Option<C
 fn line(target: &Target, settings: &Settings) -> Result<(Box<dyn Channel>, Option<Counter>)> {
     let firmware = || Firmware::find(settings.firmware.as_deref());
     Ok(match target {
-        Target::Host => return Err(Failure::usage("this machine is at the end of no line")),
+        Target::Host => return Err(Failure::usage("host needs no connection")),
         Target::Qemu(board) => {
-            let (process, counter) = emulator(board, &firmware()?, settings.count)?;
+            let (process, counter) = emulator(board, &firmware()?, settings)?;
             (Box::new(process), counter)
         }
         Target::Wasm => {
@@ -110,7 +112,7 @@ fn emulator_words(board: &Board) -> Result<(&'static str, Vec<&'static str>)> {
 /// # Errors
 /// As [`open`].
 pub fn emulated_place(board: &'static Board, settings: &Settings, engine: &Engine) -> Result<Remote> {
-    let (process, counter) = emulator(board, &Firmware::find(settings.firmware.as_deref())?, settings.count)?;
+    let (process, counter) = emulator(board, &Firmware::find(settings.firmware.as_deref())?, settings)?;
     remote(Box::new(process), counter, &Target::Qemu(board), settings, engine)
 }
 
@@ -133,9 +135,9 @@ fn link(channel: Box<dyn Channel>, target: &Target, settings: &Settings) -> Resu
 ///
 /// # Errors
 /// Firmware that cannot be built, an emulator that is not installed.
-pub fn emulator(board: &Board, firmware: &Firmware, count: Counting) -> Result<(Process, Option<Counter>)> {
+pub fn emulator(board: &Board, firmware: &Firmware, settings: &Settings) -> Result<(Process, Option<Counter>)> {
     let (program, words) = emulator_words(board)?;
-    let image = firmware.program(board)?;
+    let (image, count) = (firmware.program_with(board, settings.models)?, settings.count);
     let counter = if count != Counting::Off {
         let made = Counter::new(firmware.counter()?);
         Some(made.map_err(|error| Failure::failed(format!("cannot make a temporary folder: {error}")))?)

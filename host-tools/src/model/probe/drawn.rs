@@ -14,9 +14,7 @@ pub fn drawn(network: &Network, start: Initializer, seed: u64, run: u32) -> Resu
     let init = InitialWeights { start, seed, run };
     let mut scratch = vec![0.0; init.scratch_len(&graph) as usize];
     let mut parameters = vec![0.0; network.parameters.len()];
-    init.fill(&graph, &mut parameters, &mut scratch).map_err(|error| {
-        Failure::usage(format!("--reinit: {error}"))
-    })?;
+    init.fill(&graph, &mut parameters, &mut scratch).map_err(|error| Failure::usage(format!("--reinit: {error}")))?;
     let mut from = 0;
     for (i, node) in (0..).zip(&network.placed.nodes) {
         let len = graph.facts(i).map_or(0, |facts| facts.parameters_len() as usize);

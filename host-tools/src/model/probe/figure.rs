@@ -44,11 +44,19 @@ impl Drawing<'_> {
             panels.push(panel("Autocorrelation of the gradient", "lag", "autocorrelation", Body::Curves { curves }));
         }
         let with = |value: fn(&Layer) -> Option<f64>| {
-            let points: Vec<(f64, f64)> = (0..).zip(self.layers).filter_map(|(i, layer)| Some((f64::from(i), value(layer)?))).collect();
-            let (x, y): (Vec<f64>, Vec<f64>) = points.into_iter().filter(|(_, y)| *y > 0.0).map(|(x, y)| (x, y.log10())).unzip();
+            let points: Vec<(f64, f64)> =
+                (0..).zip(self.layers).filter_map(|(i, layer)| Some((f64::from(i), value(layer)?))).collect();
+            let (x, y): (Vec<f64>, Vec<f64>) =
+                points.into_iter().filter(|(_, y)| *y > 0.0).map(|(x, y)| (x, y.log10())).unzip();
             (x, y)
         };
-        let curve = |label: &str, (x, y): (Vec<f64>, Vec<f64>)| Curve { label: label.to_owned(), x, y, spread: None, dashed: false };
+        let curve = |label: &str, (x, y): (Vec<f64>, Vec<f64>)| Curve {
+            label: label.to_owned(),
+            x,
+            y,
+            spread: None,
+            dashed: false,
+        };
         let curves = vec![
             curve("activation (rms)", with(|layer| Some(layer.activation_rms))),
             curve("gradient (mean norm)", with(|layer| layer.gradient_norm)),
@@ -86,7 +94,8 @@ impl Drawing<'_> {
                 layer.dead.map_or("-".to_owned(), |dead| format!("{:.1}%", 100.0 * dead)),
             ]
         };
-        let head = ["node", "operation", "activation (rms)", "gradient (mean norm)", "partial Jacobian (rms)", "dead units"];
+        let head =
+            ["node", "operation", "activation (rms)", "gradient (mean norm)", "partial Jacobian (rms)", "dead units"];
         Table {
             title: "Layers".to_owned(),
             head: head.map(str::to_owned).to_vec(),

@@ -82,9 +82,9 @@ fn cotangents(outputs: &[f32], count: usize, labels: Option<&[u32]>, of: Of) -> 
                 let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
                 let exp: Vec<f64> = row.iter().map(|x| f64::from(x - most).exp()).collect();
                 let sum: f64 = exp.iter().sum();
-                all.extend(exp.iter().enumerate().map(|(unit, e)| {
-                    (e / sum - if unit == label { 1.0 } else { 0.0 }) as f32
-                }));
+                all.extend(
+                    exp.iter().enumerate().map(|(unit, e)| (e / sum - if unit == label { 1.0 } else { 0.0 }) as f32),
+                );
             }
         }
     }

@@ -47,7 +47,9 @@ impl Points {
         let norm = |row: &[f32]| row.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
         let norms: Vec<f64> = rows.iter().map(|row| norm(row)).collect();
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-        let cosine = |i: usize, k: usize| (norms[i] > 0.0 && norms[k] > 0.0).then(|| dot(rows[i], rows[k]) / norms[i] / norms[k]);
+        let cosine = |i: usize, k: usize| {
+            (norms[i] > 0.0 && norms[k] > 0.0).then(|| dot(rows[i], rows[k]) / norms[i] / norms[k])
+        };
         let listed: Vec<usize> = order.iter().copied().take(MOST).collect();
         let cosines: Vec<Vec<Option<f64>>> =
             listed.iter().map(|&i| listed.iter().map(|&k| cosine(i, k)).collect()).collect();

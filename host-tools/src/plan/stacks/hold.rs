@@ -30,7 +30,7 @@ pub fn hold(board: &'static Board, program: &Path, image: &Image, draw: &Draw) -
 
 fn settings(schedule: Option<shatterscope::plan::Schedule>, ram: u32) -> Settings {
     let timeout = Duration::from_secs(120);
-    Settings { firmware: None, timeout, schedule, ram, count: Counting::Off }
+    Settings { firmware: None, timeout, schedule, ram, count: Counting::Off, models: false }
 }
 
 fn run(board: &'static Board, program: &Path, image: &Image, draw: &Draw) -> Result<Option<u32>> {

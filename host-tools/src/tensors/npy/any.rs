@@ -74,7 +74,9 @@ pub fn any(bytes: &[u8]) -> Result<Any, String> {
             for word in words {
                 integers.push(match kind.starts_with('i') {
                     true => (word as i64) << (64 - bits) >> (64 - bits),
-                    false => i64::try_from(word).map_err(|_| format!("its element {word} is beyond 64-bit integers"))?,
+                    false => {
+                        i64::try_from(word).map_err(|_| format!("its element {word} is beyond 64-bit integers"))?
+                    }
                 });
             }
             Ok(Any::Integers { shape: header.shape, data: integers, bytes: kind == "u1" })
