@@ -9,6 +9,7 @@ mod files;
 mod frames;
 mod graph;
 mod line;
+mod models;
 mod nets;
 mod refused;
 mod seeds;
@@ -22,6 +23,7 @@ pub use device::device;
 pub use files::files;
 pub use frames::frames;
 pub use graph::graph;
+pub use models::models;
 pub use nets::nets;
 pub use seeds::seeds;
 pub use serve::serve;
@@ -32,7 +34,7 @@ pub use tensors::tensors;
 pub type Target = fn(&[u8]);
 
 /// Every check and its name, which is that of its folder of inputs.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("frames", frames),
     ("serve", serve),
     ("device", device),
@@ -43,4 +45,5 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("tensors", tensors),
     ("checkpoint", checkpoint),
     ("graph", graph),
+    ("models", models),
 ];

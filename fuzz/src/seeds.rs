@@ -32,6 +32,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "tensors" => bundles(),
         "checkpoint" => crate::checkpoint::seeds(),
         "graph" => crate::graph::seeds(),
+        "models" => crate::models::seeds(),
         _ => Vec::new(),
     }
 }
