@@ -24,7 +24,7 @@ pub enum ReduceKind {
     Prod,
 }
 
-/// What stands outside an image.
+/// How the elements around an operand are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PadMode {
     /// The value of the operation.

@@ -86,7 +86,7 @@ fn models_of_the_backend_tests() {
         let bytes = fs::read(case.join("model.onnx")).unwrap();
         let names: Vec<String> = inputs.iter().map(|(name, _)| name.clone()).collect();
         let mut all = Options::default();
-        // First what is no floating-point number is constant, then everything.
+        // In the first round only integers and truth values are constant, in the second all inputs are.
         for whole in [false, true] {
             let bound = inputs.iter().filter(|(_, t)| whole || t.floats().is_none());
             all.bind = bound.cloned().collect();

@@ -47,7 +47,7 @@ pub fn tests(tree: &Tree, report: &mut Report) {
 pub fn quick(tree: &Tree, report: &mut Report) {
     report.step("tests of the core and the tool", || {
         succeed(
-            &mut tree.cargo("test -p shatterscope -p shatterscope-engine -p shatterscope-layers -p shatterscope-host --features shatterscope/flash --no-fail-fast"),
+            &mut tree.cargo("test -p shatterscope -p shatterscope-engine -p shatterscope-import -p shatterscope-layers -p shatterscope-host --features shatterscope/flash --no-fail-fast"),
         )
     });
     report.step("goldens at opt3", || {

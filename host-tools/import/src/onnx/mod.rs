@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
         for (name, info) in infos {
             let Some(shape) = shapes.remove(name) else { continue };
             let tensor = info.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()).ok_or_else(|| {
-                Error::input(name, "it is no tensor; sequences, maps and optional values are not supported")
+                Error::input(name, "it is not a tensor; sequences, maps and optional values are not supported")
             })?;
             let kind = Type::new(i64::from(tensor.elem_type.unwrap_or(0))).map_err(|e| Error::input(name, e))?;
             let id = match self.options.bound(name)? {

@@ -204,7 +204,7 @@ impl<'a> Scope<'_, 'a> {
         tensors::dimensions(&label, dims).map(|(shape, _)| shape)
     }
 
-    /// The same for a list that is no shape.
+    /// Sizes from integers, for a list that is not a shape.
     pub fn to_sizes(&self, list: &[i64]) -> Result<Vec<usize>> {
         let size = |&n: &i64| u32::try_from(n).map(|n| n as usize);
         list.iter()

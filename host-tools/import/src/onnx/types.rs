@@ -28,7 +28,10 @@ pub enum Class {
 }
 
 impl Type {
-    /// The type of a number, or what the number means if there is no such type here.
+    /// The type with this number in the format.
+    ///
+    /// # Errors
+    /// A type that is not supported, with its name.
     pub fn new(number: i64) -> Result<Self, String> {
         Ok(match number {
             1 => Self::F32,

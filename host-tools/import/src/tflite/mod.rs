@@ -1,5 +1,5 @@
-//! TensorFlow Lite files of f32. Images become `[batch, channel, row, column]`: each convolution and pool stands between two transposes, which a
-//! later pass removes where they meet.
+//! TensorFlow Lite files of f32. Images become `[batch, channel, row, column]`: each convolution and pool gets a transpose before and after it, and
+//! a later pass removes pairs that cancel.
 mod convert;
 mod names;
 mod reader;
