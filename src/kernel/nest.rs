@@ -115,6 +115,22 @@ struct Loops<'a, const T: usize> {
     y: &'a mut [[f32; T]],
 }
 
+/// `sums[t] = sums[t] + (w * x[t])`. Four points are written out: each sum is a register where there are enough, also in code that is optimised for
+/// size.
+#[inline(always)]
+pub(super) fn add<const T: usize>(sums: &mut [f32; T], w: f32, x: &[f32; T]) {
+    if let ([a, b, c, d], [p, q, r, s]) = (&mut sums[..], &x[..]) {
+        *a += w * p;
+        *b += w * q;
+        *c += w * r;
+        *d += w * s;
+        return;
+    }
+    for (sum, x) in sums.iter_mut().zip(x) {
+        *sum += w * x;
+    }
+}
+
 impl<const T: usize> Loops<'_, T> {
     /// R rows in safe Rust.
     #[inline(always)]
@@ -127,9 +143,21 @@ impl<const T: usize> Loops<'_, T> {
         for (at, from) in Terms::new(self.nest, self.start) {
             let weights = self.w.get(at..).and_then(|w| w.first_chunk::<R>());
             let (Some(w), Some(x)) = (weights, self.x.get(from..).and_then(|x| x.first_chunk::<T>())) else { return };
-            for (sums, w) in sums.iter_mut().zip(w) {
-                for (sum, x) in sums.iter_mut().zip(x) {
-                    *sum += w * x;
+            // A product that is a call is not written out.
+            if cfg!(soft_float) {
+                for (sums, w) in sums.iter_mut().zip(w) {
+                    for (sum, x) in sums.iter_mut().zip(x) {
+                        *sum += w * x;
+                    }
+                }
+            } else if let ([a, b, c, d], [p, q, r, s]) = (&mut sums[..], &w[..]) {
+                add(a, *p, x);
+                add(b, *q, x);
+                add(c, *r, x);
+                add(d, *s, x);
+            } else {
+                for (sums, w) in sums.iter_mut().zip(w) {
+                    add(sums, *w, x);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Chains of several positions beside each other that have the weights in common: what convolutions with one channel in a group are made of.
 use super::Isa;
 use super::lanes::{Job, Lanes};
-use super::nest::{Nest, Terms};
+use super::nest::{Nest, Terms, add};
 
 /// The most positions beside each other.
 pub(super) const MOST_ALONG: usize = 6;
@@ -111,21 +111,6 @@ impl<const T: usize> Along<'_, T> {
             5 => self.sums::<L, 5, V>(lanes),
             _ => self.sums::<L, 6, V>(lanes),
         }
-    }
-}
-
-/// `sums[t] = sums[t] + (w * x[t])`, four points written out.
-#[inline(always)]
-fn add<const T: usize>(sums: &mut [f32; T], w: f32, x: &[f32; T]) {
-    if let ([a, b, c, d], [p, q, r, s]) = (&mut sums[..], &x[..]) {
-        *a += w * p;
-        *b += w * q;
-        *c += w * r;
-        *d += w * s;
-        return;
-    }
-    for (sum, x) in sums.iter_mut().zip(x) {
-        *sum += w * x;
     }
 }
 
