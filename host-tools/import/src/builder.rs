@@ -59,6 +59,12 @@ impl Builder {
         Self { values: Vec::new(), kinds: Vec::new(), nodes: Vec::new(), notes: Vec::new(), budget }
     }
 
+    /// Tensors came from other files, whose bytes count, too.
+    pub fn grant(&mut self, bytes: u64) {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        self.budget = self.budget.saturating_add(bytes.saturating_mul(16));
+    }
+
     fn push(&mut self, value: Value, kind: Element) -> ValueId {
         self.values.push(value);
         self.kinds.push(kind);

@@ -290,6 +290,24 @@ fn external_data_stay_in_the_folder() {
     assert!(error.contains("too often"), "{error}");
 }
 
+/// Weights beside the file count where constants are computed: transposed twenty-one times, a million each.
+#[test]
+fn constants_from_external_data_are_folded() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = external("c.bin", "0", &(4 << 20).to_string());
+    file.graph.initializer[0].dims = vec![1 << 10, 1 << 10];
+    file.graph.input[0] = info("x", 1, &[1 << 10, 1 << 10]);
+    file.graph.node.clear();
+    let mut file = file.node("Transpose", &["c"], &["t0"], &[]);
+    for i in 0..20 {
+        file = file.node("Transpose", &[&format!("t{i}")], &[&format!("t{}", i + 1)], &[]);
+    }
+    let file = file.node("Add", &["x", "t20"], &["y"], &[]);
+    fs::write(folder.path().join("c.bin"), vec![0u8; 4 << 20]).unwrap();
+    let model = onnx(&file.bytes(), Some(folder.path()), &Options::default()).unwrap();
+    assert_eq!(model.nodes.len(), 1);
+}
+
 #[test]
 fn options_are_checked() {
     let file = File::new(13, &[-1, 3]).input("unused", 1, &[2]).floats("spare", &[1], &[0.0]).node(

@@ -310,7 +310,7 @@ fn every_truncation_and_every_changed_byte() {
     assert!(tflite(&bytes, &Options::default()).is_ok());
     for n in 0..bytes.len() {
         checked(tflite(&bytes[..n], &Options::default()));
-        for value in 0..=255 {
+        for value in (0..=255).step_by(15) {
             let mut changed = bytes.clone();
             changed[n] = value;
             checked(tflite(&changed, &Options::default()));

@@ -172,6 +172,7 @@ impl<'a> Reader<'a> {
                 self.values.insert(name, Some(id));
             }
         }
+        self.builder.grant(self.external.read);
         Ok(())
     }
 

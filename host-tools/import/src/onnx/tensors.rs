@@ -18,7 +18,7 @@ pub struct External<'a> {
     /// The lengths of files that tensors were read from.
     files: BTreeMap<PathBuf, u64>,
     /// Bytes read so far.
-    read: u64,
+    pub read: u64,
 }
 
 impl<'a> External<'a> {
