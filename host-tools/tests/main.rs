@@ -13,6 +13,7 @@ mod instruction_sets;
 mod learning;
 mod link;
 mod migration;
+mod models;
 mod names;
 mod operations;
 mod options;
