@@ -11,7 +11,8 @@ impl Node {
         [op, a, b, c, d, e, self.x, self.y, channels, extent, self.address, self.last_use]
     }
 
-    /// The node of these words; None where they are none that [`Node::to_words`] writes.
+    /// The node of these words; None where they are none that [`Node::to_words`] writes, and of an operation whose
+    /// feature `models` is not compiled in.
     #[inline(never)]
     pub const fn from_words(words: &NodeWords) -> Option<Self> {
         let Some(node) = Self::of_checked(words) else { return None };

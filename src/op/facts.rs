@@ -125,6 +125,11 @@ impl BackwardFacts {
     /// The same from the value.
     pub(crate) const OF_VALUE: Self = Self { saved: Saved::Value, ..Self::IN_PLACE };
 
+    /// Those of an operation of imported models, of which a build without them needs none.
+    pub(super) const fn of_models(self) -> Self {
+        if cfg!(feature = "models") { self } else { Self::NOTHING }
+    }
+
     /// One with a bit of tape for each unit of `x`.
     pub(crate) const fn relu(x: Shape, tile: u32, grows: bool) -> Self {
         // Nothing saturates: fewer than 2^32 units, tiles of at most 64.

@@ -273,7 +273,7 @@ macro_rules! operations {
             (Op::GroupNorm { groups: 2, eps: 1e-5 }, Shape { channels: 4, height: 2, width: 3 });
 
             /// A function of single elements with numbers a and b.
-            19 "function" fn function: Function {
+            19 "function" if "models" fn function: Function {
                 /// Its number in the table of functions.
                 function: Function,
                 /// The number a of the function; 0 where it has none.
@@ -282,42 +282,42 @@ macro_rules! operations {
                 b: f32,
             },
             function::facts(x, function, a, b),
-            function::backward(function),
+            function::backward(function).of_models(),
             (Op::Function { function: Function::Tanh, a: 0.0, b: 0.0 }, Shape { channels: 2, height: 2, width: 3 });
 
             /// `y = exp(x - m) / sum(exp(x - m))` along an axis, m the maximum, or its logarithm.
-            20 "softmax" fn softmax: Softmax {
+            20 "softmax" if "models" fn softmax: Softmax {
                 /// The axis.
                 axis: Axis,
                 /// Whether the value is the logarithm.
                 log: bool,
             },
             softmax::facts(x),
-            softmax::BACKWARD,
+            softmax::BACKWARD.of_models(),
             (Op::Softmax { axis: Axis::Channels, log: false }, Shape { channels: 4, height: 2, width: 3 });
 
             /// A function of the elements of two values, of which the second is repeated along each axis where it has one entry.
-            21 "pairwise": Pairwise {
+            21 "pairwise" if "models": Pairwise {
                 /// The function.
                 pair: Pair,
             },
             pairwise::facts(x, y),
-            pairwise::backward(pair),
+            pairwise::backward(pair).of_models(),
             (Op::Pairwise { pair: Pair::Multiply }, Shape { channels: 2, height: 2, width: 3 });
 
             /// Parameters as a value, one a unit, the same at every point. The operand is not used: its gradient is +0.0.
-            22 "constant" fn constant: Constant {
+            22 "constant" if "models" fn constant: Constant {
                 /// The shape of the value.
                 shape: Shape,
                 /// The value that training starts from.
                 start: f32,
             },
             constant::facts(shape, start),
-            constant::backward(shape, tile, learns),
+            constant::backward(shape, tile, learns).of_models(),
             (Op::Constant { shape: Shape { channels: 2, height: 1, width: 3 }, start: 1.0 }, Shape::vector(2));
 
             /// The same units with other axes.
-            23 "transpose" fn transpose: Transpose {
+            23 "transpose" if "models" fn transpose: Transpose {
                 /// The axis that becomes channels.
                 channels: Axis,
                 /// The axis that becomes rows.
@@ -333,7 +333,7 @@ macro_rules! operations {
             );
 
             /// Entries of an axis: the first one, then each `step` further.
-            24 "slice" fn slice: Slice {
+            24 "slice" if "models" fn slice: Slice {
                 /// The axis.
                 axis: Axis,
                 /// The first entry.
@@ -351,7 +351,7 @@ macro_rules! operations {
             );
 
             /// The second operand behind the first along an axis.
-            25 "concat": Concat {
+            25 "concat" if "models": Concat {
                 /// The axis.
                 axis: Axis,
             },
@@ -360,7 +360,7 @@ macro_rules! operations {
             (Op::Concat { axis: Axis::Rows }, Shape { channels: 2, height: 2, width: 3 });
 
             /// Entries around a value, on each axis so many before it in the low half of a word, and so many after it in the high half.
-            26 "pad" fn pad: Pad {
+            26 "pad" if "models" fn pad: Pad {
                 /// What they are.
                 mode: PadMode,
                 /// The constant; +0.0 in other modes.
@@ -380,7 +380,7 @@ macro_rules! operations {
             );
 
             /// Repeats the only entry of an axis.
-            27 "expand" fn expand: Expand {
+            27 "expand" if "models" fn expand: Expand {
                 /// The shape of the value.
                 shape: Shape,
             },
@@ -392,7 +392,7 @@ macro_rules! operations {
             );
 
             /// Entry i of an axis is entry `floor((i numerator + offset) / denominator)` of the operand, or its first or last one.
-            28 "resize" fn resize: Resize {
+            28 "resize" if "models" fn resize: Resize {
                 /// The axis.
                 axis: Axis,
                 /// Entries of the value.
@@ -412,24 +412,25 @@ macro_rules! operations {
             );
 
             /// Products of matrices, one a channel: `y[i][j] = sum over k of x0[i][k] x1[k][j]`.
-            29 "matmul": Matmul {
+            29 "matmul" if "models": Matmul {
                 /// Whether the second operand is `x1[j][k]`.
                 transposed: bool,
             },
             matmul::facts(x, y, transposed),
-            matmul::BACKWARD,
+            matmul::BACKWARD.of_models(),
             (Op::Matmul { transposed: false }, Shape { channels: 2, height: 3, width: 3 });
 
             /// The mean, the sum or the maximum along some axes, which have one entry then.
-            30 "reduce" fn reduce: Reduce {
+            30 "reduce" if "models" fn reduce: Reduce {
                 /// What is computed.
                 reduction: Reduction,
                 /// 1 for channels, 2 for rows, 4 for columns, or a sum of these.
                 axes: u32,
             },
             reduce::facts(x, axes),
-            reduce::backward(reduction),
+            reduce::backward(reduction).of_models(),
             (Op::Reduce { reduction: Reduction::Mean, axes: 6 }, Shape { channels: 2, height: 2, width: 3 });
+
             /// Convolution by groups of channels, with strides, dilations and paddings for each side; parameters `[c_out][c_in / groups][kh][kw]`,
             /// then one bias per channel.
             41 "grouped-conv" if "models": GroupedConv {

@@ -76,7 +76,7 @@ impl<'a> Lifetimes<'a> {
         if slot == self.slot(i, EXTRA) && self.want.backward() {
             let node = self.graph.at(i);
             let (x, y) = (self.units(node.x as usize), self.units(node.y as usize));
-            return if x > y { x } else { y }.saturating_mul(2);
+            return if x > y || !cfg!(feature = "models") { x } else { y }.saturating_mul(2);
         }
         self.units(i)
     }
@@ -223,6 +223,10 @@ impl<'a> Lifetimes<'a> {
         }
         let (x, y) = (node.x as usize, node.y as usize);
         let first = if self.wanted(x) && self.graph.last_use(x) as usize != i { self.units(x) } else { 0 };
+        // Only imported models have operations with two operands that are not in place.
+        if !cfg!(feature = "models") {
+            return first;
+        }
         // The second part of a value that is both operands is added to the first.
         let adds = node.op.is_binary() && self.wanted(y) && (self.graph.last_use(y) as usize != i || x == y);
         let second = if adds { self.units(y) } else { 0 };
