@@ -212,7 +212,8 @@ fn kernels<'a>(graph: &Graph<'a>, start: Initializer) -> impl Iterator<Item = (u
         number = u32::saturating_add(number, 1);
         // Pools change the places of a channel, never the channels; a convolution takes each place for itself.
         let plane = |channels: u32| match node.op {
-            op if op.is_conv() => 1,
+            Op::Conv { .. } => 1,
+            op if op.is_grouped_conv() => 1,
             _ => invariant!(inputs.checked_div(channels)),
         };
         let mirrored = pairs.map(plane);
@@ -227,7 +228,8 @@ fn is_rectified(graph: &Graph, i: u32) -> bool {
     let mut rectified = false;
     for node in (i.saturating_add(1)..graph.len() as u32).filter_map(|i| graph.node(i)) {
         match node.op {
-            op if op.is_conv() || op.dense().is_some() => return rectified,
+            Op::Dense { .. } | Op::Conv { .. } => return rectified,
+            op if op.is_grouped_conv() => return rectified,
             Op::Relu => rectified = true,
             _ => {}
         }
