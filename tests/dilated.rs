@@ -1,9 +1,10 @@
 //! Convolutions by groups and pools by dilated windows: against convolutions and pools by plain windows, sums in f64, and the kernels.
 use crate::common::bits;
 use shatterscope::exec::Isa;
-use shatterscope::graph::{DilatedWindow, Image, Op, Shape, Window};
+use shatterscope::graph::{Builder, DilatedWindow, Image, Node, Op, Shape, Window};
 use shatterscope::internals::kernel;
 use shatterscope::internals::op::{self, Conv, DilatedPool, GroupedConv, Pool};
+use shatterscope::train::{Init, Initializer};
 use shatterscope::{Buffer, Error, InvalidSpec};
 
 /// Numbers that follow from their index.
@@ -367,4 +368,34 @@ fn slices_are_checked() {
     assert_eq!(op::dilated_max_pool_forward(&pool, 2, &x, &mut y, &mut tape), short(Buffer::Tape, 24));
     assert_eq!(op::dilated_max_pool_backward(&pool, 2, &tape, &y, &mut [0.0; 48]), short(Buffer::Tape, 24));
     assert_eq!(op::dilated_average_pool_forward(&pool, true, 2, &x, &mut y[1..]), short(Buffer::Outputs, 24));
+}
+
+/// Weights before training: those of a convolution from the channels of one group.
+#[test]
+fn grouped_convolutions_begin_as_convolutions_of_a_group() {
+    let begun = |image: Shape, op: Op, start: Initializer| {
+        let mut nodes = [Node::EMPTY; 2];
+        let mut g = Builder::new(&mut nodes);
+        let x = g.input(image);
+        let y = g.push(op, x, x);
+        let graph = g.finish(&[y]).unwrap();
+        let (init, facts) = (Init::new(start, 3), graph.facts(1).unwrap());
+        let mut scratch = vec![f32::NAN; init.scratch_len(&graph) as usize];
+        let mut parameters = vec![f32::NAN; facts.parameters_len() as usize];
+        init.fill(&graph, &mut parameters, &mut scratch).unwrap();
+        bits(&parameters)
+    };
+    let plain = Window { height: 3, width: 2, stride: 2, padding: 1 };
+    let window = DilatedWindow::of(&plain).unwrap();
+    for start in [Initializer::He, Initializer::Glorot, Initializer::Orthogonal] {
+        for (groups, inputs) in [(1, 3), (3, 2), (6, 1)] {
+            let image = |channels| Shape { channels, height: 7, width: 5 };
+            let theirs = begun(image(inputs), Op::Conv { channels: 12, window: plain, bias: true }, start);
+            let grouped = Op::GroupedConv { channels: 12, groups, window, bias: true };
+            assert_eq!(begun(image(groups * inputs), grouped, start), theirs, "{start:?} {groups}");
+            let taps_first = Op::TapsFirstConv { channels: 12, groups, window };
+            let without = &theirs[..theirs.len() - 12];
+            assert_eq!(begun(image(groups * inputs), taps_first, start), without, "{start:?} {groups}");
+        }
+    }
 }
