@@ -7,10 +7,12 @@ mod binary;
 mod convolution;
 mod elements;
 mod extents;
+mod mask;
 mod movement;
 mod norm;
 mod pool;
 mod product;
+mod prune;
 mod reduce;
 
 use crate::network::{Network, Origin, Port};
@@ -68,6 +70,10 @@ struct Lower<'m> {
     taken: HashSet<String>,
     parameters: Vec<f32>,
     running: Vec<f32>,
+    /// How many of both each node has.
+    lengths: Vec<[usize; 2]>,
+    /// What else changes bits than what the reader changed.
+    notes: Vec<String>,
     /// The node that computes each value of the model.
     nodes_of: Vec<Option<u32>>,
     /// Reshapes that exist, by their operand and shape.
@@ -90,6 +96,8 @@ impl<'m> Lower<'m> {
             taken: HashSet::new(),
             parameters: Vec::new(),
             running: Vec::new(),
+            lengths: Vec::new(),
+            notes: Vec::new(),
             nodes_of: vec![None; model.values.len()],
             views: HashMap::new(),
             name: String::new(),
@@ -179,6 +187,7 @@ impl<'m> Lower<'m> {
         self.nodes.push(Node { op, x, y, shape: facts.shape, address: i, last_use: u32::MAX, frozen: [false; 2] });
         self.parameters.extend_from_slice(parameters);
         self.running.extend_from_slice(running);
+        self.lengths.push([parameters.len(), running.len()]);
         self.kinds.push(self.kind.clone());
         let name = self.unique(op);
         self.names.push(name);
@@ -246,6 +255,7 @@ impl<'m> Lower<'m> {
 
     fn finish(mut self, batch: Option<usize>, want: Want) -> Result<Network> {
         let failed = |why: String| Failure::failed(why);
+        self.prune(&self.model.outputs);
         for i in 0..self.nodes.len() {
             let Node { op, x, y, .. } = self.nodes[i];
             if !op.is_input() {
@@ -282,7 +292,7 @@ impl<'m> Lower<'m> {
             batch,
             kinds: self.kinds,
             unused: self.model.unused.clone(),
-            notes: self.model.notes.clone(),
+            notes: [&self.model.notes[..], &self.notes].concat(),
         };
         let placed = Placed::of_nodes(self.nodes, want)?.with_names(Names::given(self.names)?)?;
         Ok(Network { placed, parameters: self.parameters, running: self.running, inputs, outputs, origin })

@@ -133,7 +133,8 @@ impl Lower<'_> {
     pub(super) fn operand(&mut self, value: ValueId, shape: Shape) -> Lowered<u32> {
         if self.model.values[value].constant.is_some() {
             let (_, data) = self.constant(value, "the elements of an operand")?;
-            return self.constant_node(shape, data);
+            let mask = self.mask(value, data);
+            return self.constant_node(shape, mask.as_deref().unwrap_or(data));
         }
         let x = self.at(value)?;
         self.view(x, shape)
