@@ -1,5 +1,8 @@
 //! Models of others, run.
 mod backend;
+mod mistakes;
 mod npz;
+mod passes;
 mod run;
 mod tflite;
+mod torch;
