@@ -364,6 +364,21 @@ fn graphs_of_imported_operations_have_the_bits_of_the_plain_loops() {
     assert!(twice > 30 && parts > 60, "{twice} of one value twice, {parts} of a value that others use later");
 }
 
+/// Behind a layer that learns, a norm that does not, of a value before all that learns.
+#[test]
+fn frozen_norms_of_values_without_gradients_save_nothing() {
+    let mut nodes = vec![Node::EMPTY; 3];
+    let mut g = Builder::new(&mut nodes);
+    let x = g.input(Shape::vector(3));
+    let learns = g.dense(x, 4, true);
+    g.freeze([true, true]);
+    let norm = g.batch_norm(x, 1e-3, 0.3);
+    g.finish(&[learns, norm]).unwrap();
+    for number in 0..6 {
+        compare_plans(&Case::of(&mut Draw(0, 14_000_000 + number), nodes.clone()), number);
+    }
+}
+
 /// A graph under all plans against the plain loops.
 fn compare_plans(case: &Case, number: u32) {
     let [expected, detached] = [false, true].map(|detached| Walk::run(case, detached));
