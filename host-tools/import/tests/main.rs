@@ -4,6 +4,7 @@ mod hostile;
 mod interpret;
 mod lite;
 mod patterns;
+mod selection;
 mod tiny;
 mod versions;
 mod write;

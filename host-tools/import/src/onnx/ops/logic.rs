@@ -64,24 +64,6 @@ pub fn not(mut s: Scope<'_, '_>) -> Results {
     one(s.fresh(y))
 }
 
-pub fn select(mut s: Scope<'_, '_>) -> Results {
-    let (condition, a, b) = (s.operand(0)?, s.operand(1)?, s.operand(2)?);
-    for (id, what) in [(condition, "condition"), (a, "second operand"), (b, "third operand")] {
-        s.constant(id, what)?;
-    }
-    let both = s.at(shape::broadcast(&s.shape(a), &s.shape(b)))?;
-    let shape = s.at(shape::broadcast(&both, &s.shape(condition)))?;
-    let n = s.at(shape::elements(&shape))?;
-    s.spend(n)?;
-    let y = evaluate::select(
-        s.constant(condition, "condition")?,
-        s.constant(a, "second operand")?,
-        s.constant(b, "third operand")?,
-    );
-    let y = s.at(y)?;
-    one(s.fresh(y))
-}
-
 pub fn rounded(mut s: Scope<'_, '_>) -> Results {
     let f: fn(f32) -> f32 = match s.site.kind.as_str() {
         "Floor" => f32::floor,

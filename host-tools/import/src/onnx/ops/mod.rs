@@ -2,6 +2,7 @@
 mod activation;
 mod arithmetic;
 mod constant;
+mod gather_elements;
 mod logic;
 mod movement;
 mod normalise;
@@ -9,6 +10,7 @@ mod pool;
 mod product;
 mod reduce;
 mod resize;
+mod select;
 mod slice;
 
 use super::scope::{Results, Scope};
@@ -35,7 +37,7 @@ pub fn converter(kind: &str) -> Option<Convert> {
         "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" => logic::compare,
         "And" | "Or" | "Xor" => logic::logical,
         "Not" => logic::not,
-        "Where" => logic::select,
+        "Where" => select::select,
         "Floor" | "Ceil" | "Round" | "Sign" => logic::rounded,
         "Constant" => constant::constant,
         "ConstantOfShape" => constant::constant_of_shape,
@@ -57,6 +59,7 @@ pub fn converter(kind: &str) -> Option<Convert> {
         "Expand" => movement::expand,
         "Concat" => movement::concat,
         "Gather" => movement::gather,
+        "GatherElements" => gather_elements::gather_elements,
         "DepthToSpace" => movement::depth_to_space,
         "SpaceToDepth" => movement::space_to_depth,
         "Tile" => slice::tile,
