@@ -10,8 +10,10 @@ use std::{
 
 const FOLDER: &str = "/usr/share/libonnx-testdata/data";
 
-/// Tests that store bf16 as uint16 or have inputs of another shape than the model's; casts like a tensor of f16, which is f32 here.
+/// Tests that store bf16 as uint16 or have inputs of another shape than the model's; casts like a tensor of f16, which is f32 here; a file
+/// without the epsilon that its outputs were computed with (`training.rs` adds it).
 const STRANGE: &[&str] = &[
+    "test_adam_multiple",
     "test_cast_BFLOAT16_to_FLOAT",
     "test_cast_FLOAT_to_BFLOAT16",
     "test_castlike_BFLOAT16_to_FLOAT",
@@ -109,7 +111,7 @@ fn models_of_the_backend_tests() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(
-        cases.is_empty() || (count >= 438 && folded >= 585 && computed >= 606),
+        cases.is_empty() || (count >= 438 && folded >= 630 && computed >= 788),
         "{count} read, {folded} folded, {computed} computed"
     );
 }

@@ -6,5 +6,6 @@ mod lite;
 mod patterns;
 mod selection;
 mod tiny;
+mod training;
 mod versions;
 mod write;

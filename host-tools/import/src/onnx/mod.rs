@@ -40,6 +40,7 @@ pub fn read(bytes: &[u8], folder: Option<&Path>, options: &Options) -> Result<Mo
         proto,
         graph: &graph,
         opset,
+        training: imported(&model, ops::TRAINING),
         options,
         external: External::new(folder),
         builder: Builder::new(bytes.len()),
@@ -67,11 +68,19 @@ fn opset(model: &ModelProto) -> Result<i64> {
     }
 }
 
+/// The version of the operators of another domain; 0 if the model does not import it.
+fn imported(model: &ModelProto, domain: &str) -> i64 {
+    let own = model.opset_import.iter().filter(|o| o.domain.as_deref() == Some(domain));
+    own.map(|o| o.version.unwrap_or(0)).max().unwrap_or(0)
+}
+
 /// The state of a conversion.
 struct Reader<'a> {
     proto: &'a GraphProto,
     graph: &'a Graph<'a>,
     opset: i64,
+    /// The version of the optimisers.
+    training: i64,
     options: &'a Options,
     external: External<'a>,
     builder: Builder,
@@ -188,21 +197,26 @@ impl<'a> Reader<'a> {
                 _ => known = false,
             }
         }
-        let own = matches!(node.domain.as_deref(), None | Some("" | "ai.onnx"));
-        let outcome = match ops::converter(node.op_type.as_deref().unwrap_or("")) {
-            Some(convert) if own && known => {
+        let kind = node.op_type.as_deref().unwrap_or("");
+        let (convert, version) = match node.domain.as_deref() {
+            None | Some("" | "ai.onnx") => (ops::converter(kind), self.opset),
+            Some(ops::TRAINING) => (ops::optimiser(kind), self.training),
+            Some(_) => (None, 0),
+        };
+        let outcome = match convert {
+            Some(convert) if known => {
                 let scope = Scope {
                     site: site.clone(),
                     builder: &mut self.builder,
                     node,
                     operands,
-                    version: self.opset,
+                    version,
                     external: &mut self.external,
                 };
                 convert(scope)
             }
-            Some(_) if own => Ok(Vec::new()),
-            _ => Err(site.unsupported("")),
+            Some(_) => Ok(Vec::new()),
+            None => Err(site.unsupported("")),
         };
         let results = match outcome {
             Ok(results) => results,

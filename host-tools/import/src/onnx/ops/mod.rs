@@ -1,11 +1,16 @@
 //! The operators, one function each: from a node of any version to operations with the newest meaning.
 mod activation;
+mod adagrad;
+mod adam;
 mod arithmetic;
 mod constant;
 mod gather_elements;
 mod logic;
+mod loss;
+mod momentum;
 mod movement;
 mod normalise;
+mod optimiser;
 mod pool;
 mod product;
 mod reduce;
@@ -77,8 +82,23 @@ pub fn converter(kind: &str) -> Option<Convert> {
         "GroupNormalization" => normalise::group,
         "ReduceSum" | "ReduceMean" | "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceL1" | "ReduceL2"
         | "ReduceLogSum" | "ReduceLogSumExp" | "ReduceSumSquare" => reduce::reduce,
+        "NegativeLogLikelihoodLoss" => loss::negative_log_likelihood,
+        "SoftmaxCrossEntropyLoss" => loss::softmax_cross_entropy,
         "Resize" => resize::resize,
         "Upsample" => resize::upsample,
+        _ => return None,
+    })
+}
+
+/// The domain of the optimisers.
+pub const TRAINING: &str = "ai.onnx.preview.training";
+
+/// The function for an operator of [`TRAINING`], if it is supported.
+pub fn optimiser(kind: &str) -> Option<Convert> {
+    Some(match kind {
+        "Adagrad" => adagrad::adagrad,
+        "Adam" => adam::adam,
+        "Momentum" => momentum::momentum,
         _ => return None,
     })
 }
