@@ -61,7 +61,20 @@ const TRAINING: [&str; 38] = [
     "--flip",
 ];
 
-const PROBE: [&str; 30] = [
+const PROBE: [&str; 42] = [
+    // Those of a model file, which is not there.
+    "--model m.onnx",
+    "--of random",
+    "--classes c.txt",
+    "--path 0:1",
+    "--reinit he",
+    "--input x.npy",
+    "--scaling none",
+    "--model-batch 2",
+    "--shape x=1x2",
+    "--bind x=y.npy",
+    "--fold",
+    "--no-recognise",
     "--family resnet",
     "--depth 5",
     "--width 5",

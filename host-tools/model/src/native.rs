@@ -188,7 +188,8 @@ pub fn from_safetensors(bytes: &[u8], want: Want) -> Result<Network> {
     let outputs = document.outputs.into_iter().map(port).collect::<Result<Vec<_>>>()?;
     let ends = |ports: &[Port], of: &mut dyn Iterator<Item = u32>| {
         let mut own: Vec<u32> = ports.iter().map(|port| port.node).collect();
-        (own.sort_unstable(), own.dedup());
+        own.sort_unstable();
+        own.dedup();
         own == of.collect::<Vec<_>>()
     };
     if !ends(&inputs, &mut graph.inputs()) || !ends(&outputs, &mut graph.outputs()) {

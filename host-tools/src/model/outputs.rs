@@ -89,7 +89,7 @@ impl Results {
             }
             _ => return Err(wrong(path)),
         };
-        Ok(to.write(&bytes)?)
+        to.write(&bytes)
     }
 
     /// Refuses a file whose extension says no format.

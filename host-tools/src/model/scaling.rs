@@ -42,7 +42,7 @@ impl Scaling {
             all.filter(|all| all.iter().all(|x| x.is_finite())).ok_or_else(wrong)
         };
         let (mean, std) = (numbers(mean)?, numbers(std)?);
-        if std.iter().any(|std| *std == 0.0) {
+        if std.contains(&0.0) {
             return Err(Failure::usage(format!("--scaling {text}: a standard deviation of 0 cannot be divided by")));
         }
         Ok(Self::Standard { mean, std })

@@ -18,7 +18,7 @@ pub fn text(model: &Model, inputs: &Inputs, placed: &Placed, from: &str) -> Resu
     let bytes = 4 * (model.parameters.len() + model.running.len());
     let nodes = nodes(&placed.nodes);
     // A network without windows uses no window.
-    let window = if nodes.contains("Window {") { "use shatterscope::graph::Window;\n" } else { "" };
+    let window = if nodes.contains(" Window {") { "use shatterscope::graph::Window;\n" } else { "" };
     let mut text = room(&[&model.parameters, &model.running])?;
     let _ = write!(
         text,

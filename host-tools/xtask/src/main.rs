@@ -174,7 +174,7 @@ fn steps_of(lane: Lane, tree: &Tree, report: &mut Report, tools: &Tools) {
     match lane {
         Lane::Host => {
             // The tests first: they build the program that the other lane waits for.
-            rust::tests(tree, report);
+            rust::tests(tree, report, tools);
             rust::style(tree, report);
             rust::features(tree, report);
             mutants::steps(tree, report);

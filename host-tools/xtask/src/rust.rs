@@ -33,7 +33,16 @@ pub fn format(tree: &Tree, report: &mut Report) {
 }
 
 /// The tests of the host, and the golden tests at every optimisation level.
-pub fn tests(tree: &Tree, report: &mut Report) {
+pub fn tests(tree: &Tree, report: &mut Report, tools: &Tools) {
+    if let Err(reason) = tools.onnx_tests() {
+        report.skip("ONNX's backend tests", &reason);
+    }
+    let models = tree.root.join("../shared/data/mlperf-tiny");
+    if std::env::var_os("SHATTERSCOPE_MODELS").is_none() && !models.is_dir() {
+        println!(
+            "xtask: the networks of MLPerf Tiny are not tested: clone mlcommons/tiny and set SHATTERSCOPE_MODELS to its models"
+        );
+    }
     report.step("tests", || succeed(&mut tree.cargo(&format!("{TESTS} --no-fail-fast"))));
     for profile in ["opt0", "opts", "opt3"] {
         report.step(format!("goldens at {profile}"), || {
@@ -47,7 +56,7 @@ pub fn tests(tree: &Tree, report: &mut Report) {
 pub fn quick(tree: &Tree, report: &mut Report) {
     report.step("tests of the core and the tool", || {
         succeed(
-            &mut tree.cargo("test -p shatterscope -p shatterscope-engine -p shatterscope-import -p shatterscope-layers -p shatterscope-host --features shatterscope/flash --no-fail-fast"),
+            &mut tree.cargo("test -p shatterscope -p shatterscope-engine -p shatterscope-import -p shatterscope-model -p shatterscope-layers -p shatterscope-host --features shatterscope/flash --no-fail-fast"),
         )
     });
     report.step("goldens at opt3", || {

@@ -54,6 +54,11 @@ impl Tools {
         self.program(|program| program == VALGRIND)
     }
 
+    /// ONNX's own tests.
+    pub fn onnx_tests(&self) -> Result<(), String> {
+        self.program(|program| program == ONNX_TESTS.0)
+    }
+
     /// The browser.
     pub fn browser(&self) -> Result<(), String> {
         self.program(|program| program == BROWSER)
@@ -86,6 +91,9 @@ const PROGRAMS: [(&str, &str); 13] = [
     (BROWSER, "chromium"),
     (VALGRIND, "valgrind"),
 ];
+
+/// ONNX's own tests, which are models with inputs and outputs, and the Debian package that they are in.
+const ONNX_TESTS: (&str, &str) = ("/usr/share/libonnx-testdata/data", "libonnx-testdata");
 
 /// Installs what is missing. What only the user may install fails the step and says how.
 pub fn provide(report: &mut Report) -> Tools {
@@ -122,9 +130,10 @@ fn installed() -> Result<impl Fn(&str) -> bool> {
     Ok(move |target: &str| Path::new(sysroot.trim()).join("lib/rustlib").join(target).join("lib").is_dir())
 }
 
-/// Programs that are not there, with their packages.
+/// Programs and data that are not there, with their packages.
 fn missing() -> impl Iterator<Item = (&'static str, &'static str)> {
-    PROGRAMS.into_iter().filter(|(program, _)| !runs(Command::new(program).arg("--version")))
+    let programs = PROGRAMS.into_iter().filter(|(program, _)| !runs(Command::new(program).arg("--version")));
+    programs.chain(Some(ONNX_TESTS).filter(|(folder, _)| !Path::new(folder).is_dir()))
 }
 
 /// The targets that are neither there nor to be had.
