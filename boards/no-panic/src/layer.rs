@@ -142,7 +142,8 @@ fn dilated() {
     let (mut y, mut z, mut tape) = ([0.0; 16], [0.0; 16], [0; 16]);
     let (x, points): (&[f32], usize) = (slice(&[1.0; 16]), black_box(2));
     let plain: Window = black_box(Window::half_padded(3, 1));
-    let window: DilatedWindow = black_box(DilatedWindow { dilations: [1, 2], ..DilatedWindow::of(&plain).unwrap_or(DILATED) });
+    let window: DilatedWindow =
+        black_box(DilatedWindow { dilations: [1, 2], ..DilatedWindow::of(&plain).unwrap_or(DILATED) });
     let input: Image = black_box(Image { channels: 2, height: 2, width: 2 });
     let conv: GroupedConv = black_box(GroupedConv { input, channels: 2, groups: 2, window, taps_first: false });
     black_box((window.taps(), window.positions(&input), conv.output(), conv.multiply_adds(), conv.per_group()));
@@ -162,7 +163,8 @@ fn dilated() {
 fn grouped<const T: usize>() {
     let isa: Isa = black_box(Isa::detect());
     let input: Image = black_box(Image { channels: 2, height: 2, width: 2 });
-    let conv: GroupedConv = black_box(GroupedConv { input, channels: 2, groups: 2, window: DILATED, taps_first: false });
+    let conv: GroupedConv =
+        black_box(GroupedConv { input, channels: 2, groups: 2, window: DILATED, taps_first: false });
     let rows = || black_box(0usize)..black_box(2usize);
     let (mut panel, x, mut y): (_, &[[f32; T]], _) = ([1.0; 16], slice(&[[1.0; T]; 4]), [[0.0; T]; 4]);
     kernel::grouped_conv_pack::<T>(isa, &conv, black_box(true), rows(), slice(&[1.0; 36]), buffer(&mut panel));
