@@ -4,7 +4,7 @@ use shatterscope::exec::Isa;
 use shatterscope::graph::{Builder, DilatedWindow, Image, Node, Op, Shape, Window};
 use shatterscope::internals::kernel;
 use shatterscope::internals::op::{self, Conv, DilatedPool, GroupedConv, Pool};
-use shatterscope::train::{Init, Initializer};
+use shatterscope::train::{InitialWeights, Initializer};
 use shatterscope::{Buffer, Error, InvalidSpec};
 
 /// Numbers that follow from their index.
@@ -379,7 +379,7 @@ fn grouped_convolutions_begin_as_convolutions_of_a_group() {
         let x = g.input(image);
         let y = g.push(op, x, x);
         let graph = g.finish(&[y]).unwrap();
-        let (init, facts) = (Init::new(start, 3), graph.facts(1).unwrap());
+        let (init, facts) = (InitialWeights::new(start, 3), graph.facts(1).unwrap());
         let mut scratch = vec![f32::NAN; init.scratch_len(&graph) as usize];
         let mut parameters = vec![f32::NAN; facts.parameters_len() as usize];
         init.fill(&graph, &mut parameters, &mut scratch).unwrap();

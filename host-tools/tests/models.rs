@@ -80,7 +80,7 @@ fn inputs_of_another_shape_and_options_without_effect_are_refused() {
     let inputs = examples(folder.path(), 2, 11).display().to_string();
     let mlp = model("mlp.onnx");
     let said = failure(&format!("run --model {mlp} --input {inputs}"));
-    assert!(said.contains("[2, 11]") && said.contains("[12]"), "{said}");
+    assert!(said.contains("has 11 numbers; expected 12"), "{said}");
     let inputs = examples(folder.path(), 3, 12).display().to_string();
     for (line, part) in [
         (format!("run --model {mlp} --input nowhere.npy"), "nowhere.npy"),

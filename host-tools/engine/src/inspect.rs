@@ -1,5 +1,6 @@
 //! Gradients of a network's inputs, with a look at every value and its gradient on the way.
 use crate::machine::by_points;
+use crate::predict::store;
 use crate::{Aligned, OUT_OF_RANGE, Placed, Result, Threads};
 use shatterscope::exec::{Buffers, Executor, Isa, Mode, Options};
 use shatterscope::internals::kernel::Tiled;
@@ -63,13 +64,7 @@ impl Tiled for Inspection<'_> {
         let mut from = 0;
         for node in graph.inputs() {
             let Some((x, tile_len)) = batch.input(node) else { continue };
-            for (i, tile) in x.chunks_exact_mut(tile_len).enumerate() {
-                for lane in 0..T {
-                    let point = (i * T + lane).min(count - 1);
-                    let point = &inputs[point * each + from..][..tile_len / T];
-                    point.iter().enumerate().for_each(|(unit, x)| tile[unit * T + lane] = *x);
-                }
-            }
+            store::<T>((x, tile_len), inputs, (each, from));
             let of_point = |point: usize| &inputs[point * each + from..][..units(node)];
             look(Pass::Forward, node, &(0..count).flat_map(of_point).copied().collect::<Vec<f32>>());
             from += units(node);

@@ -77,13 +77,7 @@ impl Tiled for &Pass<'_> {
             let mut from = 0;
             for node in graph.inputs() {
                 let Some((x, tile_len)) = batch.input(node) else { continue };
-                for (i, tile) in x.chunks_exact_mut(tile_len).enumerate() {
-                    for lane in 0..T {
-                        let point = (i * T + lane).min(count - 1);
-                        let point = &points[point * inputs + from..][..tile_len / T];
-                        point.iter().enumerate().for_each(|(unit, x)| tile[unit * T + lane] = *x);
-                    }
-                }
+                store::<T>((x, tile_len), points, (inputs, from));
                 from += units(node);
             }
             let failed = |error| self.placed.failure(error, OUT_OF_RANGE);
@@ -98,6 +92,18 @@ impl Tiled for &Pass<'_> {
             }
         }
         Ok(results)
+    }
+}
+
+/// Stores one input of points in its tiles: of each point, `each` elements long, those from `from` on. The last point fills the lanes past it.
+pub(crate) fn store<const T: usize>((x, tile_len): (&mut [f32], usize), points: &[f32], (each, from): (usize, usize)) {
+    let count = points.len() / each;
+    for (i, tile) in x.chunks_exact_mut(tile_len).enumerate() {
+        for lane in 0..T {
+            let point = (i * T + lane).min(count - 1);
+            let point = &points[point * each + from..][..tile_len / T];
+            point.iter().enumerate().for_each(|(unit, x)| tile[unit * T + lane] = *x);
+        }
     }
 }
 

@@ -24,6 +24,11 @@ enum Numbers {
         shape: Vec<usize>,
         data: Vec<f32>,
     },
+    /// A row each example, of so many numbers.
+    Rows {
+        columns: usize,
+        data: Vec<f32>,
+    },
     /// `[example][row][column][channel]` if `last`, else `[example][channel][row][column]`.
     Bytes {
         shape: Vec<usize>,
@@ -106,6 +111,13 @@ fn of_port(numbers: Numbers, port: &Port, scaling: &Scaling) -> Result<(Vec<f32>
             }
             Ok((data, None))
         }
+        Numbers::Rows { columns, data } => match columns == port.elements() {
+            true => Ok((data, None)),
+            false => Err(Failure::failed(format!(
+                "each line has {columns} numbers; expected {} for one example of {expected:?}",
+                port.elements()
+            ))),
+        },
         Numbers::Bytes { shape, data, last, labels } => {
             let [_, a, b, c] = shape[..] else {
                 return Err(Failure::failed(format!("the images are {shape:?}: four axes are needed")));
@@ -201,7 +213,7 @@ fn array(array: Any) -> std::result::Result<Numbers, String> {
 /// A line each example, numbers separated by commas; a first line of names is left out.
 fn csv_rows(bytes: &[u8]) -> std::result::Result<Numbers, String> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(bytes);
-    let (mut data, mut columns, mut rows) = (Vec::new(), None, 0);
+    let (mut data, mut columns) = (Vec::new(), None);
     for (line, record) in (1..).zip(reader.records()) {
         let record = record.map_err(|error| format!("line {line}: {}", error.to_string().replace('\n', " ")))?;
         let numbers: Option<Vec<f32>> = record.iter().map(|field| field.parse().ok()).collect();
@@ -209,14 +221,13 @@ fn csv_rows(bytes: &[u8]) -> std::result::Result<Numbers, String> {
             Some(numbers) => {
                 columns = columns.or(Some(numbers.len()));
                 data.extend(numbers);
-                rows += 1;
             }
             None if line == 1 => {}
             None => return Err(format!("line {line} has a field that is no number")),
         }
     }
     let columns = columns.ok_or("it has no numbers")?;
-    Ok(Numbers::Floats { shape: vec![rows, columns], data })
+    Ok(Numbers::Rows { columns, data })
 }
 
 /// A grey, RGB or RGBA image of 8 bits a channel; transparency is left out.

@@ -44,6 +44,7 @@ pub fn steps(tree: &Tree, report: &mut Report, tools: &Tools) {
     }
     report.step("devices: build", || programs::build(tree));
     report.step("devices: the suite on every board", || suite(tree));
+    report.step("devices: networks of PyTorch's on a Cortex-M4F", || models(tree));
     report.step("devices: the core's invariants on a Cortex-M4F", || invariants(tree));
     report.step("devices: a stack overflow is named", || emulated().try_for_each(|board| overflows(tree, board)));
     report.step("devices: arithmetic on integers", || crate::soft_float::check(tree));
@@ -147,6 +148,27 @@ fn suite(tree: &Tree) -> Result<()> {
         bail!("only {} specs on {targets} targets", specs.len());
     }
     println!("{} specs have one digest each on {targets} targets", specs.len());
+    Ok(())
+}
+
+/// The board that runs networks of others.
+const MODELS: &str = "mps2-an386";
+
+/// Networks that PyTorch exported, two examples each.
+fn models(tree: &Tree) -> Result<()> {
+    for (name, inputs) in [("mobilenet", 4 * 8 * 8), ("transformer", 7 * 5), ("unet", 2 * 8 * 8)] {
+        let number = |i: usize| (i as f32 * 0.37).sin().to_string();
+        let row = |row: usize| (0..inputs).map(|i| number(row * inputs + i)).collect::<Vec<_>>().join(",");
+        let file = tree.target.join(format!("{name}.csv"));
+        std::fs::write(&file, format!("{}\n{}\n", row(0), row(1)))?;
+        let model = tree.root.join(format!("host-tools/model/tests/torch/{name}.onnx"));
+        let words = format!("compare --json --quiet --targets qemu:{MODELS} --model {} --input", model.display());
+        let (told, equal) = compared(program(tree, &words).arg(&file), LIMIT)?;
+        let devices = told["devices"].as_array().context("there is a list of devices")?;
+        if !equal || devices.len() != 1 || told["examples"] != 2 {
+            bail!("{name}: {}", serde_json::to_string_pretty(&told)?);
+        }
+    }
     Ok(())
 }
 
