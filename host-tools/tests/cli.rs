@@ -527,6 +527,9 @@ fn json_is_exactly_one_document_of_every_command() {
     let out = folder.path().join("out").display().to_string();
     let pack = two_layers(folder.path(), &[]);
     let train = "train --depth 2 --width 4 --epochs 1 --steps 1 --batch 20";
+    let mlp = concat!(env!("CARGO_MANIFEST_DIR"), "/model/tests/torch/mlp.onnx");
+    let rows = folder.path().join("rows.csv").display().to_string();
+    std::fs::write(&rows, "1,2,3,4,5,6,7,8,9,10,11,12\n0,1,0,1,0,1,0,1,0,1,0,1\n").unwrap();
     let lines = [
         ("figures", format!("figures 1 --out {out}")),
         ("figures", "figures --list".into()),
@@ -545,6 +548,11 @@ fn json_is_exactly_one_document_of_every_command() {
         ("predict", format!("predict --checkpoint {out}/trained")),
         ("pack", format!("pack --checkpoint {out}/trained")),
         ("preset list", "preset list".into()),
+        ("import", format!("import {mlp}")),
+        ("run", format!("run --model {mlp} --input {rows}")),
+        ("probe", format!("probe --model {mlp} --data {rows}")),
+        ("compare", format!("compare --model {mlp} --input {rows} --targets host")),
+        ("pack", format!("pack {mlp}")),
     ];
     // These need an emulator and its firmware, or a debug probe.
     let elsewhere = ["device profile", "device profile-train", "device flash", "plan", "plan-train"];

@@ -102,7 +102,8 @@ pub struct Run {
     /// Examples in one forward pass [default: 64; 1 on a device]
     #[arg(long, value_name = "EXAMPLES", value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub batch: Option<u32>,
-    /// Also run on these devices and compare the outputs bit by bit: qemu:NAME, qemu:all, serial:PORT[@BAUD], probe:NAME, wasm, pipe:COMMAND
+    /// Also run on these devices and compare the outputs bit by bit: `qemu:NAME`, `qemu:all`, `serial:PORT[@BAUD]`, `probe:NAME`, `wasm`,
+    /// `pipe:COMMAND`
     #[arg(long, value_name = "TARGETS")]
     pub targets: Option<String>,
     /// How to compute

@@ -57,6 +57,12 @@ fn listed_layers(pack: &Pack, model: &Path, net: &Path, common: &Common) -> Resu
 }
 
 fn own_model(pack: &Pack, model: &Path, common: &Common) -> Result<()> {
+    if model.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz")) {
+        let model = model.display();
+        return Err(Failure::usage(format!(
+            "{model}: weights alone are no network: list its layers with --net <NET.toml>"
+        )));
+    }
     if let Some(out) = &pack.out {
         refuse_input(out, &[model])?;
     }

@@ -36,6 +36,9 @@ fn folder(board: &Board) -> String {
     format!("{CHIPS}/{}", board.name)
 }
 
+/// The operations of imported models, which do not fit every chip beside all else, and the chip that they are built for.
+const MODELS: (&str, &str) = ("models", "stm32f407-discovery");
+
 /// Every board, with every transport.
 pub fn firmware(tree: &Tree, report: &mut Report, tools: &Tools) {
     for board in chips() {
@@ -46,9 +49,17 @@ pub fn firmware(tree: &Tree, report: &mut Report, tools: &Tools) {
         }
         report.step(step, || {
             succeed(&mut tree.firmware(&folder, "build --quiet --release"))?;
-            board.features()?.iter().try_for_each(|feature| {
+            let features = board.features()?;
+            features.iter().filter(|feature| *feature != MODELS.0).try_for_each(|feature| {
                 succeed(&mut tree.firmware(&folder, &format!("build --quiet --release --features {feature}")))
-            })
+            })?;
+            match board.name == MODELS.1 {
+                true => succeed(&mut tree.firmware(
+                    &folder,
+                    &format!("build --quiet --release --no-default-features --features conv,norm,{}", MODELS.0),
+                )),
+                false => Ok(()),
+            }
         });
     }
 }
