@@ -83,10 +83,10 @@ fn wide(conv: &GroupedConv, [weight, bias, x, g]: [&[f32]; 4]) -> [Vec<f64>; 3] 
     let (inputs, outputs) = (conv.input.channels / conv.groups, conv.channels / conv.groups);
     let mut y = vec![0.0; g.len()];
     let (mut of_x, mut of_weight) = (vec![0.0; x.len()], vec![0.0; weight.len()]);
-    for i in 0..conv.channels as usize {
+    for (i, bias) in bias.iter().enumerate().take(conv.channels as usize) {
         for (q, place) in grid(output.height as usize, output.width as usize).enumerate() {
             let at = i * output.plane() as usize + q;
-            y[at] += f64::from(bias[i]);
+            y[at] += f64::from(*bias);
             for c in 0..inputs as usize {
                 let channel = i / outputs as usize * inputs as usize + c;
                 for (k, tap) in grid(window.height as usize, window.width as usize).enumerate() {

@@ -398,7 +398,7 @@ fn compare_plans(case: &Case, number: u32) {
         for (turn, plan) in plans.iter().enumerate() {
             let cut = half > 0 && !case.joins_points() && turn == 0;
             // At one point the scratch may be that of plain descent.
-            let update = want.parameters() && !cut && case.points > 1 && number % 2 == 0;
+            let update = want.parameters() && !cut && case.points > 1 && number.is_multiple_of(2);
             let more = plan.scratch_best.saturating_sub(plan.scratch_len) as usize;
             let how = How {
                 isa: Isa::ALL[number as usize % Isa::ALL.len()],
