@@ -9,7 +9,7 @@ fn model(name: &str) -> String {
     path.display().to_string()
 }
 
-/// A CSV file of so many examples of `columns` numbers.
+/// Writes a CSV file with `count` examples of `columns` numbers each.
 fn examples(folder: &Path, count: usize, columns: usize) -> PathBuf {
     let number = |i: usize| format!("{:.3}", (i as f32 * 0.37).sin());
     let row = |row: usize| (0..columns).map(|column| number(row * columns + column)).collect::<Vec<_>>().join(",");

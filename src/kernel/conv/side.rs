@@ -62,7 +62,7 @@ impl Side {
             let reads = at.wrapping_add(first.wrapping_mul(dilation)).wrapping_sub(before);
             return if first < end { (first, end.wrapping_sub(first), reads) } else { (0, 0, 0) };
         }
-        // A tap k that stands at position o of the window reaches the input at o stride + k dilation - before.
+        // Tap k of the window at output position o reads the input at o stride + k dilation - before.
         let at = position.wrapping_add(before);
         if inner {
             return (0, taps, at);
