@@ -1,10 +1,13 @@
 //! Model files as graphs of the core with their parameters: ONNX, TensorFlow Lite, and the native form, a .safetensors file whose metadata hold the
 //! graph.
+mod assembly;
 mod lower;
 mod native;
 mod network;
 mod table;
+pub mod window;
 
+pub use assembly::Assembly;
 pub use lower::lower;
 pub use native::{KEY, from_safetensors, to_safetensors};
 pub use network::{Network, Origin, Port};

@@ -137,7 +137,7 @@ impl Lower<'_> {
     /// The same with the value that a training starts from.
     pub(super) fn constant_from(&mut self, shape: Shape, start: f32, data: &[f32]) -> Lowered<u32> {
         // Its operand is not used: the last node keeps no value alive for it.
-        let x = self.nodes.len() as u32 - 1;
+        let x = self.built.nodes.len() as u32 - 1;
         self.push(Op::Constant { shape, start }, x, x, data)
     }
 }

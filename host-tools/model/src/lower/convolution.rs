@@ -1,7 +1,8 @@
 //! Convolutions.
 use super::extents::{image, product};
 use super::{Lower, Lowered};
-use shatterscope::graph::{DilatedWindow, Op, Shape, Window as Square};
+use crate::window;
+use shatterscope::graph::{DilatedWindow, Op, Shape};
 use shatterscope_import::{Order, ValueId};
 
 /// The window of a convolution or pool, for each spatial axis.
@@ -43,18 +44,6 @@ impl Window<'_> {
             _ => return Err(format!("it has {axes} spatial axes: one or two are supported")),
         })
     }
-
-    /// The same window if it has one stride, the same padding on all sides and no dilation.
-    pub fn square(window: &DilatedWindow) -> Option<Square> {
-        let DilatedWindow { height, width, strides: [stride, other], dilations, padding } = *window;
-        let one = stride == other && dilations == [1, 1] && padding == [padding[0]; 4];
-        one.then_some(Square {
-            height: height.into(),
-            width: width.into(),
-            stride: stride.into(),
-            padding: padding[0].into(),
-        })
-    }
 }
 
 impl Lower<'_> {
@@ -79,13 +68,7 @@ impl Lower<'_> {
         }
         let parameters = [weights, bias.unwrap_or(&[])].concat();
         let bias = bias.is_some();
-        let op = match Window::square(&window) {
-            // A window of the plain operation sees the image at every position.
-            Some(window) if groups == 1 && window.padding < window.height.min(window.width) => {
-                Op::Conv { channels, window, bias }
-            }
-            _ => Op::GroupedConv { channels, groups, window, bias },
-        };
+        let op = window::conv(channels, groups, window, bias);
         self.push(op, x, x, &parameters)
     }
 

@@ -14,7 +14,7 @@ impl Lower<'_> {
         if !data.iter().any(masked) || data.chunks(columns).any(|row| row.iter().all(masked)) || !self.is_mask(value) {
             return None;
         }
-        let name = shatterscope_engine::text::visible(&self.name);
+        let name = shatterscope_engine::text::visible(&self.built.name);
         self.notes.push(format!("{name}: masked entries have {MASKED:e} added, not negative infinity"));
         Some(data.iter().map(|x| if masked(x) { MASKED } else { *x }).collect())
     }

@@ -15,14 +15,14 @@ mod product;
 mod prune;
 mod reduce;
 
+use crate::assembly::Assembly;
 use crate::network::{Network, Origin, Port};
 use extents::shape_of;
-use shatterscope::Error;
-use shatterscope::graph::{Node, Op, Shape};
+use shatterscope::graph::{Op, Shape};
 use shatterscope::plan::Want;
-use shatterscope_engine::{Failure, Names, Placed, Result, text::visible};
+use shatterscope_engine::{Failure, Result, text::visible};
 use shatterscope_import::{Format, Model, Operation, Tensor, ValueId};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// The reason why an operation cannot be lowered.
 type Lowered<T> = std::result::Result<T, String>;
@@ -44,8 +44,8 @@ pub fn lower(model: &Model, want: Want) -> Result<Network> {
         }
         // TensorFlow joins the names of all operations that it merged.
         let joined = if model.format == Format::Tflite { node.name.split(';').next() } else { None };
-        lower.name = joined.unwrap_or(&node.name).to_owned();
-        lower.kind = node.kind.clone();
+        lower.built.name = joined.unwrap_or(&node.name).to_owned();
+        lower.built.kind = node.kind.clone();
         match lower.node(node) {
             Ok(value) => lower.nodes_of[node.outputs[0]] = Some(value),
             Err(why) => refused.push(format!("{} ({}): {why}", visible(&node.name), visible(&node.kind))),
@@ -64,23 +64,14 @@ struct Lower<'m> {
     model: &'m Model,
     /// Whether axis 0 of every value is the batch, which the core's values do not have.
     batched: bool,
-    nodes: Vec<Node>,
-    names: Vec<String>,
-    kinds: Vec<String>,
-    taken: HashSet<String>,
-    parameters: Vec<f32>,
-    running: Vec<f32>,
-    /// How many of both each node has.
-    lengths: Vec<[usize; 2]>,
+    /// The nodes so far, under the name and kind of the operation that is being lowered.
+    built: Assembly,
     /// What else changes bits than what the reader changed.
     notes: Vec<String>,
     /// The node that computes each value of the model.
     nodes_of: Vec<Option<u32>>,
     /// Reshapes that exist, by their operand and shape.
     views: HashMap<(u32, Shape3), u32>,
-    /// Of the operation that is being lowered.
-    name: String,
-    kind: String,
 }
 
 type Shape3 = (u32, u16, u16);
@@ -90,26 +81,18 @@ impl<'m> Lower<'m> {
         Self {
             model,
             batched,
-            nodes: Vec::new(),
-            names: Vec::new(),
-            kinds: Vec::new(),
-            taken: HashSet::new(),
-            parameters: Vec::new(),
-            running: Vec::new(),
-            lengths: Vec::new(),
+            built: Assembly::default(),
             notes: Vec::new(),
             nodes_of: vec![None; model.values.len()],
             views: HashMap::new(),
-            name: String::new(),
-            kind: String::new(),
         }
     }
 
     /// The inputs, which come before all other nodes.
     fn inputs(&mut self) -> Lowered<()> {
         for &input in &self.model.inputs {
-            self.name = self.model.values[input].name.clone();
-            self.kind = "input".to_owned();
+            self.built.name = self.model.values[input].name.clone();
+            self.built.kind = "input".to_owned();
             let shape = shape_of(self.dims(input))?;
             self.nodes_of[input] = Some(self.push(Op::Input { shape }, 0, 0, &[])?);
         }
@@ -139,7 +122,7 @@ impl<'m> Lower<'m> {
     }
 
     fn shape(&self, node: u32) -> Shape {
-        self.nodes[node as usize].shape
+        self.built.shape(node)
     }
 
     /// The same units under another shape.
@@ -148,8 +131,8 @@ impl<'m> Lower<'m> {
             return Ok(node);
         }
         // What a reshape reshapes has the shape, or is reshaped itself.
-        if let Op::Reshape { .. } = self.nodes[node as usize].op {
-            let x = self.nodes[node as usize].x;
+        if let Op::Reshape { .. } = self.built.nodes[node as usize].op {
+            let x = self.built.nodes[node as usize].x;
             return self.view(x, shape);
         }
         let key = (node, (shape.channels, shape.height, shape.width));
@@ -170,40 +153,8 @@ impl<'m> Lower<'m> {
         self.push_with(op, (x, y), parameters, &[])
     }
 
-    fn push_with(&mut self, op: Op, (x, y): (u32, u32), parameters: &[f32], running: &[f32]) -> Lowered<u32> {
-        let shape = |i: u32| self.nodes.get(i as usize).map_or(Shape::vector(1), |node| node.shape);
-        let facts = op.facts(shape(x), shape(y)).map_err(|error| match error {
-            Error::InvalidSpec(reason) => reason.reason().to_owned(),
-            error => error.to_string(),
-        })?;
-        let (need, have) = (facts.parameters_len(), parameters.len() as u64);
-        if need != have || 2 * u64::from(facts.running) != running.len() as u64 {
-            return Err(format!("{have} parameters were found, and the operation has {need}"));
-        }
-        if let Some(at) = parameters.iter().chain(running).position(|x| !x.is_finite()) {
-            return Err(format!("its parameters hold NaN or infinity, first at element {at}"));
-        }
-        let i = self.nodes.len() as u32;
-        self.nodes.push(Node { op, x, y, shape: facts.shape, address: i, last_use: u32::MAX, frozen: [false; 2] });
-        self.parameters.extend_from_slice(parameters);
-        self.running.extend_from_slice(running);
-        self.lengths.push([parameters.len(), running.len()]);
-        self.kinds.push(self.kind.clone());
-        let name = self.unique(op);
-        self.names.push(name);
-        Ok(i)
-    }
-
-    /// The name of the file's node; of the second node that it becomes, with the name of the operation behind it.
-    fn unique(&mut self, op: Op) -> String {
-        let base = if self.name.is_empty() { op.name() } else { &self.name };
-        let mut name = base.to_owned();
-        let mut number = 1;
-        while !self.taken.insert(name.clone()) {
-            name = if number == 1 { format!("{base}.{}", op.name()) } else { format!("{base}.{}.{number}", op.name()) };
-            number += 1;
-        }
-        name
+    fn push_with(&mut self, op: Op, operands: (u32, u32), parameters: &[f32], running: &[f32]) -> Lowered<u32> {
+        self.built.push(op, operands, &[parameters], &[running])
     }
 
     fn node(&mut self, node: &shatterscope_import::Node) -> Lowered<u32> {
@@ -256,12 +207,6 @@ impl<'m> Lower<'m> {
     fn finish(mut self, batch: Option<usize>, want: Want) -> Result<Network> {
         let failed = |why: String| Failure::failed(why);
         self.prune(&self.model.outputs);
-        for i in 0..self.nodes.len() {
-            let Node { op, x, y, .. } = self.nodes[i];
-            if !op.is_input() {
-                (self.nodes[x as usize].last_use, self.nodes[y as usize].last_use) = (i as u32, i as u32);
-            }
-        }
         let port = |value: ValueId, node: u32| Port {
             name: self.model.values[value].name.clone(),
             shape: self.dims(value).to_vec(),
@@ -279,10 +224,6 @@ impl<'m> Lower<'m> {
             };
             outputs.push(port(output, node));
         }
-        let len = self.nodes.len() as u32;
-        for output in &outputs {
-            self.nodes[output.node as usize].last_use = len;
-        }
         let format = match self.model.format {
             Format::Onnx { opset } => format!("ONNX, opset {opset}"),
             Format::Tflite => "TensorFlow Lite".to_owned(),
@@ -290,11 +231,10 @@ impl<'m> Lower<'m> {
         let origin = Origin {
             format,
             batch,
-            kinds: self.kinds,
+            kinds: Vec::new(),
             unused: self.model.unused.clone(),
             notes: [&self.model.notes[..], &self.notes].concat(),
         };
-        let placed = Placed::of_nodes(self.nodes, want)?.with_names(Names::given(self.names)?)?;
-        Ok(Network { placed, parameters: self.parameters, running: self.running, inputs, outputs, origin })
+        self.built.finish(inputs, outputs, origin, want)
     }
 }

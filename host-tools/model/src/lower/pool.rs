@@ -2,11 +2,9 @@
 use super::convolution::Window;
 use super::extents::{image, of};
 use super::{Lower, Lowered};
-use shatterscope::graph::{Axis, Op, Reduction};
+use crate::window;
+use shatterscope::graph::{Axis, Reduction};
 use shatterscope_import::ValueId;
-
-/// Taps that a plain max pool has at most.
-const MOST: u32 = 256;
 
 impl Lower<'_> {
     pub(super) fn max_pool(&mut self, x: ValueId, kernel: &[usize], window: Window<'_>) -> Lowered<u32> {
@@ -14,14 +12,7 @@ impl Lower<'_> {
         let x = self.at(x)?;
         let x = self.view(x, shape)?;
         let window = window.dilated(kernel)?;
-        let op = match Window::square(&window) {
-            Some(window)
-                if window.height * window.width <= MOST && window.padding < window.height.min(window.width) =>
-            {
-                Op::MaxPool { window }
-            }
-            _ => Op::DilatedMaxPool { window },
-        };
+        let op = window::max_pool(window);
         self.unary(op, x)
     }
 
@@ -36,10 +27,7 @@ impl Lower<'_> {
         let x = self.at(x)?;
         let x = self.view(x, shape)?;
         let window = window.dilated(kernel)?;
-        let op = match Window::square(&window) {
-            Some(window) if window.padding == 0 => Op::AveragePool { window },
-            _ => Op::DilatedAveragePool { window, whole },
-        };
+        let op = window::average_pool(window, whole);
         self.unary(op, x)
     }
 
