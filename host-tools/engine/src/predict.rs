@@ -59,7 +59,9 @@ impl Tiled for &Pass<'_> {
         let too_large = || Failure::usage("the values of a batch cannot be counted: give a smaller --batch");
         let mut values = Aligned::zeros(plan.values_len(self.batch, T as u32).ok_or_else(too_large)?)?;
         let mut scratch = Aligned::zeros(plan.scratch_best.max(plan.scratch_len))?;
-        let buffers = Buffers::of_outputs(&mut values, &mut scratch);
+        // Norms without running statistics use those of the batch.
+        let mut statistics = Aligned::zeros(plan.statistics_len())?;
+        let buffers = Buffers { statistics: &mut statistics, ..Buffers::of_outputs(&mut values, &mut scratch) };
         let threads = Threads::new();
         let options = Options::new(self.batch).with_isa(self.isa);
         let mut executor = Executor::<_, R, T>::new(&plan, &threads, options, buffers)?;
