@@ -225,10 +225,12 @@ const FILES: [&str; 4] = [
 ];
 
 /// Lists of the layers that the model of `nets` has tensors for.
-const NETS: [&str; 3] = [
+const NETS: [&str; 5] = [
     "layers = [{ dense = \"a\" }]",
     "layers = [{ dense = \"a\" }, \"centre\", \"fork\", { dense = \"b\" }, { join = { a = 1.0, b = 0.5 } }, \"crelu\", { dense = \"d\" }]",
     "layers = [{ dense = \"a\" }, { batch-norm = { eps = 1e-5 } }, \"relu\", { dense = \"b\" }]",
+    "input = [3, 4, 4]\nlayers = [{ conv = { name = \"k\", padding = 1, stride = [2, 1] } }, { max-pool = { kernel = 2 } }, \"flatten\", { softmax = {} }]",
+    "inputs = { p = [4], q = [4] }\nlayers = [{ add = { inputs = [\"p\", \"q\"], name = \"s\" } }, { concat = { inputs = [\"s\", \"p\"] } }, { gelu = {} }, { dense = \"d\" }]",
 ];
 
 /// An array of f8, big-endian and in Fortran order, as Python's zipfile deflates it.

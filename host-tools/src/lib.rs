@@ -16,6 +16,7 @@ pub mod engine;
 pub mod figure;
 pub mod files;
 pub mod model;
+pub mod net;
 pub mod output;
 pub mod pack;
 pub mod plan;

@@ -15,6 +15,7 @@ mod link;
 mod migration;
 mod models;
 mod names;
+mod nets;
 mod operations;
 mod options;
 mod own_network;

@@ -10,7 +10,8 @@ use shatterscope::exec::{Buffers, Input, Run, Source};
 use shatterscope::graph::Graph;
 use shatterscope::plan::{Plan, RunOptions, Storage};
 use shatterscope::workers::Serial;
-use shatterscope_host::pack::{Entry, Net, Packed};
+use shatterscope_host::net::{Net, Shapes};
+use shatterscope_host::pack::Packed;
 use shatterscope_host::tensors::{Bundle, Tensor};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ fn example() -> PathBuf {
 }
 
 fn packed() -> Packed {
-    Packed::read(&example().join("model.safetensors"), &example().join("net.toml")).unwrap()
+    Packed::read(&example().join("model.safetensors"), &example().join("net.toml"), &Shapes::new()).unwrap()
 }
 
 fn digest() -> Digest {
@@ -40,7 +41,7 @@ fn the_committed_module_is_what_pack_writes() {
 fn the_module_computes_what_the_model_computes() {
     let (mut outputs, mut gradient) = ([0.0; run::POINTS], [0.0; 2 * run::POINTS]);
     let (packed, options) = (packed(), RunOptions::new(run::POINTS as u32));
-    let graph = Graph::new(&packed.nodes).unwrap();
+    let graph = Graph::new(packed.nodes()).unwrap();
     let len = graph.len() * options.want().slots();
     let (mut storages, mut slots) = (vec![Storage::EMPTY; len], vec![0; len]);
     let (plan, _) = Plan::with_placed_slots(&graph, options.want(), &mut storages, &mut slots).unwrap();
@@ -52,8 +53,7 @@ fn the_module_computes_what_the_model_computes() {
         scratch: &mut [0.0; 7],
         gathered: &mut [],
     };
-    let parameters = packed.parameters();
-    let (source, input) = (Source::Stored(&parameters), Input::Points(&run::INPUTS));
+    let (source, input) = (Source::Stored(packed.parameters()), Input::Points(&run::INPUTS));
     Run::<_, 2, 16>::new(&plan, source, &Serial, input, options, buffers, &mut outputs, &mut gradient)
         .unwrap()
         .run()
@@ -65,8 +65,19 @@ fn the_module_computes_what_the_model_computes() {
 #[test]
 fn the_values_are_those_of_the_function() {
     let packed = packed();
+    // Weight, then bias of each of the three layers.
+    let mut rest = packed.parameters();
+    let parts: Vec<&[f32]> = packed
+        .tensors
+        .iter()
+        .map(|(_, len)| {
+            let (part, others) = rest.split_at(*len);
+            rest = others;
+            part
+        })
+        .collect();
     let affine = |i: usize, x: &[f64]| -> Vec<f64> {
-        let (_, weight, bias) = &packed.tensors[i];
+        let (weight, bias) = (parts[2 * i], parts[2 * i + 1]);
         let dot = |row: &[f32]| row.iter().zip(x).map(|(w, x)| f64::from(*w) * x).sum::<f64>();
         weight.chunks(x.len()).zip(bias).map(|(row, b)| dot(row) + f64::from(*b)).collect()
     };
@@ -108,11 +119,11 @@ fn what_is_no_network_is_refused_by_name() {
     let others = BTreeMap::from([("h.weight".to_owned(), "is I64: give f32 or f64".to_owned())]);
     let bundle = Bundle { tensors, others, spec: None };
     let refused = |layers: &str| {
-        let net: Net = toml::from_str(&format!("layers = [{layers}]")).unwrap();
-        Packed::of(&bundle, &net).unwrap_err().to_string()
+        let net = Net::parse(&format!("layers = [{layers}]"));
+        net.and_then(|net| Packed::of(&bundle, &net)).unwrap_err().to_string()
     };
     let cases = [
-        ("'relu'", "the first layer must be dense"),
+        ("'relu'", "the shape of the input is not known: begin with a dense layer"),
         ("{ dense = 'a' }", "a.bias is [2], not [3]"),
         ("{ dense = 'b' }", "b.weight is NaN at element 0"),
         ("{ dense = 'c' }", "wants [out, in]"),
@@ -158,7 +169,7 @@ fn packed_of(tensors: &[(&str, &[usize])], layers: &str) -> shatterscope_host::R
         bundle.add((*name).to_owned(), shape.to_vec(), vec![1.0; shape.iter().product()]);
     }
     bundle.others.insert("bn1.num_batches_tracked".to_owned(), "is I64: give f32 or f64".to_owned());
-    Packed::of(&bundle, &toml::from_str(&format!("layers = [{layers}]")).unwrap())
+    Packed::of(&bundle, &Net::parse(&format!("layers = [{layers}]")).unwrap())
 }
 
 #[test]
@@ -169,20 +180,25 @@ fn tensors_that_no_layer_takes_are_named_and_those_of_a_batch_norm_are_not_dropp
     let with = |more: &[(&'static str, &'static [usize])]| [&MATRICES[..], more].concat();
     let norm = with(&[("bn1.weight", &[3]), ("bn1.bias", &[3]), ("bn1.running_mean", &[3]), ("bn1.running_var", &[3])]);
     let plain = packed_of(&norm, PLAIN).unwrap();
-    let names = ["bias", "num_batches_tracked", "running_mean", "running_var", "weight"];
-    assert_eq!(plain.unused, names.map(|part| format!("bn1.{part}")));
+    let names = ["bias", "running_mean", "running_var", "weight"];
+    assert_eq!(plain.unused(), names.map(|part| format!("bn1.{part}")));
     assert_eq!(plain.module("m", "n").unwrap(), packed_of(&MATRICES, PLAIN).unwrap().module("m", "n").unwrap());
     // A counter of batches and layers that the list leaves out are no parameters of the norm.
     let deeper = with(&[("fc3.weight", &[1, 1]), ("fc3.bias", &[1])]);
-    assert_eq!(packed_of(&deeper, NORMED).unwrap().unused, ["bn1.num_batches_tracked", "fc3.bias", "fc3.weight"]);
-    assert_eq!(packed_of(&MATRICES, NORMED).unwrap().unused, ["bn1.num_batches_tracked"]);
+    assert_eq!(packed_of(&deeper, NORMED).unwrap().unused(), ["fc3.bias", "fc3.weight"]);
+    assert!(packed_of(&MATRICES, NORMED).unwrap().unused().is_empty());
     let affine = with(&[("bn1.weight", &[3]), ("bn1.bias", &[3])]);
     let statistics = with(&[("norm.0.running_mean", &[3]), ("norm.0.running_var", &[3])]);
     let keras = with(&[("bn/gamma", &[3]), ("bn/beta", &[3])]);
     for model in [norm, affine, statistics, keras] {
         let said = packed_of(&model, NORMED).unwrap_err().to_string();
         let name = model[3].0;
-        assert!(said.contains(name) && said.contains("fold them into the dense layer"), "{said}");
+        assert!(
+            said.contains(name)
+                && said.contains("this batch-norm has no name")
+                && said.contains("write { batch-norm = "),
+            "{said}"
+        );
         assert!(packed_of(&model, PLAIN).is_ok());
     }
 }
@@ -249,16 +265,13 @@ fn odd(name: &str) -> Packed {
     bundle.add(format!("{name}.bias"), vec![3], ODD_VALUES[..3].to_vec());
     last.add(format!("{name}.last.weight"), vec![1, 6], ODD_VALUES[2..8].to_vec());
     bundle.tensors.append(&mut last.tensors);
-    let layers = [
-        Entry::Dense(name.to_owned()),
-        Entry::Fork,
-        Entry::BatchNorm { eps: 1e-45 },
-        Entry::Centre,
-        Entry::Join { a: -0.0, b: 3.4e38 },
-        Entry::Crelu,
-        Entry::Dense(format!("{name}.last")),
-    ];
-    Packed::of(&bundle, &Net { layers: layers.to_vec() }).unwrap()
+    let quoted = |name: String| toml::Value::from(name).to_string();
+    let (first, last) = (quoted(name.to_owned()), quoted(format!("{name}.last")));
+    let layers = format!(
+        "layers = [{{ dense = {first} }}, 'fork', {{ batch-norm = {{ eps = 1e-45 }} }}, 'centre', {{ join = {{ a = -0.0, b = 3.4e38 }} }}, \
+         'crelu', {{ dense = {last} }}]"
+    );
+    Packed::of(&bundle, &Net::parse(&layers).unwrap()).unwrap()
 }
 
 /// Compiled and run in one go: a module a name, and a program that prints the bits of every number in it.
@@ -311,7 +324,7 @@ fn modules_of_odd_names_and_values_compile_and_hold_the_same_bits() {
     let ran = Command::new(at("main")).output().unwrap();
     let packed = odd("plain");
     let bits: String = packed.parameters().iter().map(|x| format!(" {:08x}", x.to_bits())).collect();
-    let expected = format!("{:?}{bits}\n", packed.nodes).repeat(names.len());
+    let expected = format!("{:?}{bits}\n", packed.nodes()).repeat(names.len());
     assert_eq!(String::from_utf8(ran.stdout).unwrap(), expected);
 }
 

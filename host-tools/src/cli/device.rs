@@ -126,7 +126,7 @@ pub struct Plan {
     /// With --checkpoint: folder with the data it was trained on [default: digits 8x8, built in]
     #[arg(long, value_name = "DIR", requires = "checkpoint")]
     pub data: Option<PathBuf>,
-    /// Plan inference with a model of your own instead: .onnx, .tflite, or .safetensors that `import` wrote
+    /// Plan inference with a model of your own instead: .onnx, .tflite, .safetensors of `import`, a checkpoint of `train`, or weights (--net)
     #[arg(long, value_name = "FILE", requires = "board", conflicts_with_all = ["preset", "spec", "checkpoint"])]
     pub model: Option<PathBuf>,
     /// How the model is read
@@ -166,7 +166,7 @@ impl Plan {
             let written = serde_json::json!({ "file": path.display().to_string() });
             return if common.json { command::print_json(&written) } else { Ok(()) };
         }
-        const OPTIONS: [&str; 5] = ["model_batch", "shape", "bind", "fold", "no_recognise"];
+        const OPTIONS: [&str; 6] = ["net", "model_batch", "shape", "bind", "fold", "no_recognise"];
         given.refuse_if(self.model.is_none(), &OPTIONS, "without a model of your own", "give --model")?;
         let own = self.model.is_some() || self.checkpoint.is_some();
         given.refuse_if(!own, &["batch"], "on a run from a seed", "give --checkpoint or --model")?;
@@ -246,7 +246,7 @@ impl Compare {
             "leave that out",
         )?;
         given.refuse_if(self.suite, &["schedule"], "with --suite, which has schedules of its own", "leave that out")?;
-        const INPUTS: [&str; 7] = ["input", "scaling", "model_batch", "shape", "bind", "fold", "no_recognise"];
+        const INPUTS: [&str; 8] = ["input", "scaling", "net", "model_batch", "shape", "bind", "fold", "no_recognise"];
         given.refuse_if(self.model.is_none(), &INPUTS, "without a model of your own", "give --model")?;
         if let Some(model) = &self.model {
             given.refuse(&Overrides::names(), "with --model, which is a network of its own", "leave that out")?;

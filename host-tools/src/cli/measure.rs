@@ -31,7 +31,7 @@ pub struct Probe {
     /// Measure only, without the wide limit
     #[arg(long)]
     pub no_theory: bool,
-    /// Probe a model of your own instead, at the examples of --data: .onnx, .tflite, or .safetensors that `import` wrote
+    /// Probe a model of your own instead, at the examples of --data: .onnx, .tflite, .safetensors of `import`, a checkpoint of `train`, or weights (--net)
     #[arg(long, value_name = "FILE", requires = "input", conflicts_with_all = ["preset", "spec", "weights"])]
     pub model: Option<PathBuf>,
     /// With --model: what the gradients are of: random, output:N, or loss [default: random]
@@ -62,7 +62,7 @@ pub struct Probe {
 
 impl Probe {
     pub(super) fn run(&self, given: &Given, common: &Common) -> Result<()> {
-        const INPUTS: [&str; 7] = ["input", "scaling", "model_batch", "shape", "bind", "fold", "no_recognise"];
+        const INPUTS: [&str; 8] = ["input", "scaling", "net", "model_batch", "shape", "bind", "fold", "no_recognise"];
         given.refuse_if(self.model.is_none(), &INPUTS, "without a model of your own", "give --model")?;
         if let Some(model) = &self.model {
             return self.own_model(model, given, common);
@@ -221,17 +221,13 @@ pub struct Export {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A model file becomes a module with its graph, plan and weights. For weights alone, --net lists the layers, in the order of the data:
-  layers = [ { dense = \"fc1\" }, \"relu\", \"fork\", { dense = \"fc2\" }, { join = { a = 1.0, b = 0.5 } } ]
-There are also \"crelu\", \"centre\" and { batch-norm = { eps = 1e-5 } }. A batch-norm computes its statistics from the points and has no
-parameters: a model that has some for it is refused, because they would be lost.
+  layers = [ { dense = \"fc1\" }, { batch-norm = \"bn1\" }, \"relu\", \"fork\", { dense = \"fc2\" }, { join = { a = 1.0, b = 0.5 } } ]
+All operations of docs/operations.md can be listed; docs/own-network.md describes their keys.
 
 Example: shatterscope pack model.onnx --out src/network.rs")]
 pub struct Pack {
-    /// A model: .onnx, .tflite, .safetensors that `import` wrote; or with --net weights, .safetensors or .npz
+    /// A model: .onnx, .tflite, .safetensors of `import`, a checkpoint of `train`, or weights (--net)
     pub model: Option<PathBuf>,
-    /// List of layers, TOML
-    #[arg(long, value_name = "NET.toml", requires = "model")]
-    pub net: Option<PathBuf>,
     /// Instead of a model and a list: folder with the checkpoint that `train --out` wrote, for inference
     #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "net", "strict"])]
     pub checkpoint: Option<PathBuf>,
@@ -244,7 +240,7 @@ pub struct Pack {
     /// Refuse a model with tensors that no layer takes, instead of a warning that names them
     #[arg(long)]
     pub strict: bool,
-    /// How a model without --net is read
+    /// How the model is read
     #[command(flatten)]
     pub options: super::ModelOptions,
 }

@@ -12,6 +12,9 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Model")]
 pub struct ModelOptions {
+    /// List of layers, TOML, for weights alone, .safetensors or .npz; of a plain torch.nn.Sequential it is inferred
+    #[arg(long, value_name = "NET.toml")]
+    pub net: Option<PathBuf>,
     /// Size of the first dimension of inputs that leave it open, for models that mix examples [default: 1]
     #[arg(long, value_name = "N")]
     pub model_batch: Option<usize>,
@@ -35,7 +38,8 @@ impl ModelOptions {
     /// # Errors
     /// Wrong use; a file of `--bind` that cannot be read.
     pub fn source(&self, path: &std::path::Path) -> Result<Source> {
-        Source::new(path, self.model_batch, &self.shape, &self.bind, [!self.no_recognise, self.fold])
+        let source = Source::new(path, self.model_batch, &self.shape, &self.bind, [!self.no_recognise, self.fold])?;
+        Ok(Source { net: self.net.clone(), ..source })
     }
 }
 
@@ -57,10 +61,12 @@ pub struct ModelInputs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Without --out it prints a table of the nodes. Operations that are not supported are all named at once.
+Weights alone, as torch.save or safetensors write a state dict, need the list of their layers (docs/own-network.md):
+  layers = [ { dense = \"fc1\" }, \"relu\", { dense = \"fc2\" } ]
 
 Example: shatterscope import model.onnx --out model.safetensors")]
 pub struct Import {
-    /// .onnx, .tflite, or .safetensors that `import` wrote
+    /// .onnx, .tflite, .safetensors of `import`, a checkpoint of `train`, or weights (--net)
     pub file: PathBuf,
     /// Write the network in the native form: weights, and the graph in the metadata
     #[arg(long, value_name = "FILE.safetensors")]
@@ -84,7 +90,7 @@ PNG, IDX and CIFAR-10 images take the layout of the model by themselves.
 
 Example: shatterscope run --model model.onnx --input images.npy --scaling 0..1 --top 5 --out outputs.npy")]
 pub struct Run {
-    /// .onnx, .tflite, or .safetensors that `import` wrote
+    /// .onnx, .tflite, .safetensors of `import`, a checkpoint of `train`, or weights (--net)
     #[arg(long, value_name = "FILE")]
     pub model: PathBuf,
     /// What it is run on

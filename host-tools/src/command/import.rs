@@ -28,6 +28,8 @@ struct Document<'a> {
     value_elements: [u64; 2],
     unused: &'a [String],
     notes: &'a [String],
+    /// The list of layers in TOML, if it was inferred.
+    layers: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -47,20 +49,30 @@ pub fn run(asked: &Import, common: &Common) -> Result<()> {
         }
         refuse_input(out, &[&asked.file])?;
     }
-    let network = asked.options.source(&asked.file)?.network(Want::Output)?;
+    let (network, inferred) = asked.options.source(&asked.file)?.read(Want::Output)?;
     if let Some(out) = &asked.out {
         Destination::open(out)?.write(&to_safetensors(&network)?)?;
     }
-    let document = document(asked, &network)?;
+    let mut document = document(asked, &network)?;
+    document.layers = inferred.as_ref().map(|inferred| &*inferred.text);
     if !document.unused.is_empty() && !common.quiet {
         let names: Vec<String> = document.unused.iter().map(|name| visible(name)).collect();
         say(&format!("note: nothing uses {}", names.join(", ")));
+    }
+    if let Some(inferred) = &inferred {
+        say(&format!("note: {}: {}", asked.file.display(), inferred.said));
+        if asked.out.is_some() {
+            inferred.text.lines().for_each(say);
+        }
     }
     match (common.json, &asked.out) {
         (true, _) => print_json(&document),
         (false, Some(_)) if common.quiet => Ok(()),
         (false, Some(out)) => print(&format!("wrote {}\n{}", out.display(), totals(&document))),
-        (false, None) => print(&(table(&document.nodes) + "\n" + &totals(&document))),
+        (false, None) => {
+            let list = document.layers.map_or(String::new(), |list| format!("{list}\n"));
+            print(&(list + &table(&document.nodes) + "\n" + &totals(&document)))
+        }
     }
 }
 
@@ -81,6 +93,7 @@ fn document<'a>(asked: &Import, network: &'a Network) -> Result<Document<'a>> {
         value_elements: [network.placed.memory.units, network.placed.memory.bound],
         unused: &network.origin.unused,
         notes: &network.origin.notes,
+        layers: None,
     })
 }
 

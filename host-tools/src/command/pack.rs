@@ -3,8 +3,9 @@ use super::{print, print_json};
 use crate::cli::{Common, Pack};
 use crate::data::{self, Inputs};
 use crate::files::{Destination, refuse_input};
+use crate::net::{Shapes, listed};
 use crate::output::say;
-use crate::pack::{Packed, listed, trained};
+use crate::pack::{Packed, trained};
 use crate::predict::{Placed, no_checkpoint};
 use crate::text::visible;
 use crate::train::{Checkpoint, FILES};
@@ -20,7 +21,7 @@ use std::path::Path;
 /// What is wrong with the model, the list of layers or the checkpoint; tensors that no layer takes, under `--strict`; a file that cannot be
 /// written.
 pub fn run(pack: &Pack, common: &Common) -> Result<()> {
-    match (&pack.checkpoint, &pack.model, &pack.net) {
+    match (&pack.checkpoint, &pack.model, &pack.options.net) {
         (Some(from), ..) => trained_network(pack, from, common),
         (None, Some(model), Some(net)) => listed_layers(pack, model, net, common),
         (None, Some(model), None) => own_model(pack, model, common),
@@ -35,34 +36,29 @@ fn listed_layers(pack: &Pack, model: &Path, net: &Path, common: &Common) -> Resu
         refuse_input(out, &[model, net])?;
     }
     let place = out.as_deref().map(Destination::open).transpose()?;
-    let packed = Packed::read(model, net)?;
-    if !packed.unused.is_empty() {
-        let said = format!("{}: no layer of {} takes {}", model.display(), net.display(), listed(&packed.unused));
+    let shapes: Shapes = pack.options.source(model)?.options.shapes.into_iter().collect();
+    let packed = Packed::read(model, net, &shapes)?;
+    if !packed.unused().is_empty() {
+        let said = format!("{}: no layer of {} takes {}", model.display(), net.display(), listed(packed.unused()));
         if *strict {
             return Err(Failure::failed(format!("{said}: take them out of the model, or leave out --strict")));
         }
         say(&format!("warning: {said}"));
     }
     let module = packed.module(&name(model), &name(net))?;
-    let (operations, bytes) = (operations(&packed.nodes), packed.bytes());
+    let (operations, bytes) = (operations(packed.nodes()), packed.bytes());
     let about = json!({
         "model": model.display().to_string(),
         "net": net.display().to_string(),
         "operations": operations,
         "parameters_bytes": bytes,
-        "dense": packed.tensors.iter().map(|(name, _, _)| name).collect::<Vec<_>>(),
-        "unused": packed.unused,
+        "tensors": packed.tensors.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        "unused": packed.unused(),
     });
     hand_out(pack, place, (module, operations, bytes), about, common)
 }
 
 fn own_model(pack: &Pack, model: &Path, common: &Common) -> Result<()> {
-    if model.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz")) {
-        let model = model.display();
-        return Err(Failure::usage(format!(
-            "{model}: weights alone are no network: list its layers with --net <NET.toml>"
-        )));
-    }
     if let Some(out) = &pack.out {
         refuse_input(out, &[model])?;
     }

@@ -28,31 +28,42 @@ const NUMBER: u64 = 21;
 /// # Errors
 /// Too little memory for its text.
 pub fn text(packed: &Packed, model: &str, net: &str) -> Result<String> {
-    let all: Vec<&[f32]> = packed.tensors.iter().flat_map(|(_, weight, bias)| [&**weight, &**bias]).collect();
-    let mut text = room(&all)?;
+    let running = &packed.network.running[..];
+    let mut text = room(&[packed.parameters(), running])?;
+    let nodes = nodes(packed.nodes());
+    // A module imports what its nodes name.
+    let windows = [("DilatedWindow, ", "DilatedWindow {"), (", Window", " Window {")];
+    let [dilated, window] = windows.map(|(import, used)| if nodes.contains(used) { import } else { "" });
     let _ = write!(
         text,
         "//! Packed from {} and {} by `shatterscope pack`: write it anew rather than change it.\n//!\n\
          //! {} B of parameters.\n{ALLOWED}\n\
-         use shatterscope::graph::{{Graph, Node, Op, Shape}};\n\n{}\n\
+         use shatterscope::graph::{{{dilated}Graph, Node, Op, Shape{window}}};\n\n{nodes}\n\
          /// The graph.\npub const GRAPH: Graph<'static> = match Graph::new(&NODES) {{\n    Ok(graph) => graph,\n    \
          Err(_) => panic!(\"the nodes do not fit each other\"),\n}};\n\n\
          /// Weights `[out][in]` and biases, node by node.\n#[rustfmt::skip]\npub static PARAMETERS: [f32; {}] = [\n",
         quoted(model),
         quoted(net),
         packed.bytes(),
-        nodes(&packed.nodes),
-        packed.bytes() / 4
+        packed.parameters().len()
     );
-    for (name, weight, bias) in &packed.tensors {
-        for (part, data) in [("weight", weight), ("bias", bias)] {
-            if !data.is_empty() {
-                let _ = writeln!(text, "    // {}", quoted(&format!("{name}.{part}")));
-                numbers(&mut text, data);
-            }
-        }
+    let mut rest = packed.parameters();
+    for (name, len) in &packed.tensors {
+        let (data, others) = rest.split_at(*len);
+        rest = others;
+        let _ = writeln!(text, "    // {}", quoted(name));
+        numbers(&mut text, data);
     }
     text += "];\n";
+    if !running.is_empty() {
+        let len = running.len();
+        let _ = write!(
+            text,
+            "\n/// Running means and variances of batch norms.\n#[rustfmt::skip]\npub static RUNNING: [f32; {len}] = [\n"
+        );
+        numbers(&mut text, running);
+        text += "];\n";
+    }
     Ok(text)
 }
 

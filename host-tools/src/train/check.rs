@@ -172,8 +172,16 @@ impl Spec {
     /// # Errors
     /// As [`Spec::check_on`], but for memory.
     pub fn layers(&self, data: &Dataset) -> Result<Vec<Layer>> {
+        self.layers_of(data.image, data.classes, data.train.len())
+    }
+
+    /// The same for data of this shape with so many examples to train on.
+    ///
+    /// # Errors
+    /// As [`Spec::layers`].
+    pub fn layers_of(&self, image: Image, classes: u32, examples: usize) -> Result<Vec<Layer>> {
         self.check()?;
-        let examples = data.train.len() as u32;
+        let examples = u32::try_from(examples).map_err(|_| Failure::usage("there are 2^32 examples or more"))?;
         if self.batch > examples {
             let batch = self.batch;
             return Err(Failure::usage(format!("--batch {batch} must be between 1 and the {examples} examples")));
@@ -185,8 +193,8 @@ impl Spec {
                 "--epochs {epochs} of {steps} steps: steps are counted to 2^32 - 1; give --epochs {most} or fewer"
             )));
         }
-        self.augment().check(data.image)?;
-        let layers = self.net.layers(data.image, data.classes)?;
+        self.augment().check(image)?;
+        let layers = self.net.layers(image, classes)?;
         let single = |layer: &&Layer| matches!(layer, Layer::BatchNorm { image, .. } if image.plane() * u64::from(self.batch) < 2);
         if layers.iter().any(|layer| single(&layer)) {
             return Err(Failure::usage(

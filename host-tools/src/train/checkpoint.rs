@@ -6,6 +6,7 @@ use crate::files::{find, write_all};
 use crate::tensors::Bundle;
 use crate::{Failure, Result};
 use serde::{Deserialize, Serialize};
+use shatterscope::graph::Image;
 use shatterscope::train::{Powers, RateState};
 use shatterscope_layers::Layer;
 use std::path::Path;
@@ -119,6 +120,23 @@ impl Checkpoint {
     /// # Errors
     /// As [`Checkpoint::read`].
     pub fn parse(bytes: &[u8], data: &Dataset) -> Result<Self> {
+        Self::parse_with(bytes, Some(data))
+    }
+
+    /// The same without the data, whose shape and size are taken from the file: what is read can be run, and not trained further.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::read`], but for other data.
+    pub fn parse_alone(bytes: &[u8]) -> Result<Self> {
+        Self::parse_with(bytes, None)
+    }
+
+    /// Whether the text beside the tensors of a file says that it is a checkpoint.
+    pub fn is_document(text: &str) -> bool {
+        format_of(text).is_some_and(|format| format.starts_with("shatterscope-training-"))
+    }
+
+    fn parse_with(bytes: &[u8], data: Option<&Dataset>) -> Result<Self> {
         let damaged = |what: String| Failure::failed(format!("the checkpoint is damaged: {what}; {ANEW}"));
         let bundle = Bundle::from_own_safetensors(bytes).map_err(|error| match Bundle::from_safetensors(bytes) {
             Ok(Bundle { spec: Some(text), .. }) if format_of(&text).as_deref() == Some(FIRST) => Failure::failed(format!(
@@ -139,13 +157,18 @@ impl Checkpoint {
             let (contract, ours) = (crate::text::visible(&document.contract), shatterscope::contract::CONTRACT);
             return Err(Failure::failed(format!("the checkpoint is of contract {contract}, not {ours}: {ANEW}")));
         }
-        if document.data != data.provenance(&Inputs::of(data, document.spec.scaling)) {
+        if let Some(data) = data
+            && document.data != data.provenance(&Inputs::of(data, document.spec.scaling))
+        {
             let name = &data.name;
             return Err(Failure::failed(format!(
                 "the checkpoint was made with other data than {name}: give the folder that it was begun with"
             )));
         }
-        let layers = document.spec.layers(data).map_err(|error| damaged(error.message))?;
+        let [channels, height, width] = document.data.image;
+        let (image, counts) = (Image { channels, height, width }, [document.data.train, document.data.test]);
+        let layers = document.spec.layers_of(image, document.data.classes, counts[0]);
+        let layers = layers.map_err(|error| damaged(error.message))?;
         let model = Model {
             parameters: flat(&bundle, &layers, PARAMETERS).map_err(damaged)?,
             running: flat(&bundle, &layers, RUNNING).map_err(damaged)?,
@@ -163,7 +186,7 @@ impl Checkpoint {
         }
         let (spec, metrics) = (document.spec, document.metrics);
         let checkpoint = Self { spec, data: document.data, model, sums: document.sums.map(f64::from_bits), metrics };
-        proof::tensors(&bundle, &checkpoint).and_then(|()| proof::check(&checkpoint, data)).map_err(damaged)?;
+        proof::tensors(&bundle, &checkpoint).and_then(|()| proof::check(&checkpoint, counts)).map_err(damaged)?;
         Ok(checkpoint)
     }
 }

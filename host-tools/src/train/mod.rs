@@ -7,6 +7,7 @@ mod difference;
 mod freeze;
 mod metrics;
 mod net;
+mod network;
 mod probe;
 mod proof;
 mod record;

@@ -2,17 +2,16 @@
 use super::check::PROBED;
 use super::checkpoint::{Checkpoint, STATE, names};
 use super::{Epoch, Optimiser, Probe, Spec};
-use crate::data::Dataset;
 use crate::tensors::Bundle;
 use shatterscope::train::Powers;
 use std::collections::BTreeSet;
 
 type Checked = Result<(), String>;
 
-/// Says what is wrong with the numbers of a checkpoint on these data.
-pub(super) fn check(checkpoint: &Checkpoint, data: &Dataset) -> Checked {
+/// Says what is wrong with the numbers of a checkpoint on data of so many examples to train on and to test with.
+pub(super) fn check(checkpoint: &Checkpoint, [train, test]: [usize; 2]) -> Checked {
     let Checkpoint { spec, model, metrics, sums, .. } = checkpoint;
-    let steps = data.train.len() as u32 / spec.batch.max(1);
+    let steps = train as u32 / spec.batch.max(1);
     let epoch = model.rate.epoch;
     if epoch > spec.epochs {
         return Err(format!("{epoch} epochs are done of {}", spec.epochs));
@@ -24,8 +23,8 @@ pub(super) fn check(checkpoint: &Checkpoint, data: &Dataset) -> Checked {
         let batch = model.batch;
         return Err(format!("{} steps are done, but {epoch} epochs of {steps} and {batch} batches", model.step));
     }
-    epochs(checkpoint, steps, data.test.len().max(1) as u64)?;
-    probes(checkpoint, data.train.len())?;
+    epochs(checkpoint, steps, test.max(1) as u64)?;
+    probes(checkpoint, train)?;
     self::sums(*sums, model.batch, spec.batch)?;
     if powers(spec, model.step) != model.powers {
         return Err(format!("the powers of Adam's betas are not those of step {}", model.step));

@@ -9,11 +9,11 @@ use shatterscope::graph::{Graph, Node, Op, Shape};
 pub static NODES: [Node; 7] = [
     Node { op: Op::Input { shape: Shape { channels: 2, height: 1, width: 1 } }, x: 0, y: 0, shape: Shape { channels: 2, height: 1, width: 1 }, address: 0, last_use: 1, ..Node::EMPTY },
     Node { op: Op::Dense { outputs: 16, bias: true }, x: 0, y: 0, shape: Shape { channels: 16, height: 1, width: 1 }, address: 1, last_use: 2, ..Node::EMPTY },
-    Node { op: Op::Relu, x: 1, y: 1, shape: Shape { channels: 16, height: 1, width: 1 }, address: 1, last_use: 5, ..Node::EMPTY },
-    Node { op: Op::Dense { outputs: 16, bias: true }, x: 2, y: 2, shape: Shape { channels: 16, height: 1, width: 1 }, address: 2, last_use: 4, ..Node::EMPTY },
-    Node { op: Op::Relu, x: 3, y: 3, shape: Shape { channels: 16, height: 1, width: 1 }, address: 2, last_use: 5, ..Node::EMPTY },
-    Node { op: Op::Add { a: 1.0, b: 0.5 }, x: 2, y: 4, shape: Shape { channels: 16, height: 1, width: 1 }, address: 2, last_use: 6, ..Node::EMPTY },
-    Node { op: Op::Dense { outputs: 1, bias: true }, x: 5, y: 5, shape: Shape { channels: 1, height: 1, width: 1 }, address: 3, last_use: 7, ..Node::EMPTY },
+    Node { op: Op::Relu, x: 1, y: 1, shape: Shape { channels: 16, height: 1, width: 1 }, address: 2, last_use: 5, ..Node::EMPTY },
+    Node { op: Op::Dense { outputs: 16, bias: true }, x: 2, y: 2, shape: Shape { channels: 16, height: 1, width: 1 }, address: 3, last_use: 4, ..Node::EMPTY },
+    Node { op: Op::Relu, x: 3, y: 3, shape: Shape { channels: 16, height: 1, width: 1 }, address: 4, last_use: 5, ..Node::EMPTY },
+    Node { op: Op::Add { a: 1.0, b: 0.5 }, x: 2, y: 4, shape: Shape { channels: 16, height: 1, width: 1 }, address: 5, last_use: 6, ..Node::EMPTY },
+    Node { op: Op::Dense { outputs: 1, bias: true }, x: 5, y: 5, shape: Shape { channels: 1, height: 1, width: 1 }, address: 6, last_use: 7, ..Node::EMPTY },
 ];
 
 /// The graph.

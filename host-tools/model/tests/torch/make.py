@@ -8,10 +8,14 @@ NAME.npz has, of a few examples, `input`, `cotangent` (exact, binary32), `output
 sum(cotangent * output) with respect to every parameter, in the order of the parameters' numbers. The exporter that uses TorchDynamo folds batch norms into
 convolutions: `folded` has a row (elements, parameters before) for each such convolution, `folded_value` and `folded_gradient` its weights, then its biases. Parameter number k is made from k alone, `value(k)`, so
 that a reader finds the number of each element of a file, wherever an exporter has put it. `tensors` has a row (elements, scale, shift) for each tensor.
+
+Of each network of SEQUENTIAL there are the state dict, NAME.safetensors, and NAME.npz with `input` and `output` (binary64): weights for lists of layers.
 """
 import argparse
+import json
 import math
 import pathlib
+import struct
 import sys
 import tempfile
 import warnings
@@ -185,6 +189,28 @@ NETWORKS = {
 }
 
 
+def sequence():
+    return nn.Sequential(
+        nn.Linear(6, 10), nn.BatchNorm1d(10), nn.ReLU(), nn.Linear(10, 8), nn.PReLU(), nn.Linear(8, 7), nn.ReLU(), nn.Dropout(0.5), nn.Linear(7, 3))
+
+
+def images():
+    """Without pools: the shapes allow one choice of padding and strides alone."""
+    return nn.Sequential(
+        nn.Conv2d(2, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1, groups=4), nn.PReLU(4), nn.Flatten(),
+        nn.Linear(4 * 6 * 5, 3))
+
+
+def lenet():
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 5, padding=2), nn.Tanh(), nn.MaxPool2d(2), nn.Conv2d(4, 6, 3, stride=(2, 1), padding=(0, 1), dilation=(1, 2)), nn.ReLU(),
+        nn.AvgPool2d(3, 2, 1), nn.Flatten(), nn.Linear(6 * 2 * 3, 12), nn.LayerNorm(12), nn.GELU(), nn.Linear(12, 5), nn.LogSoftmax(-1))
+
+
+# State dicts, which have no graph.
+SEQUENTIAL = {"sequence": (sequence, (6,), 4), "images": (images, (2, 6, 5), 4), "lenet": (lenet, (1, 16, 16), 4)}
+
+
 def fill(model):
     """Sets every parameter and statistic; returns (elements, scale, shift) of each parameter."""
     rows, first = [], 0
@@ -276,25 +302,55 @@ def exported(model, shape, dynamo):
         return stripped(onnx.load(path))
 
 
+def state_dict(model):
+    """A .safetensors file: the length of a JSON header, the header, the tensors."""
+    header, data = {}, b""
+    for name, tensor in model.state_dict().items():
+        bytes = tensor.numpy().tobytes()
+        kind = {torch.float32: "F32", torch.int64: "I64"}[tensor.dtype]
+        header[name] = dict(dtype=kind, shape=list(tensor.shape), data_offsets=[len(data), len(data) + len(bytes)])
+        data += bytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def sequential(name):
+    """The state dict of a network, and its inputs and outputs."""
+    make, shape, range = SEQUENTIAL[name]
+    model = make().eval()
+    fill(model)
+    file = state_dict(model)
+    x = uniform(INPUTS, EXAMPLES * math.prod(shape)).reshape(EXAMPLES, *shape) * np.float32(range)
+    with torch.no_grad():
+        output = model.double()(torch.from_numpy(x).double())
+    return file, dict(input=x, output=output.numpy())
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--check", action="store_true", help="compare with the files instead of writing them")
-    parser.add_argument("names", nargs="*", default=list(NETWORKS))
+    parser.add_argument("names", nargs="*", default=[*NETWORKS, *SEQUENTIAL])
     arguments = parser.parse_args()
     torch.backends.mha.set_fastpath_enabled(False)
     different = []
     for name in arguments.names:
-        make, shape, range = NETWORKS[name]
-        model = make().eval()
-        rows = fill(model)
-        files = {f"{name}{end}.onnx": exported(model, shape, end != "") for end in ("", "-dynamo")}
+        if name in SEQUENTIAL:
+            file, found = sequential(name)
+            files = {f"{name}.safetensors": file}
+        else:
+            make, shape, range = NETWORKS[name]
+            model = make().eval()
+            rows = fill(model)
+            files = {f"{name}{end}.onnx": exported(model, shape, end != "") for end in ("", "-dynamo")}
         for file, bytes in files.items():
             if not arguments.check:
                 (FOLDER / file).write_bytes(bytes)
                 print(file, len(bytes), "bytes")
             elif (FOLDER / file).read_bytes() != bytes:
                 different.append(file)
-        found = results(name, model, rows, shape, range)
+        if name not in SEQUENTIAL:
+            found = results(name, model, rows, shape, range)
         path = FOLDER / f"{name}.npz"
         if not arguments.check:
             np.savez_compressed(path, **found)
