@@ -61,7 +61,7 @@ const TRAINING: [&str; 38] = [
     "--flip",
 ];
 
-const PROBE: [&str; 42] = [
+const PROBE: [&str; 43] = [
     // Those of a model file, which is not there.
     "--model m.onnx",
     "--of random",
@@ -70,6 +70,7 @@ const PROBE: [&str; 42] = [
     "--reinit he",
     "--input x.npy",
     "--scaling none",
+    "--net net.toml",
     "--model-batch 2",
     "--shape x=1x2",
     "--bind x=y.npy",
