@@ -25,6 +25,7 @@
 //! | `probe` | yes | `exec::Run`, the module `probe` |
 //! | `micromath` | yes | approximate functions, an experiment under a contract of its own |
 //! | `serde` | | serialisable specs, options and settings |
+//! | `int8` | | operations on int8 values, in the roundings of quantised `.tflite` files |
 //! | `flash` | | `train::slots`: a training state in flash |
 //! | `wire` | | the module `wire`, with `serde` |
 //! | `defmt` | | formatting for logs on devices |

@@ -28,6 +28,8 @@ mod facts;
 mod function;
 mod group_norm;
 pub(crate) mod grouped_conv;
+#[cfg(feature = "int8")]
+pub mod int8;
 pub(crate) mod join;
 mod matmul;
 mod movement;
