@@ -18,6 +18,7 @@ because a bare Python float would widen it in older NumPy versions. "section" in
 import json
 import math
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -1224,6 +1225,251 @@ def check(paths):
     return failed > 0
 
 
+# ---- section 12: int8. Integers of Python have no upper limit; `i32` wraps. x is [y][x][c] of int --------------------
+PROFILES = ("tflm", "litert-ref")
+NO_ACTIVATION, RELU, RELU_N1_TO_1, RELU6 = range(4)
+
+
+def i32(x):
+    return (int(x) + 2 ** 31) % 2 ** 32 - 2 ** 31
+
+
+def away(v):
+    """The nearest integer, halves away from zero."""
+    v = Fraction(v)
+    size = math.floor(abs(v) + Fraction(1, 2))
+    return -size if v < 0 else size
+
+
+def clamp(v, low, high):
+    v = low if v < low else v
+    return high if v > high else v
+
+
+def q_factor(m):
+    """Q"""
+    m = float(m)
+    if not m > 0:
+        return 0, 0
+    if m >= 2.0 ** 31:
+        return 2 ** 31 - 1, 31
+    f, shift = math.frexp(m)
+    q = away(Fraction(f) * 2 ** 31)
+    q, shift = (2 ** 30, shift + 1) if q == 2 ** 31 else (q, shift)
+    return (0, 0) if shift < -31 else (q, shift)
+
+
+def q_product(a, b):
+    """P"""
+    return 2 ** 31 - 1 if a == b == -2 ** 31 else (a * b + 2 ** 30) // 2 ** 31
+
+
+def q_round(x, n):
+    """R"""
+    return away(Fraction(x, 2 ** n))
+
+
+def q_scaled(x, factor):
+    """D"""
+    q, shift = factor
+    return q_round(q_product(i32(x * 2 ** max(shift, 0)), q), max(-shift, 0))
+
+
+def q_byte(v, s, z):
+    """B"""
+    t = F(v) / F(s)
+    if np.isnan(t):
+        return z
+    return (away(clamp(float(t), -2.0 ** 31, 2.0 ** 31 - 1))) + z
+
+
+def q_bounds(activation, s, z):
+    byte = lambda v: clamp(q_byte(v, s, z), -128, 127)
+    low = {NO_ACTIVATION: -128, RELU: byte(0), RELU6: byte(0), RELU_N1_TO_1: byte(-1)}[activation]
+    return z, low, {NO_ACTIVATION: 127, RELU: 127, RELU6: byte(6), RELU_N1_TO_1: byte(1)}[activation]
+
+
+def q_out(v, bounds):
+    z, low, high = bounds
+    return clamp(z + v, low, high)
+
+
+def q_quotient(kind, numbers, by):
+    """The product of numbers, divided, each operation in float (f64) or F (f32)."""
+    product = kind(numbers[0])
+    for number in numbers[1:]:
+        product = kind(product * kind(number))
+    return float(kind(product / kind(by)))
+
+
+def q_windowed(x, window):
+    """(place, [(ky, kx, the channels seen)]) of all places in order."""
+    for place in dilated_order(x.shape[:2], window):
+        seen = ((tap, dilated_sees(x.shape[:2], window, place, tap)) for tap in taps(window))
+        yield place, [(tap, x[at]) for tap, at in seen if at is not None]
+
+
+def q_conv(w, bias, z_in, window, x, scaled, depthwise=False):
+    channels = w.shape[2] if depthwise else w.shape[0]
+    y = np.zeros(dilated_places(x.shape[:2], window) + (channels,), int)
+    for place, seen in q_windowed(x, window):
+        for i in range(channels):
+            if depthwise:
+                c = i // (channels // x.shape[2])
+                acc = sum(int(w[tap][i]) * (int(at[c]) - z_in) for tap, at in seen)
+            else:
+                acc = sum(int(w[(i,) + tap][c]) * (int(at[c]) - z_in) for tap, at in seen for c in range(x.shape[2]))
+            y[place][i] = scaled(i, i32(acc + int(bias[i])))
+    return y
+
+
+def q_dense(w, bias, z_in, x, scaled):
+    accs = (sum(int(a) * (int(b) - z_in) for a, b in zip(row, x.reshape(-1))) + int(bias[i]) for i, row in enumerate(w))
+    return np.array([scaled(i, i32(acc)) for i, acc in enumerate(accs)])
+
+
+def q_real(acc, m):
+    """The product of f64, rounded to an integer within i32."""
+    product = float(acc) * m
+    return clamp(away(product), -2 ** 31, 2 ** 31 - 1)
+
+
+def q_mean_factor(s_in, s_out, n):
+    q, shift = q_factor(float(s_in) / float(s_out))
+    k = min(n.bit_length() - 1, 31 + shift)
+    return q * 2 ** k // n, shift - k
+
+
+def q_left(x, n):
+    """L"""
+    most = (2 ** 31 - 1) // 2 ** n
+    return 2 ** 31 - 1 if x > most else -2 ** 31 if x < -most else x * 2 ** n
+
+
+def q_exp(a, k):
+    """X_k"""
+    if a == 0:
+        return 2 ** 31 - 1
+    u = 2 ** (29 - k)
+    w = a % u - u
+    b = q_left(w, k) + 2 ** 28
+    b2 = q_product(b, b)
+    b3, b4 = q_product(b2, b), q_product(b2, b2)
+    p = q_round(q_product(q_round(b4, 2) + b3, 715827883) + b2, 1)
+    v = 1895147668 + q_product(1895147668, b + p)
+    for j, c in ((-2, 1672461947), (-1, 1302514674), (0, 790015084), (1, 290630308), (2, 39332535), (3, 720401), (4, 242)):
+        if j < k and (w - a) >> (31 - k + j) & 1:
+            v = q_product(v, c)
+    return v
+
+
+def q_newton(a):
+    """N"""
+    d = (a + 2 ** 31) // 2
+    v = 1515870810 + q_product(d, -1010580540)
+    for _ in range(3):
+        v = v + q_left(q_product(v, 2 ** 29 - q_product(d, v)), 2)
+    return v
+
+
+def q_inverse(a):
+    """I"""
+    return q_left(q_newton(a), 1)
+
+
+def q_logistic(a):
+    if a == 0:
+        return 2 ** 30
+    return q_inverse(q_exp(-a, 4)) if a > 0 else 2 ** 31 - 1 - q_inverse(q_exp(a, 4))
+
+
+def q_tanh(a):
+    size = 0 if a == 0 else q_left(q_newton(q_exp(-abs(a), 5)) - 2 ** 29, 2)
+    return -size if a < 0 else size
+
+
+def q_radius(k, shift):
+    return math.floor(Fraction((2 ** k - 1) * 2 ** (31 - k)) / Fraction(2) ** shift)
+
+
+def q_table(f):
+    return [clamp(f(x), -128, 127) for x in range(-128, 128)]
+
+
+def q_curve_table(name, profile, s_in, z_in):
+    """LOGISTIC and TANH."""
+    if profile == "tflm":
+        factor = q_factor(float(s_in) * 2.0 ** 27)
+        r = q_radius(4, factor[1])
+        def f(x):
+            d = x - z_in
+            if d <= -r or d >= r:
+                return -128 if d <= -r else 127
+            a = q_scaled(d, factor)
+            return q_round(q_logistic(a), 23) - 128 if name == "logistic" else q_round(q_tanh(a), 24)
+    else:
+        def f(x):
+            v = F(s_in) * F(x - z_in)
+            w = ONE / (ONE + F(exp64(-float(v)))) if name == "logistic" else tanh_of(v)
+            return away(float(w * F(256 if name == "logistic" else 128))) + (-128 if name == "logistic" else 0)
+    return q_table(f)
+
+
+def q_linear_table(name, profile, s_in, z_in, s_out, z_out, alpha=None):
+    """QUANTIZE of int8, RELU, RELU6 and LEAKY_RELU."""
+    kind = float if profile == "tflm" or name == "requantise" else F
+    factor = q_factor(q_quotient(kind, [s_in], s_out))
+    if name == "relu6" and profile == "tflm":
+        return q_table(lambda x: clamp(x, z_in, clamp(q_byte(6, s_in, z_in), -128, 127)))
+    if name == "leaky_relu":
+        m = q_quotient(kind, [s_in, alpha], s_out)
+        below = q_factor(abs(m))
+        sign = -1 if m < 0 else 1
+        return q_table(lambda x: z_out + (q_scaled(x - z_in, factor) if x >= z_in else sign * q_scaled(x - z_in, below)))
+    activation = {"requantise": NO_ACTIVATION, "relu": RELU, "relu6": RELU6}[name]
+    bounds = q_bounds(activation, s_out, z_out)
+    return q_table(lambda x: q_out(q_scaled(x - z_in, factor), bounds))
+
+
+def q_hard_swish_table(profile, s_in, z_in, s_out, z_out):
+    kind = float if profile == "tflm" else F
+    h = float(F(s_in) / F(128))
+    (q_o, e_o), (q_r, e_r) = (q_factor(q_quotient(kind, [h], by)) for by in (s_out, 3 / 32768))
+    assert -15 <= e_o <= 0 and -15 <= e_r <= 30
+    q_o, q_r = (min((q + 2 ** 15) // 2 ** 16, 2 ** 15 - 1) for q in (q_o, q_r))
+    p16, sat = lambda a, b: (a * b + 2 ** 14) // 2 ** 15, lambda v: clamp(v, -2 ** 15, 2 ** 15 - 1)
+    def f(x):
+        w = (x - z_in) * 128
+        v, r = p16(w, q_o), w
+        r = p16(sat(r * 2 ** (e_r - 1)) if e_r > 0 else r, q_r)
+        r = sat(2 * r) if e_r > 0 else q_round(r, -e_r)
+        r = (r + 2 ** 15) // 2
+        return z_out + q_round(math.trunc(Fraction(r * v, 2 ** 15)), -e_o)
+    return q_table(f)
+
+
+def q_softmax_numbers(s_in, beta):
+    m = float(beta) * float(s_in) * 2.0 ** 26
+    assert m > 1
+    q, shift = q_factor(min(m, 2.0 ** 31 - 1))
+    return q, shift, -q_radius(5, shift)
+
+
+def q_softmax(numbers, x):
+    q, shift, least = numbers
+    y = np.full(x.shape, -128)
+    for place in np.ndindex(x.shape[:2]):
+        d = [int(v) - int(x[place].max()) for v in x[place]]
+        e = [q_exp(q_product(i32(v * 2 ** shift), q), 5) if v >= least else None for v in d]
+        total = i32(sum(q_round(v, 12) for v in e if v is not None))
+        n = 32 - (total % 2 ** 32).bit_length()
+        a = i32(total * 2 ** n) + 2 ** 31
+        for c, v in enumerate(e):
+            if v is not None:
+                y[place][c] = clamp(q_round(q_product(q_inverse(a), v), 35 - n) - 128, -128, 127)
+    return y
+
+
 # ---- example files ---------------------------------------------------------------------------------------------------
 def bits(x):
     """f32 (any shape) -> the hex of its bits, NaN as section 8 has it. u32 words are given by `words`."""
@@ -2137,6 +2383,220 @@ def operation_cases():
                    "tangent": flat(tangent(*ts))}
 
 
+class Drawn:
+    """Numbers for the int8 examples, from the words of Philox with the key `salt`."""
+
+    def __init__(self, *salt):
+        self.key, self.at, self.words = (salt + (0,))[:2], 0, []
+
+    def word(self):
+        if not self.words:
+            self.words = [int(w) for w in philox((self.at, 0, 0, 12), self.key)]
+            self.at += 1
+        return self.words.pop()
+
+    def below(self, n):
+        return self.word() * n >> 32
+
+    def between(self, low, high):
+        return low + self.below(high - low + 1)
+
+    def bytes(self, *shape):
+        return np.array([self.between(-128, 127) for _ in range(math.prod(shape))]).reshape(shape)
+
+    def scale(self, near):
+        """A power of two in one of three."""
+        if self.below(3) == 0:
+            return F(2.0 ** round(math.log2(near)))
+        return F(near * (0.5 + self.word() / 2 ** 32))
+
+
+def byte_hex(x):
+    return "".join(f"{int(v) & 0xFF:02x}" for v in np.asarray(x).reshape(-1))
+
+
+def int8_window(d, size):
+    while True:
+        window = (d.between(1, 3), d.between(1, 3), (d.between(1, 2), d.between(1, 2)), (d.between(1, 2), d.between(1, 2)),
+                  tuple(d.below(2) for _ in range(4)))
+        of_window = dilated_order(size, window)
+        if min(dilated_places(size, window)) > 0 and all(
+                any(dilated_sees(size, window, place, tap) for tap in taps(window)) for place in of_window):
+            return window
+
+
+def window_entries(window):
+    kh, kw, strides, dilations, padding = window
+    return {"taps": [kh, kw], "strides": list(strides), "dilations": list(dilations), "padding": list(padding)}
+
+
+def next_to_tie(d, factor, steps):
+    """An output scale with which a number of steps of the size `factor` comes next to where the output changes, so that f32 and f64 may differ."""
+    m = (d.between(1, 100) + 0.5) / abs(steps)
+    shift = max(0, -math.frexp(m)[1])
+    return F(factor / (m - 2.0 ** -(shift + 1) / abs(steps) if shift else m))
+
+
+def weighted_case(name, profile, d):
+    shape = (1, 1, d.between(3, 24)) if name == "dense" else (d.between(2, 5), d.between(2, 5), d.between(1, 3))
+    x, z_in, s_in = d.bytes(*shape), d.between(-128, 127), d.scale(0.05)
+    window = int8_window(d, shape[:2]) if name != "dense" else (1, 1, (1, 1), (1, 1), (0, 0, 0, 0))
+    if name == "depthwise":
+        outputs = shape[2] * d.between(1, 2)
+        w, fan_in = d.bytes(*window[:2], outputs), window[0] * window[1]
+    else:
+        outputs, fan_in = d.between(2, 4), shape[2] * window[0] * window[1]
+        w = d.bytes(outputs, *window[:2], shape[2]) if name == "conv" else d.bytes(outputs, shape[2])
+    scales = [d.scale(0.01) for _ in range(outputs)]
+    s_out, z_out, activation = d.scale(float(s_in) * float(scales[0]) * math.sqrt(fan_in) * 90), d.between(-128, 127), d.below(4)
+    bias = [d.between(-9000, 9000) for _ in range(outputs)]
+    bounds = q_bounds(activation, s_out, z_out)
+    ms = [q_quotient(float, [s_in, s], s_out) for s in scales]
+    # The sum of the last channel is next to a tie.
+    bias[-1] = round(float(2 * d.between(-40, 40) + 1) / ms[-1] / 2)
+    real = name == "dense" and profile == "litert-ref"
+    scaled = lambda i, acc: q_out(q_real(acc, ms[i]) if real else q_scaled(acc, q_factor(ms[i])), bounds)
+    if name == "dense":
+        y = q_dense(w, bias, z_in, x, scaled)
+    else:
+        y = q_conv(w, bias, z_in, window, x, scaled, depthwise=name == "depthwise")
+    sums = w.reshape(outputs, -1).sum(1) if name != "depthwise" else w.reshape(-1, outputs).sum(0)
+    pairs = [(np.float64(m).view(np.uint64) & LOW, np.float64(m).view(np.uint64) >> np.uint64(32)) if real else q_factor(m) for m in ms]
+    records = [[i32(b - z_in * int(total)), i32(first), i32(second)] for b, total, (first, second) in zip(bias, sums, pairs)]
+    case = {} if name == "dense" else window_entries(window)
+    return case | {"shape": shape, "scales": [s_in, s_out], "zeros": [z_in, z_out], "activation": activation, "weight_scales": scales,
+                   "bias": bias, "weights": w, "records": records, "bounds": bounds, "x": x, "y": y}
+
+
+def pair_case(name, profile, d):
+    shape = (d.between(1, 3), d.between(1, 3), d.between(1, 4))
+    other = tuple(1 if d.below(3) == 0 else n for n in shape)
+    x, y, zeros = d.bytes(*shape), d.bytes(*other), [d.between(-128, 127) for _ in range(3)]
+    s = [d.scale(0.05), d.scale(0.05)]
+    if name == "add":
+        s.append(d.scale(2 * float(max(s))))
+    else:
+        steps = (int(x.flat[0]) - zeros[0]) * (int(y.flat[0]) - zeros[1])
+        s.append(next_to_tie(d, float(s[0]) * float(s[1]), steps or 1000))
+    activation, t = d.below(4), 2 * float(max(s[:2]))
+    bounds = q_bounds(activation, s[2], zeros[2])
+    if name == "add":
+        factors = [q_factor(float(s[0]) / t), q_factor(float(s[1]) / t), q_factor(t / (2.0 ** 20 * float(s[2])))]
+        f = lambda a, b: q_scaled(i32(q_scaled((a - zeros[0]) * 2 ** 20, factors[0]) + q_scaled((b - zeros[1]) * 2 ** 20, factors[1])), factors[2])
+    else:
+        factors = [q_factor(q_quotient(float if profile == "tflm" else F, s[:2], s[2]))]
+        f = lambda a, b: q_scaled((a - zeros[0]) * (b - zeros[1]), factors[0])
+    repeated = np.broadcast_to(y, shape)
+    value = np.array([q_out(f(int(a), int(b)), bounds) for a, b in zip(x.reshape(-1), repeated.reshape(-1))])
+    return {"shape": shape, "other": other, "scales": s, "zeros": zeros, "activation": activation, "factors": factors, "bounds": bounds,
+            "x": x, "x1": y, "y": value}
+
+
+def pool_case(name, profile, d):
+    shape = (d.between(2, 5), d.between(2, 5), d.between(1, 3))
+    x, s, z, activation, window = d.bytes(*shape), d.scale(0.05), d.between(-128, 127), d.below(4), int8_window(d, shape[:2])
+    bounds = q_bounds(activation, s, z)
+    y = np.zeros(dilated_places(shape[:2], window) + shape[2:], int)
+    for place, seen in q_windowed(x, window):
+        for c in range(shape[2]):
+            values = [int(at[c]) for _, at in seen]
+            v = max(values) if name == "max_pool" else away(Fraction(sum(values), len(values)))
+            y[place][c] = clamp(v, *bounds[1:])
+    return window_entries(window) | {"shape": shape, "scales": [s, s], "zeros": [z, z], "activation": activation, "bounds": bounds, "x": x, "y": y}
+
+
+def mean_case(name, profile, d):
+    shape = [d.between(1, 3), d.between(2, 9), d.between(1, 3)]
+    x, s, zeros = d.bytes(*shape), [d.scale(0.05), d.scale(0.03)], [d.between(-128, 127), d.between(-128, 127)]
+    factor = q_mean_factor(s[0], s[1], shape[1])
+    bounds = q_bounds(NO_ACTIVATION, s[1], zeros[1])
+    total = x.sum(1) - shape[1] * zeros[0]
+    y = [q_out(q_scaled(int(v), factor), bounds) for v in total.reshape(-1)]
+    return {"shape": shape, "scales": s, "zeros": zeros, "factors": [factor], "bounds": bounds, "x": x, "y": y}
+
+
+def table_case(name, profile, d):
+    s = [d.scale(0.06), d.scale(0.05)]
+    z = [d.between(-128, 127), d.between(-128, 127)]
+    case = {}
+    if name in ("logistic", "tanh"):
+        s[1], z[1] = (F(1 / 256), -128) if name == "logistic" else (F(1 / 128), 0)
+        table = q_curve_table(name, profile, s[0], z[0])
+    elif name == "hard_swish":
+        # The multiplier of 16 bits is next to a tie.
+        s[1] = F(float(s[0]) / ((d.between(2 ** 14, 2 ** 15 - 1) + 0.5) / 2 ** 15))
+        table = q_hard_swish_table(profile, s[0], z[0], s[1], z[1])
+    else:
+        alpha = F(0.25 + d.word() / 2 ** 33) if name == "leaky_relu" else None
+        if name != "relu6" or profile == "litert-ref":
+            s[1] = next_to_tie(d, float(s[0]) * float(alpha or 1), d.between(20, 250))
+        case = {} if alpha is None else {"alpha": alpha}
+        table = q_linear_table(name, profile, s[0], z[0], s[1], z[1], alpha)
+    x = d.bytes(7)
+    return case | {"scales": s, "zeros": z, "table": table, "x": x, "y": [table[int(v) + 128] for v in x]}
+
+
+def softmax_case(name, profile, d):
+    shape, s, beta = (d.between(1, 2), d.between(1, 2), d.between(2, 12)), d.scale(0.1), F(d.between(1, 4) / 2)
+    x = d.bytes(*shape)
+    numbers = q_softmax_numbers(s, beta)
+    return {"shape": shape, "scales": [s, F(1 / 256)], "zeros": [d.between(-128, 127), -128], "beta": beta, "numbers": numbers, "x": x,
+            "y": q_softmax(numbers, x)}
+
+
+def moved_case(name, profile, d):
+    shape = (d.between(1, 3), d.between(1, 3), d.between(1, 3))
+    x, z = d.bytes(*shape), d.between(-128, 127)
+    if name == "pad":
+        pads = [[d.below(3), d.below(3)] for _ in range(3)]
+        return {"shape": shape, "pads": pads, "value": z, "x": x, "y": np.pad(x, pads, constant_values=z)}
+    axis = d.below(3)
+    other = shape[:axis] + (d.between(1, 3),) + shape[axis + 1:]
+    y = d.bytes(*other)
+    return {"shape": shape, "other": other, "axis": axis, "x": x, "x1": y, "y": np.concatenate([x, y], axis)}
+
+
+def float_case(name, profile, d):
+    s, z = d.scale(0.05), d.between(-128, 127)
+    if name == "dequantise":
+        x = d.bytes(12)
+        return {"scale": s, "zero": z, "x": x, "floats": [F(s) * F(int(v) - z) for v in x]}
+    steps = [F(s * F(d.between(-140, 140) + 0.5)) for _ in range(10)] + list(sample(12, 6) * F(60) * s)
+    floats = steps + list(from_bits("7f800000", "ff800000", "7fc00000", "80000000", "7f7fffff", "00000001"))
+    return {"scale": s, "zero": z, "floats": floats, "y": [clamp(q_byte(v, s, z), -128, 127) for v in floats]}
+
+
+INT8 = {  # name: how a case is drawn
+    "conv": weighted_case, "depthwise": weighted_case, "dense": weighted_case, "add": pair_case, "multiply": pair_case,
+    "average_pool": pool_case, "max_pool": pool_case, "mean": mean_case, "softmax": softmax_case, "pad": moved_case,
+    "concat": moved_case, "quantise": float_case, "dequantise": float_case, "logistic": table_case, "tanh": table_case,
+    "relu": table_case, "relu6": table_case, "requantise": table_case, "leaky_relu": table_case, "hard_swish": table_case}
+AS_BYTES, AS_BITS = ("x", "x1", "y", "weights", "table"), ("scales", "weight_scales", "floats", "alpha", "beta", "scale")
+
+
+def int8_entry(key, value):
+    if key in AS_BYTES:
+        return byte_hex(value)
+    if key in AS_BITS:
+        return bits(np.array(value, F))
+    plain = lambda v: [plain(e) for e in v] if isinstance(v, (list, tuple)) else int(v)
+    return plain(value)
+
+
+def int8_cases():
+    for i, (name, drawn) in enumerate(INT8.items()):
+        for j, profile in enumerate(PROFILES):
+            for k in range(2):
+                case = drawn(name, profile, Drawn(1 + i, 16 * j + k))
+                yield {"op": name, "profile": profile} | {key: int8_entry(key, value) for key, value in case.items()}
+    for m in (0.5, 1.0, 1 - 2.0 ** -33, 0.5 + 2.0 ** -32, 2.0 ** -32, 2.0 ** -33, 3e9, 1e-3, 7.25):
+        q, shift = q_factor(m)
+        for x in (0, 1, -1, 3, -3, 2 ** 31 - 1, -2 ** 31, 12345, -98765):
+            word = np.float64(m).view(np.uint64)
+            yield {"op": "factor", "m": f"{int(word):016x}", "factor": [q, shift], "acc": x, "scaled": q_scaled(x, (q, shift)),
+                   "real": q_real(x, m)}
+
+
 def shuffle_cases():
     for seed, epoch, examples in [(0, 0, 1), (0, 0, 2), (7, 0, 20), (7, 1, 20), (2 ** 64 - 1, 2 ** 32 - 1, 33)]:
         yield {"seed": seed, "epoch": epoch, "order": shuffle(seed, epoch, examples)}
@@ -2180,6 +2640,7 @@ ABOUT = {  # file: cases, sentence
     "clip": (clip_cases, "Gradients clipped by norm and by value (section 11)."),
     "rate": (rate_cases, "Learning rates, epoch by epoch (section 11)."),
     "shuffle": (shuffle_cases, "The order of the examples of an epoch, or one step of it (section 11)."),
+    "int8": (int8_cases, "Operators on int8 values under both profiles, with what their scales give; bytes as hexadecimal text (section 12)."),
     "images": (images_cases, "Inputs from the pixels of a channel, and moves of images (section 7).")}
 
 

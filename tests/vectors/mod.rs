@@ -1,6 +1,7 @@
 //! Every operation against `docs/vectors`, which an implementation of its own wrote: signed zeros, NaN, subnormals,
 //! infinities and all.
 mod images;
+mod int8;
 mod train;
 
 use crate::common::{case_of, draw};

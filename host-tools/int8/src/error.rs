@@ -37,7 +37,7 @@ pub enum Error {
         expected: i32,
     },
     /// Scales whose quotient the interpreters refuse.
-    #[error("the scales of {operator} give the factor {found:e}: expected {expected}")]
+    #[error("the scales of {operator} give the factor {found:.4e}: expected {expected}")]
     Factor {
         /// The operator.
         operator: &'static str,

@@ -2,7 +2,8 @@ use crate::Error;
 use std::fmt;
 use std::str::FromStr;
 
-/// Whose roundings an int8 network has. They differ in FULLY_CONNECTED, MUL, LOGISTIC, TANH, RELU, RELU6 and LEAKY_RELU.
+/// Whose roundings an int8 network has. They differ in FULLY_CONNECTED, MUL, LOGISTIC, TANH, RELU, RELU6,
+/// LEAKY_RELU and HARD_SWISH.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
     /// TensorFlow Lite Micro: integers only, multipliers from binary64.

@@ -122,19 +122,25 @@ pub fn leaky_relu(profile: Profile, input: Quantisation, alpha: f32, output: Qua
     }))
 }
 
-/// HARD_SWISH, in 16 bits.
+/// HARD_SWISH, in 16 bits; quotients of scales in binary64 (tflm) or in binary32 (litert-ref).
 ///
 /// # Errors
 /// [`Error::Factor`] where `(s_in / 128) / s_out` or `(s_in / 128) / (3 / 32768)` is below 2^-16, or the first one 1 or more: the interpreters refuse it,
 /// or shift numbers of 16 bits by more.
-pub fn hard_swish(input: Quantisation, output: Quantisation) -> Result<Table, Error> {
+pub fn hard_swish(profile: Profile, input: Quantisation, output: Quantisation) -> Result<Table, Error> {
     let fine = input.scale() / 128.0;
-    let in_range = |found: f32, most: i32, expected| match scale_of(found.into()) {
-        scale if scale.shift >= -15 && scale.shift <= most => Ok(scale),
-        _ => Err(Error::Factor { operator: "HARD_SWISH", found: found.into(), expected }),
+    let in_range = |by: f32, most: i32, expected| {
+        let found = match profile {
+            Profile::Tflm => f64::from(fine) / f64::from(by),
+            Profile::LitertRef => f64::from(fine / by),
+        };
+        match scale_of(found) {
+            scale if scale.multiplier > 0 && scale.shift >= -15 && scale.shift <= most => Ok(scale),
+            _ => Err(Error::Factor { operator: "HARD_SWISH", found, expected }),
+        }
     };
-    let of_output = in_range(fine / output.scale(), 0, "a number from 2^-16 to below 1")?;
-    let of_relu = in_range(fine / (3.0 / 32768.0), 30, "a number from 2^-16 to below 2^30")?;
+    let of_output = in_range(output.scale(), 0, "a number from 2^-16 to below 1")?;
+    let of_relu = in_range(3.0 / 32768.0, 30, "a number from 2^-16 to below 2^30")?;
     Ok(table(|x| {
         let wide = ((x - input.zero()) * 128).clamp(i16::MIN.into(), i16::MAX.into());
         let value = product(wide, halved(of_output.multiplier));

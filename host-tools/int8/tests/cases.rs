@@ -9,20 +9,20 @@ use std::path::Path;
 /// The 21 operators.
 const OPERATORS: usize = 21;
 
-fn number(value: &Value) -> i64 {
+pub fn number(value: &Value) -> i64 {
     value.as_i64().unwrap_or_else(|| panic!("a number: {value}"))
 }
 
-fn numbers<const N: usize>(value: &Value) -> [i64; N] {
+pub fn numbers<const N: usize>(value: &Value) -> [i64; N] {
     let all: Vec<i64> = value.as_array().unwrap().iter().map(number).collect();
     all.try_into().unwrap_or_else(|_| panic!("{N} numbers: {value}"))
 }
 
-fn float(value: &Value) -> f32 {
+pub fn float(value: &Value) -> f32 {
     f32::from_bits(u32::from_str_radix(value.as_str().unwrap(), 16).unwrap())
 }
 
-fn bytes(value: &Value) -> Vec<u8> {
+pub fn bytes(value: &Value) -> Vec<u8> {
     let text = value.as_str().unwrap_or_else(|| panic!("bytes: {value}"));
     (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect()
 }
@@ -150,7 +150,7 @@ fn table(case: &Value, profile: Profile) -> Result<int8::Table, Error> {
         "relu6" => Ok(int8::relu6(profile, input, output)),
         "requantise" => Ok(int8::requantise(input, output)),
         "leaky_relu" => int8::leaky_relu(profile, input, float(&case["alpha"]), output),
-        "hard_swish" => int8::hard_swish(input, output),
+        "hard_swish" => int8::hard_swish(profile, input, output),
         name => panic!("an operator: {name}"),
     }
 }
@@ -254,7 +254,7 @@ fn operators_have_the_bits_of_both_interpreters() {
 
 #[test]
 #[ignore = "long: needs the cases that make.py writes with both interpreters"]
-fn random_operators_have_the_bits_of_both_interpreters() {
+fn drawn_operators_have_the_bits_of_both_interpreters() {
     let file = std::env::var_os("SHATTERSCOPE_INT8_CASES").expect("SHATTERSCOPE_INT8_CASES names the file of make.py");
     all_equal(Path::new(&file), 200);
 }

@@ -1,3 +1,4 @@
 //! All tests of this package in one program.
 mod cases;
 mod roundings;
+mod vectors;
