@@ -7,6 +7,7 @@ fn main() {
     println!("cargo:rustc-check-cfg=cfg(registers, values(none(), \"x86\", \"neon\", \"wasm\", \"cortex_m\"))");
     println!("cargo:rustc-check-cfg=cfg(lanes)");
     println!("cargo:rustc-check-cfg=cfg(thumb, values(none(), \"v6m\", \"v7m\"))");
+    println!("cargo:rustc-check-cfg=cfg(dsp, values(none(), \"always\", \"detected\"))");
     println!("cargo:rustc-check-cfg=cfg(soft_float)");
     let target = env::var("TARGET").unwrap_or_default();
     let is = |names: &[&str]| names.iter().any(|name| target.starts_with(name));
@@ -15,6 +16,13 @@ fn main() {
     if v6m || v7m {
         println!("cargo:rustc-cfg=thumb");
         println!("cargo:rustc-cfg=thumb=\"{}\"", if v6m { "v6m" } else { "v7m" });
+    }
+    // Products of halfwords: Armv7E-M has them, cores of Armv8-M may have them.
+    for (prefix, presence) in [("thumbv7em-", "always"), ("thumbv8m.main-", "detected")] {
+        if is(&[prefix]) {
+            println!("cargo:rustc-cfg=dsp");
+            println!("cargo:rustc-cfg=dsp=\"{presence}\"");
+        }
     }
     let variable = |name: &str| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
     let (arch, order, features) = (variable("ARCH"), variable("ENDIAN"), variable("FEATURE"));

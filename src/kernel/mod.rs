@@ -19,6 +19,8 @@ mod cortex_m;
 mod descend;
 mod draw;
 mod finite;
+#[cfg(feature = "int8")]
+mod int8;
 mod interleave;
 mod isa;
 mod lanes;
@@ -51,6 +53,8 @@ pub use descend::descend;
 pub(crate) use draw::Series;
 pub use draw::{Along, Scale, draw};
 pub use finite::all_finite;
+#[cfg(feature = "int8")]
+pub use int8::*;
 pub(crate) use interleave::{Steps, interleave};
 pub use isa::{Isa, Tiled};
 pub use nest::{Nest, nest, nest_rows};

@@ -69,6 +69,13 @@ pub(super) trait InstructionSet: Copy {
         0
     }
 
+    /// Which kernels it has for layers on bytes.
+    #[cfg(feature = "int8")]
+    #[inline(always)]
+    fn products() -> super::int8::Products {
+        super::int8::Products::Portable
+    }
+
     // Kernels that a set has of its own, beside those that are written once for all registers. False or None: it has none.
 
     /// See [`super::chain`].

@@ -3,6 +3,7 @@
 #![no_std]
 #![no_main]
 
+mod bytes;
 mod convolutions;
 mod draws;
 mod finite;
@@ -38,6 +39,7 @@ entry!({
             relu::check(isa, Room(room)),
             finite::check(isa, Room(room)),
             draws::check(isa, Room(room)),
+            bytes::check(isa, 150, Room(room)),
             series(isa, Normal::IrwinHall),
             series(isa, Normal::As241),
         ];

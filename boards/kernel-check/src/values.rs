@@ -26,6 +26,11 @@ impl Values {
         self.0 ^ self.0 >> 15
     }
 
+    /// A word whose high bits are drawn well.
+    pub fn draw(&mut self) -> u32 {
+        self.word().wrapping_mul(0x9e37_79b9) ^ self.word() << 13
+    }
+
     /// Normal, subnormal, zeros of both signs, such whose products overflow.
     pub fn finite(&mut self) -> f32 {
         let (kind, word) = (self.word() >> 27, self.word());

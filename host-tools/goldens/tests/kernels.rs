@@ -1,4 +1,6 @@
 //! The checks of `boards/kernel-check`, with the tiles of each instruction set besides, for targets that have a standard library.
+#[path = "../../../boards/kernel-check/src/bytes.rs"]
+mod bytes;
 #[path = "../../../boards/kernel-check/src/convolutions.rs"]
 mod convolutions;
 #[path = "../../../boards/kernel-check/src/draws.rs"]
@@ -76,6 +78,15 @@ fn convolutions_are_the_plain_loops() {
         convolutions::check::<1>(isa, Room(&mut room));
         convolutions::check::<4>(isa, Room(&mut room));
         isa.tiled(u32::MAX, Convolutions(isa, room.to_vec()));
+    }
+}
+
+#[test]
+fn layers_on_bytes_are_the_plain_loops() {
+    let mut room = vec![0.0; 1 << 11];
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+        let compared = bytes::check(isa, 3000, Room(&mut room));
+        println!("{}: {compared} outputs are right", isa.name());
     }
 }
 

@@ -95,9 +95,10 @@ pub fn targets(tree: &Tree, report: &mut Report, tools: &Tools) {
 }
 
 /// Sets of the core's features that a program asks for.
-const FEATURES: [&str; 12] = [
+const FEATURES: [&str; 13] = [
     "",
     "conv",
+    "int8",
     "models",
     "norm",
     "train",

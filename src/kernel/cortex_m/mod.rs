@@ -37,6 +37,12 @@ impl InstructionSet for Vfp {
         fpscr & 0x03c0_0000
     }
 
+    #[cfg(feature = "int8")]
+    #[inline(always)]
+    fn products() -> super::int8::Products {
+        super::int8::Products::of_thumb()
+    }
+
     #[inline(always)]
     fn chain<const R: usize, const T: usize>(panel: &[f32], x: &[[f32; T]], y: &mut [[f32; T]]) -> bool {
         chain::<R, T>(panel, x, y);
