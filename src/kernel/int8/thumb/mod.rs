@@ -5,10 +5,16 @@
 mod dsp;
 #[cfg(dsp)]
 mod dsp_depthwise;
+#[cfg(not(dsp = "always"))]
+mod halves;
 #[cfg(dsp)]
 mod pairs;
 #[cfg(dsp)]
 mod strips;
+#[cfg(thumb = "v6m")]
+mod v6m;
+#[cfg(all(thumb = "v7m", not(dsp = "always")))]
+mod v7m;
 
 use super::add::Addition;
 use super::depthwise::Depthwise;
@@ -114,10 +120,11 @@ pub(super) fn layer(layer: &Layer, products: Products, at: &Quantisation, scratc
     if irregular < 0 {
         return false;
     }
-    let _ = &scratch;
     let done = match products {
         #[cfg(dsp)]
         Products::Pairs => pairs::layer(layer, at, scratch, y),
+        #[cfg(not(dsp = "always"))]
+        Products::Halves => halves::layer(layer, at, scratch, y),
         _ => false,
     };
     if done {
