@@ -150,6 +150,10 @@ pub enum InvalidSpec {
     Inputs,
     /// It belongs to a feature of the crate that is not enabled.
     Feature,
+    /// Operations on bytes have operands of bytes, all others operands of f32.
+    Type,
+    /// Values of bytes have no gradients, none go through them, and they run in tiles of one point.
+    Int8,
 }
 
 /// A setting of training that is out of its range.
@@ -317,7 +321,11 @@ impl InvalidSpec {
             InvalidSpec::Ends => "a graph that is trained has one output, and on a device one input",
             InvalidSpec::Want => "the plan keeps nothing for these gradients: plan the graph with what is wanted of it",
             InvalidSpec::Feature => {
-                "it is not compiled in: enable the crate's feature conv (convolutions, pools, shortcuts), models, norm, train or micromath"
+                "it is not compiled in: enable the crate's feature conv (convolutions, pools, shortcuts), models, int8, norm, train or micromath"
+            }
+            InvalidSpec::Type => "its operands are bytes where it takes numbers, or numbers where it takes bytes",
+            InvalidSpec::Int8 => {
+                "the network has values of bytes, which have no gradients and run in tiles of one point: plan it for outputs alone"
             }
         }
     }

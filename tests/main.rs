@@ -9,6 +9,7 @@ mod draws;
 mod gradients;
 mod graph;
 mod images;
+mod int8;
 mod invariance;
 mod kernels;
 mod math;

@@ -8,7 +8,7 @@ use syn::visit::{self, Visit};
 type Found = BTreeMap<(String, String), usize>;
 
 /// The list of operations and what is made from it, their facts, and the passes forward, backward and with tangents.
-const ALLOWED: [(&str, &str); 18] = [
+const ALLOWED: [(&str, &str); 22] = [
     ("exec/backward.rs", "propagate"),
     ("exec/forward.rs", "compute"),
     ("exec/points/tangent.rs", "value_and_tangent"),
@@ -17,6 +17,9 @@ const ALLOWED: [(&str, &str); 18] = [
     ("op/define.rs", ""),
     ("op/mod.rs", ""),
     ("op/binary.rs", "binary_of"),
+    ("op/int8/graph.rs", "by_kernel"),
+    ("op/int8/graph.rs", "in_place"),
+    ("op/int8/graph.rs", "plain"),
     ("op/mod.rs", "conv"),
     ("op/mod.rs", "dense"),
     ("op/mod.rs", "elements"),
@@ -25,6 +28,7 @@ const ALLOWED: [(&str, &str); 18] = [
     ("op/mod.rs", "is_conv"),
     ("op/mod.rs", "is_grouped_conv"),
     ("op/mod.rs", "is_input"),
+    ("op/mod.rs", "is_int8"),
     ("op/mod.rs", "norm"),
     ("op/unary.rs", "unary_of"),
 ];

@@ -32,6 +32,13 @@ impl Digest {
         digest
     }
 
+    /// The digest of words, as they are: of values that may be bytes. Numbers have the digest of [`Digest::of`].
+    pub fn of_bits(words: &[f32]) -> Self {
+        let mut digest = Self::new();
+        words.iter().for_each(|word| digest.push_bits(*word));
+        digest
+    }
+
     /// The digest of a record: of the digests of its runs, in run order.
     pub fn of_runs(runs: impl IntoIterator<Item = Digest>) -> Self {
         let mut digest = Self::new();
@@ -44,6 +51,11 @@ impl Digest {
     /// Adds one value: its canonical bits, little-endian.
     pub fn push(&mut self, x: f32) {
         self.push_bytes(&canonical_bits(x).to_le_bytes());
+    }
+
+    /// Adds a word as it is, little-endian.
+    pub fn push_bits(&mut self, word: f32) {
+        self.push_bytes(&word.to_bits().to_le_bytes());
     }
 
     /// Adds the hash of another digest, little-endian.

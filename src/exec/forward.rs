@@ -193,6 +193,22 @@ impl<'e, 'a, 'p, K: Workers, const R: usize, const T: usize> Forward<'e, 'a, 'p,
             | Op::Pad { .. }
             | Op::Expand { .. }
             | Op::Resize { .. } => self.unary(node),
+            Op::Int8Input { .. } => true,
+            Op::Int8Reshape { .. }
+            | Op::Int8Conv { .. }
+            | Op::Int8DepthwiseConv { .. }
+            | Op::Int8Dense { .. }
+            | Op::Int8Add { .. }
+            | Op::Int8Multiply { .. }
+            | Op::Int8AveragePool { .. }
+            | Op::Int8MaxPool { .. }
+            | Op::Int8Table
+            | Op::Int8Softmax { .. }
+            | Op::Int8Mean { .. }
+            | Op::Int8Pad { .. }
+            | Op::Int8Concat { .. }
+            | Op::Quantise { .. }
+            | Op::Dequantise { .. } => self.quantised(node),
         }
     }
 

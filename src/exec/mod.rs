@@ -105,6 +105,7 @@ mod outputs;
 mod points;
 mod pool;
 mod prelu;
+mod quantised;
 mod rows;
 mod run;
 mod session;

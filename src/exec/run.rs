@@ -75,6 +75,9 @@ impl<'a, K: Workers, const R: usize, const T: usize> Executor<'a, K, R, T> {
         if T == 0 || T > 64 {
             return Err(Error::InvalidSpec(InvalidSpec::Tile));
         }
+        if T != 1 && plan.graph().has_int8() {
+            return Err(Error::InvalidSpec(InvalidSpec::Int8));
+        }
         const TOO_LARGE: Error = Error::InvalidSpec(InvalidSpec::TooLarge);
         let tile = T as u32;
         least(Buffer::Scratch, buffers.scratch.len(), plan.scratch(options.batch, tile))?;
@@ -198,6 +201,9 @@ impl<'e, 'a, K: Workers, const R: usize, const T: usize> Batch<'e, 'a, K, R, T> 
 
     /// ReLUs and pools could hide what is not.
     fn is_finite(&mut self, node: u32) -> Result<(), Error> {
+        if self.memory.plan.graph().is_int8(node as usize) {
+            return Ok(());
+        }
         let (isa, span) = (self.room.isa, self.memory.span(node));
         if self.memory.over(span, |_, x| all_finite(isa, x)) {
             return Ok(());

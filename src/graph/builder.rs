@@ -146,6 +146,11 @@ impl<'a> Builder<'a> {
         self.unary(Op::Input { shape }, Value(0))
     }
 
+    /// An input of bytes: [`Op::Int8Input`].
+    pub const fn int8_input(&mut self, shape: Shape) -> Value {
+        self.unary(Op::Int8Input { shape }, Value(0))
+    }
+
     /// [`Op::Reshape`], where the shape is another one.
     pub const fn reshape(&mut self, x: Value, shape: Shape) -> Value {
         if self.shape(x).same(shape) { x } else { self.unary(Op::Reshape { shape }, x) }

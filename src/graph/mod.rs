@@ -72,8 +72,8 @@ mod node;
 mod words;
 
 pub use crate::op::{
-    Axis, BackwardFacts, BatchStatistics, Elements, Entry, Facts, Function, NODE_WORDS, NodeWords, Op, PadMode, Pair,
-    Reduction, Saved,
+    Axis, BackwardFacts, BatchStatistics, Elements, Entry, Facts, Function, Int8Range, NODE_WORDS, NodeWords, Op,
+    PadMode, Pair, Reduction, Saved,
 };
 pub use crate::shape::{DilatedWindow, Image, Shape, Window};
 pub use builder::{Builder, Value};

@@ -1,5 +1,6 @@
 use super::{Facts, NodeWords, Op, Shape, words};
 use crate::error::{Error, InvalidSpec};
+use crate::op::words_of_bytes;
 use crate::spec::Spec;
 use core::ops::Range;
 
@@ -253,11 +254,41 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// Units of value i: of a graph that was checked they are fewer than 2^32.
+    /// The words of value i in memory: its units, or its bytes by four. Of a graph that was checked they are fewer than 2^32.
     #[inline(always)]
     pub(crate) const fn units(&self, i: usize) -> usize {
         let shape = self.nodes.shape(i);
-        (shape.channels as usize).wrapping_mul(shape.plane() as usize)
+        let units = (shape.channels as usize).wrapping_mul(shape.plane() as usize);
+        if cfg!(feature = "int8") && self.is_int8(i) { words_of_bytes(units as u64) as usize } else { units }
+    }
+
+    /// Words of value i in memory, which hold an element of f32 or four bytes each; 0 past the end.
+    pub const fn words(&self, i: u32) -> u32 {
+        if (i as usize) < self.len() { self.units(i as usize) as u32 } else { 0 }
+    }
+
+    /// Whether value i is of i8.
+    pub const fn is_int8(&self, i: usize) -> bool {
+        if !cfg!(feature = "int8") {
+            return false;
+        }
+        match self.nodes {
+            Nodes::List(nodes) if i < nodes.len() => nodes[i].op.is_int8()[1],
+            Nodes::Words(list) if i < list.len() => words::is_int8(&list[i]),
+            _ => false,
+        }
+    }
+
+    /// Whether any value is of i8.
+    pub const fn has_int8(&self) -> bool {
+        let mut i = 0;
+        while cfg!(feature = "int8") && self.spec().is_none() && i < self.len() {
+            if self.is_int8(i) {
+                return true;
+            }
+            i = i.wrapping_add(1);
+        }
+        false
     }
 
     /// The shape of value i.
@@ -352,6 +383,12 @@ impl<'a> Graph<'a> {
             // Together with what is checked of `last_use` below: the last use is the greatest of all uses.
             if (self.last_use(x) as usize) < i || (self.last_use(y) as usize) < i {
                 return Err(Error::InvalidSpec(InvalidSpec::LastUse));
+            }
+        }
+        if !node.is_input() && cfg!(feature = "int8") {
+            let [of_operands, _] = node.op.is_int8();
+            if self.is_int8(x) != of_operands || self.is_int8(y) != of_operands {
+                return Err(Error::InvalidSpec(InvalidSpec::Type));
             }
         }
         match node.op.facts(self.shape(x), self.shape(y)) {

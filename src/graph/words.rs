@@ -51,7 +51,14 @@ pub(super) const fn shape_of(words: &NodeWords) -> Shape {
 /// Whether it is an input.
 #[inline(always)]
 pub(super) const fn is_input(words: &NodeWords) -> bool {
-    words[0] == 1
+    words[0] == 1 || (cfg!(feature = "int8") && words[0] == 51)
+}
+
+/// Whether its value is of i8: the tags of operations on bytes but the last, which makes numbers of them.
+#[inline(always)]
+pub(super) const fn is_int8(words: &NodeWords) -> bool {
+    let tag = words[0] & 0xff;
+    51 <= tag && tag <= 65
 }
 
 /// The last use of its value.

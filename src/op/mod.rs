@@ -38,6 +38,7 @@ mod pairwise;
 pub(crate) mod pool;
 mod positions;
 pub(crate) mod prelu;
+mod quantised;
 mod reduce;
 mod relu;
 mod reshape;
@@ -92,6 +93,8 @@ pub use pool::{average_pool_backward, average_pool_forward, max_pool_backward, m
 pub(crate) use pool::{max_pool_tangents, max_pool_values};
 pub(crate) use prelu::{prelu_backward_gated, prelu_gates, prelu_in_place, prelu_term};
 pub use prelu::{prelu_backward_input, prelu_backward_parameters, prelu_forward};
+pub use quantised::Int8Range;
+pub(crate) use quantised::words as words_of_bytes;
 pub use reduce::{Reduce, Reduction, reduce_backward, reduce_forward, reduce_tangent};
 pub(crate) use relu::relu_values;
 pub use relu::{relu, relu_backward, relu_forward, relu_tangent};
@@ -507,6 +510,235 @@ macro_rules! operations {
                 },
                 Shape { channels: 2, height: 4, width: 5 }
             );
+
+            /// An input of bytes: i8 values, four a word, `[row][column][channel]`.
+            51 "int8-input" if "int8": Int8Input {
+                /// Its shape.
+                shape: Shape,
+            },
+            quantised::of(shape),
+            BackwardFacts::NOTHING,
+            (Op::Int8Input { shape: Shape { channels: 3, height: 2, width: 2 } }, Shape { channels: 3, height: 2, width: 2 });
+
+            /// The same bytes under another shape.
+            52 "int8-reshape" if "int8": Int8Reshape {
+                /// The new shape.
+                shape: Shape,
+            },
+            quantised::reshape(x, shape),
+            BackwardFacts::NOTHING,
+            (Op::Int8Reshape { shape: Shape::vector(12) }, Shape { channels: 3, height: 2, width: 2 });
+
+            /// Convolution of bytes; parameters `[c_out][kh][kw][c_in]` as bytes, then bias, multiplier and shift of each channel.
+            53 "int8-conv" if "int8": Int8Conv {
+                /// Channels out.
+                channels: u32,
+                /// The kernel's window.
+                window: DilatedWindow,
+                /// Zero points, and what the value is clamped to.
+                range: Int8Range,
+            },
+            quantised::conv(x, channels, window, range),
+            BackwardFacts::NOTHING,
+            (
+                Op::Int8Conv {
+                    channels: 4,
+                    window: DilatedWindow { height: 3, width: 2, strides: [1, 2], dilations: [2, 1], padding: [1, 0, 2, 1] },
+                    range: Int8Range { operand_zero: 3, zero: -5, least: -128, most: 127 },
+                },
+                Shape { channels: 3, height: 5, width: 4 }
+            );
+
+            /// Convolution of bytes, each channel for itself; parameters `[kh][kw][c_out]` as bytes, then bias, multiplier and shift of each channel.
+            54 "int8-depthwise-conv" if "int8": Int8DepthwiseConv {
+                /// Channels out: a multiple of the channels in.
+                channels: u32,
+                /// The kernel's window.
+                window: DilatedWindow,
+                /// Zero points, and what the value is clamped to.
+                range: Int8Range,
+            },
+            quantised::depthwise(x, channels, window, range),
+            BackwardFacts::NOTHING,
+            (
+                Op::Int8DepthwiseConv {
+                    channels: 6,
+                    window: DilatedWindow { height: 3, width: 3, strides: [2, 1], dilations: [1, 1], padding: [1, 1, 1, 1] },
+                    range: Int8Range { operand_zero: -128, zero: 7, least: 7, most: 127 },
+                },
+                Shape { channels: 3, height: 5, width: 4 }
+            );
+
+            /// A dense layer of bytes; parameters `[out][in]` as bytes, then bias, multiplier and shift of each unit or, `real`, bias and the 64
+            /// bits of an f64 multiplier.
+            55 "int8-dense" if "int8": Int8Dense {
+                /// Units out.
+                outputs: u32,
+                /// Zero points, and what the value is clamped to.
+                range: Int8Range,
+                /// Whether the product with the multiplier is that of f64.
+                real: bool,
+            },
+            quantised::dense(x, outputs, range),
+            BackwardFacts::NOTHING,
+            (
+                Op::Int8Dense {
+                    outputs: 3,
+                    range: Int8Range { operand_zero: 1, zero: 2, least: -100, most: 100 },
+                    real: false,
+                },
+                Shape::vector(10)
+            );
+
+            /// The sum of two values of bytes; parameters zero point, multiplier and shift of each, then multiplier and shift of the sum.
+            56 "int8-add" if "int8": Int8Add {
+                /// Zero point of the value, and what it is clamped to.
+                range: Int8Range,
+            },
+            quantised::join(x, y, range, 8),
+            BackwardFacts::NOTHING,
+            (Op::Int8Add { range: Int8Range { operand_zero: 0, zero: 4, least: -128, most: 127 } }, Shape::vector(7));
+
+            /// The product of two values of bytes; parameters the zero point of each, then multiplier and shift.
+            57 "int8-multiply" if "int8": Int8Multiply {
+                /// Zero point of the value, and what it is clamped to.
+                range: Int8Range,
+            },
+            quantised::join(x, y, range, 4),
+            BackwardFacts::NOTHING,
+            (Op::Int8Multiply { range: Int8Range { operand_zero: 0, zero: 4, least: -128, most: 127 } }, Shape::vector(7));
+
+            /// The mean of the bytes that a window sees.
+            58 "int8-average-pool" if "int8": Int8AveragePool {
+                /// The window.
+                window: DilatedWindow,
+                /// What the value is clamped to.
+                range: Int8Range,
+            },
+            quantised::pool(x, window, range),
+            BackwardFacts::NOTHING,
+            (
+                Op::Int8AveragePool {
+                    window: DilatedWindow { height: 2, width: 2, strides: [1, 2], dilations: [1, 1], padding: [1, 0, 0, 1] },
+                    range: Int8Range { operand_zero: 0, zero: 0, least: -128, most: 127 },
+                },
+                Shape { channels: 3, height: 3, width: 4 }
+            );
+
+            /// The largest of the bytes that a window sees.
+            59 "int8-max-pool" if "int8": Int8MaxPool {
+                /// The window.
+                window: DilatedWindow,
+                /// What the value is clamped to.
+                range: Int8Range,
+            },
+            quantised::pool(x, window, range),
+            BackwardFacts::NOTHING,
+            (
+                Op::Int8MaxPool {
+                    window: DilatedWindow { height: 2, width: 2, strides: [1, 2], dilations: [1, 1], padding: [1, 0, 0, 1] },
+                    range: Int8Range { operand_zero: 0, zero: 0, least: -128, most: 127 },
+                },
+                Shape { channels: 3, height: 3, width: 4 }
+            );
+
+            /// Each byte replaced by one of 256; parameters the bytes for -128 to 127.
+            60 "int8-table" if "int8": Int8Table,
+            quantised::table(x),
+            BackwardFacts::NOTHING,
+            (Op::Int8Table, Shape::vector(9));
+
+            /// Softmax of bytes over the channels, in fixed point.
+            61 "int8-softmax" if "int8": Int8Softmax {
+                /// Of the difference to the largest.
+                multiplier: i32,
+                /// Of the difference to the largest.
+                shift: i32,
+                /// The smallest difference whose exponential is not 0.
+                least: i32,
+            },
+            quantised::softmax(x, multiplier, shift, least),
+            BackwardFacts::NOTHING,
+            (Op::Int8Softmax { multiplier: 1 << 30, shift: 22, least: -248 }, Shape { channels: 5, height: 1, width: 2 });
+
+            /// The mean of bytes over rows and columns, or over some of the axes, rescaled.
+            62 "int8-mean" if "int8": Int8Mean {
+                /// 1 for channels, 2 for rows, 4 for columns, or a sum of these.
+                axes: u32,
+                /// Zero points, and what the value is clamped to.
+                range: Int8Range,
+                /// Of the sum.
+                multiplier: i32,
+                /// Of the sum.
+                shift: i32,
+            },
+            quantised::mean(x, axes, range, (multiplier, shift)),
+            BackwardFacts::NOTHING,
+            (
+                Op::Int8Mean {
+                    axes: 6,
+                    range: Int8Range { operand_zero: 2, zero: -3, least: -128, most: 127 },
+                    multiplier: 1 << 30,
+                    shift: -2,
+                },
+                Shape { channels: 3, height: 2, width: 3 }
+            );
+
+            /// Bytes around a value, on each axis so many before it in the low half of a word, and so many after it in the high half.
+            63 "int8-pad" if "int8": Int8Pad {
+                /// The byte.
+                value: i32,
+                /// Channels.
+                channels: u32,
+                /// Rows.
+                rows: u32,
+                /// Columns.
+                columns: u32,
+            },
+            quantised::pad(x, value, [channels, rows, columns]),
+            BackwardFacts::NOTHING,
+            (Op::Int8Pad { value: -4, channels: 0, rows: 1, columns: 2 << 16 | 1 }, Shape { channels: 2, height: 2, width: 3 });
+
+            /// The bytes of the second operand behind those of the first along an axis.
+            64 "int8-concat" if "int8": Int8Concat {
+                /// The axis.
+                axis: Axis,
+            },
+            quantised::concat(x, y, axis),
+            BackwardFacts::NOTHING,
+            (Op::Int8Concat { axis: Axis::Channels }, Shape { channels: 2, height: 2, width: 3 });
+
+            /// Numbers as bytes: `round(x / scale) + zero`, ties away from zero, clamped. Element i becomes byte i.
+            65 "quantise" if "int8": Quantise {
+                /// The shape of the value.
+                shape: Shape,
+                /// The scale.
+                scale: f32,
+                /// The zero point.
+                zero: i32,
+            },
+            quantised::convert(x, shape, scale, zero),
+            BackwardFacts::NOTHING,
+            (
+                Op::Quantise { shape: Shape { channels: 3, height: 2, width: 2 }, scale: 0.0625, zero: -3 },
+                Shape { channels: 2, height: 2, width: 3 }
+            );
+
+            /// Bytes as numbers: `scale (x - zero)`. Byte i becomes element i.
+            66 "dequantise" if "int8": Dequantise {
+                /// The shape of the value.
+                shape: Shape,
+                /// The scale.
+                scale: f32,
+                /// The zero point.
+                zero: i32,
+            },
+            quantised::convert(x, shape, scale, zero),
+            BackwardFacts::NOTHING,
+            (
+                Op::Dequantise { shape: Shape { channels: 2, height: 2, width: 3 }, scale: 0.0625, zero: -3 },
+                Shape { channels: 3, height: 2, width: 2 }
+            );
         }
     };
 }
@@ -535,12 +767,47 @@ pub struct BatchStatistics {
 impl Op {
     /// Whether it is an input of the graph.
     pub const fn is_input(&self) -> bool {
-        matches!(self, Op::Input { .. })
+        matches!(self, Op::Input { .. } | Op::Int8Input { .. })
     }
 
     /// Whether it has two operands.
     pub const fn is_binary(&self) -> bool {
-        matches!(self, Op::Add { .. } | Op::Pairwise { .. } | Op::Concat { .. } | Op::Matmul { .. })
+        matches!(
+            self,
+            Op::Add { .. }
+                | Op::Pairwise { .. }
+                | Op::Concat { .. }
+                | Op::Matmul { .. }
+                | Op::Int8Add { .. }
+                | Op::Int8Multiply { .. }
+                | Op::Int8Concat { .. }
+        )
+    }
+
+    /// Whether its operands are of i8, and whether its value is.
+    pub const fn is_int8(&self) -> [bool; 2] {
+        if !cfg!(feature = "int8") {
+            return [false; 2];
+        }
+        match self {
+            Op::Int8Input { .. }
+            | Op::Int8Reshape { .. }
+            | Op::Int8Conv { .. }
+            | Op::Int8DepthwiseConv { .. }
+            | Op::Int8Dense { .. }
+            | Op::Int8Add { .. }
+            | Op::Int8Multiply { .. }
+            | Op::Int8AveragePool { .. }
+            | Op::Int8MaxPool { .. }
+            | Op::Int8Table
+            | Op::Int8Softmax { .. }
+            | Op::Int8Mean { .. }
+            | Op::Int8Pad { .. }
+            | Op::Int8Concat { .. } => [true; 2],
+            Op::Quantise { .. } => [false, true],
+            Op::Dequantise { .. } => [true, false],
+            _ => [false; 2],
+        }
     }
 
     /// Whether a dense layer has a bias. None for other operations.

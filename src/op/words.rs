@@ -1,6 +1,6 @@
 //! The numbers of an operation as words that are the same on every core. Methods have the names of the types.
 #![allow(non_snake_case, reason = "the list of operations calls them by the types of its fields")]
-use super::{Axis, DilatedWindow, Function, PadMode, Pair, Reduction, Window};
+use super::{Axis, DilatedWindow, Function, Int8Range, PadMode, Pair, Reduction, Window};
 use crate::shape::Shape;
 
 /// Words of an encoded node.
@@ -64,6 +64,10 @@ impl Writer {
         self.u32(height as u32 | (width as u32) << 16);
         self.u32(u32::from_le_bytes([down, across, dilated_down, dilated_across]));
         self.u32(u32::from_le_bytes(padding));
+    }
+
+    pub const fn Int8Range(&mut self, Int8Range { operand_zero, zero, least, most }: Int8Range) {
+        self.u32(u32::from_le_bytes([operand_zero as u8, zero as u8, least as u8, most as u8]));
     }
 
     pub const fn Shape(&mut self, Shape { channels, height, width }: Shape) {
@@ -138,6 +142,22 @@ impl<'w> Reader<'w> {
                 })
             }
             _ => None,
+        }
+    }
+
+    #[inline(always)]
+    pub const fn Int8Range(&mut self) -> Option<Int8Range> {
+        match self.u32() {
+            Some(word) => {
+                let [operand_zero, zero, least, most] = word.to_le_bytes();
+                Some(Int8Range {
+                    operand_zero: operand_zero as i8,
+                    zero: zero as i8,
+                    least: least as i8,
+                    most: most as i8,
+                })
+            }
+            None => None,
         }
     }
 

@@ -99,12 +99,9 @@ impl<'a> Lifetimes<'a> {
         }
     }
 
-    /// Units of value i.
+    /// Words of value i.
     pub const fn units(&self, i: usize) -> u64 {
-        match self.graph.shape(i).units() {
-            Some(units) => units as u64,
-            None => 0,
-        }
+        self.graph.units(i) as u64
     }
 
     /// The time at which node i computes the gradients of its operands.

@@ -36,7 +36,7 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// [`Error::InvalidSpec`] with [`InvalidSpec::Points`], [`InvalidSpec::Tile`] or [`InvalidSpec::Slice`] for options out of range, [`InvalidSpec::Want`] if the
-    /// plan was made for another [`Want`](super::Want) than [`RunOptions::want`], and [`InvalidSpec::TooLarge`].
+    /// plan was made for another [`Want`](super::Want) than [`RunOptions::want`], [`InvalidSpec::Int8`] for a network with bytes, and [`InvalidSpec::TooLarge`].
     pub const fn run(&self, options: &RunOptions, tile: u32) -> Result<RunLengths, Error> {
         if options.points == 0 || options.points > 1 << 24 {
             return Err(Error::InvalidSpec(InvalidSpec::Points));
@@ -49,6 +49,9 @@ impl Plan<'_> {
         }
         if options.count == 0 || options.first as u64 + options.count as u64 > options.points as u64 {
             return Err(Error::InvalidSpec(InvalidSpec::Slice));
+        }
+        if self.graph().has_int8() {
+            return Err(Error::InvalidSpec(InvalidSpec::Int8));
         }
         if options.want() as u8 != self.want() as u8 {
             return Err(Error::InvalidSpec(InvalidSpec::Want));

@@ -149,6 +149,9 @@ impl<'a> Plan<'a> {
         if self.lifetimes.want.parameters() && !cfg!(feature = "train") {
             return Err(Error::InvalidSpec(InvalidSpec::Feature));
         }
+        if self.lifetimes.want.backward() && self.lifetimes.graph.has_int8() {
+            return Err(Error::InvalidSpec(InvalidSpec::Int8));
+        }
         let mut i = 0;
         while i < self.lifetimes.graph.len() {
             // A checked graph has facts for each node.

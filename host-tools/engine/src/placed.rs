@@ -124,7 +124,7 @@ impl Placed {
     /// None for one that was made here.
     pub fn bytes(&self, batch: u32, tile: u32, threads: usize) -> Result<u64> {
         let plan = self.plan()?;
-        let units = |i: u32| plan.graph().node(i).and_then(|node| node.shape.units()).map_or(0, u64::from);
+        let units = |i: u32| u64::from(plan.graph().words(i));
         let inputs = plan.graph().inputs().map(units).fold(0, u64::saturating_add);
         let floats = [
             plan.values_len(batch, tile).unwrap_or(u64::MAX),

@@ -46,7 +46,8 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     fn run(&self) -> Result<Vec<f32>> {
-        self.isa.tiled(self.batch, self)
+        // Values of bytes are in tiles of one point.
+        if self.placed.graph()?.has_int8() { self.with::<4, 1>() } else { self.isa.tiled(self.batch, self) }
     }
 }
 
@@ -65,7 +66,7 @@ impl Tiled for &Pass<'_> {
         let threads = Threads::new();
         let options = Options::new(self.batch).with_isa(self.isa);
         let mut executor = Executor::<_, R, T>::new(&plan, &threads, options, buffers)?;
-        let units = |i: u32| graph.node(i).and_then(|node| node.shape.units()).unwrap_or(0) as usize;
+        let units = |i: u32| graph.words(i) as usize;
         let outputs: Vec<u32> = graph.outputs().collect();
         let inputs: usize = graph.inputs().map(units).sum();
         if inputs == 0 || !self.inputs.len().is_multiple_of(inputs) {

@@ -16,6 +16,8 @@ fn feature(op: Op) -> bool {
         "batch-norm" | "normalise" | "centre" | "group-norm" => cfg!(feature = "norm"),
         "function" | "softmax" | "pairwise" | "constant" | "transpose" | "slice" | "concat" | "pad" | "expand"
         | "resize" | "matmul" | "reduce" => cfg!(feature = "models"),
+        "quantise" | "dequantise" => cfg!(feature = "int8"),
+        name if name.starts_with("int8") => cfg!(feature = "int8"),
         _ => true,
     }
 }

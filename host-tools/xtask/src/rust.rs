@@ -95,15 +95,16 @@ pub fn targets(tree: &Tree, report: &mut Report, tools: &Tools) {
 }
 
 /// Sets of the core's features that a program asks for.
-const FEATURES: [&str; 13] = [
+const FEATURES: [&str; 14] = [
     "",
     "conv",
-    "int8",
     "models",
+    "int8",
     "norm",
     "train",
     "probe",
     "conv,models",
+    "conv,int8",
     "conv,norm",
     "conv,train",
     "micromath,probe",
@@ -119,7 +120,13 @@ pub fn features(tree: &Tree, report: &mut Report) {
             succeed(lint.arg(features).args(["--", "-D", "warnings"]))?;
         }
         // What is left out is refused by name, and the rest works.
-        for features in ["alone", "alone,conv", "alone,norm,train", "alone,conv,micromath,models,norm,probe,train"] {
+        for features in [
+            "alone",
+            "alone,conv",
+            "alone,norm,train",
+            "alone,int8",
+            "alone,conv,int8,micromath,models,norm,probe,train",
+        ] {
             let mut test = tree.cargo("test --quiet -p shatterscope-features --no-default-features --features");
             succeed(test.arg(features))?;
         }

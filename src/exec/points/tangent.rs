@@ -17,6 +17,23 @@ impl<'a, K: Workers, const R: usize, const T: usize> Run<'a, K, R, T> {
         let at = self.at;
         match node.op {
             Op::Input { .. } => true,
+            // The plan has refused gradients of a graph with bytes.
+            Op::Int8Input { .. }
+            | Op::Int8Reshape { .. }
+            | Op::Int8Conv { .. }
+            | Op::Int8DepthwiseConv { .. }
+            | Op::Int8Dense { .. }
+            | Op::Int8Add { .. }
+            | Op::Int8Multiply { .. }
+            | Op::Int8AveragePool { .. }
+            | Op::Int8MaxPool { .. }
+            | Op::Int8Table
+            | Op::Int8Softmax { .. }
+            | Op::Int8Mean { .. }
+            | Op::Int8Pad { .. }
+            | Op::Int8Concat { .. }
+            | Op::Quantise { .. }
+            | Op::Dequantise { .. } => false,
             Op::Dense { .. }
             | Op::Conv { .. }
             | Op::Reshape { .. }

@@ -41,6 +41,7 @@ pub struct Quantisation {
 
 impl Quantisation {
     /// Whether every byte is within the bounds.
+    #[cfg_attr(not(thumb), allow(dead_code, reason = "kernels of Cortex-M"))]
     const fn is_unbounded(&self) -> bool {
         self.low == i8::MIN && self.high == i8::MAX
     }

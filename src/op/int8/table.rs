@@ -10,8 +10,13 @@ use super::{Buffer, Error, long_enough};
 pub fn quantised_table(table: &[i8; 256], x: &[i8], y: &mut [i8]) -> Result<(), Error> {
     long_enough(Buffer::Outputs, y.len(), Some(x.len()))?;
     for (y, x) in y.iter_mut().zip(x) {
-        // Bytes of a sign turn into those from 0 on.
-        *y = invariant!(table.get(usize::from(*x as u8 ^ 0x80)).copied());
+        *y = look_up(table, *x);
     }
     Ok(())
+}
+
+/// The byte for x.
+pub(super) fn look_up(table: &[i8; 256], x: i8) -> i8 {
+    // Bytes of a sign turn into those from 0 on.
+    invariant!(table.get(usize::from(x as u8 ^ 0x80)).copied())
 }
