@@ -13,6 +13,8 @@ use crate::{
 pub enum Element {
     /// Computed as f32.
     Float,
+    /// Computed as int8.
+    Int8,
     /// Integers, truth values: they must become constants.
     Other(&'static str),
 }
@@ -73,7 +75,7 @@ impl Builder {
 
     /// An input of the graph.
     pub fn input(&mut self, name: &str, shape: Vec<usize>, kind: Element) -> ValueId {
-        self.push(Value { name: name.to_owned(), shape, constant: None }, kind)
+        self.push(Value::new(name.to_owned(), shape, None), kind)
     }
 
     /// A constant.
@@ -84,7 +86,7 @@ impl Builder {
             Tensor::Bool { .. } => Element::Other("bool"),
         };
         let shape = tensor.shape().to_vec();
-        self.push(Value { name: name.to_owned(), shape, constant: Some(tensor) }, kind)
+        self.push(Value::new(name.to_owned(), shape, Some(tensor)), kind)
     }
 
     /// The shape of a value.
@@ -133,6 +135,7 @@ impl Builder {
             let value = &self.values[input];
             match (self.kinds[input], &value.constant) {
                 (Element::Float, _) => {}
+                (Element::Int8, _) => return Err(site.unsupported("on int8")),
                 (Element::Other(kind), None) => return Err(site.unsupported(must_be_constant(&value.name, kind))),
                 (Element::Other(kind), Some(_)) => {
                     return Err(site.error(format!(
@@ -142,10 +145,28 @@ impl Builder {
                 }
             }
         }
-        if n == 0 {
+        self.append(site, op, inputs, shape)
+    }
+
+    /// Adds an operation whose operands or result are of int8; its result is of f32 as long as the caller does not say otherwise.
+    pub fn emit_int8(
+        &mut self,
+        site: &Site,
+        op: Operation,
+        inputs: &[ValueId],
+        wanted: Option<&[usize]>,
+    ) -> Result<ValueId> {
+        let shapes: Vec<&[usize]> = inputs.iter().map(|&i| self.shape(i)).collect();
+        let shape = shape::infer(&op, &shapes, wanted).map_err(|e| site.error(e))?;
+        shape::elements(&shape).map_err(|e| site.error(e))?;
+        self.append(site, op, inputs, shape)
+    }
+
+    fn append(&mut self, site: &Site, op: Operation, inputs: &[ValueId], shape: Vec<usize>) -> Result<ValueId> {
+        if shape.contains(&0) {
             return Err(site.error(format!("the result has shape {shape:?}, and no elements")));
         }
-        let output = self.push(Value { name: String::new(), shape, constant: None }, Element::Float);
+        let output = self.push(Value::new(String::new(), shape, None), Element::Float);
         let node = Node {
             name: site.name.clone(),
             kind: site.kind.clone(),

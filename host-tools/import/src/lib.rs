@@ -6,6 +6,7 @@
 mod builder;
 mod error;
 mod evaluate;
+mod int8;
 mod model;
 #[path = "onnx/mod.rs"]
 mod onnx_format;
@@ -25,6 +26,7 @@ pub mod messages {
 }
 
 pub use error::{Error, Result, Unsupported};
+pub use int8::{Int8, Int8Function, Profile, Quantisation};
 pub use model::{Format, Model, Node, Value, ValueId};
 pub use onnx_format::{pb_name, pb_tensor};
 pub use operation::{Operation, Order, PadMode, ReduceKind};

@@ -1,5 +1,10 @@
 //! The model that a file becomes.
-use crate::{operation::Operation, shape, tensor::Tensor};
+use crate::{
+    int8::{Profile, Quantisation},
+    operation::Operation,
+    shape,
+    tensor::Tensor,
+};
 
 /// An index into [`Model::values`].
 pub type ValueId = usize;
@@ -24,6 +29,8 @@ pub struct Model {
     /// One line for each change that can change bits: what was recognised, what was folded into a convolution, casts to f16 and bf16 that were left
     /// out.
     pub notes: Vec<String>,
+    /// Which interpreter's fixed point and rounding operations on int8 have.
+    pub profile: Profile,
 }
 
 /// A file format.
@@ -38,7 +45,7 @@ pub enum Format {
     Tflite,
 }
 
-/// A value of the graph. What is not constant is of f32.
+/// A value of the graph. What is not constant is of f32, or of int8 if it is quantised.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Value {
     /// The name in the file, or one made from the node's.
@@ -47,6 +54,21 @@ pub struct Value {
     pub shape: Vec<usize>,
     /// The elements, if the value is constant.
     pub constant: Option<Tensor>,
+    /// The scale and the zero point of integers.
+    pub quantisation: Option<Quantisation>,
+}
+
+impl Value {
+    /// One of f32.
+    pub(crate) const fn new(name: String, shape: Vec<usize>, constant: Option<Tensor>) -> Self {
+        Self { name, shape, constant, quantisation: None }
+    }
+
+    /// Whether it is of int8, and depends on an input.
+    #[must_use]
+    pub const fn is_int8(&self) -> bool {
+        self.quantisation.is_some() && self.constant.is_none()
+    }
 }
 
 /// An operation with its operands.

@@ -1,4 +1,5 @@
 //! What nodes compute.
+use crate::int8::Int8;
 
 /// The order of the terms of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -254,6 +255,13 @@ pub enum Operation {
     },
     /// The operand broadcast to the result's shape.
     Expand,
+    /// An operation on int8, in the layout of TensorFlow Lite.
+    Int8 {
+        /// What is computed.
+        op: Int8,
+        /// The least and the largest element of the result.
+        clamp: [i8; 2],
+    },
 }
 
 impl Operation {

@@ -1,6 +1,7 @@
 //! What a caller says about a model.
 use crate::{
     error::{Error, Result, quoted},
+    int8::Profile,
     shape,
     tensor::Tensor,
 };
@@ -19,11 +20,20 @@ pub struct Options {
     pub recognise: bool,
     /// Whether a batch norm after a convolution becomes part of it: computed in f64, rounded once. It changes bits.
     pub fold: bool,
+    /// Which interpreter's fixed point and rounding operators on int8 have.
+    pub profile: Profile,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { batch: None, shapes: BTreeMap::new(), bind: BTreeMap::new(), recognise: true, fold: false }
+        Self {
+            batch: None,
+            shapes: BTreeMap::new(),
+            bind: BTreeMap::new(),
+            recognise: true,
+            fold: false,
+            profile: Profile::Tflm,
+        }
     }
 }
 

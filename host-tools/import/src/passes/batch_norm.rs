@@ -33,7 +33,7 @@ pub fn fold(model: &mut Model) {
         });
         conv.inputs.truncate(1);
         for (name, tensor) in names.into_iter().zip([weights, biases]) {
-            model.values.push(Value { name, shape: tensor.shape().to_vec(), constant: Some(tensor) });
+            model.values.push(Value::new(name, tensor.shape().to_vec(), Some(tensor)));
             conv.inputs.push(model.values.len() - 1);
         }
         model.nodes[index] = conv;

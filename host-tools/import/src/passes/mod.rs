@@ -41,6 +41,7 @@ pub fn finish(draft: Draft, options: &Options) -> Result<Model> {
         outputs,
         unused: draft.unused,
         notes: draft.builder.notes,
+        profile: options.profile,
     };
     dead::remove(&mut model);
     transposes::sink(&mut model)?;

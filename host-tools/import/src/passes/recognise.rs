@@ -18,7 +18,7 @@ pub fn recognise(model: &mut Model) {
         let Some((last, op, mut inputs, scale)) = found else { continue };
         if let Some(tensor) = scale {
             let shape = tensor.shape().to_vec();
-            model.values.push(Value { name: String::new(), shape, constant: Some(tensor) });
+            model.values.push(Value::new(String::new(), shape, Some(tensor)));
             uses.grow(model.values.len());
             inputs.insert(1, model.values.len() - 1);
         }

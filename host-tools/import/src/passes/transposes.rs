@@ -230,7 +230,7 @@ impl Pass<'_> {
         let shapes: Vec<&[usize]> = inputs.iter().map(|&id| self.shape(id)).collect();
         let shape = shape::infer(&op, &shapes, wanted.as_deref()).map_err(error)?;
         let name = self.model.values[output].name.clone();
-        self.model.values.push(Value { name, shape, constant: None });
+        self.model.values.push(Value::new(name, shape, None));
         let outputs = vec![self.model.values.len() - 1];
         let moved = Node { name: node.name.clone(), kind: node.kind.clone(), op, inputs, outputs };
         Ok(Some((moved, left)))
@@ -249,7 +249,7 @@ impl Pass<'_> {
         let shape = shape::infer(&op, &[full.shape()], None)?;
         let constant = Some(evaluate::evaluate(&op, &[&full], &shape)?);
         let name = value.name.clone();
-        self.model.values.push(Value { name, shape, constant });
+        self.model.values.push(Value::new(name, shape, constant));
         Ok(self.model.values.len() - 1)
     }
 }

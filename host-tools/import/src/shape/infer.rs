@@ -25,6 +25,7 @@ pub fn infer(op: &Operation, inputs: &[&[usize]], wanted: Option<&[usize]>) -> O
         if inputs.len() == n { Ok(()) } else { Err(format!("{} operands, expected {n}", inputs.len())) }
     };
     match op {
+        O::Int8 { op, .. } => crate::int8::infer(op, inputs, wanted),
         O::Conv { strides, pads, dilations, groups, .. } => {
             let (n, c, spatial) = image(x)?;
             let (&w, bias) = rest.split_first().ok_or("the filter is missing")?;

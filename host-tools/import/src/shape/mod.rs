@@ -3,6 +3,7 @@ mod infer;
 mod windows;
 
 pub use infer::infer;
+pub use windows::Windows;
 
 /// What does not fit, as the end of an error.
 pub type Outcome<T> = Result<T, String>;

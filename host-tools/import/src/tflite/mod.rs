@@ -8,6 +8,7 @@ mod table;
 use crate::{
     builder::{Builder, Site},
     error::{Error, Result, quoted},
+    int8::Quantisation,
     model::{Format, Model, ValueId},
     options::Options,
     passes::{self, Draft},
@@ -23,6 +24,7 @@ struct Info<'a> {
     signature: Vec<i32>,
     element: u8,
     data: Option<&'a [u8]>,
+    quantisation: Option<Quantisation>,
 }
 
 /// An operator of the file.
@@ -83,7 +85,7 @@ pub fn read(bytes: &[u8], options: &Options) -> Result<Model> {
     let (operators, used) = needed(operators, &outputs);
     quantised(&operators, &tensors)?;
     let unknown: Vec<_> = (operators.iter())
-        .filter(|o| !convert::is_known(o.code))
+        .filter(|o| !is_known(o, &tensors))
         .filter_map(|o| match o.site.unsupported("") {
             Error::Unsupported(list) => Some(list),
             _ => None,
@@ -144,7 +146,44 @@ fn tensor<'a>(table: &Table<'a>, buffers: &[Table<'a>]) -> Result<Info<'a>> {
         return Err(Error::tensor(&name, "it is sparse, which is not supported"));
     }
     let (shape, signature) = (table.ints(0)?.unwrap_or_default(), table.ints(7)?.unwrap_or_default());
-    Ok(Info { name, shape, signature, element: table.byte(1, 0)?, data })
+    let quantisation = match table.table(4)? {
+        Some(own) => scales(&own).map_err(|what| Error::tensor(&name, what.to_string()))?,
+        None => None,
+    };
+    Ok(Info { name, shape, signature, element: table.byte(1, 0)?, data, quantisation })
+}
+
+/// The scales and zero points of a tensor, if it has any.
+fn scales(table: &Table<'_>) -> Result<Option<Quantisation>> {
+    let scales: Vec<f32> =
+        table.raw(2, 4)?.unwrap_or_default().as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
+    if scales.is_empty() {
+        return Ok(None);
+    }
+    if let Some(at) = scales.iter().position(|scale| !scale.is_finite() || *scale <= 0.0) {
+        return Err(Error::tflite(format!("scale {at} is {:?}, expected a number above 0", scales[at])));
+    }
+    let zeros =
+        table.raw(3, 8)?.unwrap_or_default().as_chunks().0.iter().map(|&b| i32::try_from(i64::from_le_bytes(b)));
+    let mut zeros =
+        zeros.collect::<std::result::Result<Vec<_>, _>>().map_err(|_| Error::tflite("a zero point is no int32"))?;
+    if zeros.is_empty() {
+        zeros = vec![0; scales.len()];
+    }
+    if zeros.len() != scales.len() {
+        return Err(Error::tflite(format!("{} scales and {} zero points", scales.len(), zeros.len())));
+    }
+    let axis = usize::try_from(table.int(6, 0)?).map_err(|_| Error::tflite("the axis of its scales is negative"))?;
+    Ok(Some(Quantisation { scales, zeros, axis }))
+}
+
+/// Whether an operator computes on int8.
+fn is_int8(operator: &Operator<'_>, tensors: &[Info<'_>]) -> bool {
+    operator.inputs.iter().flatten().chain(&operator.outputs).any(|&i| tensors[i].element == 9)
+}
+
+fn is_known(operator: &Operator<'_>, tensors: &[Info<'_>]) -> bool {
+    if is_int8(operator, tensors) { convert::int8::is_known(operator.code) } else { convert::is_known(operator.code) }
 }
 
 /// Operators that outputs depend on, in their order, and the tensors that these use.
@@ -161,11 +200,13 @@ fn needed<'a>(operators: Vec<Operator<'a>>, outputs: &[usize]) -> (Vec<Operator<
     (kept, used)
 }
 
-/// The first operator that computes with small integers.
+/// The first operator that computes with integers other than int8, or with int8 and f32.
 fn quantised(operators: &[Operator<'_>], tensors: &[Info<'_>]) -> Result<()> {
-    let small = |&i: &usize| matches!(tensors[i].element, 3 | 7 | 9 | 17);
     for operator in operators {
-        let hybrid = operator.outputs.first().is_some_and(|&o| tensors[o].element == 0);
+        // QUANTIZE and DEQUANTIZE are there for that.
+        let hybrid =
+            !matches!(operator.code, 6 | 114) && operator.outputs.first().is_some_and(|&o| tensors[o].element == 0);
+        let small = |&i: &usize| matches!(tensors[i].element, 3 | 7 | 17) || (hybrid && tensors[i].element == 9);
         if let Some(found) = operator.inputs.iter().flatten().chain(&operator.outputs).copied().find(|i| small(i)) {
             let element = match (names::element(tensors[found].element), hybrid) {
                 ("int8", true) => "int8 (hybrid: weights of integers, values of f32)",

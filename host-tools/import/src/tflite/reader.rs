@@ -1,8 +1,9 @@
 //! Inputs, constants and operators of a file, as values and nodes.
-use super::{Operator, Reader, convert, names};
+use super::{Operator, Reader, convert, is_int8, is_known, names};
 use crate::{
     builder::Element,
     error::{Error, Result, quoted},
+    int8::Quantisation,
     model::ValueId,
     onnx_format::{Type, raw_tensor},
     options::{Dimension, Options},
@@ -36,7 +37,11 @@ impl Reader<'_> {
             }
             self.fixed &= shape.iter().zip(&info.shape).all(|(&n, &m)| i64::try_from(n) == Ok(i64::from(m)));
             let (name, element) = (info.name.clone(), info.element);
-            let kind = if element == 0 { Element::Float } else { Element::Other(names::element(element)) };
+            let kind = match element {
+                0 => Element::Float,
+                9 => Element::Int8,
+                other => Element::Other(names::element(other)),
+            };
             let id = match options.bound(&name)? {
                 Some(tensor) if (tensor.floats().is_some()) == (kind == Element::Float) => {
                     self.builder.constant(&name, tensor)
@@ -47,6 +52,9 @@ impl Reader<'_> {
                 }
                 None => {
                     let id = self.builder.input(&name, shape, kind);
+                    if kind == Element::Int8 {
+                        self.builder.values[id].quantisation = self.scale(i)?;
+                    }
                     placed.push(id);
                     id
                 }
@@ -54,6 +62,18 @@ impl Reader<'_> {
             self.values[i] = Some(id);
         }
         Ok(placed)
+    }
+
+    /// The scale and the zero point of an input of int8.
+    fn scale(&self, tensor: usize) -> Result<Option<Quantisation>> {
+        let info = &self.tensors[tensor];
+        match &info.quantisation {
+            Some(q) if q.scales.len() == 1 && i8::try_from(q.zeros[0]).is_ok() => Ok(Some(q.clone())),
+            _ => Err(Error::input(
+                &info.name,
+                "it is of int8, and has not one scale and one zero point from -128 to 127",
+            )),
+        }
     }
 
     /// The value of a tensor: computed before, an input, or a constant.
@@ -66,6 +86,7 @@ impl Reader<'_> {
             2 => Type::I32,
             4 => Type::I64,
             6 => Type::Bool,
+            9 => Type::I8,
             10 => Type::F64,
             18 => Type::Bf16,
             other => {
@@ -83,6 +104,7 @@ impl Reader<'_> {
         }
         let converted: Tensor = raw_tensor(&info.name, kind, shape, bytes)?;
         let id = self.builder.constant(&info.name, converted);
+        self.builder.values[id].quantisation = info.quantisation.clone();
         self.values[tensor] = Some(id);
         Ok(Some(id))
     }
@@ -92,7 +114,7 @@ impl Reader<'_> {
         let mut unknown: HashSet<usize> = HashSet::new();
         for operator in operators {
             let known =
-                convert::is_known(operator.code) && !operator.inputs.iter().flatten().any(|i| unknown.contains(i));
+                is_known(operator, &self.tensors) && !operator.inputs.iter().flatten().any(|i| unknown.contains(i));
             let outcome = if known { self.operator(operator) } else { Ok(None) };
             let result = match outcome {
                 Ok(result) => result,
@@ -133,6 +155,11 @@ impl Reader<'_> {
         {
             return Err(operator.site.error("its output is an input, a constant or computed twice"));
         }
+        let (int8, tensor) = (is_int8(operator, &self.tensors), operator.outputs.first().map(|&o| &self.tensors[o]));
+        let output = convert::int8::Output {
+            quantisation: tensor.and_then(|t| t.quantisation.as_ref()),
+            int8: tensor.is_some_and(|t| t.element == 9),
+        };
         let scope = convert::Scope {
             site: &operator.site,
             code: operator.code,
@@ -140,7 +167,7 @@ impl Reader<'_> {
             operands,
             options: operator.options,
         };
-        let id = convert::convert(scope)?;
+        let id = if int8 { convert::int8::convert(scope, &output)? } else { convert::convert(scope)? };
         if let (true, Some(&output)) = (self.fixed, operator.outputs.first()) {
             let (found, file) = (self.builder.shape(id), &self.tensors[output].shape);
             // A tensor without a shape is one whose shape is not known.

@@ -1,5 +1,6 @@
 //! Operators of TensorFlow Lite as operations.
 mod image;
+pub mod int8;
 mod movement;
 
 use super::table::Table;

@@ -10,6 +10,12 @@ use crate::{
 
 impl Scope<'_, '_> {
     pub fn reshape(&mut self) -> Result<ValueId> {
+        let (x, to) = (self.operand(0)?, self.new_shape()?);
+        self.builder.reshape(self.site, x, &to)
+    }
+
+    /// The shape that a reshape makes.
+    pub fn new_shape(&self) -> Result<Vec<usize>> {
         let x = self.operand(0)?;
         let given = if self.operands.get(1).is_some_and(Option::is_some) {
             self.ints(1, "dimensions")?
@@ -29,17 +35,21 @@ impl Scope<'_, '_> {
         if let Some(axis) = open {
             to[axis] = all.checked_div(known).filter(|n| n * known == all).ok_or_else(bad)?;
         }
-        self.builder.reshape(self.site, x, &to)
+        Ok(to)
     }
 
-    pub fn pad(&mut self) -> Result<ValueId> {
-        let x = self.operand(0)?;
+    /// Paddings of all axes: before them, then after them.
+    pub fn paddings(&self) -> Result<Vec<usize>> {
         let given = self.ints(1, "paddings")?;
         let sizes =
             given.iter().map(|&n| u32::try_from(n).map(|n| n as usize)).collect::<std::result::Result<Vec<_>, _>>();
         let sizes = sizes.map_err(|_| self.site.error(format!("paddings {given:?}")))?;
         let pairs = sizes.as_chunks::<2>().0;
-        let pads: Vec<usize> = pairs.iter().map(|p| p[0]).chain(pairs.iter().map(|p| p[1])).collect();
+        Ok(pairs.iter().map(|p| p[0]).chain(pairs.iter().map(|p| p[1])).collect())
+    }
+
+    pub fn pad(&mut self) -> Result<ValueId> {
+        let (x, pads) = (self.operand(0)?, self.paddings()?);
         self.emit(Operation::Pad { mode: PadMode::Constant, pads, value: 0.0 }, &[x])
     }
 
@@ -53,6 +63,12 @@ impl Scope<'_, '_> {
     }
 
     pub fn squeeze(&mut self) -> Result<ValueId> {
+        let (x, to) = (self.operand(0)?, self.squeezed_shape()?);
+        self.builder.reshape(self.site, x, &to)
+    }
+
+    /// The shape without axes of size 1.
+    pub fn squeezed_shape(&self) -> Result<Vec<usize>> {
         let x = self.operand(0)?;
         let from = self.shape(x);
         let given: Vec<i64> = match self.options.map_or(Ok(None), |o| o.ints(0))? {
@@ -63,17 +79,22 @@ impl Scope<'_, '_> {
         if axes.iter().any(|&a| from[a] != 1) {
             return Err(self.site.error(format!("axes {axes:?} of {from:?} are not all 1")));
         }
-        let to: Vec<usize> = (0..from.len()).filter(|i| !axes.contains(i)).map(|i| from[i]).collect();
-        self.builder.reshape(self.site, x, &to)
+        Ok((0..from.len()).filter(|i| !axes.contains(i)).map(|i| from[i]).collect())
     }
 
     pub fn expand_dims(&mut self) -> Result<ValueId> {
+        let (x, to) = (self.operand(0)?, self.expanded_shape()?);
+        self.builder.reshape(self.site, x, &to)
+    }
+
+    /// The shape with another axis of size 1.
+    pub fn expanded_shape(&self) -> Result<Vec<usize>> {
         let x = self.operand(0)?;
         let given = self.ints(1, "axis")?;
         let mut to = self.shape(x);
         let &[axis] = given.as_slice() else { return Err(self.site.error(format!("axes {given:?}, expected one"))) };
         to.insert(self.at(shape::axis(axis, to.len() + 1))?, 1);
-        self.builder.reshape(self.site, x, &to)
+        Ok(to)
     }
 
     pub fn strided_slice(&mut self) -> Result<ValueId> {
