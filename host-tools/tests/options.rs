@@ -76,6 +76,7 @@ const PROBE: [&str; 43] = [
     "--bind x=y.npy",
     "--fold",
     "--no-recognise",
+    "--profile litert-ref",
     "--family resnet",
     "--depth 5",
     "--width 5",

@@ -46,6 +46,13 @@ impl Assembly {
         if need != have || 2 * u64::from(facts.running) != lengths[1] as u64 {
             return Err(format!("{have} parameters were found, and the operation has {need}"));
         }
+        // Of operations on bytes they are no numbers.
+        let mut all = parameters.iter().chain(running).flat_map(|part| part.iter());
+        if !op.is_int8()[0]
+            && let Some(at) = all.position(|x| !x.is_finite())
+        {
+            return Err(format!("its parameters hold NaN or infinity, first at element {at}"));
+        }
         for (to, parts, len) in
             [(&mut self.parameters, parameters, lengths[0]), (&mut self.running, running, lengths[1])]
         {

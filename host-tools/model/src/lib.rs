@@ -4,14 +4,15 @@ mod assembly;
 mod lower;
 mod native;
 mod network;
+mod records;
 mod table;
 pub mod window;
 
 pub use assembly::Assembly;
 pub use lower::lower;
 pub use native::{KEY, from_safetensors, to_safetensors};
-pub use network::{Network, Origin, Port};
-pub use shatterscope_import::{Options, Tensor};
+pub use network::{Network, Origin, Port, Scale};
+pub use shatterscope_import::{Options, Profile, Tensor};
 pub use table::{Row, rows};
 
 use shatterscope::plan::Want;

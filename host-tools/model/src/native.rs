@@ -4,7 +4,7 @@
 //! "node"}], "outputs": [..]}`. The twelve words of a node are those of docs/wire-format.md. A node with parameters has the tensor `NAME.weight` and,
 //! where it has them, `NAME.bias`, `NAME.running_mean` and `NAME.running_var`, all as vectors. The digest is over the document without it, and all
 //! tensors.
-use crate::{Network, Origin, Port};
+use crate::{Network, Origin, Port, Scale};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -45,6 +45,11 @@ struct Door {
     name: String,
     shape: Vec<usize>,
     node: u32,
+    /// Of values of bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scale: Option<f32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    zero: Option<i8>,
 }
 
 /// What the tensors of a node are called.
@@ -64,7 +69,13 @@ fn lengths(graph: &Graph<'_>, node: u32) -> [usize; 4] {
 /// None in practice.
 pub fn to_safetensors(network: &Network) -> Result<Vec<u8>> {
     let graph = network.placed.graph()?;
-    let door = |port: &Port| Door { name: port.name.clone(), shape: port.shape.clone(), node: port.node };
+    let door = |port: &Port| Door {
+        name: port.name.clone(),
+        shape: port.shape.clone(),
+        node: port.node,
+        scale: port.int8.map(|own| own.scale),
+        zero: port.int8.map(|own| own.zero),
+    };
     let mut names = Vec::new();
     let nodes = (0..).zip(&network.placed.nodes).map(|(i, node)| {
         let name = network.placed.names().plain(i).unwrap_or_default().to_owned();
@@ -158,6 +169,7 @@ pub fn from_safetensors(bytes: &[u8], want: Want) -> Result<Network> {
     let (mut parameters, mut running) = (Vec::new(), Vec::new());
     let mut used = 0;
     for (i, entry) in (0..).zip(&document.nodes) {
+        let before = parameters.len();
         for (part, len) in lengths(&graph, i).into_iter().enumerate().filter(|(_, len)| *len > 0) {
             let name = format!("{}.{}", entry.name, PARTS[part]);
             let view = tensors.tensor(&name).map_err(|_| damaged(format!("it lacks the tensor {}", visible(&name))))?;
@@ -166,15 +178,23 @@ pub fn from_safetensors(bytes: &[u8], want: Want) -> Result<Network> {
                 return Err(damaged(format!("{} is {found:?} {shape:?}, not F32 [{len}]", visible(&name))));
             }
             let to = if part < 2 { &mut parameters } else { &mut running };
+            let own = to.len();
             to.extend(view.data().as_chunks::<4>().0.iter().map(|word| f32::from_le_bytes(*word)));
+            let bytes = graph.node(i).is_some_and(|node| node.op.is_int8()[0]);
+            if let Some(at) = to[own..].iter().position(|x: &f32| !x.is_finite())
+                && !bytes
+            {
+                return Err(damaged(format!("element {at} of {} is NaN or infinite", visible(&name))));
+            }
             used += 1;
+        }
+        if let (Some(node), Some(facts)) = (graph.node(i), graph.facts(i)) {
+            let wrong = |why| damaged(format!("node {}: {why}", visible(&entry.name)));
+            crate::records::check(&node.op, &facts, &parameters[before..]).map_err(wrong)?;
         }
     }
     if used != all.len() {
         return Err(damaged(format!("it has {} tensors, and its graph {used}", all.len())));
-    }
-    if let Some(at) = parameters.iter().chain(&running).position(|x: &f32| !x.is_finite()) {
-        return Err(damaged(format!("parameter {at} is NaN or infinite")));
     }
     let port = |door: Door| -> Result<Port> {
         let units = graph.node(door.node).and_then(|node| node.shape.units()).unwrap_or(0);
@@ -182,7 +202,13 @@ pub fn from_safetensors(bytes: &[u8], want: Want) -> Result<Network> {
         if product != Some(units as usize) {
             return Err(damaged(format!("{} is {:?}, its node has {units} units", visible(&door.name), door.shape)));
         }
-        Ok(Port { name: door.name, shape: door.shape, node: door.node })
+        let bytes = graph.is_int8(door.node as usize);
+        let int8 = match (bytes, door.scale, door.zero) {
+            (false, None, None) => None,
+            (true, Some(scale), Some(zero)) if scale.is_finite() && scale > 0.0 => Some(Scale { scale, zero }),
+            _ => return Err(damaged(format!("{} has not the scale of its type", visible(&door.name)))),
+        };
+        Ok(Port { name: door.name, shape: door.shape, node: door.node, int8 })
     };
     let inputs = document.inputs.into_iter().map(port).collect::<Result<Vec<_>>>()?;
     let outputs = document.outputs.into_iter().map(port).collect::<Result<Vec<_>>>()?;

@@ -18,8 +18,29 @@ pub struct Network {
     pub origin: Origin,
 }
 
+/// What numbers bytes stand for: `scale (byte - zero)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    /// Above 0.
+    pub scale: f32,
+    /// The byte of 0.
+    pub zero: i8,
+}
+
+impl Scale {
+    /// The byte nearest to a number: the f32 quotient rounded, ties away from zero, and clamped.
+    pub fn byte(self, x: f32) -> i8 {
+        ((x / self.scale).round() + f32::from(self.zero)).clamp(-128.0, 127.0) as i8
+    }
+
+    /// The number of a byte.
+    pub fn number(self, byte: i8) -> f32 {
+        self.scale * f32::from(i16::from(byte) - i16::from(self.zero))
+    }
+}
+
 /// An input or an output.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Port {
     /// Its name in the file.
     pub name: String,
@@ -27,12 +48,19 @@ pub struct Port {
     pub shape: Vec<usize>,
     /// The node whose value it is.
     pub node: u32,
+    /// Of values of bytes.
+    pub int8: Option<Scale>,
 }
 
 impl Port {
     /// Elements of one example.
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// Words of one example, as the core has them: an element of f32 or four bytes.
+    pub fn words(&self) -> usize {
+        if self.int8.is_some() { self.elements().div_ceil(4) } else { self.elements() }
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const COUNT: usize = 8;
 
 /// The folder with the models, if it is there.
-fn folder() -> Option<PathBuf> {
+pub fn folder() -> Option<PathBuf> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     let own = std::env::var_os("SHATTERSCOPE_MODELS").map(PathBuf::from);
     let folder = own.unwrap_or_else(|| root.join("../shared/data/mlperf-tiny"));

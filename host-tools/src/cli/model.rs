@@ -30,6 +30,18 @@ pub struct ModelOptions {
     /// Run GELU, SiLU, hard swish and layer norm that an exporter wrote out as they are written; changes bits
     #[arg(long)]
     pub no_recognise: bool,
+    /// Whose fixed point and rounding int8 has: TensorFlow Lite for Microcontrollers' or those of LiteRT's reference kernels
+    #[arg(long, value_enum, default_value_t = Profile::Tflm)]
+    pub profile: Profile,
+}
+
+/// An interpreter of TensorFlow Lite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Profile {
+    /// TensorFlow Lite for Microcontrollers
+    Tflm,
+    /// LiteRT's reference kernels
+    LitertRef,
 }
 
 impl ModelOptions {
@@ -38,7 +50,11 @@ impl ModelOptions {
     /// # Errors
     /// Wrong use; a file of `--bind` that cannot be read.
     pub fn source(&self, path: &std::path::Path) -> Result<Source> {
-        let source = Source::new(path, self.model_batch, &self.shape, &self.bind, [!self.no_recognise, self.fold])?;
+        let mut source = Source::new(path, self.model_batch, &self.shape, &self.bind, [!self.no_recognise, self.fold])?;
+        source.options.profile = match self.profile {
+            Profile::Tflm => shatterscope_model::Profile::Tflm,
+            Profile::LitertRef => shatterscope_model::Profile::LitertRef,
+        };
         Ok(Source { net: self.net.clone(), ..source })
     }
 }
@@ -99,6 +115,9 @@ pub struct Run {
     /// Write the outputs: .npy or .csv (one output), .npz or .json
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Of models with inputs or outputs of int8: take real numbers and quantise them, and give real numbers
+    #[arg(long)]
+    pub real: bool,
     /// Print the largest outputs of each example
     #[arg(long, value_name = "N")]
     pub top: Option<usize>,

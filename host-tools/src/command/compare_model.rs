@@ -35,7 +35,7 @@ pub fn run(
 ) -> Result<()> {
     let scaling = Scaling::parse(&inputs.scaling)?;
     let network = inputs.options.source(path)?.network(Want::Output)?;
-    let examples = read(&network, &inputs.input, &scaling)?;
+    let examples = read(&network, &inputs.input, &scaling, false)?;
     let document = engine.install(|| -> Result<Document> {
         let of = (&network.parameters[..], &network.running[..]);
         let batch = examples.count.clamp(1, 64) as u32;

@@ -72,7 +72,7 @@ struct Drawn {
 pub fn run(question: &Question<'_>, engine: &Engine, common: &Common) -> Result<()> {
     let scaling = Scaling::parse(&question.inputs.scaling)?;
     let network = question.inputs.options.source(question.model)?.network(Want::InputGradient)?;
-    let mut examples = read(&network, &question.inputs.input, &scaling)?;
+    let mut examples = read(&network, &question.inputs.input, &scaling, false)?;
     if let Some(file) = question.classes {
         examples.labels = Some(labels(file, examples.count)?);
     }

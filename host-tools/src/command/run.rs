@@ -34,6 +34,8 @@ struct Output {
     name: String,
     /// Of one example.
     shape: Vec<usize>,
+    /// The type of its elements.
+    element: &'static str,
 }
 
 #[derive(Serialize)]
@@ -61,20 +63,20 @@ pub fn run(asked: &Run, targets: &[Target], engine: &Engine, common: &Common) ->
     let names = asked.labels.as_deref().map(classes).transpose()?;
     let settings = asked.reach.settings()?;
     let network = asked.inputs.options.source(&asked.model)?.network(Want::Output)?;
-    let examples = read(&network, &asked.inputs.input, &scaling)?;
+    let examples = read(&network, &asked.inputs.input, &scaling, asked.real)?;
     let file = asked.out.as_deref().map(Destination::open).transpose()?;
     engine.install(|| {
         let of = (&network.parameters[..], &network.running[..]);
         let batch = asked.batch.unwrap_or(64).min(examples.count.max(1) as u32);
         let outputs = predict::predict(&network.placed, of, &examples.inputs, batch, engine.isa)?;
-        let results = Results::new(&network, examples.count, &outputs)?;
+        let results = Results::new(&network, examples.count, &outputs, asked.real)?;
         let devices = compare(&network, &examples, &outputs, targets, &settings, asked.batch.unwrap_or(1));
         if let (Some(file), Some(path)) = (&file, &asked.out) {
             results.write(path, file)?;
         }
         let first = results.outputs.first();
         let rows =
-            || first.into_iter().flat_map(|(_, shape, data)| data.chunks_exact(shape.iter().product::<usize>().max(1)));
+            || first.into_iter().flat_map(|own| own.data.chunks_exact(own.shape.iter().product::<usize>().max(1)));
         let correct = examples.labels.as_ref().map(|labels| {
             let right =
                 |(row, label): &(&[f32], &u32)| top(row, 1).first().is_some_and(|(i, _)| *i == **label as usize);
@@ -93,7 +95,11 @@ pub fn run(asked: &Run, targets: &[Target], engine: &Engine, common: &Common) ->
             outputs: results
                 .outputs
                 .iter()
-                .map(|(name, shape, _)| Output { name: name.clone(), shape: shape.clone() })
+                .map(|own| Output {
+                    name: own.name.clone(),
+                    shape: own.shape.clone(),
+                    element: if own.int8 { "int8" } else { "f32" },
+                })
                 .collect(),
             correct,
             top: asked.top.map(|count| rows().map(|row| top(row, count).into_iter().map(named).collect()).collect()),
@@ -123,8 +129,14 @@ fn classes(path: &Path) -> Result<Vec<String>> {
 
 fn text(document: &Document) -> String {
     let extents = |shape: &[usize]| shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ");
-    let outputs: Vec<String> =
-        document.outputs.iter().map(|output| format!("{} {}", visible(&output.name), extents(&output.shape))).collect();
+    let outputs: Vec<String> = document
+        .outputs
+        .iter()
+        .map(|output| {
+            let element = if output.element == "f32" { "" } else { " int8" };
+            format!("{} {}{element}", visible(&output.name), extents(&output.shape))
+        })
+        .collect();
     let mut text = format!(
         "examples       {}\noutputs        {}\noutput digest  {}\n",
         document.examples,

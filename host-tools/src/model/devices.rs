@@ -30,7 +30,7 @@ pub fn compare(
     batch: u32,
 ) -> Vec<Compared> {
     let examples = predict::Examples { inputs: examples.inputs.clone(), labels: vec![0; examples.count] };
-    let here = Prediction { outputs: outputs.to_vec(), digest: Digest::of(outputs), correct: None };
+    let here = Prediction { outputs: outputs.to_vec(), digest: Digest::of_bits(outputs), correct: None };
     let of = (&network.parameters[..], &network.running[..]);
     let settings = &Settings { models: true, ..settings.clone() };
     let on = |target: &Target| -> Result<Report> {

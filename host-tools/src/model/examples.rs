@@ -1,6 +1,6 @@
 //! The examples that a model is run on: .npy, .npz, CSV, PNG, IDX and CIFAR-10 files.
-use super::{Network, Port, Scaling};
-use crate::tensors::{Bundle, npy::Any, npy::any};
+use super::{Network, Port, Scale, Scaling};
+use crate::tensors::{Bundle, npy::Any, npy::any, npz};
 use crate::{Failure, Result, read as file};
 use std::path::Path;
 
@@ -10,7 +10,7 @@ const MOST: u64 = 64 << 30;
 /// Examples as the core takes them: of each all inputs, one after the other in the order of the nodes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Examples {
-    /// `[example][unit]`
+    /// `[example][word]`: elements of f32, or four bytes each.
     pub inputs: Vec<f32>,
     /// How many there are.
     pub count: usize,
@@ -38,12 +38,13 @@ enum Numbers {
     },
 }
 
-/// Reads the examples of all inputs. Each word is a file, or `NAME=FILE` for a network with several inputs.
+/// Reads the examples of all inputs. Each word is a file, or `NAME=FILE` for a network with several inputs. Inputs of int8 take integers or, `real`,
+/// numbers that are quantised; images always are.
 ///
 /// # Errors
 /// Wrong use: an input without a file, or a name that no input has. A file that cannot be read; elements that are not whole examples of the input's
 /// shape; NaN and infinity, with their place.
-pub fn read(network: &Network, words: &[String], scaling: &Scaling) -> Result<Examples> {
+pub fn read(network: &Network, words: &[String], scaling: &Scaling, real: bool) -> Result<Examples> {
     let ports = &network.inputs;
     let names = || ports.iter().map(|port| crate::text::visible(&port.name)).collect::<Vec<_>>().join(", ");
     let mut files: Vec<Option<&str>> = vec![None; ports.len()];
@@ -72,13 +73,19 @@ pub fn read(network: &Network, words: &[String], scaling: &Scaling) -> Result<Ex
         })?;
         let path = Path::new(path);
         let named = |error: Failure| Failure { message: format!("{}: {error}", path.display()), ..error };
-        let (data, own) = of_port(numbers(path, &port.name)?, port, scaling).map_err(named)?;
+        let numbers = numbers(path, &port.name)?;
+        let quantise = real || matches!(numbers, Numbers::Bytes { .. });
+        let (data, own) = of_port(numbers, port, scaling).map_err(named)?;
         if let Some(at) = data.iter().position(|x| !x.is_finite()) {
             let (example, unit) = (at / port.elements().max(1) + 1, at % port.elements().max(1));
             return Err(named(Failure::failed(format!("example {example} has {} at element {unit}", data[at]))));
         }
         labels = labels.or(own);
-        parts.push((port.elements().max(1), data));
+        let data = match port.int8 {
+            Some(scale) => packed(&data, port.elements(), scale, quantise).map_err(named)?,
+            None => data,
+        };
+        parts.push((port.words().max(1), data));
     }
     let count = parts.first().map_or(0, |(len, data)| data.len() / len);
     if let Some((len, data)) = parts.iter().find(|(len, data)| data.len() / len != count) {
@@ -94,6 +101,36 @@ pub fn read(network: &Network, words: &[String], scaling: &Scaling) -> Result<Ex
         }
     }
     Ok(Examples { inputs, count, labels })
+}
+
+/// Examples of so many bytes as words.
+fn packed(data: &[f32], elements: usize, scale: Scale, quantise: bool) -> Result<Vec<f32>> {
+    let byte = |(at, &x): (usize, &f32)| {
+        if quantise {
+            return Ok(scale.byte(x));
+        }
+        let exact = x as i8;
+        if f32::from(exact) == x {
+            return Ok(exact);
+        }
+        let (example, unit) = (at / elements.max(1) + 1, at % elements.max(1));
+        Err(Failure::failed(format!(
+            "example {example} has {x} at element {unit}; the input is of int8: give integers from -128 to 127, or --real for numbers that \
+             are to be quantised (scale {}, zero point {})",
+            scale.scale, scale.zero
+        )))
+    };
+    let bytes = data.iter().enumerate().map(byte).collect::<Result<Vec<i8>>>()?;
+    Ok(bytes.chunks(elements.max(1)).flat_map(words).collect())
+}
+
+/// Bytes as the core has them: four a word, the last one filled up with zeros.
+fn words(bytes: &[i8]) -> impl Iterator<Item = f32> {
+    bytes.chunks(4).map(|bytes| {
+        let mut word = [0; 4];
+        word.iter_mut().zip(bytes).for_each(|(to, byte)| *to = byte.cast_unsigned());
+        f32::from_bits(u32::from_le_bytes(word))
+    })
 }
 
 /// Numbers as whole examples of an input.
@@ -162,7 +199,8 @@ fn numbers(path: &Path, name: &str) -> Result<Numbers> {
     let failed = |why: String| Failure::failed(format!("{}: {why}", path.display()));
     match extension.as_str() {
         "npy" => array(any(&bytes()?).map_err(failed)?).map_err(failed),
-        "npz" | "safetensors" => {
+        "npz" => array(any(&npz::array(&bytes()?, name)?).map_err(failed)?).map_err(failed),
+        "safetensors" => {
             let bundle = Bundle::read(path)?;
             let tensor = match bundle.find(name)? {
                 Some(tensor) => tensor,

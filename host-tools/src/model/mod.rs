@@ -12,4 +12,4 @@ pub use outputs::{Results, top};
 pub use scaling::Scaling;
 pub use source::Source;
 
-pub use shatterscope_model::{Network, Port};
+pub use shatterscope_model::{Network, Port, Scale};

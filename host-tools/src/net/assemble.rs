@@ -133,7 +133,7 @@ impl Assembler<'_> {
         (self.built.name, self.built.kind) = (input.name.clone(), "input".to_owned());
         let node = self.built.push(Op::Input { shape }, (0, 0), &[], &[])?;
         let dims = input.extents.iter().map(|&n| n as usize).collect();
-        self.inputs.push(Port { name: input.name.clone(), shape: dims, node });
+        self.inputs.push(Port { name: input.name.clone(), shape: dims, node, int8: None });
         self.values.entry(input.name.clone()).or_default().push(node);
         // Of several inputs a layer says which one it takes.
         self.last = if self.inputs.len() == 1 { Some(node) } else { None };
@@ -230,7 +230,12 @@ impl Assembler<'_> {
             if net.outputs.is_empty() { vec![last] } else { net.outputs.iter().map(named).collect::<Result<_>>()? };
         let outputs: Vec<Port> = nodes
             .iter()
-            .map(|&node| Port { name: self.built.name_of(node).to_owned(), shape: extents_of(self.shape(node)), node })
+            .map(|&node| Port {
+                name: self.built.name_of(node).to_owned(),
+                shape: extents_of(self.shape(node)),
+                node,
+                int8: None,
+            })
             .collect();
         if let Some(twice) =
             outputs.iter().enumerate().find(|(i, port)| outputs[..*i].iter().any(|p| p.node == port.node))

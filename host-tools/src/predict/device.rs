@@ -4,7 +4,7 @@ use crate::device::counter::Counter;
 use crate::device::link::{Identity, Link, LinkError, Mended, Standing, Watched, Words};
 use crate::{Failure, Result};
 use serde::Serialize;
-use shatterscope::contract::{Digest, canonical_bits};
+use shatterscope::contract::Digest;
 use shatterscope::wire::{Load, Loaded, Predict, Store, words_digest};
 use shatterscope_firmware::Work;
 
@@ -68,7 +68,7 @@ impl Remote {
         let refused = |error: LinkError| named(error.about(placed));
         let mut loaded = link.load(&load, nodes).map_err(refused)?;
         let lens = (parameters.len(), running.len());
-        let own = Digest::of(&[parameters, running].concat());
+        let own = Digest::of_bits(&[parameters, running].concat());
         if (loaded.parameters as usize, loaded.running as usize) != lens {
             let (parameters, running) = (loaded.parameters, loaded.running);
             return Err(named(format!(
@@ -76,7 +76,7 @@ impl Remote {
                 lens.0, lens.1
             )));
         }
-        let bits = |values: &[f32]| values.iter().copied().map(canonical_bits).collect::<Vec<u32>>();
+        let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<u32>>();
         let (parameters, running) = (bits(parameters), bits(running));
         for _ in 0..3 {
             if loaded.digest == own {
@@ -106,7 +106,7 @@ impl Remote {
         let batch = self.load.batch as usize;
         let parts = examples.inputs.chunks(units * batch).zip(here.outputs.chunks(classes * batch));
         for (i, (inputs, outputs)) in parts.enumerate() {
-            let words: Vec<u32> = inputs.iter().copied().map(canonical_bits).collect();
+            let words: Vec<u32> = inputs.iter().map(|x| x.to_bits()).collect();
             let count = (inputs.len() / units) as u32;
             let predict = Predict { session: self.load.session, count, inputs: words_digest(words.iter().copied()) };
             let first = i * batch;
@@ -119,7 +119,7 @@ impl Remote {
             };
             let predicted =
                 self.link.predict(&predict, inputs, watched).map_err(|error| named(error.about(&self.placed)))?;
-            if predicted.digest != Digest::of(outputs) {
+            if predicted.digest != Digest::of_bits(outputs) {
                 return Err(self.difference(first, classes, outputs, here));
             }
             self.stack = self.stack.max(predicted.stack);
@@ -139,7 +139,7 @@ impl Remote {
             Ok(there) => there,
             Err(error) => return error.into(),
         };
-        let bits = here.iter().copied().map(canonical_bits);
+        let bits = here.iter().map(|x| x.to_bits());
         let place = bits.zip(&there).position(|(here, there)| here != *there);
         let target = &self.target;
         let unit = |unit: usize| match all.correct {
@@ -153,7 +153,7 @@ impl Remote {
                 unit(i % units),
                 there[i],
                 f32::from_bits(there[i]),
-                canonical_bits(here[i]),
+                here[i].to_bits(),
                 here[i]
             ),
             None => format!("{target}: another digest than its own outputs of example {} have", first + 1),

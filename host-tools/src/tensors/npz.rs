@@ -2,7 +2,7 @@
 use super::npy::{self, Array};
 use super::{Bundle, DIGEST, SPEC};
 use crate::{Failure, Result, limits};
-use std::io::{Cursor, Write};
+use std::io::{Cursor, Read, Write};
 use zip::read::{ArchiveOffset, Config};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
@@ -60,6 +60,29 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Bundle, Option<String>)> {
         )));
     }
     Ok((bundle, stated))
+}
+
+/// The bytes of the .npy file of an array, or of the only one if none has the name.
+///
+/// # Errors
+/// A damaged archive; several arrays, none of this name.
+pub fn array(bytes: &[u8], name: &str) -> Result<Vec<u8>> {
+    let mut archive = open(bytes)?;
+    expanded(&mut archive)?;
+    let plain = |name: std::borrow::Cow<'_, str>| name.trim_end_matches(".npy").to_owned();
+    let names = archive.file_names().map(|name| name.map(plain)).collect::<std::result::Result<Vec<String>, _>>();
+    let names = names.map_err(damaged)?;
+    let own: Vec<usize> = (0..names.len()).filter(|&i| names[i] != SPEC && names[i] != DIGEST).collect();
+    let at = match (own.iter().find(|&&i| names[i] == name), own.as_slice()) {
+        (Some(&at), _) | (None, &[at]) => at,
+        _ => {
+            let all = crate::text::line(&own.iter().map(|&i| names[i].as_str()).collect::<Vec<_>>().join(", "));
+            return Err(Failure::failed(format!("it has no array {}; it has {all}", crate::text::visible(name))));
+        }
+    };
+    let mut data = Vec::new();
+    archive.by_index(at).map_err(damaged)?.read_to_end(&mut data).map_err(damaged)?;
+    Ok(data)
 }
 
 /// Refuses compressed entries that together expand to more than [`EXPANDED`] bytes, or to more than there is memory for. The length of
@@ -173,6 +196,20 @@ fn tiled(archive: &mut Zip<'_>, bytes: &[u8], directory: u64) -> Result<()> {
 
 /// The bytes of an archive: the same at every call.
 pub(super) fn write(bundle: &Bundle) -> Result<Vec<u8>> {
+    let floats = bundle.tensors.iter().map(|(name, tensor)| {
+        let data: Vec<u8> = tensor.data.iter().flat_map(|x| x.to_le_bytes()).collect();
+        (name.as_str(), npy::write("<f4", &tensor.shape, &data))
+    });
+    let text = |name: &'static str, text: &str| (name, npy::write("|u1", &[text.len()], text.as_bytes()));
+    let spec = bundle.spec.as_ref().map(|spec| text(SPEC, spec));
+    of_arrays(floats.chain(spec).chain([text(DIGEST, &super::digest::of(bundle))]))
+}
+
+/// An archive of arrays: names, and the bytes of .npy files.
+///
+/// # Errors
+/// None in practice.
+pub fn of_arrays<'n>(arrays: impl Iterator<Item = (&'n str, Vec<u8>)>) -> Result<Vec<u8>> {
     let refused = |error: &dyn std::fmt::Display| Failure::failed(format!("cannot write npz: {error}"));
     // ZIP has no date before this one; the clock would make other bytes at every export.
     let options = SimpleFileOptions::default()
@@ -180,18 +217,9 @@ pub(super) fn write(bundle: &Bundle) -> Result<Vec<u8>> {
         .last_modified_time(DateTime::default())
         .unix_permissions(0o644);
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-    let mut add = |name: &str, array: Vec<u8>| {
+    for (name, array) in arrays {
         archive.start_file(format!("{name}.npy"), options).map_err(|error| refused(&error))?;
-        archive.write_all(&array).map_err(|error| refused(&error))
-    };
-    for (name, tensor) in &bundle.tensors {
-        let data: Vec<u8> = tensor.data.iter().flat_map(|x| x.to_le_bytes()).collect();
-        add(name, npy::write("<f4", &tensor.shape, &data))?;
+        archive.write_all(&array).map_err(|error| refused(&error))?;
     }
-    if let Some(spec) = &bundle.spec {
-        add(SPEC, npy::write("|u1", &[spec.len()], spec.as_bytes()))?;
-    }
-    let digest = super::digest::of(bundle);
-    add(DIGEST, npy::write("|u1", &[digest.len()], digest.as_bytes()))?;
     archive.finish().map(Cursor::into_inner).map_err(|error| refused(&error))
 }

@@ -16,7 +16,7 @@ impl Checkpoint {
             let shape = placed.nodes[node as usize].shape;
             let extents = [shape.channels as usize, shape.height.into(), shape.width.into()];
             let shape = if extents[1..] == [1, 1] { extents[..1].to_vec() } else { extents.to_vec() };
-            Port { name: placed.names().plain(node).unwrap_or_default().to_owned(), shape, node }
+            Port { name: placed.names().plain(node).unwrap_or_default().to_owned(), shape, node, int8: None }
         };
         let (inputs, outputs) = (vec![port(0)], vec![port(placed.nodes.len() as u32 - 1)]);
         let kinds = placed.nodes.iter().map(|node| node.op.name().to_owned()).collect();

@@ -21,12 +21,14 @@ pub(crate) struct Model {
     /// Multiply-adds between two reports of progress, as the host wants them; 0 for none.
     report: u32,
     last: Option<Predicted>,
+    /// Whether it has values of bytes.
+    int8: bool,
 }
 
 impl Model {
     /// The one that is asked for; its nodes are to come.
     pub fn new(load: &Load) -> Self {
-        Self { load: *load, layout: ModelLayout::default(), inputs: 0, outputs: 0, report: 0, last: None }
+        Self { load: *load, layout: ModelLayout::default(), inputs: 0, outputs: 0, report: 0, last: None, int8: false }
     }
 
     /// Whether this is the one that is asked for.
@@ -64,7 +66,7 @@ impl Model {
             values,
             arena: 4 * self.layout.words(),
             least: 4 * least,
-            digest: Digest::of(kept),
+            digest: Digest::of_bits(kept),
         })
     }
 
@@ -73,7 +75,8 @@ impl Model {
         let have = arena.len() as u64;
         let plan = self.nodes().plan(arena)?;
         let graph = plan.graph();
-        let units = |i: u32| graph.node(i).and_then(|node| node.shape.units()).unwrap_or(0);
+        let units = |i: u32| graph.words(i);
+        self.int8 = graph.has_int8();
         let sum = |units: u32, i: u32| units.saturating_add(i);
         (self.inputs, self.outputs) = (graph.inputs().map(units).fold(0, sum), graph.outputs().map(units).fold(0, sum));
         let words = training_words(have, self.load.ram, size_of::<usize>() > 4);

@@ -74,7 +74,7 @@ impl Model {
         done?;
         let mut digest = Digest::new();
         for i in 0..count.saturating_mul(units[1]) {
-            digest.push(map.output(values, i, units[1]).unwrap_or(f32::NAN));
+            digest.push_bits(map.output(values, i, units[1]).unwrap_or(f32::NAN));
         }
         Ok((digest, ticks))
     }
@@ -145,7 +145,7 @@ impl<'a> Values<'a> {
     fn at(&self, point: usize, unit: usize, nodes: impl Iterator<Item = u32>) -> Option<usize> {
         let mut unit = unit;
         for i in nodes {
-            let units = self.graph.node(i)?.shape.units()? as usize;
+            let units = self.graph.words(i) as usize;
             if let Some(rest) = unit.checked_sub(units) {
                 unit = rest;
                 continue;

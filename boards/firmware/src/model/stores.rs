@@ -38,8 +38,12 @@ impl Model {
             _ => return,
         };
         let to = to.get_mut(first..).unwrap_or_default().iter_mut();
-        // No parameter is -0.0.
-        to.zip(words).for_each(|(to, word)| *to = f32::from_bits(word) + 0.0);
+        // No parameter is -0.0; words of bytes stay as they are.
+        let bytes = self.int8;
+        to.zip(words).for_each(|(to, word)| {
+            let x = f32::from_bits(word);
+            *to = if bytes { x } else { x + 0.0 };
+        });
     }
 
     /// Says words of a store.
@@ -77,7 +81,7 @@ impl Model {
             let frame = buffer.get_mut(..len).unwrap_or_default();
             for (i, to) in frame.iter_mut().enumerate() {
                 *to = word(at + i).unwrap_or(f32::NAN);
-                digest.push(*to);
+                digest.push_bits(*to);
             }
             answer.say_words((at - first) as u32, frame)?;
         }

@@ -76,7 +76,7 @@ impl Session {
             answer.say_words((i * VALUE_BYTES / 4) as u32, frame)?;
         }
         let stack = answer.machine().stack();
-        let (elements, digest, arena) = (words.len() as u32, Digest::of(words), 4 * self.layout.words());
+        let (elements, digest, arena) = (words.len() as u32, Digest::of_bits(words), 4 * self.layout.words());
         answer.say(Message::Done(Done { elements, digest, arena, panel: 0, stack, ticks: None }))
     }
 }

@@ -1,5 +1,5 @@
 //! Whether axis 0 of a model is a batch: every example is then a point of its own, and there can be any number of them.
-use shatterscope_import::{Model, Node, Operation as O, ValueId};
+use shatterscope_import::{Int8, Model, Node, Operation as O, ValueId};
 
 /// The size of the batch that the file has; None if its values do not all have one, or an operation mixes the examples.
 pub(super) fn of(model: &Model) -> Option<usize> {
@@ -45,6 +45,13 @@ fn apart(model: &Model, node: &Node) -> bool {
         O::Slice { starts, steps } => starts[0] == 0 && steps[0] == 1 && shape(x)[0] == shape(out)[0],
         O::Pad { pads, .. } => pads[0] == 0 && pads[pads.len() / 2] == 0,
         O::Reshape => true,
+        O::Int8 { op, .. } => match op {
+            Int8::Mean { axes, .. } => !axes.contains(&0),
+            Int8::Concat { axis } => *axis >= 1,
+            Int8::Pad { pads } => pads[0] == 0 && pads[pads.len() / 2] == 0,
+            Int8::Softmax { .. } => rank >= 2,
+            _ => true,
+        },
         O::Transpose { perm } => perm[0] == 0,
         O::Expand => !constant(x) && shape(x).len() == rank,
         O::PRelu | O::Pow => node.inputs.iter().skip(1).all(|&i| shared(i)),

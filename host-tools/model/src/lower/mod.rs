@@ -7,6 +7,7 @@ mod binary;
 mod convolution;
 mod elements;
 mod extents;
+mod int8;
 mod mask;
 mod movement;
 mod norm;
@@ -16,7 +17,7 @@ mod prune;
 mod reduce;
 
 use crate::assembly::Assembly;
-use crate::network::{Network, Origin, Port};
+use crate::network::{Network, Origin, Port, Scale};
 use extents::shape_of;
 use shatterscope::graph::{Op, Shape};
 use shatterscope::plan::Want;
@@ -93,8 +94,12 @@ impl<'m> Lower<'m> {
         for &input in &self.model.inputs {
             self.built.name = self.model.values[input].name.clone();
             self.built.kind = "input".to_owned();
-            let shape = shape_of(self.dims(input))?;
-            self.nodes_of[input] = Some(self.push(Op::Input { shape }, 0, 0, &[])?);
+            let op = if self.model.values[input].is_int8() {
+                Op::Int8Input { shape: int8::shape_of(self.dims(input))? }
+            } else {
+                Op::Input { shape: shape_of(self.dims(input))? }
+            };
+            self.nodes_of[input] = Some(self.push(op, 0, 0, &[])?);
         }
         Ok(())
     }
@@ -194,6 +199,7 @@ impl<'m> Lower<'m> {
             O::Transpose { perm } => self.transpose(inputs[0], perm),
             O::Gather { axis, indices } => self.gather(inputs[0], self.axis(*axis), indices),
             O::Expand => self.expand(inputs[0], out),
+            O::Int8 { op, clamp } => self.int8(op, *clamp, inputs, out),
             other => self.element(other, inputs[0]),
         }
     }
@@ -211,6 +217,11 @@ impl<'m> Lower<'m> {
             name: self.model.values[value].name.clone(),
             shape: self.dims(value).to_vec(),
             node,
+            int8: self.model.values[value]
+                .quantisation
+                .as_ref()
+                .filter(|_| self.built.nodes[node as usize].op.is_int8()[1])
+                .map(|q| Scale { scale: q.scales[0], zero: q.zeros[0] as i8 }),
         };
         let mut inputs = Vec::new();
         for &input in &self.model.inputs {

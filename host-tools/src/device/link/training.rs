@@ -303,7 +303,7 @@ impl Link {
                         check_elements(count as usize, &done)?;
                         let Some(words) = words.iter().copied().collect::<Option<Vec<u32>>>() else { return Ok(None) };
                         let floats: Vec<f32> = words.iter().copied().map(f32::from_bits).collect();
-                        if Digest::of(&floats) == done.digest {
+                        if Digest::of_bits(&floats) == done.digest {
                             return Ok(Some(words));
                         }
                         if std::mem::replace(&mut mismatched, true) {
