@@ -61,7 +61,7 @@ const TRAINING: [&str; 38] = [
     "--flip",
 ];
 
-const PROBE: [&str; 43] = [
+const PROBE: [&str; 44] = [
     // Those of a model file, which is not there.
     "--model m.onnx",
     "--of random",

@@ -82,6 +82,7 @@ fn compute(node: &Node, inputs: &[&Array], shape: &[usize]) -> Vec<f64> {
     let map = |f: &dyn Fn(f64) -> f64| x.data.iter().map(|&v| f(v)).collect::<Vec<_>>();
     let two = |f: &dyn Fn(f64, f64) -> f64| each(shape, |at| f(broadcast(x, at), broadcast(inputs[1], at)));
     match &node.op {
+        O::Int8 { .. } => panic!("{} is of int8, and not computed in f64", node.name),
         O::Relu => map(&|v| v.max(0.0)),
         O::LeakyRelu { alpha } => map(&|v| if v > 0.0 { v } else { v * f64::from(*alpha) }),
         O::Elu { alpha } => map(&|v| if v > 0.0 { v } else { f64::from(*alpha) * v.exp_m1() }),

@@ -153,7 +153,7 @@ impl Lower<'_> {
                     Int8Function::Relu6 => shatterscope_int8::relu6(profile, from, to),
                     Int8Function::Logistic => shatterscope_int8::logistic(profile, from, to).map_err(wrong)?,
                     Int8Function::Tanh => shatterscope_int8::tanh(profile, from, to).map_err(wrong)?,
-                    Int8Function::HardSwish => shatterscope_int8::hard_swish(from, to).map_err(wrong)?,
+                    Int8Function::HardSwish => shatterscope_int8::hard_swish(profile, from, to).map_err(wrong)?,
                     Int8Function::LeakyRelu { alpha } => {
                         shatterscope_int8::leaky_relu(profile, from, alpha, to).map_err(wrong)?
                     }
