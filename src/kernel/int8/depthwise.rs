@@ -38,6 +38,12 @@ impl<'a> Depthwise<'a> {
         fits.then_some(Self { axes, inputs, outputs, multiple: multiple as usize, weights, records, x })
     }
 
+    /// Whether taps of the window are no neighbours.
+    #[cfg_attr(not(thumb), allow(dead_code, reason = "kernels of Cortex-M"))]
+    pub fn is_spread(&self) -> bool {
+        self.axes.iter().any(|axis| axis.taps > 1 && axis.dilation > 1)
+    }
+
     /// Computes it with the kernels for all channels that they take, and the others portably.
     pub fn run(&self, products: Products, at: &Quantisation, scratch: &mut [u32], y: &mut [i8]) {
         let _ = (products, &scratch);

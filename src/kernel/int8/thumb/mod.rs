@@ -9,13 +9,23 @@ mod dsp_depthwise;
 mod halves;
 #[cfg(dsp)]
 mod pairs;
+#[cfg(not(dsp = "always"))]
+mod planes;
 #[cfg(dsp)]
 mod strips;
 #[cfg(thumb = "v6m")]
 mod v6m;
+#[cfg(thumb = "v6m")]
+mod v6m_depthwise;
 #[cfg(all(thumb = "v7m", not(dsp = "always")))]
 mod v7m;
+#[cfg(all(thumb = "v7m", not(dsp = "always")))]
+mod v7m_depthwise;
 
+#[cfg(thumb = "v6m")]
+use self::v6m_depthwise as kernels;
+#[cfg(all(thumb = "v7m", not(dsp = "always")))]
+use self::v7m_depthwise as kernels;
 use super::add::Addition;
 use super::depthwise::Depthwise;
 use super::layer::Layer;
@@ -146,30 +156,44 @@ fn bound(at: &Quantisation, y: &mut [i8]) {
     }
 }
 
-/// Computes a depthwise layer: four channels at a time, and portably what is left or outside of what the kernels take.
+/// Computes a depthwise layer: with the kernels all that they take, otherwise portably.
 pub(super) fn depthwise(layer: &Depthwise, products: Products, at: &Quantisation, scratch: &mut [u32], y: &mut [i8]) {
-    let _ = (products, &scratch);
-    #[allow(unused_mut, reason = "other kernels take all channels")]
-    let mut first = 0;
-    #[cfg(dsp)]
-    if products == Products::Pairs && layer.outputs >= 4 {
-        // Nothing wraps: channels.
-        while first <= layer.outputs.wrapping_sub(4) {
-            let next = first.wrapping_add(4);
-            if !strips::four_channels(layer, at, first, scratch, y) {
-                layer.channels(at, first..next, y);
-            }
-            first = next;
-        }
+    let left = match products {
+        #[cfg(dsp)]
+        Products::Pairs => strips::layer(layer, at, scratch, y),
+        #[cfg(not(dsp = "always"))]
+        Products::Halves => planes::layer(layer, at, scratch, y).then_some(0),
+        _ => None,
+    };
+    let first = left.map_or(0, |left| layer.outputs.wrapping_sub(left));
+    if first > 0 {
+        bound(at, y);
     }
-    bound(at, y);
     layer.channels(at, first..layer.outputs, y);
+}
+
+/// A row's place in a strip of so many rows.
+fn turned_by(row: usize, rows: usize) -> usize {
+    if row < rows {
+        return row;
+    }
+    // A Cortex-M0 divides in software; mostly a row is soon in its place.
+    match row.wrapping_sub(rows) {
+        place if place < rows => place,
+        _ => invariant!(row.checked_rem(rows)),
+    }
 }
 
 /// Sums from tables of the operands' terms, the largest of which has these bits; false where the numbers are outside of what the kernels take.
 pub(super) fn add(add: &Addition, (tables, largest): (&mut [u32; 512], i32), [a, b]: [&[i8]; 2], y: &mut [i8]) -> bool {
     let [multiplier, shift] = add.sum;
-    if largest >= 1 << 28 || multiplier < 0 || !(-31..0).contains(&shift) || a.len() < y.len() || b.len() < y.len() {
+    if y.is_empty()
+        || largest >= 1 << 28
+        || multiplier < 0
+        || !(-31..0).contains(&shift)
+        || a.len() < y.len()
+        || b.len() < y.len()
+    {
         return false;
     }
     #[cfg(dsp)]
@@ -203,6 +227,21 @@ pub(super) fn add(add: &Addition, (tables, largest): (&mut [u32; 512], i32), [a,
         bound(&add.output(), y);
         return true;
     }
-    let _ = tables;
-    false
+    #[cfg(not(dsp = "always"))]
+    {
+        let sums = kernels::Sums {
+            #[cfg(thumb = "v6m")]
+            multiplier: [multiplier as u32 >> 16, multiplier as u32 & 0xffff],
+            #[cfg(thumb = "v7m")]
+            multiplier: multiplier as u32,
+            shift: shift.unsigned_abs(),
+            zero: i32::from(add.output_zero),
+            elements: y.len(),
+            tables: tables.as_ptr(),
+        };
+        // SAFETY: operands have as many elements as the output, at least one; a byte counts up to 255, and the tables have 256 entries each.
+        unsafe { kernels::sums(a.as_ptr(), b.as_ptr(), y.as_mut_ptr(), &sums) };
+        bound(&add.output(), y);
+    }
+    true
 }

@@ -3,51 +3,50 @@ use super::super::Quantisation;
 use super::super::depthwise::{Depthwise, columns_seen, table_words};
 use super::super::requantise::irregular;
 use super::dsp_depthwise::{Positions, columns, one_position, two_positions_by_one, two_positions_by_two};
+use super::turned_by;
 
-/// See [`super::depthwise`]. Four channels from the first on; false where their numbers or the scratch are outside of what the kernels take.
-pub(super) fn four_channels(
-    layer: &Depthwise,
-    at: &Quantisation,
-    first: usize,
-    scratch: &mut [u32],
-    y: &mut [i8],
-) -> bool {
+/// See [`super::depthwise`]: all channels but the last ones that are no four, whose number it returns. None where the window or the scratch is
+/// outside of what the kernels take.
+pub(super) fn layer(layer: &Depthwise, at: &Quantisation, scratch: &mut [u32], y: &mut [i8]) -> Option<usize> {
     let [rows, cols] = layer.axes;
+    // Nothing wraps from here on: indices of slices, sizes of images below 2^16, numbers of a window below 2^16 by 2^8.
     let taps = rows.taps.wrapping_mul(cols.taps);
     let largest = u32::try_from(taps).map_or(u32::MAX, |taps| taps.saturating_mul(1 << 14));
-    let Some(records) = layer.records.get(first..).and_then(|records| records.first_chunk::<4>()) else { return false };
-    let regular = records.iter().all(|record| irregular(record, largest) >= 0 && record[2] < 0);
-    let apart = rows.taps > 1 && rows.dilation > 1 || cols.taps > 1 && cols.dilation > 1;
-    let table_len = table_words(layer.axes);
-    if !regular || apart || layer.multiple != 1 || scratch.len() < table_len {
-        return false;
+    let (table, strip) = scratch.split_at_mut_checked(table_words(layer.axes))?;
+    let (weights, constants) = table.split_last_chunk_mut::<12>()?;
+    // Positions that see no more columns than a strip has.
+    let room = (strip.len() / 2).checked_div(rows.taps)?.checked_sub(cols.taps)?;
+    let most = room.checked_div(cols.stride)?.wrapping_add(1);
+    if layer.is_spread() || layer.multiple != 1 {
+        return None;
     }
-    // Nothing wraps from here on: indices of slices, sizes of images below 2^16, numbers of a window below 2^16 by 2^8.
-    let Some((table, strip)) = scratch.split_at_mut_checked(table_len) else { return false };
-    let Some((weights, constants)) = table.split_last_chunk_mut::<12>() else { return false };
-    // Columns of a strip, and positions that see no others.
-    let room = (strip.len() / 2).checked_div(rows.taps).and_then(|room| room.checked_sub(cols.taps));
-    let Some(most) = room.and_then(|room| room.checked_div(cols.stride)) else { return false };
-    let most = most.wrapping_add(1);
-    let (biases, factors) = constants.split_at_mut(4);
-    for ((bias, factor), record) in biases.iter_mut().zip(factors.as_chunks_mut::<2>().0).zip(records) {
-        *bias = record[0] as u32;
-        *factor = [record[1] as u32, record[2].unsigned_abs()];
+    let (fours, rest) = layer.records.as_chunks::<4>();
+    for (i, records) in fours.iter().enumerate() {
+        let first = i.wrapping_mul(4);
+        if !records.iter().all(|record| irregular(record, largest) >= 0 && record[2] < 0) {
+            layer.channels(at, first..first.wrapping_add(4), y);
+            continue;
+        }
+        let (biases, factors) = constants.split_at_mut(4);
+        for ((bias, factor), record) in biases.iter_mut().zip(factors.as_chunks_mut::<2>().0).zip(records) {
+            *bias = record[0] as u32;
+            *factor = [record[1] as u32, record[2].unsigned_abs()];
+        }
+        // SAFETY: each tap has weights of all channels, four from the first on among them, and the table two words for each tap.
+        unsafe { columns(layer.weights.as_ptr().wrapping_add(first), weights.as_mut_ptr(), taps, layer.outputs) };
+        if let Some((once, again)) = weights.split_at_mut_checked(taps.wrapping_mul(2)) {
+            again.iter_mut().zip(once).for_each(|(again, once)| *again = *once);
+        }
+        let mut start = 0;
+        while start < cols.positions {
+            let left = cols.positions.wrapping_sub(start);
+            let positions = if left < most { left } else { most };
+            let tile = Tile { layer, at, first, start, positions };
+            tile.run(weights, constants, strip, y);
+            start = start.wrapping_add(positions);
+        }
     }
-    // SAFETY: each tap has weights of all channels, four from the first on among them, and the table two words for each tap.
-    unsafe { columns(layer.weights.as_ptr().wrapping_add(first), weights.as_mut_ptr(), taps, layer.outputs) };
-    if let Some((once, again)) = weights.split_at_mut_checked(taps.wrapping_mul(2)) {
-        again.iter_mut().zip(once).for_each(|(again, once)| *again = *once);
-    }
-    let mut start = 0;
-    while start < cols.positions {
-        let left = cols.positions.wrapping_sub(start);
-        let positions = if left < most { left } else { most };
-        let tile = Tile { layer, at, first, start, positions };
-        tile.run(weights, constants, strip, y);
-        start = start.wrapping_add(positions);
-    }
-    true
+    Some(rest.len())
 }
 
 /// Some columns of positions of four channels.
@@ -146,9 +145,4 @@ impl Tile<'_> {
             }
         }
     }
-}
-
-/// A row's place in a strip of so many rows.
-fn turned_by(row: usize, rows: usize) -> usize {
-    invariant!(row.checked_rem(rows))
 }

@@ -13,6 +13,7 @@ macro_rules! enter {
          push {{r0, r4-r7}}"
     };
 }
+pub(super) use enter;
 
 /// The text that ends it.
 macro_rules! leave {
@@ -25,6 +26,7 @@ macro_rules! leave {
          pop {{r4-r7, pc}}"
     };
 }
+pub(super) use leave;
 
 /// The text that requantises a sum of less than 2^30 in size to r0, with the zero point: r4 and r5 halves of the multiplier, r6 shift to the right,
 /// r7 zero point. Clobbers r1 and r2.
@@ -59,6 +61,7 @@ macro_rules! fast {
         )
     };
 }
+pub(super) use fast;
 
 /// The text of an output at r3.
 macro_rules! output {
@@ -66,6 +69,7 @@ macro_rules! output {
         concat!(fast!($sum), "sxtb r1, r0\n cmp r0, r1\n bne ", $saturated, "f\n ", $back, ":\n strb r0, [r3]\n")
     };
 }
+pub(super) use output;
 
 /// The text to which [`output`] jumps where a byte does not hold it.
 macro_rules! saturate {
@@ -73,6 +77,7 @@ macro_rules! saturate {
         concat!($saturated, ":\n asrs r0, r0, #31\n movs r1, #127\n eors r0, r1\n b ", $back, "b\n")
     };
 }
+pub(super) use saturate;
 
 /// The text that moves r3 to the next position's output.
 macro_rules! next_position {
@@ -95,6 +100,7 @@ macro_rules! apart {
         )
     };
 }
+pub(super) use apart;
 
 /// The text of an output from a number that is requantised, at `sp + $at`.
 macro_rules! slow_output {
@@ -233,6 +239,7 @@ macro_rules! add_halves {
         )
     };
 }
+pub(super) use add_halves;
 
 positions! {
     four_positions:

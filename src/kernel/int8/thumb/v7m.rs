@@ -19,11 +19,13 @@ macro_rules! requantise {
         )
     };
 }
+pub(super) use requantise;
 
 /// The text that saturates to bytes.
 macro_rules! saturate {
     ($($s:literal)+) => { concat!($("ssat r", $s, ", #8, r", $s, "\n",)+) };
 }
+pub(super) use saturate;
 
 /// The text that adds a word with two products in each half to the sums.
 macro_rules! add_halves {
@@ -31,6 +33,7 @@ macro_rules! add_halves {
         concat!("add r", $both, ", r", $word, "\n add r", $high, ", r", $high, ", r", $word, ", lsr #16\n")
     };
 }
+pub(super) use add_halves;
 
 /// The text that requantises sums in r8 to r11 slowly, so many from `$first` bytes on, by the record at r1; `$walk` bytes below what is pushed
 /// here stands the walk. Clobbers r0 to r3, r12 and lr.
