@@ -1,6 +1,6 @@
 //! The networks of MLPerf Tiny.
 use crate::interpret::{self, Array};
-use shatterscope_import::{Error, Model, Operation, Options, read};
+use shatterscope_import::{Error, Int8, Model, Operation, Options, read};
 use std::{fs::File, io::Read, path::PathBuf};
 
 /// A file of the folder, or none with a word.
@@ -64,15 +64,25 @@ fn autoencoder() {
 }
 
 #[test]
-fn networks_of_integers_are_refused_in_a_line() {
-    for name in
-        ["kws_ref_model_float32.tflite", "kws_ref_model.tflite", "pretrainedResnet_quant.tflite", "ad01_int8.tflite"]
+fn hybrid_networks_are_refused_in_a_line() {
+    let Some(path) = file("kws_ref_model_float32.tflite") else { return };
+    let error = read(&path, &Options::default()).unwrap_err();
+    println!("{error}");
+    assert!(matches!(error, Error::Quantised { .. }), "{error}");
+    assert!(!error.to_string().contains('\n'));
+}
+
+/// Images stay as they are in the file, and nodes are those of the file.
+#[test]
+fn networks_of_int8() {
+    for (name, convs, nodes) in
+        [("kws_ref_model.tflite", 9, 13), ("pretrainedResnet_quant.tflite", 9, 16), ("ad01_int8.tflite", 0, 10)]
     {
-        let Some(path) = file(name) else { continue };
-        let error = read(&path, &Options::default()).unwrap_err();
-        println!("{name}: {error}");
-        assert!(matches!(error, Error::Quantised { .. }), "{name}: {error}");
-        assert!(!error.to_string().contains('\n'));
+        let Some(model) = model(name) else { continue };
+        describe(&model);
+        let is_conv = |op: &Operation| matches!(op, Operation::Int8 { op: Int8::Conv { .. }, .. });
+        assert_eq!((count(&model, is_conv), model.nodes.len()), (convs, nodes), "{name}");
+        assert!(model.values.iter().all(|value| value.constant.is_some() || value.is_int8()), "{name}");
     }
 }
 
