@@ -9,6 +9,7 @@
 mod contract;
 mod exec;
 mod graph;
+mod int8;
 mod layer;
 mod network;
 mod points;
@@ -28,6 +29,7 @@ extern "C" fn _start() -> ! {
     black_box(shatterscope_digits::digit(black_box(1)));
     exec::everything();
     graph::everything();
+    int8::everything();
     layer::everything();
     network::everything();
     points::everything();

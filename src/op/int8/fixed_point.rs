@@ -44,8 +44,8 @@ fn exp_of<const K: u32>(a: i32) -> i32 {
     let mut value = exp_of_quarter(saturating_left(within, K));
     for (power, factor) in FACTORS {
         // Nothing wraps: 24 to 30 bits.
-        let bit = (fraction as i32).wrapping_add(power);
-        if power < K as i32 && rest & (1 << bit) != 0 {
+        let bit = (fraction as i32).wrapping_add(power) as u32;
+        if power < K as i32 && rest.wrapping_shr(bit) & 1 != 0 {
             value = product(value, factor);
         }
     }
