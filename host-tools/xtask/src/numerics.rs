@@ -1,8 +1,9 @@
-//! `docs/strict1.py` and `docs/strict1_training.py`, the contract's second implementation: checks what is committed, and writes it anew.
-
+//! `docs/strict1.py` and `docs/strict1_training.py`, the contract's second implementation: checks what is committed, and writes it anew. Int8 operators
+//! in the interpreters whose bits they have.
 use crate::step::Report;
 use crate::tree::{Tree, output_of, succeed};
 use anyhow::{Result, bail};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What `bless` writes.
@@ -31,6 +32,42 @@ pub fn steps(tree: &Tree, report: &mut Report) {
         report.step(format!("{script} {arguments}"), || run(tree, script, arguments));
     }
     report.step("trainings drawn at random", || drawn(tree));
+    match interpreters(tree) {
+        Ok(python) => report.step(OPERATORS, || operators(tree, &python)),
+        Err(reason) => report.skip(OPERATORS, &reason),
+    }
+}
+
+const OPERATORS: &str = "int8 operators drawn at random, in two interpreters";
+
+/// Where the random operators come from, and the packages for it.
+const MAKE: &str = "host-tools/int8/tests/make.py";
+const REQUIREMENTS: &str = "host-tools/int8/tests/requirements.txt";
+
+/// The Python of an environment with both interpreters, or how to get them. Their versions are part of the result, so pip compares those, too.
+fn interpreters(tree: &Tree) -> Result<PathBuf, String> {
+    let venv = tree.target.join("int8-venv");
+    let python = venv.join("bin/python3");
+    let installed = || -> Result<()> {
+        if !python.is_file() {
+            succeed(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+        }
+        let mut pip = Command::new(&python);
+        succeed(pip.args(["-m", "pip", "install", "--quiet", "-r", REQUIREMENTS]).current_dir(&tree.root))
+    };
+    installed().map(|()| python.clone()).map_err(|error| {
+        let reason = error.to_string();
+        let line = reason.lines().next().unwrap_or_default();
+        format!("{line}; install: python3 -m venv {0} && {0}/bin/pip install -r {REQUIREMENTS}", venv.display())
+    })
+}
+
+/// 200 files of each int8 operator, as two interpreters and as the plain loops compute them.
+fn operators(tree: &Tree, python: &Path) -> Result<()> {
+    let file = tree.target.join("int8-cases.json");
+    succeed(Command::new(python).arg(MAKE).arg(&file).arg("200").current_dir(&tree.root))?;
+    let mut test = tree.cargo("test --release -p shatterscope-int8 --test all -- --ignored drawn_operators");
+    succeed(test.env("SHATTERSCOPE_INT8_CASES", file))
 }
 
 /// Trainings of every kind, as the second implementation and as the tool compute them.

@@ -138,7 +138,9 @@ pub fn features(tree: &Tree, report: &mut Report) {
 /// The tests that are ignored for their length, and the benchmarks' build.
 pub fn long_tests(tree: &Tree, report: &mut Report) {
     report.step("long tests", || {
-        succeed(&mut tree.cargo("test --workspace --release --no-fail-fast -- --ignored --skip drawn_trainings"))
+        succeed(&mut tree.cargo(
+            "test --workspace --release --no-fail-fast -- --ignored --skip drawn_trainings --skip drawn_operators",
+        ))
     });
     report.step("the first command of README.md", || {
         let out = tree.target.join("first");
