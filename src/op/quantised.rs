@@ -99,7 +99,7 @@ const fn layer(x: Shape, channels: u32, groups: u32, window: DilatedWindow) -> G
 pub(super) const fn conv(x: Shape, channels: u32, window: DilatedWindow, range: Int8Range) -> Result<Facts, Error> {
     match image(x, channels, window, range) {
         Ok(shape) => {
-            let scratch = kernel::conv_scratch(&layer(x, channels, 1, window));
+            let scratch = lengths::conv_scratch(&layer(x, channels, 1, window));
             faster(weighted(shape, window.taps().checked_mul(x.channels as u64)), scratch)
         }
         Err(error) => Err(error),
@@ -117,7 +117,7 @@ pub(super) const fn depthwise(
     }
     match image(x, channels, window, range) {
         Ok(shape) => {
-            let scratch = kernel::depthwise_scratch(&layer(x, channels, x.channels, window));
+            let scratch = lengths::depthwise_scratch(&layer(x, channels, x.channels, window));
             faster(weighted(shape, Some(window.taps())), scratch)
         }
         Err(error) => Err(error),
@@ -130,7 +130,7 @@ pub(super) const fn dense(x: Shape, outputs: u32, range: Int8Range) -> Result<Fa
     }
     match x.units() {
         Some(units) => {
-            let scratch = kernel::dense_scratch(units);
+            let scratch = lengths::dense_scratch(units);
             faster(weighted(Shape::vector(outputs), Some(units as u64)), Some(scratch))
         }
         None => Err(Error::InvalidSpec(InvalidSpec::Shape)),
@@ -163,7 +163,7 @@ pub(super) const fn join(x: Shape, y: Shape, range: Int8Range, numbers: u64) -> 
                     None => 0,
                 };
                 // Products have no tables.
-                let scratch = if numbers == 8 { kernel::add_scratch(units) } else { 0 };
+                let scratch = if numbers == 8 { lengths::add_scratch(units) } else { 0 };
                 faster(Ok(facts.with_parameters(numbers, 0)), Some(scratch))
             }
             Err(error) => Err(error),
@@ -253,15 +253,15 @@ pub(super) const fn convert(x: Shape, shape: Shape, scale: f32, zero: i32) -> Re
 
 /// Words of scratch that kernels use.
 #[cfg(feature = "int8")]
-mod kernel {
-    pub use crate::kernel::{
+mod lengths {
+    pub use crate::shape::int8::{
         quantised_add_scratch as add_scratch, quantised_conv_scratch as conv_scratch,
         quantised_dense_scratch as dense_scratch, quantised_depthwise_scratch as depthwise_scratch,
     };
 }
 
 #[cfg(not(feature = "int8"))]
-mod kernel {
+mod lengths {
     use crate::shape::GroupedConv;
 
     pub const fn add_scratch(_: usize) -> usize {

@@ -2,6 +2,8 @@
 mod dilated;
 mod gathered;
 mod image;
+#[cfg(feature = "int8")]
+pub(crate) mod int8;
 
 pub(crate) use dilated::Axis;
 pub use dilated::{DilatedPool, DilatedWindow, GroupedConv};

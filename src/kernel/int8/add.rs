@@ -4,9 +4,7 @@ use super::Products;
 use super::Quantisation;
 use super::requantise::requantise;
 use crate::kernel::Isa;
-
-/// Elements from which on tables of the operands' terms are made: an entry takes longer than an element saves.
-const WORTH: usize = 512;
+use crate::shape::int8::TABLES_FROM;
 
 /// The numbers of a sum: `clamp(output_zero + requantise(terms, sum))`, with the sum of both operands' terms
 /// `requantise((x - zero) 2^20, operand)`.
@@ -42,17 +40,12 @@ impl Addition {
     }
 }
 
-/// Words of scratch that [`quantised_add`] uses for so many elements: tables of both operands' terms, where they are worth it.
-pub const fn quantised_add_scratch(elements: usize) -> usize {
-    if elements < WORTH { 0 } else { 512 }
-}
-
 /// The sum of two values of one shape, element by element, for as many as each slice has. With less scratch it is slower, never wrong.
 #[inline(never)]
 pub fn quantised_add(isa: Isa, add: &Addition, x: [&[i8]; 2], scratch: &mut [u32], y: &mut [i8]) {
     let ([a, b], output, [multiplier, shift]) = (x, add.output(), add.sum);
     let value = |sum: i32| output.output(requantise(sum, multiplier, shift));
-    let Some((tables, _)) = scratch.split_first_chunk_mut::<512>().filter(|_| y.len() >= WORTH) else {
+    let Some((tables, _)) = scratch.split_first_chunk_mut::<512>().filter(|_| y.len() >= TABLES_FROM) else {
         for ((y, a), b) in y.iter_mut().zip(a).zip(b) {
             *y = value(add.term(0, *a).wrapping_add(add.term(1, *b)));
         }

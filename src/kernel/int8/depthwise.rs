@@ -119,27 +119,3 @@ impl<'a> Depthwise<'a> {
         }
     }
 }
-
-/// Bytes of scratch that strips of the image may take, as [`super::patches`] has it.
-const LIMIT: usize = 2304;
-
-/// Words for the weights and records of four channels: the weights of all rows of the window, then of all but the last again.
-pub(super) const fn table_words([rows, columns]: [Axis; 2]) -> usize {
-    // Nothing saturates that has weights in memory.
-    rows.taps.saturating_mul(2).saturating_sub(1).saturating_mul(columns.taps).saturating_mul(2).saturating_add(12)
-}
-
-/// Columns of the image that all positions see, with padding.
-pub(super) const fn columns_seen(columns: Axis, positions: usize) -> usize {
-    positions.saturating_sub(1).saturating_mul(columns.stride).saturating_add(columns.taps)
-}
-
-/// Words of scratch: a strip of the rows that a window sees, for as many columns as there are or as the limit allows.
-pub(super) const fn words(axes: [Axis; 2]) -> usize {
-    let (table, [rows, columns]) = (table_words(axes), axes);
-    let whole = rows.taps.saturating_mul(2).saturating_mul(columns_seen(columns, columns.positions));
-    let least = rows.taps.saturating_mul(2).saturating_mul(columns.taps).saturating_add(table);
-    let whole = whole.saturating_add(table);
-    let most = if least > LIMIT / 4 { least } else { LIMIT / 4 };
-    if whole < most { whole } else { most }
-}

@@ -18,7 +18,10 @@ mod requantise;
 #[cfg(thumb)]
 mod thumb;
 
-pub use add::{Addition, quantised_add, quantised_add_scratch};
+pub use crate::shape::int8::{
+    quantised_add_scratch, quantised_conv_scratch, quantised_dense_scratch, quantised_depthwise_scratch,
+};
+pub use add::{Addition, quantised_add};
 use depthwise::Depthwise;
 use layer::Layer;
 pub use requantise::{requantise, requantise_real};
@@ -85,20 +88,6 @@ impl Products {
     }
 }
 
-/// Words of scratch that [`quantised_conv`] uses; None where a length does not fit. Fewer make it slower, never wrong.
-pub const fn quantised_conv_scratch(conv: &GroupedConv) -> Option<usize> {
-    match conv.weights_each() {
-        Some(k) if k <= u32::MAX as u64 / 16 => Some(patches::words(k as usize, conv.input.channels as usize)),
-        _ => None,
-    }
-}
-
-/// Words of scratch that [`quantised_dense`] uses.
-pub const fn quantised_dense_scratch(inputs: u32) -> usize {
-    let k = inputs as usize;
-    patches::bytes(k).saturating_mul(2).saturating_add(patches::staging(k, k)) / 4
-}
-
 /// A convolution with one group. Slices that are too short change nothing.
 #[inline(never)]
 pub fn quantised_conv(
@@ -128,14 +117,6 @@ pub fn quantised_dense(
 ) {
     let Some(layer) = Layer::dense(real, parameters, x, y) else { return };
     layer.run(Products::of(isa), at, scratch, y);
-}
-
-/// Words of scratch that [`quantised_depthwise`] uses; None where the window does not fit the image.
-pub const fn quantised_depthwise_scratch(conv: &GroupedConv) -> Option<usize> {
-    match conv.window.axes(&conv.input) {
-        Some(axes) => Some(depthwise::words(axes)),
-        None => None,
-    }
 }
 
 /// A convolution whose groups have one channel in and any number of channels out, with weights `[row][column][out]`. Slices that are too

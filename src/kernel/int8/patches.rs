@@ -1,29 +1,8 @@
 //! What a window sees from a position, in the order of its weights: runs of bytes of the image, and padding between them.
 use super::layer::Layer;
 
-/// Scratch that patches of four positions may take: as much as the fastest other library takes in the networks of MLPerf Tiny.
-const LIMIT: usize = 2304;
-
-/// Bytes of a patch of so many weights, in whole words.
-pub(super) const fn bytes(k: usize) -> usize {
-    // Nothing wraps: lengths of slices, or checked before.
-    k.div_ceil(4).wrapping_mul(4)
-}
-
-/// Bytes beside the patches, in which a patch is put together whose runs are no whole words. One word more: runs are copied in whole words.
-pub(super) const fn staging(k: usize, inputs: usize) -> usize {
-    if inputs.is_multiple_of(4) { 0 } else { bytes(k).wrapping_add(4) }
-}
-
-/// Positions whose patches are computed together where memory suffices for them: four, or two of a window with many weights.
-pub(super) const fn at_once(k: usize, inputs: usize) -> usize {
-    if bytes(k).saturating_mul(8).saturating_add(staging(k, inputs)) <= LIMIT { 4 } else { 2 }
-}
-
-/// Words of scratch for that.
-pub(super) const fn words(k: usize, inputs: usize) -> usize {
-    bytes(k).saturating_mul(2).saturating_mul(at_once(k, inputs)).saturating_add(staging(k, inputs)) / 4
-}
+#[cfg(thumb)]
+pub(super) use crate::shape::int8::{patch_bytes as bytes, patches_at_once as at_once, staging_bytes as staging};
 
 impl Layer<'_> {
     /// Whether the window is a single tap that visits every pixel: patches are the pixels.

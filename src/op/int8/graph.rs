@@ -6,8 +6,7 @@ use super::{
     quantised_multiply, quantised_pad, quantised_softmax, quantised_table,
 };
 use crate::error::{Error, InvalidSpec};
-use crate::kernel::{self, Isa};
-use crate::op::{DilatedWindow, GroupedConv, Int8Range, Op};
+use crate::op::{DilatedWindow, Int8Range, Op};
 use crate::shape::Shape;
 
 /// An operation on bytes, or between bytes and numbers, with the shapes of its operands and its value and its parameters.
@@ -29,18 +28,13 @@ const fn bounds(Int8Range { zero, least, most, .. }: Int8Range) -> Bounds {
     Bounds { zero: zero as i32, low: least, high: most }
 }
 
-/// The same for kernels.
-const fn at(Int8Range { operand_zero, zero, least, most }: Int8Range) -> kernel::Quantisation {
-    kernel::Quantisation { input_zero: operand_zero, output_zero: zero, low: least, high: most }
-}
-
 fn units(shape: Shape) -> usize {
     invariant!(shape.units()) as usize
 }
 
 impl Quantised<'_> {
-    /// Numbers of 32 bits.
-    fn numbers(&self) -> &[i32] {
+    /// The parameters as numbers of 32 bits.
+    pub fn numbers(&self) -> &[i32] {
         bytemuck::must_cast_slice(self.parameters)
     }
 
@@ -83,61 +77,6 @@ impl Quantised<'_> {
             }
             _ => false,
         }
-    }
-
-    /// The value of one point by the kernels of an instruction set, or by the plain loops where it has none. Any length of scratch: longer is faster.
-    pub fn forward(&self, isa: Isa, (first, second): (&[f32], &[f32]), scratch: &mut [u32], value: &mut [f32]) {
-        if self.by_kernel(isa, (first, second), scratch, value).is_none() {
-            // None is refused of a checked graph with slices of its plan.
-            let done = self.plain((first, second), value);
-            debug_assert!(done.is_ok(), "{done:?}");
-        }
-    }
-
-    fn by_kernel(
-        &self,
-        isa: Isa,
-        (first, second): (&[f32], &[f32]),
-        scratch: &mut [u32],
-        value: &mut [f32],
-    ) -> Option<()> {
-        let [of_x, of_y] = self.operands;
-        let (x, y): (&[i8], &[i8]) = (bytemuck::must_cast_slice(first), bytemuck::must_cast_slice(second));
-        let (x, numbers) = (x.get(..units(of_x))?, self.numbers());
-        let to: &mut [i8] = bytemuck::must_cast_slice_mut(value);
-        let to = to.get_mut(..units(self.value))?;
-        let layer = |groups, window| GroupedConv {
-            input: of_x.image(),
-            channels: self.value.channels,
-            groups,
-            window,
-            taps_first: false,
-        };
-        match *self.op {
-            Op::Int8Conv { window, range, .. } => {
-                kernel::quantised_conv(isa, &layer(1, window), &at(range), numbers, x, scratch, to);
-            }
-            Op::Int8DepthwiseConv { window, range, .. } => {
-                kernel::quantised_depthwise(isa, &layer(of_x.channels, window), &at(range), numbers, x, scratch, to);
-            }
-            Op::Int8Dense { range, real, .. } => {
-                kernel::quantised_dense(isa, real, &at(range), numbers, x, scratch, to);
-            }
-            Op::Int8Add { range } if of_x == of_y => {
-                let [zero_x, qx, sx, zero_y, qy, sy, q, s] = *numbers else { return None };
-                let add = kernel::Addition {
-                    zeros: [i8::try_from(zero_x).ok()?, i8::try_from(zero_y).ok()?],
-                    operands: [[qx, sx], [qy, sy]],
-                    sum: [q, s],
-                    output_zero: range.zero,
-                    low: range.least,
-                    high: range.most,
-                };
-                kernel::quantised_add(isa, &add, [x, y.get(..x.len())?], scratch, to);
-            }
-            _ => return None,
-        }
-        Some(())
     }
 
     /// The value of one point by the plain loops.

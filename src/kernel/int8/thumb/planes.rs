@@ -2,10 +2,11 @@
 //! [`super::halves`]. The rows that a window sees are in a strip: element j of a row is column j, with the column that the next position sees
 //! in its place in the upper half.
 use super::super::Quantisation;
-use super::super::depthwise::{Depthwise, columns_seen};
+use super::super::depthwise::Depthwise;
 use super::super::requantise::irregular;
 use super::halves::OFFSET;
 use super::turned_by;
+use crate::shape::int8::columns_seen;
 
 #[cfg(thumb = "v6m")]
 use super::v6m_depthwise as kernels;

@@ -1,9 +1,10 @@
 //! Depthwise layers with the DSP extension: four channels at a time, the rows that a window sees expanded to halfwords once.
 use super::super::Quantisation;
-use super::super::depthwise::{Depthwise, columns_seen, table_words};
+use super::super::depthwise::Depthwise;
 use super::super::requantise::irregular;
 use super::dsp_depthwise::{Positions, columns, one_position, two_positions_by_one, two_positions_by_two};
 use super::turned_by;
+use crate::shape::int8::{columns_seen, depthwise_table_words as table_words};
 
 /// See [`super::depthwise`]: all channels but the last ones that are no four, whose number it returns. None where the window or the scratch is
 /// outside of what the kernels take.
