@@ -27,7 +27,8 @@ fn main() -> Result<(), shatterscope::Error> {
     println!("d(sum of outputs)/d(pixel): {:?}", &by_input[..6]);
 
     let mut by_parameter = vec![0.0; parameters.len()];
-    let loss = session.parameter_gradient(parameters, &images, Targets::Labels(&[0, 2]), &mut by_parameter)?;
+    let loss =
+        session.parameter_gradient(Model::new(parameters), &images, Targets::Labels(&[0, 2]), &mut by_parameter)?;
     println!("loss {}, d(loss)/d(weight): {:?}", loss.mean, &by_parameter[..4]);
 
     // One pixel moved up and down: the outputs are piecewise linear, so that the quotient is exact but for rounding.

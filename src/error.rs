@@ -237,6 +237,15 @@ pub enum Error {
         /// What was given.
         have: u64,
     },
+    /// A buffer of the caller's has more than there are points for: labels or targets that belong to other inputs.
+    TooLong {
+        /// Which one.
+        buffer: Buffer,
+        /// What the points have.
+        need: u64,
+        /// What was given.
+        have: u64,
+    },
     /// A stored weight, bias or input is NaN or infinite.
     InvalidValue {
         /// Which tensor.
@@ -360,6 +369,7 @@ impl Error {
             Error::InvalidSpec(reason) | Error::InvalidNode { reason, .. } => reason.reason(),
             Error::NoNode { .. } => "a forward pass cannot stop at this node",
             Error::TooShort { .. } => "a buffer is too short, or there are more nodes than have room",
+            Error::TooLong { .. } => "there are more labels or targets than points",
             Error::InvalidValue { .. } => "a stored value is NaN or infinite",
             Error::NonFinite(_) => "NaN or infinity arose during the run",
             Error::PartialPoint { .. } => "the inputs are not whole points",
@@ -389,6 +399,12 @@ impl fmt::Display for Error {
                     Buffer::Running => "; give the running statistics of batch norms with Model::with_running",
                     _ => "",
                 })
+            }
+            Error::TooLong { buffer, need, have } => {
+                write!(
+                    f,
+                    "{buffer:?} has {have} elements, and the points of the batch have {need}: give as many as points"
+                )
             }
             Error::InvalidValue { buffer, layer, index } => write!(
                 f,

@@ -275,7 +275,7 @@ fn parameter_gradients_are_those_that_a_step_uses() {
     let mut arena = Vec::new();
     let mut session = session::<4, 1>(&NET, POINTS as u32, &mut arena);
     let targets = Targets::Values(&x[..2 * POINTS]);
-    let loss = session.parameter_gradient(&before, &x, targets, &mut gradient).unwrap();
+    let loss = session.parameter_gradient(Model::new(&before), &x, targets, &mut gradient).unwrap();
     assert_eq!(loss, session.loss(Model::new(&before), &x, targets).unwrap());
     assert_eq!(loss, session.train_step(&mut state, 0.25, &x, targets).unwrap());
     let expected: Vec<f32> = before.iter().zip(&gradient).map(|(w, g)| w - 0.25 * g).collect();
@@ -311,6 +311,12 @@ fn what_a_session_cannot_do_is_named_and_changes_nothing() {
     assert_eq!(few, Err(Error::TooShort { buffer: Buffer::Labels, need: 4, have: 2 }));
     let few = session.train_step(&mut state, 0.1, &x, Targets::Values(&[0.0; 11]));
     assert_eq!(few, Err(Error::TooShort { buffer: Buffer::Targets, need: 12, have: 11 }));
+    let many = session.train_step(&mut state, 0.1, &x, Targets::Labels(&[0, 1, 2, 0, 1]));
+    assert_eq!(many, Err(Error::TooLong { buffer: Buffer::Labels, need: 4, have: 5 }));
+    let many = session.train_step(&mut state, 0.1, &x[72..], Targets::Values(&[0.0; 12]));
+    assert_eq!(many, Err(Error::TooLong { buffer: Buffer::Targets, need: 9, have: 12 }));
+    let many = session.loss(state.model(), &inputs(72 * 9), Targets::Labels(&[0; 10]));
+    assert_eq!(many, Err(Error::TooLong { buffer: Buffer::Labels, need: 9, have: 10 }));
     let wrong = session.train_step(&mut state, 0.1, &x, Targets::Labels(&[0, 1, 2, 3]));
     assert_eq!(wrong, Err(Error::Label { point: 3, label: 3, classes: 3 }));
     let rate = session.train_step(&mut state, f32::NAN, &x, labels);
@@ -343,7 +349,7 @@ fn what_a_session_cannot_do_is_named_and_changes_nothing() {
     let mut session = Session::new(&OUTPUTS, Options::new(1), &mut arena).unwrap();
     let refused = session.input_gradient(Model::new(&[0.0; 8]), &[0.0; 3], None, &mut outputs, &mut gradient);
     assert_eq!(refused, Err(Error::InvalidSpec(InvalidSpec::Want)));
-    let refused = session.parameter_gradient(&[0.0; 8], &[0.0; 3], Targets::Labels(&[0]), &mut gradient);
+    let refused = session.parameter_gradient(Model::new(&[0.0; 8]), &[0.0; 3], Targets::Labels(&[0]), &mut gradient);
     assert_eq!(refused, Err(Error::InvalidSpec(InvalidSpec::Want)));
 }
 

@@ -10,6 +10,7 @@ mod frames;
 mod graph;
 mod line;
 mod models;
+mod native;
 mod nets;
 mod refused;
 mod seeds;
@@ -23,7 +24,8 @@ pub use device::device;
 pub use files::files;
 pub use frames::frames;
 pub use graph::graph;
-pub use models::models;
+pub use models::{onnx, tflite};
+pub use native::native;
 pub use nets::nets;
 pub use seeds::seeds;
 pub use serve::serve;
@@ -34,7 +36,7 @@ pub use tensors::tensors;
 pub type Target = fn(&[u8]);
 
 /// Every check and its name, which is that of its folder of inputs.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("frames", frames),
     ("serve", serve),
     ("device", device),
@@ -45,5 +47,7 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("tensors", tensors),
     ("checkpoint", checkpoint),
     ("graph", graph),
-    ("models", models),
+    ("onnx", onnx),
+    ("tflite", tflite),
+    ("native", native),
 ];

@@ -1,22 +1,109 @@
+use crate::refused::refused;
+use shatterscope::exec::Isa;
+use shatterscope::plan::Want;
+use shatterscope_engine::predict::predict;
 use shatterscope_import::{
-    Options,
+    Model, Options, Result,
     messages::{AttributeProto, GraphProto, Message, ModelProto, NodeProto, OperatorSetIdProto, TensorProto},
     messages::{Dimension, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto},
-    onnx, tflite,
 };
+use shatterscope_model::{Network, from_safetensors, lower, to_safetensors};
 
-/// As a model, ONNX or TensorFlow Lite: refused in one line, or a graph in order whose shapes are those of its operations.
-pub fn models(data: &[u8]) {
-    let Some((&kind, file)) = data.split_first() else { return };
-    let options = Options { fold: kind & 2 != 0, ..Options::default() };
-    let read = if kind % 2 == 0 { onnx(file, None, &options) } else { tflite(file, &options) };
-    match read {
-        Ok(model) => assert_eq!(model.check(), Ok(())),
-        Err(error) => {
-            let line = error.to_string();
-            assert!(!line.is_empty() && !line.contains(char::is_control), "{line:?}");
-        }
+/// Bytes of memory that a file may take, for each of its bytes and for any file: constants of 2^24 elements that it computes.
+const PER_BYTE: u64 = 2048;
+const FLOOR: u64 = 1 << 29;
+
+/// Units and multiply-adds of what is run.
+const UNITS: u64 = 1 << 14;
+const WORK: u64 = 1 << 20;
+
+/// As an ONNX file: see [`keeps_its_promises`].
+pub fn onnx(data: &[u8]) {
+    keeps_its_promises(data, |file, options| shatterscope_import::onnx(file, None, options));
+}
+
+/// As a TensorFlow Lite file: see [`keeps_its_promises`].
+pub fn tflite(data: &[u8]) {
+    keeps_its_promises(data, shatterscope_import::tflite);
+}
+
+/// Refused in one line, or a graph in order whose shapes are those of its operations; then refused in one line, or a network that has a plan, runs if
+/// it is small, and is the same after it was written in the native form. Memory is bounded by the length of the file. The first byte says how it is
+/// read, and what it is planned for.
+fn keeps_its_promises(data: &[u8], read: impl Fn(&[u8], &Options) -> Result<Model>) {
+    let Some((&how, file)) = data.split_first() else { return };
+    let options = Options { recognise: how & 1 == 0, fold: how & 2 != 0, ..Options::default() };
+    let model = match bounded(file.len(), || read(file, &options)) {
+        Ok(model) => model,
+        Err(error) => return one_line(&error.to_string()),
+    };
+    assert_eq!(model.check(), Ok(()));
+    match bounded(file.len(), || lower(&model, wanted(how))) {
+        Ok(network) => is_a_network(&network, wanted(how)),
+        Err(error) => refused(&error),
     }
+}
+
+/// What a network is planned for.
+pub(crate) fn wanted(how: u8) -> Want {
+    if how & 4 == 0 { Want::Output } else { Want::Gradients }
+}
+
+fn one_line(message: &str) {
+    assert!(!message.trim().is_empty() && !message.contains(char::is_control), "{message:?}");
+}
+
+/// What a step gives, its memory at its peak bounded by a file of so many bytes.
+pub(crate) fn bounded<T>(bytes: usize, step: impl FnOnce() -> T) -> T {
+    let mut result = None;
+    let memory = allocation_counter::measure(|| result = Some(step()));
+    let most = FLOOR + PER_BYTE * bytes as u64;
+    assert!(memory.bytes_max <= most, "{} bytes of memory for a file of {bytes} bytes", memory.bytes_max);
+    result.expect("it was measured")
+}
+
+/// A network that has a plan is the same after it was written and read.
+pub(crate) fn is_a_network(network: &Network, want: Want) {
+    let plan = network.placed.plan().expect("what was lowered has a plan");
+    assert_eq!(
+        (plan.parameters_len, plan.running_len),
+        (network.parameters.len() as u64, network.running.len() as u64)
+    );
+    let file = to_safetensors(network).expect("a network has a native form");
+    let again = from_safetensors(&file, want).unwrap_or_else(|error| panic!("the native form is refused: {error}"));
+    let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    assert_eq!(network.placed.words(), again.placed.words());
+    assert_eq!(network.placed.names(), again.placed.names());
+    assert_eq!(bits(&network.parameters), bits(&again.parameters));
+    assert_eq!(bits(&network.running), bits(&again.running));
+    assert_eq!((&network.inputs, &network.outputs), (&again.inputs, &again.outputs));
+    let of = |network: &Network| (network.origin.format.clone(), network.origin.batch, network.origin.kinds.clone());
+    assert_eq!(of(network), of(&again));
+    if plan.units > UNITS || plan.multiply_adds > WORK || plan.scratch_best > 4 * UNITS {
+        return;
+    }
+    match (outputs(network), outputs(&again)) {
+        (Ok(first), Ok(second)) => {
+            assert_eq!(bits(&first), bits(&second), "the native form has other outputs");
+            assert!(first.iter().all(|x| x.is_finite()), "a run stores NaN or infinity");
+        }
+        (Err(first), Err(second)) => {
+            assert_eq!(first.message, second.message);
+            refused(&first);
+        }
+        (first, second) => panic!("{first:?} first, {second:?} from the native form"),
+    }
+}
+
+/// The outputs of two points.
+fn outputs(network: &Network) -> std::result::Result<Vec<f32>, shatterscope_host::Failure> {
+    let units: usize = network.placed.graph()?.inputs().map(|i| units(network, i)).sum();
+    let inputs: Vec<f32> = (0..2 * units).map(|i| ((i * 37 + 11) % 64) as f32 / 16.0 - 2.0).collect();
+    predict(&network.placed, (&network.parameters, &network.running), &inputs, 2, Isa::detect())
+}
+
+fn units(network: &Network, node: u32) -> usize {
+    network.placed.nodes[node as usize].shape.units().expect("values have units that can be counted") as usize
 }
 
 /// A convolution with batch norm, and the arithmetic of shapes.
@@ -58,7 +145,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     ];
     let lists = vec![list("zero", &[0]), list("two", &[2]), list("rest", &[-1]), list("wide", &[1, 1, 2])];
     let files = [file(&conv, weights, &[1, 1, 2, 3]), file(&shapes, lists, &[-1, 1, 2, 1])];
-    files.iter().flat_map(|f| [[&[0], &f[..]].concat(), [&[2], &f[..]].concat()]).collect()
+    files.iter().flat_map(|f| [[&[0], &f[..]].concat(), [&[7], &f[..]].concat()]).collect()
 }
 
 fn node(kind: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>) -> NodeProto {

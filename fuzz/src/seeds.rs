@@ -32,7 +32,8 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "tensors" => bundles(),
         "checkpoint" => crate::checkpoint::seeds(),
         "graph" => crate::graph::seeds(),
-        "models" => crate::models::seeds(),
+        "onnx" => crate::models::seeds(),
+        "native" => crate::native::seeds(),
         _ => Vec::new(),
     }
 }

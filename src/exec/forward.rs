@@ -29,6 +29,13 @@ pub enum Mode<'p> {
     },
 }
 
+impl<'p> Mode<'p> {
+    /// For gradients: the running statistics where a model has them, those of the batch otherwise.
+    pub(super) const fn of(running: &'p [f32]) -> Self {
+        if running.is_empty() { Mode::Probing } else { Mode::Inference { running } }
+    }
+}
+
 /// What the backward pass needs to know of a mode.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Passed {

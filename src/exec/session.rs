@@ -207,8 +207,7 @@ impl<'a, K: Workers, const R: usize, const T: usize> Session<'a, K, R, T> {
         if !self.plan().want().inputs() {
             return Err(Error::InvalidSpec(crate::error::InvalidSpec::Want));
         }
-        let mode = if model.running.is_empty() { Mode::Probing } else { Mode::Inference { running: model.running } };
-        let mut done = self.begin(inputs, ends.0)?.forward(model.parameters, mode)?.run()?;
+        let mut done = self.begin(inputs, ends.0)?.forward(model.parameters, Mode::of(model.running))?.run()?;
         done.store(outputs, ends.1);
         done.load_cotangent(ends.1, |p, k| match cotangent {
             // The length was checked.

@@ -30,8 +30,11 @@ impl Targets<'_> {
         if have < need {
             return Err(Error::TooShort { buffer, need: need as u64, have: have as u64 });
         }
+        if have > need {
+            return Err(Error::TooLong { buffer, need: need as u64, have: have as u64 });
+        }
         let Targets::Labels(labels) = self else { return Ok(()) };
-        match (0..).zip(labels.iter().take(count)).find(|(_, label)| **label as usize >= outputs) {
+        match (0..).zip(labels.iter()).find(|(_, label)| **label as usize >= outputs) {
             Some((point, &label)) => Err(Error::Label { point, label, classes: outputs as u64 }),
             None => Ok(()),
         }
@@ -180,7 +183,7 @@ impl<K: Workers, const R: usize, const T: usize> Session<'_, K, R, T> {
     /// `inputs` `[point][input]`; targets of as many points. The network has one output.
     ///
     /// # Errors
-    /// [`Error::TooShort`], [`Error::Label`], [`Error::InvalidConfig`] and [`Error::InvalidValue`]: nothing has changed. [`Error::Loss`] and
+    /// [`Error::TooShort`], [`Error::TooLong`] for more targets than points, [`Error::Label`], [`Error::InvalidConfig`] and [`Error::InvalidValue`]: nothing has changed. [`Error::Loss`] and
     /// [`Error::NonFinite`] where numbers leave the range of f32: running statistics, and after the loss parameters, may have changed, so that
     /// the state must be discarded.
     pub fn train_step(
@@ -204,7 +207,9 @@ impl<K: Workers, const R: usize, const T: usize> Session<'_, K, R, T> {
         Ok(loss)
     }
 
-    /// Adds the gradient of a batch's mean loss with respect to the parameters to `gradient`, with the statistics of the batch, and without dropout.
+    /// Adds the gradient of a batch's mean loss with respect to the parameters to `gradient`, without dropout. Batch norms use the running statistics
+    /// where the model has them, as those of a network that is not trained any more (PyTorch's `eval()`), otherwise those of the batch, as
+    /// [`Session::train_step`] does.
     ///
     /// # Shapes
     /// As [`Session::train_step`]; `gradient` as the parameters, +0.0 or what an earlier call left.
@@ -213,7 +218,7 @@ impl<K: Workers, const R: usize, const T: usize> Session<'_, K, R, T> {
     /// As [`Session::train_step`].
     pub fn parameter_gradient(
         &mut self,
-        parameters: &[f32],
+        model: Model<'_>,
         inputs: &[f32],
         targets: Targets<'_>,
         gradient: &mut [f32],
@@ -222,9 +227,9 @@ impl<K: Workers, const R: usize, const T: usize> Session<'_, K, R, T> {
         self.learns()?;
         targets.check(self.points(inputs)?, ends.1)?;
         let gradient = Buffer::Gradient.first(gradient, self.plan().parameters_len)?;
-        let mut done = self.begin(inputs, ends.0)?.forward(parameters, Mode::Probing)?.run()?;
+        let mut done = self.begin(inputs, ends.0)?.forward(model.parameters, Mode::of(model.running))?.run()?;
         let loss = done.compute_loss(targets)?;
-        done.backward(parameters, gradient)?.run()?;
+        done.backward(model.parameters, gradient)?.run()?;
         Ok(loss)
     }
 

@@ -50,7 +50,7 @@ fn sessions<const R: usize, const T: usize>() -> Result<(), Error> {
     let model = Model::new(slice(&values)).with_running(slice(&values));
     session.predict(model, slice(&inputs), buffer(&mut outputs))?;
     session.input_gradient(model, slice(&inputs), cotangent, buffer(&mut outputs), buffer(&mut gradient))?;
-    black_box(session.parameter_gradient(slice(&values), slice(&inputs), targets, buffer(&mut gradient))?);
+    black_box(session.parameter_gradient(model, slice(&inputs), targets, buffer(&mut gradient))?);
     let resumed = TrainState::resume(&plan, settings, black_box(1), progress, buffer(&mut memory))?;
     black_box(resumed.steps());
     fill_running(&graph, buffer(&mut outputs));

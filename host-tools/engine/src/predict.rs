@@ -1,10 +1,11 @@
 //! Inference on the desktop's threads.
+use crate::limits::zeros;
 use crate::{Aligned, Failure, OUT_OF_RANGE, Placed, Result, Threads};
 use shatterscope::exec::Isa;
 use shatterscope::exec::{Buffers, Executor, Mode, Options};
 use shatterscope::internals::kernel::Tiled;
 
-/// The outputs of a graph, `[point][unit]`, computed in batches of `batch` points. Of several inputs each point has the units of the first, then those
+/// The outputs of a graph, `[point][unit]`, computed in batches of `batch` points; whatever the graph is planned for. Of several inputs each point has the units of the first, then those
 /// of the next; outputs likewise.
 ///
 /// # Errors
@@ -60,9 +61,17 @@ impl Tiled for &Pass<'_> {
         let too_large = || Failure::usage("the values of a batch cannot be counted: give a smaller --batch");
         let mut values = Aligned::zeros(plan.values_len(self.batch, T as u32).ok_or_else(too_large)?)?;
         let mut scratch = Aligned::zeros(plan.scratch_best.max(plan.scratch_len))?;
-        // Norms without running statistics use those of the batch.
-        let mut statistics = Aligned::zeros(plan.statistics_len())?;
-        let buffers = Buffers { statistics: &mut statistics, ..Buffers::of_outputs(&mut values, &mut scratch) };
+        // A plan with gradients saves what its backward pass reads.
+        let mut tape = zeros(plan.tape_len(self.batch, T as u32).ok_or_else(too_large)?)?;
+        let mut statistics = zeros(plan.statistics_len())?;
+        let mut gathered = Aligned::zeros(plan.gathered_len(T as u32))?;
+        let buffers = Buffers {
+            values: &mut values,
+            tape: &mut tape,
+            statistics: &mut statistics,
+            scratch: &mut scratch,
+            gathered: &mut gathered,
+        };
         let threads = Threads::new();
         let options = Options::new(self.batch).with_isa(self.isa);
         let mut executor = Executor::<_, R, T>::new(&plan, &threads, options, buffers)?;

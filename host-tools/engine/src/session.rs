@@ -1,5 +1,5 @@
 //! A network with memory of its own, on the desktop's threads.
-use crate::{Aligned, Isa, OUT_OF_RANGE, Placed, Result, Threads};
+use crate::{Aligned, Failure, Isa, OUT_OF_RANGE, Placed, Result, Threads};
 use shatterscope::exec::{Loss, Model, Options, Targets, TrainState, fill_running};
 use shatterscope::graph::{Builder, Node, Value};
 use shatterscope::internals::kernel::Tiled;
@@ -122,8 +122,11 @@ impl Session {
             (Buffer::Parameters, plan.parameters_len, model.parameters.len() as u64),
             (Buffer::Running, plan.running_len, model.running.len() as u64),
         ] {
-            if need != have {
+            if need > have {
                 return Err(Error::TooShort { buffer, need, have }.into());
+            }
+            if need < have {
+                return Err(Failure::failed(format!("{have} elements of {buffer:?} for a network that has {need}")));
             }
         }
         let own = self.memory.iter_mut();
@@ -168,7 +171,7 @@ impl Session {
     pub fn train_step(&mut self, rate: f32, inputs: &[f32], targets: Targets<'_>) -> Result<Loss> {
         let mut loss = None;
         self.run(Work::Step { rate, inputs, targets, loss: &mut loss })?;
-        loss.ok_or_else(|| crate::Failure::failed("a step without a loss"))
+        loss.ok_or_else(|| Failure::failed("a step without a loss"))
     }
 
     fn run(&mut self, work: Work<'_>) -> Result<()> {
@@ -201,7 +204,7 @@ enum Work<'w> {
 /// Why work stopped.
 enum Stop {
     Core(Error),
-    Here(crate::Failure),
+    Here(Failure),
 }
 
 impl From<Error> for Stop {

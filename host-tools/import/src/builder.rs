@@ -7,6 +7,7 @@ use crate::{
     shape,
     tensor::Tensor,
 };
+use std::collections::HashMap;
 
 /// The element type of a value that is not constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,17 @@ impl Site {
     }
 }
 
+/// `x >= at_least`, or its negation: what is known of a truth value that depends on an input.
+#[derive(Clone, Copy, Debug)]
+pub struct Condition {
+    /// The value that is compared.
+    pub x: ValueId,
+    /// The least number for which it holds.
+    pub at_least: f32,
+    /// Whether it holds for the numbers below that instead.
+    pub negated: bool,
+}
+
 /// Values and nodes so far.
 pub struct Builder {
     /// The values.
@@ -50,15 +62,26 @@ pub struct Builder {
     pub nodes: Vec<Node>,
     /// What the caller should know of the conversion.
     pub notes: Vec<String>,
+    /// Whether functions are recognised that are written out as several operations.
+    pub recognise: bool,
+    /// The values that are conditions.
+    pub conditions: HashMap<ValueId, Condition>,
     /// Elements that may still be made from constants.
     budget: usize,
 }
 
 impl Builder {
     /// `bytes` is the length of the file: what is made from its constants is at most a multiple of that.
-    pub fn new(bytes: usize) -> Self {
-        let budget = bytes.saturating_mul(16).saturating_add(1 << 24);
-        Self { values: Vec::new(), kinds: Vec::new(), nodes: Vec::new(), notes: Vec::new(), budget }
+    pub fn new(bytes: usize, recognise: bool) -> Self {
+        Self {
+            values: Vec::new(),
+            kinds: Vec::new(),
+            nodes: Vec::new(),
+            notes: Vec::new(),
+            recognise,
+            conditions: HashMap::new(),
+            budget: bytes.saturating_mul(16).saturating_add(1 << 24),
+        }
     }
 
     /// Tensors came from other files, whose bytes count, too.
@@ -87,6 +110,21 @@ impl Builder {
         };
         let shape = tensor.shape().to_vec();
         self.push(Value::new(name.to_owned(), shape, Some(tensor)), kind)
+    }
+
+    /// A truth value that depends on an input.
+    pub fn condition(&mut self, condition: Condition) -> ValueId {
+        let shape = self.shape(condition.x).to_vec();
+        let id = self.push(Value::new(String::new(), shape, None), Element::Other("bool"));
+        self.conditions.insert(id, condition);
+        id
+    }
+
+    /// The operation and the operands of a value that one of the latest nodes computes.
+    pub fn made(&self, id: ValueId) -> Option<(&Operation, &[ValueId])> {
+        // A bound: a file decides how many nodes there are.
+        let node = self.nodes.iter().rev().take(64).find(|node| node.outputs[0] == id)?;
+        Some((&node.op, &node.inputs))
     }
 
     /// The shape of a value.

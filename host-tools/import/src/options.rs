@@ -16,7 +16,7 @@ pub struct Options {
     pub shapes: BTreeMap<String, Vec<usize>>,
     /// Inputs that are constant, by name.
     pub bind: BTreeMap<String, Tensor>,
-    /// Whether GELU, SiLU, HardSwish and layer norm are recognised where they are written out as several operations. It changes bits.
+    /// Whether GELU, SiLU, HardSwish, softplus and layer norm are recognised where they are written out as several operations. It changes bits.
     pub recognise: bool,
     /// Whether a batch norm after a convolution becomes part of it: computed in f64, rounded once. It changes bits.
     pub fold: bool,

@@ -7,5 +7,6 @@ mod patterns;
 mod selection;
 mod tiny;
 mod training;
+mod transposed;
 mod versions;
 mod write;

@@ -154,3 +154,41 @@ fn transposes_meet_their_inverse() {
     assert!(matches!(flat.nodes[0].op, O::Transpose { .. }));
     assert_eq!(flat.nodes.len(), 2);
 }
+
+/// Softplus as PyTorch's exporter writes it: above a threshold the operand itself.
+fn softplus(beta: Option<f32>, threshold: f32) -> File {
+    let file = File::new(18, &[2, 6]).floats("beta", &[], &[beta.unwrap_or(1.0)]).floats("t", &[], &[threshold]);
+    let (of, file) = match beta {
+        Some(_) => ("s", file.node("Mul", &["x", "beta"], &["s"], &[])),
+        None => ("x", file),
+    };
+    let file = file.node("Softplus", &[of], &["p"], &[]);
+    let (value, file) = match beta {
+        Some(_) => ("q", file.node("Div", &["p", "beta"], &["q"], &[])),
+        None => ("p", file),
+    };
+    file.node("Greater", &[of, "t"], &["large"], &[]).node("Where", &["large", "x", value], &["y"], &[])
+}
+
+#[test]
+fn softplus_above_a_threshold() {
+    recognised(&softplus(None, 20.0), &O::Softplus);
+    let scaled = softplus(Some(2.0), 20.0).read().unwrap();
+    assert_eq!((scaled.nodes.len(), scaled.notes.len()), (3, 1));
+    // Below 17 the function is not softplus: it is run as it is written.
+    for file in [softplus(None, 1.0), softplus(Some(2.0), 1.0)] {
+        let model = file.read().unwrap();
+        assert!(model.nodes.len() > 5 && model.notes.is_empty());
+        let beta = if file.graph.node.len() == 3 { 1.0 } else { 2.0 };
+        let of = |x: f64| if beta * x > 1.0 { x } else { (beta * x).exp().ln_1p() / beta };
+        for (x, y) in numbers(&[2, 6]).data.into_iter().zip(outputs(&model)) {
+            assert!((of(x) - y).abs() < 1e-12, "{x}: {y}");
+        }
+    }
+    // Another operand, or a condition the other way round, is no softplus.
+    let other = File::new(18, &[2, 6]).floats("t", &[], &[20.0]).node("Softplus", &["x"], &["p"], &[]);
+    let below = other.clone().node("Less", &["x", "t"], &["m"], &[]).node("Where", &["m", "x", "p"], &["y"], &[]);
+    assert!(below.read().unwrap().notes.is_empty());
+    let negated = other.node("Greater", &["x", "t"], &["m"], &[]).node("Not", &["m"], &["n"], &[]);
+    assert!(negated.node("Where", &["n", "x", "p"], &["y"], &[]).read().unwrap().notes.is_empty());
+}

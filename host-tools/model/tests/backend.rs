@@ -1,4 +1,5 @@
-//! ONNX's own backend tests, as Debian's `libonnx-testdata` has them. The names in `backend.txt` must pass; the others say why they cannot.
+//! ONNX's own backend tests, as Debian's `libonnx-testdata` has them, and newer ones, which `node_tests.py` writes to a folder. The names in
+//! `backend.txt` and `backend-newest.txt` must pass; the others say why they cannot.
 use crate::run::outputs;
 use shatterscope::plan::Want;
 use shatterscope_import::{Options, Tensor, pb_name, pb_tensor, read};
@@ -7,14 +8,29 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const FOLDER: &str = "/usr/share/libonnx-testdata/data";
-/// The tests that must pass, a name each line.
-const NAMES: &str = include_str!("backend.txt");
+/// Tests in a folder, and the names of those that must pass.
+struct Tests {
+    folder: PathBuf,
+    /// The file of the names, a name each line.
+    file: &'static str,
+    names: &'static str,
+}
 
-fn cases() -> Vec<PathBuf> {
+fn of_debian() -> Tests {
+    let folder = PathBuf::from("/usr/share/libonnx-testdata/data");
+    Tests { folder, file: "backend.txt", names: include_str!("backend.txt") }
+}
+
+/// What `node_tests.py` wrote, if the variable says where.
+fn newest() -> Option<Tests> {
+    let folder = PathBuf::from(std::env::var_os("SHATTERSCOPE_ONNX_TESTS")?);
+    Some(Tests { folder, file: "backend-newest.txt", names: include_str!("backend-newest.txt") })
+}
+
+fn cases(folder: &Path) -> Vec<PathBuf> {
     let mut cases = Vec::new();
     for group in ["node", "pytorch-converted", "pytorch-operator", "simple"] {
-        let Ok(entries) = fs::read_dir(Path::new(FOLDER).join(group)) else { continue };
+        let Ok(entries) = fs::read_dir(folder.join(group)) else { continue };
         cases.extend(entries.map(|entry| entry.unwrap().path()).filter(|path| path.join("model.onnx").is_file()));
     }
     cases.sort();
@@ -92,14 +108,9 @@ fn passes(case: &Path) -> Result<(), String> {
     })
 }
 
-#[test]
-fn the_tests_of_the_list_pass() {
-    let cases = cases();
-    if cases.is_empty() {
-        println!("SKIPPED: {FOLDER} is not there: install libonnx-testdata");
-        return;
-    }
-    let listed: BTreeSet<&str> = NAMES.lines().filter(|line| !line.is_empty()).collect();
+fn all_pass(tests: &Tests) {
+    let cases = cases(&tests.folder);
+    let listed: BTreeSet<&str> = tests.names.lines().filter(|line| !line.is_empty()).collect();
     let mut there = BTreeSet::new();
     let mut failed = Vec::new();
     for case in cases.iter().filter(|case| listed.contains(name(case).as_str())) {
@@ -109,25 +120,46 @@ fn the_tests_of_the_list_pass() {
         }
     }
     let missing: Vec<&str> = listed.iter().copied().filter(|name| !there.contains(*name)).collect();
-    assert!(missing.is_empty(), "not in {FOLDER}: {missing:?}");
+    assert!(missing.is_empty(), "not in {}: {missing:?}", tests.folder.display());
     assert!(failed.is_empty(), "{} of {} failed:\n{}", failed.len(), listed.len(), failed.join("\n"));
     println!("{} backend tests pass", listed.len());
 }
 
-/// Writes the list of the tests that pass, and prints why the others do not.
 #[test]
-#[ignore = "writes backend.txt"]
+fn the_tests_of_the_list_pass() {
+    let tests = of_debian();
+    match tests.folder.is_dir() {
+        true => all_pass(&tests),
+        false => println!("SKIPPED: {} is not there: install libonnx-testdata", tests.folder.display()),
+    }
+}
+
+#[test]
+fn the_newest_tests_of_the_list_pass() {
+    match newest() {
+        Some(tests) => all_pass(&tests),
+        None => println!("SKIPPED: SHATTERSCOPE_ONNX_TESTS does not name the folder that tests/node_tests.py wrote"),
+    }
+}
+
+/// Writes the list of the tests that pass, of the newest ones where there are some, and prints why the others do not.
+#[test]
+#[ignore = "writes backend.txt or backend-newest.txt"]
 fn write_the_list() {
     let mut passed = Vec::new();
-    for case in cases() {
+    let tests = newest().unwrap_or_else(of_debian);
+    for case in cases(&tests.folder) {
         match std::panic::catch_unwind(|| passes(&case)) {
             Ok(Ok(())) => passed.push(name(&case)),
             Ok(Err(why)) => println!("{}: {why}", name(&case)),
             Err(_) => println!("{}: PANIC", name(&case)),
         }
     }
+    if passed.is_empty() {
+        return println!("SKIPPED: {} has no tests", tests.folder.display());
+    }
     passed.sort();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/backend.txt");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(tests.file);
     fs::write(path, passed.join("\n") + "\n").unwrap();
     println!("{} pass", passed.len());
 }

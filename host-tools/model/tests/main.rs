@@ -1,5 +1,6 @@
 //! Models of others, run.
 mod backend;
+mod conditions;
 mod int8;
 mod mistakes;
 mod npz;

@@ -3,13 +3,16 @@ use crate::npz::{doubles, floats};
 use crate::passes::{Passes, derivative, passes};
 use crate::run;
 use shatterscope::contract::Digest;
+use shatterscope::exec::{Model, Options as RunOf, Session, Targets};
 use shatterscope::plan::{Derivative, Want};
+use shatterscope::workers::Serial;
 use shatterscope_engine::inspect::inspect;
 use shatterscope_model::{Network, Options, read};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-const NAMES: [&str; 8] = ["resnet", "unet", "mobilenet", "ring", "mlp", "causal", "transformer", "encoder"];
+const NAMES: [&str; 9] =
+    ["resnet", "unet", "transposed", "mobilenet", "ring", "mlp", "causal", "transformer", "encoder"];
 const EXAMPLES: usize = 4;
 /// The bound is `FACTOR * 2^-24 * sqrt(longest chain) * max|reference|`, for outputs, gradients of inputs and gradients of parameters each.
 pub const FACTOR: f64 = 2.0;
@@ -27,9 +30,12 @@ pub enum Variant {
     WrittenOut,
     /// By the exporter that uses TorchDynamo, which folds batch norms.
     Dynamo,
+    /// The same without recognised functions.
+    DynamoWrittenOut,
 }
 
-const VARIANTS: [Variant; 4] = [Variant::Traced, Variant::Folded, Variant::WrittenOut, Variant::Dynamo];
+const VARIANTS: [Variant; 5] =
+    [Variant::Traced, Variant::Folded, Variant::WrittenOut, Variant::Dynamo, Variant::DynamoWrittenOut];
 
 fn path(file: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/torch").join(file)
@@ -41,6 +47,9 @@ pub fn network(name: &str, variant: Variant, want: Want) -> Network {
         Variant::Folded => (format!("{name}.onnx"), Options { fold: true, ..Options::default() }),
         Variant::WrittenOut => (format!("{name}.onnx"), Options { recognise: false, ..Options::default() }),
         Variant::Dynamo => (format!("{name}-dynamo.onnx"), Options::default()),
+        Variant::DynamoWrittenOut => {
+            (format!("{name}-dynamo.onnx"), Options { recognise: false, ..Options::default() })
+        }
     };
     read(&path(&file), &options, want).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -158,6 +167,32 @@ pub fn ratios(network: &Network, found: &Passes, expected: &Expected) -> [f64; 3
     ]
 }
 
+/// `exec::Session` on a network with batch norms: with the running statistics the gradients are those of PyTorch's `eval()`, without them others.
+#[test]
+fn parameter_gradients_use_the_running_statistics_that_a_model_has() {
+    let expected = Expected::of("resnet");
+    let network = network("resnet", Variant::Traced, Want::ParameterGradient);
+    assert!(!network.running.is_empty());
+    let plan = network.placed.plan().unwrap();
+    let mut arena = vec![0.0; plan.arena_len(EXAMPLES as u32, 4)];
+    let mut session = Session::<_, 4, 4>::with_tile(&plan, &Serial, RunOf::new(EXAMPLES as u32), &mut arena).unwrap();
+    let model = Model::new(&network.parameters).with_running(&network.running);
+    let mut outputs = vec![0.0; expected.cotangent.len()];
+    session.predict(model, &expected.inputs, &mut outputs).unwrap();
+    // The gradient of half the mean squared error is (output - target) / EXAMPLES.
+    let target = |(y, c): (&f32, &f32)| y - EXAMPLES as f32 * c;
+    let targets: Vec<f32> = outputs.iter().zip(&expected.cotangent).map(target).collect();
+    let mut of = |model: Model<'_>| {
+        let mut gradient = vec![0.0; network.parameters.len()];
+        session.parameter_gradient(model, &expected.inputs, Targets::Values(&targets), &mut gradient).unwrap();
+        let pairs = expected.of_parameters(&network);
+        ratio(chain(&network), pairs.iter().map(|&(at, reference)| (gradient[at], reference)))
+    };
+    let (evaluated, batch) = (of(model), of(Model::new(&network.parameters)));
+    println!("resnet: {evaluated:.2} with the running statistics, {batch:.0} with those of the batch");
+    assert!(evaluated < FACTOR && batch > 100.0 * FACTOR, "{evaluated} {batch}");
+}
+
 fn bits(x: &[f32]) -> Vec<u32> {
     x.iter().map(|x| x.to_bits()).collect()
 }
@@ -173,10 +208,11 @@ fn outputs_and_gradients_are_those_of_pytorch() {
         for variant in VARIANTS {
             let network = network(name, variant, Want::Gradients);
             let found = passes(&network, &expected.inputs, &expected.cotangent);
-            // As the tool runs it.
-            let of_tool =
-                run::outputs(&self::network(name, variant, Want::Output), &[&expected.inputs], EXAMPLES).unwrap();
-            assert_eq!(bits(&of_tool.concat()), bits(&found.outputs), "{name}, {variant:?}");
+            // As the tool runs it, whatever it is planned for.
+            for planned in [&network, &self::network(name, variant, Want::Output)] {
+                let of_tool = run::outputs(planned, &[&expected.inputs], EXAMPLES).unwrap();
+                assert_eq!(bits(&of_tool.concat()), bits(&found.outputs), "{name}, {variant:?}");
+            }
             let ratios = ratios(&network, &found, &expected);
             let (chain, of_parameters) = (chain(&network), Digest::of(&found.gradient));
             let first = first.get_or_insert_with(|| found.outputs.clone());

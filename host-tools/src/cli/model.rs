@@ -27,7 +27,7 @@ pub struct ModelOptions {
     /// Merge each batch norm into the convolution before it; changes bits
     #[arg(long)]
     pub fold: bool,
-    /// Run GELU, SiLU, hard swish and layer norm that an exporter wrote out as they are written; changes bits
+    /// Run GELU, SiLU, hard swish, softplus and layer norm that an exporter wrote out as they are written; changes bits
     #[arg(long)]
     pub no_recognise: bool,
     /// Whose fixed point and rounding int8 has: TensorFlow Lite for Microcontrollers' or those of LiteRT's reference kernels

@@ -58,6 +58,9 @@ struct Profiled<'a, S> {
 struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     node: Option<u32>,
+    /// The same, under the name that earlier versions printed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     layer: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -206,6 +209,7 @@ fn show<S: Serialize>(
     let numbers = |spent: Spent| numbers(profile, spent);
     let row = |[forward, backward]: [Spent; 2]| Row {
         node: None,
+        operation: None,
         layer: None,
         kind: None,
         units: None,
@@ -217,6 +221,7 @@ fn show<S: Serialize>(
     let all = || (0..).zip(named.iter().zip(&profile.operations)).filter(|(_, (named, _))| named.kind != "input");
     let operations = all().map(|(i, (named, spent))| Row {
         node: Some(i),
+        operation: Some(i),
         layer: Some(named.layer),
         kind: Some(named.kind),
         units: Some(named.units),

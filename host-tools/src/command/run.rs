@@ -63,6 +63,14 @@ pub fn run(asked: &Run, targets: &[Target], engine: &Engine, common: &Common) ->
     let names = asked.labels.as_deref().map(classes).transpose()?;
     let settings = asked.reach.settings()?;
     let network = asked.inputs.options.source(&asked.model)?.network(Want::Output)?;
+    if let (Some(names), Some(path), Some(port)) = (&names, &asked.labels, network.outputs.first())
+        && names.len() != port.elements()
+    {
+        let (path, names, classes) = (path.display(), names.len(), port.elements());
+        return Err(Failure::failed(format!(
+            "{path}: {names} names for an output of {classes} classes: write one name for each class"
+        )));
+    }
     let examples = read(&network, &asked.inputs.input, &scaling, asked.real)?;
     let file = asked.out.as_deref().map(Destination::open).transpose()?;
     engine.install(|| {

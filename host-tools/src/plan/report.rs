@@ -19,6 +19,10 @@ use shatterscope::plan::Schedule;
 pub struct Memory {
     /// Values of the resident points, their gradients or tangents.
     pub values: u64,
+    /// The same, under the name that earlier versions printed.
+    pub activations: u64,
+    /// Always 0: earlier versions counted normalised values apart from the others.
+    pub normalised: u64,
     /// Signs of preactivations.
     pub tape: u64,
     /// Means and deviations.
@@ -62,6 +66,9 @@ pub struct Part {
     /// The node of the graph; node 0 is the input.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<u32>,
+    /// The same, under the name that earlier versions printed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<u32>,
     /// Layer as in the paper, readout = depth + 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layer: Option<u32>,
@@ -200,11 +207,12 @@ pub fn plan_for(spec: &Spec, board: &Board, image: &Image, settings: &Settings) 
     let priced = priced.unwrap_or_default();
     let part = |[forward, backward]: [f64; 2]| {
         let [forward, backward] = [forward, backward].map(|count| count.round() as u64);
-        Part { node: None, layer: None, kind: None, forward, backward }
+        Part { node: None, operation: None, layer: None, kind: None, forward, backward }
     };
     let operations = (0..).zip(&priced).filter_map(|(i, spent)| {
         let node = graph.node(i).filter(|node| !node.is_input())?;
-        Some(Part { node: Some(i), layer: Some(node.address), kind: Some(node.op.name()), ..part(*spent) })
+        let (layer, kind) = (Some(node.address), Some(node.op.name()));
+        Some(Part { node: Some(i), operation: Some(i), layer, kind, ..part(*spent) })
     });
     let layers = grouped(&graph, &priced, |node| node.address);
     let kinds = grouped(&graph, &priced, |node| node.op.name());
@@ -222,6 +230,8 @@ pub fn plan_for(spec: &Spec, board: &Board, image: &Image, settings: &Settings) 
         flash: image.flash,
         memory: Memory {
             values: 4 * layout.values,
+            activations: 4 * layout.values,
+            normalised: 0,
             tape: 4 * layout.tape,
             statistics: 4 * layout.statistics,
             panel: 4 * layout.panel,

@@ -10,6 +10,7 @@ mod lint;
 mod locations;
 mod machines;
 mod memory;
+mod models;
 mod mutants;
 mod numerics;
 mod panics;
@@ -209,6 +210,8 @@ fn steps_of(lane: Lane, tree: &Tree, report: &mut Report, tools: &Tools) {
             memory::long_steps(tree, report);
             qemu::long_steps(tree, report);
             boards::long_steps(tree, report);
+            models::steps(tree, report);
+            bench::covered(tree, report);
             fuzz::steps(tree, report, fuzz::MILLION, false);
         }
     }

@@ -43,7 +43,7 @@ pub fn read(bytes: &[u8], folder: Option<&Path>, options: &Options) -> Result<Mo
         training: imported(&model, ops::TRAINING),
         options,
         external: External::new(folder),
-        builder: Builder::new(bytes.len()),
+        builder: Builder::new(bytes.len(), options.recognise),
         values: HashMap::new(),
         unsupported: Vec::new(),
     }

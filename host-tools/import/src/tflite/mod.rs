@@ -92,8 +92,12 @@ pub fn read(bytes: &[u8], options: &Options) -> Result<Model> {
         })
         .flatten()
         .collect();
-    let mut reader =
-        Reader { values: vec![None; tensors.len()], tensors, builder: Builder::new(bytes.len()), fixed: true };
+    let mut reader = Reader {
+        values: vec![None; tensors.len()],
+        tensors,
+        builder: Builder::new(bytes.len(), options.recognise),
+        fixed: true,
+    };
     let placed = reader.inputs(&inputs, &used, options)?;
     reader.operators(&operators, unknown)?;
     let outputs = outputs.iter().map(|&o| {

@@ -33,6 +33,9 @@ type Lowered<T> = std::result::Result<T, String>;
 /// # Errors
 /// All operations that the core does not have, with their nodes' names; a network that is too large; no memory.
 pub fn lower(model: &Model, want: Want) -> Result<Network> {
+    if model.inputs.is_empty() {
+        return Err(Failure::failed("the model has no inputs: it computes the same for every example"));
+    }
     let batch = batch::of(model);
     let mut lower = Lower::new(model, batch.is_some());
     lower.inputs().map_err(Failure::failed)?;

@@ -108,6 +108,9 @@ impl Lower<'_> {
         let ([.., rows, terms], [.., also, columns]) = (dims_a, dims_b) else {
             return Err(format!("its operands are {dims_a:?} and {dims_b:?}: both need two axes or more"));
         };
+        if [rows, terms, also, columns].contains(&&0) {
+            return Err(format!("its operands {dims_a:?} and {dims_b:?} have no elements"));
+        }
         let (matrices, other) = (product(dims_a) / (rows * terms), product(dims_b) / (also * columns));
         let all = product(out) / (rows * columns);
         if matrices != all || other != all {

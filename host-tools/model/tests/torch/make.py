@@ -81,6 +81,22 @@ class UNet(nn.Module):
         return self.head(self.last(torch.cat([b, a], 1)))
 
 
+class Transposed(nn.Module):
+    """A U-Net that upsamples by transposed convolutions: with overlap, with groups and dilation, and with output padding."""
+    def __init__(self):
+        super().__init__()
+        self.first, self.low, self.lowest = nn.Conv2d(2, 4, 3, padding=1), nn.Conv2d(4, 6, 3, 2, 1), nn.Conv2d(6, 6, 3, 2, 1)
+        self.middle = nn.ConvTranspose2d(6, 6, 3, 2, 1, output_padding=(0, 1), groups=2, dilation=(1, 2))
+        self.high, self.head = nn.ConvTranspose2d(12, 4, 2, 2), nn.Conv2d(8, 2, 1)
+        self.smooth, self.steep = nn.Softplus(), nn.Softplus(beta=4.0)
+
+    def forward(self, x):
+        a = self.smooth(self.first(x))
+        b = self.steep(self.low(a))
+        c = self.middle(torch.relu(self.lowest(b)))[..., :5]
+        return self.head(torch.cat([self.high(torch.cat([c, b], 1)), a], 1))
+
+
 class MobileNet(nn.Module):
     """A block of version 2, then one of version 3 with squeeze and excitation."""
     def __init__(self):
@@ -180,6 +196,7 @@ def encoder():
 NETWORKS = {
     "resnet": (resnet, (3, 12, 12), 4),
     "unet": (UNet, (2, 8, 8), 4),
+    "transposed": (Transposed, (2, 10, 10), 4),
     "mobilenet": (MobileNet, (4, 8, 8), 16),
     "ring": (Ring, (2, 4, 6), 4),
     "mlp": (mlp, (12,), 4),

@@ -1,6 +1,7 @@
 //! What it costs: this machine against other people's libraries, growth with size, counted instructions.
 mod boards;
 mod counts;
+mod coverage;
 mod peers;
 mod runs;
 mod wasm;
@@ -29,6 +30,9 @@ pub struct Bench {
     /// Instructions of every kernel under valgrind, against benches/counts.toml
     #[arg(long)]
     counts: bool,
+    /// Lines of the importer that its tests and the committed fuzz inputs reach: nine tenths at least
+    #[arg(long)]
+    coverage: bool,
     /// Writes benches/counts.toml anew
     #[arg(long, requires = "counts")]
     bless: bool,
@@ -76,6 +80,9 @@ pub fn steps(tree: &Tree, report: &mut Report, bench: &Bench) {
         let tools = tools::provide(report);
         counted(tree, report, &tools, bench.bless);
     }
+    if bench.coverage {
+        covered(tree, report);
+    }
     match bench.what {
         Some(What::Boards { check }) => {
             let tools = tools::provide(report);
@@ -86,6 +93,15 @@ pub fn steps(tree: &Tree, report: &mut Report, bench: &Bench) {
             whole(tree, report, &tools, bless);
         }
         None => {}
+    }
+}
+
+/// Lines of the importer that tests and fuzz inputs reach.
+pub fn covered(tree: &Tree, report: &mut Report) {
+    let name = "lines of the importer that tests reach";
+    match coverage::Programs::provide() {
+        Ok(programs) => report.step(name, || coverage::measure(tree, &programs)),
+        Err(reason) => report.skip(name, &reason),
     }
 }
 

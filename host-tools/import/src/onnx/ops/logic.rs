@@ -1,6 +1,7 @@
-//! What is computed of constants only: comparisons, truth values, remainders, roundings.
-use super::arithmetic::operands;
+//! What is computed of constants only: truth values, remainders, roundings; and comparisons.
+use super::{arithmetic::operands, condition};
 use crate::{
+    builder::Condition,
     error::Result,
     evaluate::{self, Comparison},
     model::ValueId,
@@ -12,12 +13,16 @@ use crate::{
 /// Both operands, which have to be constant; the elements of the result are counted.
 fn constants(s: &mut Scope<'_, '_>) -> Result<(ValueId, ValueId)> {
     let (a, b) = operands(s)?;
+    count(s, a, b)?;
+    Ok((a, b))
+}
+
+fn count(s: &mut Scope<'_, '_>, a: ValueId, b: ValueId) -> Result<()> {
     s.constant(a, "first operand")?;
     s.constant(b, "second operand")?;
     let shape = s.at(shape::broadcast(&s.shape(a), &s.shape(b)))?;
     let n = s.at(shape::elements(&shape))?;
-    s.spend(n)?;
-    Ok((a, b))
+    s.spend(n)
 }
 
 pub fn modulo(mut s: Scope<'_, '_>) -> Results {
@@ -36,7 +41,11 @@ pub fn compare(mut s: Scope<'_, '_>) -> Results {
         "Greater" => Comparison::Greater,
         _ => Comparison::GreaterOrEqual,
     };
-    let (a, b) = constants(&mut s)?;
+    let (a, b) = operands(&mut s)?;
+    if let Some(condition) = condition::compared(&mut s, how, a, b)? {
+        return one(condition);
+    }
+    count(&mut s, a, b)?;
     let y = evaluate::compare(how, s.constant(a, "first operand")?, s.constant(b, "second operand")?);
     let y = s.at(y)?;
     one(s.fresh(y))
@@ -56,6 +65,9 @@ pub fn logical(mut s: Scope<'_, '_>) -> Results {
 
 pub fn not(mut s: Scope<'_, '_>) -> Results {
     let x = s.operand(0)?;
+    if let Some(&condition) = s.builder.conditions.get(&x) {
+        return one(s.builder.condition(Condition { negated: !condition.negated, ..condition }));
+    }
     let y = match s.constant(x, "operand")? {
         Tensor::Bool { shape, data } => Tensor::Bool { shape: shape.clone(), data: data.iter().map(|&v| !v).collect() },
         other => return Err(s.error(format!("an operand of {}, expected truth values", other.element()))),
@@ -80,6 +92,9 @@ pub fn rounded(mut s: Scope<'_, '_>) -> Results {
         },
     };
     let x = s.operand(0)?;
+    if s.site.kind == "Sign" && s.is_float(x) && s.builder.tensor(x).is_none() {
+        return condition::sign(s, x);
+    }
     s.spend(s.shape(x).iter().product())?;
     let y = match s.constant(x, "operand")? {
         Tensor::I64 { shape, data } if s.site.kind == "Sign" => {

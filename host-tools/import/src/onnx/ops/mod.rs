@@ -3,7 +3,9 @@ mod activation;
 mod adagrad;
 mod adam;
 mod arithmetic;
+mod condition;
 mod constant;
+mod conv_transpose;
 mod gather_elements;
 mod logic;
 mod loss;
@@ -42,6 +44,8 @@ pub fn converter(kind: &str) -> Option<Convert> {
         "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" => logic::compare,
         "And" | "Or" | "Xor" => logic::logical,
         "Not" => logic::not,
+        "ThresholdedRelu" => condition::thresholded_relu,
+        "Shrink" => condition::shrink,
         "Where" => select::select,
         "Floor" | "Ceil" | "Round" | "Sign" => logic::rounded,
         "Constant" => constant::constant,
@@ -72,6 +76,7 @@ pub fn converter(kind: &str) -> Option<Convert> {
         "Split" => slice::split,
         "Pad" => slice::pad,
         "Conv" => product::conv,
+        "ConvTranspose" => conv_transpose::conv_transpose,
         "Gemm" => product::gemm,
         "MatMul" => product::matmul,
         "MaxPool" | "AveragePool" => pool::pool,
@@ -80,8 +85,11 @@ pub fn converter(kind: &str) -> Option<Convert> {
         "InstanceNormalization" => normalise::instance,
         "LayerNormalization" => normalise::layer,
         "GroupNormalization" => normalise::group,
+        "MeanVarianceNormalization" => normalise::mean_variance,
+        "LRN" => normalise::local_response,
         "ReduceSum" | "ReduceMean" | "ReduceMax" | "ReduceMin" | "ReduceProd" | "ReduceL1" | "ReduceL2"
         | "ReduceLogSum" | "ReduceLogSumExp" | "ReduceSumSquare" => reduce::reduce,
+        "CumSum" => reduce::cumulative,
         "NegativeLogLikelihoodLoss" => loss::negative_log_likelihood,
         "SoftmaxCrossEntropyLoss" => loss::softmax_cross_entropy,
         "Resize" => resize::resize,

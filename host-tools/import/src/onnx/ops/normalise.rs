@@ -2,6 +2,7 @@
 use crate::{
     onnx_format::scope::{Results, Scope, one},
     operation::{Operation, ReduceKind},
+    shape,
 };
 
 pub fn batch(mut s: Scope<'_, '_>) -> Results {
@@ -75,4 +76,43 @@ pub fn group(mut s: Scope<'_, '_>) -> Results {
     }
     let eps = s.float("epsilon", 1e-5)?;
     one(s.emit(Operation::GroupNormalization { groups, eps }, &[x, scale, bias])?)
+}
+
+/// `(x - mean) / (deviation + 1e-9)` over axes, as ONNX writes the operator out.
+pub fn mean_variance(mut s: Scope<'_, '_>) -> Results {
+    let x = s.operand(0)?;
+    let axes = s.ints("axes")?.unwrap_or(&[0, 2, 3]);
+    let axes = s.at(shape::axes(axes, s.shape(x).len()))?;
+    let over = Operation::Reduce { kind: ReduceKind::Mean, axes, keepdims: true };
+    let mean = s.emit(over.clone(), &[x])?;
+    let centred = s.emit(Operation::Sub, &[x, mean])?;
+    let square = s.emit(Operation::Mul, &[centred, centred])?;
+    let variance = s.emit(over, &[square])?;
+    let deviation = s.emit(Operation::Sqrt, &[variance])?;
+    let eps = s.number(1e-9);
+    let divisor = s.emit(Operation::Add, &[deviation, eps])?;
+    one(s.emit(Operation::Div, &[centred, divisor])?)
+}
+
+/// `x / (bias + alpha / size sum)^beta`, the sum being that of the squares of the `size` channels around each.
+pub fn local_response(mut s: Scope<'_, '_>) -> Results {
+    let x = s.operand(0)?;
+    let shape = s.shape(x);
+    let size = match usize::try_from(s.int("size", 0)?) {
+        Ok(n) if n > 0 && shape.len() > 2 => n,
+        _ => return Err(s.error(format!("its size is {}, for {shape:?}", s.int("size", 0)?))),
+    };
+    let square = s.emit(Operation::Mul, &[x, x])?;
+    let rows = s.reshape(square, &[shape[0], 1, shape[1], shape[2..].iter().product()])?;
+    let (before, after) = ((size - 1) / 2, size / 2);
+    let pads = vec![before, 0, after, 0];
+    let (kernel, strides) = (vec![size, 1], vec![1; 2]);
+    let mean = s.emit(Operation::AveragePool { kernel, strides, pads, count_include_pad: true }, &[rows])?;
+    let mean = s.reshape(mean, &shape)?;
+    let [alpha, beta, bias] =
+        [s.float("alpha", 1e-4)?, s.float("beta", 0.75)?, s.float("bias", 1.0)?].map(|v| s.number(v));
+    let scaled = s.emit(Operation::Mul, &[mean, alpha])?;
+    let sum = s.emit(Operation::Add, &[scaled, bias])?;
+    let power = s.emit(Operation::Pow, &[sum, beta])?;
+    one(s.emit(Operation::Div, &[x, power])?)
 }

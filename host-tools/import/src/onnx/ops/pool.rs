@@ -15,44 +15,43 @@ pub struct Window {
 }
 
 impl Window {
-    /// Reads `strides`, `pads`, `dilations`, `auto_pad` and `ceil_mode` of a window over spatial axes.
-    pub fn read(s: &Scope<'_, '_>, spatial: &[usize], kernel: &[usize]) -> Result<Self> {
-        let n = spatial.len();
-        let list = |name: &str, default: usize, count: usize| match s.sizes(name)? {
-            Some(list) if list.len() == count => Ok(list),
-            Some(list) if list.is_empty() => Ok(vec![default; count]),
-            Some(list) => Err(s.error(format!("attribute `{name}` is {list:?}, expected {count} numbers"))),
-            None => Ok(vec![default; count]),
-        };
-        let (strides, dilations) = (list("strides", 1, n)?, list("dilations", 1, n)?);
+    /// Reads `strides`, `dilations` and, without `auto_pad`, `pads` of a window over `n` spatial axes; its extent can be computed.
+    fn lists(s: &Scope<'_, '_>, n: usize, kernel: &[usize]) -> Result<Self> {
+        let (strides, dilations) = (list(s, "strides", 1, n)?, list(s, "dilations", 1, n)?);
         if kernel.len() != n || kernel.contains(&0) || strides.contains(&0) || dilations.contains(&0) {
             return Err(s.error(format!(
                 "kernel {kernel:?}, strides {strides:?} and dilations {dilations:?} for {n} spatial axes: none may be 0"
             )));
         }
         let auto = s.text("auto_pad", "NOTSET")?;
-        let mut pads = match auto {
-            "NOTSET" | "" => list("pads", 0, 2 * n)?,
+        let pads = match auto {
+            "NOTSET" | "" => list(s, "pads", 0, 2 * n)?,
             "VALID" | "SAME_UPPER" | "SAME_LOWER" => vec![0; 2 * n],
             other => {
                 return Err(s.error(format!("auto_pad is {other:?}, expected NOTSET, VALID, SAME_UPPER or SAME_LOWER")));
             }
         };
-        let extents =
-            kernel.iter().zip(&dilations).map(|(&k, &d)| (k - 1).checked_mul(d).and_then(|e| e.checked_add(1)));
-        let Some(extents) = extents.collect::<Option<Vec<usize>>>() else {
+        if kernel.iter().zip(&dilations).any(|(&k, &d)| (k - 1).checked_mul(d).is_none_or(|e| e == usize::MAX)) {
             return Err(s.error("the window is too large"));
-        };
+        }
+        Ok(Self { strides, pads, dilations, excess: vec![0; n] })
+    }
+
+    /// Reads `strides`, `pads`, `dilations`, `auto_pad` and `ceil_mode` of a window over spatial axes.
+    pub fn read(s: &Scope<'_, '_>, spatial: &[usize], kernel: &[usize]) -> Result<Self> {
+        let n = spatial.len();
+        let auto = s.text("auto_pad", "NOTSET")?;
+        let Self { strides, mut pads, dilations, mut excess } = Self::lists(s, n, kernel)?;
+        let extents: Vec<usize> = kernel.iter().zip(&dilations).map(|(&k, &d)| (k - 1) * d + 1).collect();
         if auto.starts_with("SAME") {
             for i in 0..n {
                 let places = spatial[i].div_ceil(strides[i]);
-                let needed = (places - 1).saturating_mul(strides[i]).saturating_add(extents[i]);
+                let needed = places.saturating_sub(1).saturating_mul(strides[i]).saturating_add(extents[i]);
                 let total = needed.saturating_sub(spatial[i]);
                 let (less, more) = (total / 2, total - total / 2);
                 (pads[i], pads[n + i]) = if auto == "SAME_UPPER" { (less, more) } else { (more, less) };
             }
         }
-        let mut excess = vec![0; n];
         if s.flag("ceil_mode")? {
             for i in 0..n {
                 let padded = spatial[i].saturating_add(pads[i]).saturating_add(pads[n + i]);
@@ -68,6 +67,41 @@ impl Window {
         Ok(Self { strides, pads, dilations, excess })
     }
 
+    /// Reads the window of a transposed convolution. The pads are what its result loses at both ends, and `excess` is the output padding.
+    pub fn read_transposed(s: &Scope<'_, '_>, spatial: &[usize], kernel: &[usize]) -> Result<Self> {
+        let n = spatial.len();
+        // Neither `auto_pad` nor an output shape is that of a convolution.
+        let auto = s.text("auto_pad", "NOTSET")?;
+        let window = Self::lists(s, n, kernel)?;
+        let Self { strides, mut pads, dilations, .. } = window;
+        let mut excess = list(s, "output_padding", 0, n)?;
+        let shape = list(s, "output_shape", 0, n)?;
+        if !auto.starts_with("SAME") && shape.iter().all(|&size| size == 0) {
+            return Ok(Self { strides, pads, dilations, excess });
+        }
+        for i in 0..n {
+            let wanted = match shape[i] {
+                0 => spatial[i].saturating_mul(strides[i]),
+                size => size,
+            };
+            // The extent does not overflow: it was computed before.
+            let whole = (spatial[i].saturating_sub(1).saturating_mul(strides[i]))
+                .saturating_add((kernel[i] - 1) * dilations[i] + 1)
+                .saturating_add(excess[i]);
+            if wanted == whole.saturating_add(1) && auto != "SAME_UPPER" {
+                // An odd element is at the end.
+                (pads[i], pads[n + i], excess[i]) = (0, 0, excess[i].saturating_add(1));
+                continue;
+            }
+            let Some(total) = whole.checked_sub(wanted) else {
+                return s.unsupported(format!("with an output of {wanted} elements, of which {whole} are computed"));
+            };
+            let (less, more) = (total / 2, total - total / 2);
+            (pads[i], pads[n + i]) = if auto == "SAME_UPPER" { (less, more) } else { (more, less) };
+        }
+        Ok(Self { strides, pads, dilations, excess })
+    }
+
     /// The padding that has as many places as the file wants.
     fn resolved(&self) -> Vec<usize> {
         let mut pads = self.pads.clone();
@@ -76,6 +110,16 @@ impl Window {
             *pad = pad.saturating_add(*extra);
         }
         pads
+    }
+}
+
+/// An attribute of so many numbers, each of which has the default where it is not given.
+fn list(s: &Scope<'_, '_>, name: &str, default: usize, count: usize) -> Result<Vec<usize>> {
+    match s.sizes(name)? {
+        Some(list) if list.len() == count => Ok(list),
+        Some(list) if list.is_empty() => Ok(vec![default; count]),
+        Some(list) => Err(s.error(format!("attribute `{name}` is {list:?}, expected {count} numbers"))),
+        None => Ok(vec![default; count]),
     }
 }
 

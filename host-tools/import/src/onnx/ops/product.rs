@@ -1,27 +1,34 @@
 //! Convolutions and products of matrices.
 use super::pool::Window;
 use crate::{
+    error::Result,
     onnx_format::scope::{Results, Scope, one},
     operation::{Operation, Order},
 };
 
-pub fn conv(mut s: Scope<'_, '_>) -> Results {
-    let (x, w) = (s.operand(0)?, s.operand(1)?);
-    let (shape, filter) = (s.shape(x), s.shape(w));
+/// The shapes of an image and of its filter, which have as many axes: 3 or 4.
+pub fn image_and_filter(s: &Scope<'_, '_>) -> Result<(Vec<usize>, Vec<usize>)> {
+    let (shape, filter) = (s.shape(s.operand(0)?), s.shape(s.operand(1)?));
     if shape.len() > 4 {
         return s.unsupported(format!("with {} spatial axes", shape.len() - 2));
     }
-    let Some(kernel) = filter.get(2..).filter(|k| !k.is_empty() && filter.len() == shape.len()) else {
+    if shape.len() < 3 || filter.len() != shape.len() {
         return Err(s.error(format!(
             "an input of shape {shape:?} and a filter of {filter:?}, expected as many axes, 3 or more"
         )));
-    };
-    if let Some(found) = s.sizes("kernel_shape")?
-        && found != kernel
-    {
-        return Err(s.error(format!("kernel_shape is {found:?}, and the filter has shape {filter:?}")));
     }
-    let Window { strides, pads, dilations, .. } = Window::read(&s, &shape[2..], kernel)?;
+    match s.sizes("kernel_shape")? {
+        Some(found) if found != filter[2..] => {
+            Err(s.error(format!("kernel_shape is {found:?}, and the filter has shape {filter:?}")))
+        }
+        _ => Ok((shape, filter)),
+    }
+}
+
+pub fn conv(mut s: Scope<'_, '_>) -> Results {
+    let (shape, filter) = image_and_filter(&s)?;
+    let (x, w) = (s.operand(0)?, s.operand(1)?);
+    let Window { strides, pads, dilations, .. } = Window::read(&s, &shape[2..], &filter[2..])?;
     let groups = usize::try_from(s.int("group", 1)?).map_err(|_| s.error("a negative number of groups"))?;
     let operands = [Some(x), Some(w), s.optional(2)];
     let operands: Vec<usize> = operands.into_iter().flatten().collect();

@@ -1,4 +1,5 @@
-//! `Where` with a constant condition.
+//! `Where`.
+use super::condition;
 use crate::{
     error::Result,
     evaluate,
@@ -13,6 +14,9 @@ use crate::{
 /// becomes +0.0). A constant operand is selected from, not multiplied, and may be infinite.
 pub fn select(mut s: Scope<'_, '_>) -> Results {
     let (condition, a, b) = (s.operand(0)?, s.operand(1)?, s.operand(2)?);
+    if let Some(&condition) = s.builder.conditions.get(&condition) {
+        return condition::select(s, &condition, a, b);
+    }
     s.constant(condition, "condition")?;
     let both = s.at(shape::broadcast(&s.shape(a), &s.shape(b)))?;
     let shape = s.at(shape::broadcast(&both, &s.shape(condition)))?;
