@@ -60,6 +60,8 @@ impl Node {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Graph<'a> {
     nodes: Nodes<'a>,
+    /// Whether any value is of i8: others are not asked.
+    int8: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -178,7 +180,7 @@ impl<'a> Graph<'a> {
     /// As [`Spec::check`].
     pub const fn family(spec: &'a Spec) -> Result<Self, Error> {
         match spec.check() {
-            Ok(()) => Ok(Self { nodes: Nodes::Family(spec, spec.nodes_len()) }),
+            Ok(()) => Ok(Self { nodes: Nodes::Family(spec, spec.nodes_len()), int8: false }),
             Err(error) => Err(error),
         }
     }
@@ -202,11 +204,12 @@ impl<'a> Graph<'a> {
     }
 
     const fn checked(nodes: Nodes<'a>) -> Result<Self, Error> {
-        let graph = Self { nodes };
+        // Nodes are asked for their types while it is not known whether any is of i8.
+        let mut graph = Self { nodes, int8: true };
         if graph.is_empty() || graph.len() > Self::MAX_NODES {
             return Err(Error::InvalidSpec(InvalidSpec::Layers));
         }
-        let mut i = 0;
+        let (mut i, mut any) = (0, false);
         while i < graph.len() {
             if let Err(error) = graph.check(i) {
                 return Err(match error {
@@ -214,8 +217,10 @@ impl<'a> Graph<'a> {
                     error => error,
                 });
             }
+            any |= graph.is_int8(i);
             i = i.wrapping_add(1);
         }
+        graph.int8 = any;
         Ok(graph)
     }
 
@@ -259,7 +264,7 @@ impl<'a> Graph<'a> {
     pub(crate) const fn units(&self, i: usize) -> usize {
         let shape = self.nodes.shape(i);
         let units = (shape.channels as usize).wrapping_mul(shape.plane() as usize);
-        if cfg!(feature = "int8") && self.is_int8(i) { words_of_bytes(units as u64) as usize } else { units }
+        if self.has_int8() && self.is_int8(i) { words_of_bytes(units as u64) as usize } else { units }
     }
 
     /// Words of value i in memory, which hold an element of f32 or four bytes each; 0 past the end.
@@ -269,7 +274,7 @@ impl<'a> Graph<'a> {
 
     /// Whether value i is of i8.
     pub const fn is_int8(&self, i: usize) -> bool {
-        if !cfg!(feature = "int8") {
+        if !self.has_int8() {
             return false;
         }
         match self.nodes {
@@ -281,14 +286,7 @@ impl<'a> Graph<'a> {
 
     /// Whether any value is of i8.
     pub const fn has_int8(&self) -> bool {
-        let mut i = 0;
-        while cfg!(feature = "int8") && self.spec().is_none() && i < self.len() {
-            if self.is_int8(i) {
-                return true;
-            }
-            i = i.wrapping_add(1);
-        }
-        false
+        cfg!(feature = "int8") && self.int8
     }
 
     /// The shape of value i.

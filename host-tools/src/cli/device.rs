@@ -246,7 +246,8 @@ impl Compare {
             "leave that out",
         )?;
         given.refuse_if(self.suite, &["schedule"], "with --suite, which has schedules of its own", "leave that out")?;
-        const INPUTS: [&str; 8] = ["input", "scaling", "net", "model_batch", "shape", "bind", "fold", "no_recognise"];
+        const INPUTS: [&str; 9] =
+            ["input", "scaling", "net", "model_batch", "shape", "bind", "fold", "no_recognise", "profile"];
         given.refuse_if(self.model.is_none(), &INPUTS, "without a model of your own", "give --model")?;
         if let Some(model) = &self.model {
             given.refuse(&Overrides::names(), "with --model, which is a network of its own", "leave that out")?;

@@ -62,7 +62,8 @@ pub struct Probe {
 
 impl Probe {
     pub(super) fn run(&self, given: &Given, common: &Common) -> Result<()> {
-        const INPUTS: [&str; 8] = ["input", "scaling", "net", "model_batch", "shape", "bind", "fold", "no_recognise"];
+        const INPUTS: [&str; 9] =
+            ["input", "scaling", "net", "model_batch", "shape", "bind", "fold", "no_recognise", "profile"];
         given.refuse_if(self.model.is_none(), &INPUTS, "without a model of your own", "give --model")?;
         if let Some(model) = &self.model {
             return self.own_model(model, given, common);

@@ -46,7 +46,7 @@ pub fn run(
             contract: shatterscope::contract::CONTRACT,
             model: path.display().to_string(),
             examples: examples.count,
-            output_digest: Digest::of(&outputs).to_string(),
+            output_digest: Digest::of_bits(&outputs).to_string(),
             equal: devices.iter().all(|device| device.equal),
             devices,
         })

@@ -2,7 +2,9 @@
 use super::layer::Layer;
 
 #[cfg(thumb)]
-pub(super) use crate::shape::int8::{patch_bytes as bytes, patches_at_once as at_once, staging_bytes as staging};
+pub(super) use crate::shape::int8::patch_bytes as bytes;
+#[cfg(dsp)]
+pub(super) use crate::shape::int8::{patches_at_once as at_once, staging_bytes as staging};
 
 impl Layer<'_> {
     /// Whether the window is a single tap that visits every pixel: patches are the pixels.

@@ -72,7 +72,7 @@ pub(super) fn layer(layer: &Depthwise, at: &Quantisation, scratch: &mut [u32], y
     if layer.is_spread() || positions < 2 && cols.positions > 1 {
         return false;
     }
-    let (mut source, mut uses) = (0usize, 0);
+    let (mut source, mut uses) = (0usize, 0usize);
     for (c, record) in layer.records.iter().enumerate() {
         if irregular(record, largest) < 0 || record[2] >= 0 {
             layer.channels(at, c..c.wrapping_add(1), y);
@@ -88,7 +88,7 @@ pub(super) fn layer(layer: &Depthwise, at: &Quantisation, scratch: &mut [u32], y
             }
             columns(layer, at, record, [c, source], positions, table, strip.as_mut_ptr(), y);
         }
-        uses += 1;
+        uses = uses.wrapping_add(1);
         if uses == layer.multiple {
             (source, uses) = (source.wrapping_add(1), 0);
         }
