@@ -60,7 +60,8 @@ pub fn range(mut s: Scope<'_, '_>) -> Results {
             let n = (distance + delta - delta.signum()) / delta;
             let n = usize::try_from(n.max(0)).map_err(|_| s.error("too many elements"))?;
             s.spend(n)?;
-            Tensor::list((0..n).map(|i| a + i as i64 * d).collect())
+            // Every element is between the ends, so that what wraps around comes back.
+            Tensor::list((0..n).map(|i| a.wrapping_add((i as i64).wrapping_mul(d))).collect())
         }
         (Tensor::F32 { data: a, .. }, Tensor::F32 { data: b, .. }, Tensor::F32 { data: d, .. }) => {
             let (&[a], &[b], &[d]) = (a.as_slice(), b.as_slice(), d.as_slice()) else {
