@@ -17,12 +17,12 @@ const FLOOR: u64 = 1 << 29;
 const UNITS: u64 = 1 << 14;
 const WORK: u64 = 1 << 20;
 
-/// As an ONNX file: see [`keeps_its_promises`].
+/// As an ONNX file: see `keeps_its_promises`.
 pub fn onnx(data: &[u8]) {
     keeps_its_promises(data, |file, options| shatterscope_import::onnx(file, None, options));
 }
 
-/// As a TensorFlow Lite file: see [`keeps_its_promises`].
+/// As a TensorFlow Lite file: see `keeps_its_promises`.
 pub fn tflite(data: &[u8]) {
     keeps_its_promises(data, shatterscope_import::tflite);
 }

@@ -20,11 +20,8 @@ impl QuantisedSoftmax {
     /// `exp` of a difference from the maximum, no integer bit; None below `diff_min`.
     fn exp(&self, x: i8, most: i8) -> Option<i32> {
         let difference = i32::from(x).wrapping_sub(i32::from(most));
-        let left = match u32::try_from(self.shift) {
-            Ok(left) => left,
-            // A softmax of a graph has no other: see its facts.
-            Err(_) => 0,
-        };
+        // A softmax of a graph shifts to the left: see its facts.
+        let left = self.shift.max(0) as u32;
         (difference >= self.diff_min)
             .then(|| exp_negative(doubled_high_product(shifted_left(difference, left), self.multiplier)))
     }
