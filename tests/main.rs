@@ -9,6 +9,7 @@ mod draws;
 mod gradients;
 mod graph;
 mod images;
+#[cfg(feature = "int8")]
 mod int8;
 mod invariance;
 mod kernels;

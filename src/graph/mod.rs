@@ -59,7 +59,8 @@
 //! assert_eq!(mean.facts(shape, shape)?.shape, Shape { width: 1, ..shape });
 //! assert!(Op::Pad { mode: edge, constant: 0.0, channels: 0, rows: 1, columns: 1 << 16 }.facts(shape, shape).is_ok());
 //!
-//! // A graph of bytes, as quantised models have it.
+//! // A graph of bytes, as quantised models have it, with the feature `int8`.
+//! # #[cfg(feature = "int8")] {
 //! use shatterscope::graph::Int8Range;
 //!
 //! let mut nodes = [Node::EMPTY; 2];
@@ -71,6 +72,7 @@
 //! assert!(bytes.has_int8() && bytes.is_int8(1) && bytes.node(1).unwrap().op.is_int8() == [true; 2]);
 //! // Two channels of 5 x 4 bytes, four a word.
 //! assert_eq!((bytes.words(0), bytes.words(1)), (10, 1));
+//! # }
 //!
 //! // The same graph as words, for flash or for a line to a device.
 //! let words: Vec<NodeWords> = (0..6).map(|i| graph.node(i).unwrap().to_words()).collect();

@@ -61,6 +61,7 @@ impl Node {
 pub struct Graph<'a> {
     nodes: Nodes<'a>,
     /// Whether any value is of i8: others are not asked.
+    #[cfg(feature = "int8")]
     int8: bool,
 }
 
@@ -180,7 +181,11 @@ impl<'a> Graph<'a> {
     /// As [`Spec::check`].
     pub const fn family(spec: &'a Spec) -> Result<Self, Error> {
         match spec.check() {
-            Ok(()) => Ok(Self { nodes: Nodes::Family(spec, spec.nodes_len()), int8: false }),
+            Ok(()) => Ok(Self {
+                nodes: Nodes::Family(spec, spec.nodes_len()),
+                #[cfg(feature = "int8")]
+                int8: false,
+            }),
             Err(error) => Err(error),
         }
     }
@@ -205,11 +210,18 @@ impl<'a> Graph<'a> {
 
     const fn checked(nodes: Nodes<'a>) -> Result<Self, Error> {
         // Nodes are asked for their types while it is not known whether any is of i8.
-        let mut graph = Self { nodes, int8: true };
+        #[cfg_attr(not(feature = "int8"), allow(unused_mut))]
+        let mut graph = Self {
+            nodes,
+            #[cfg(feature = "int8")]
+            int8: true,
+        };
         if graph.is_empty() || graph.len() > Self::MAX_NODES {
             return Err(Error::InvalidSpec(InvalidSpec::Layers));
         }
-        let (mut i, mut any) = (0, false);
+        #[cfg(feature = "int8")]
+        let mut any = false;
+        let mut i = 0;
         while i < graph.len() {
             if let Err(error) = graph.check(i) {
                 return Err(match error {
@@ -217,10 +229,16 @@ impl<'a> Graph<'a> {
                     error => error,
                 });
             }
-            any |= graph.is_int8(i);
+            #[cfg(feature = "int8")]
+            {
+                any |= graph.is_int8(i);
+            }
             i = i.wrapping_add(1);
         }
-        graph.int8 = any;
+        #[cfg(feature = "int8")]
+        {
+            graph.int8 = any;
+        }
         Ok(graph)
     }
 
@@ -286,7 +304,10 @@ impl<'a> Graph<'a> {
 
     /// Whether any value is of i8.
     pub const fn has_int8(&self) -> bool {
-        cfg!(feature = "int8") && self.int8
+        #[cfg(feature = "int8")]
+        return self.int8;
+        #[cfg(not(feature = "int8"))]
+        false
     }
 
     /// The shape of value i.
